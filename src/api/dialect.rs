@@ -1,0 +1,404 @@
+//! What every API has in common: how a request is let in, read, and answered.
+//!
+//! A dialect says how it reads the key and how it words an error; everything else
+//! stands here once. The order of checks: path and method, key, scope, rate, then the
+//! handler's own: parameters, body, user.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::{Decompress, Payload};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::error::{Error, Fault, Place, Result};
+use crate::keyring::{Access, Allowance};
+use crate::model::{Identifier, ProjectId, Scope};
+
+/// The largest body, unless a route says otherwise.
+pub const BODY_MAX: usize = 1024 * 1024;
+
+/// How one API reads keys and words errors.
+pub trait Dialect: Sync {
+    /// The key of a request, if it carries one. [`Error::MalformedKey`] if what is there
+    /// cannot be one.
+    fn key(&self, request: &HttpRequest) -> Result<Option<String>>;
+
+    /// Where a body may carry the key instead.
+    fn key_in_body(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The error as this API's clients know it. Status and body; the headers that go
+    /// with some errors are added by [`answer`].
+    fn error(&self, error: &Error) -> HttpResponse;
+}
+
+/// A handler's answer.
+pub type Answer = Result<HttpResponse>;
+
+type Handler = Rc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>>;
+
+/// One line of the table of routes.
+#[derive(Clone)]
+pub struct Route {
+    pub method: Method,
+    /// `/v1/users/{identifyId}`: each name in braces is one segment.
+    pub path: &'static str,
+    pub dialect: &'static dyn Dialect,
+    /// None: open to everybody.
+    pub scope: Option<Scope>,
+    handler: Handler,
+}
+
+impl Route {
+    pub fn new<F, Fut>(
+        dialect: &'static dyn Dialect,
+        method: Method,
+        path: &'static str,
+        scope: Option<Scope>,
+        handler: F,
+    ) -> Route
+    where
+        F: Fn(Call) -> Fut + 'static,
+        Fut: Future<Output = Answer> + 'static,
+    {
+        Route { method, path, dialect, scope, handler: Rc::new(move |call| Box::pin(handler(call))) }
+    }
+}
+
+/// Lets the request in, runs the route's handler, and words what went wrong.
+pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let mut call =
+        Call { app, request: request.clone(), path: route.path, payload: Some(payload), body: None, access: None };
+    let mut allowance = None;
+    let outcome = match admit(route, &mut call).await {
+        Ok(left) => {
+            allowance = left;
+            (route.handler)(call).await
+        }
+        Err(error) => Err(error),
+    };
+    let mut response = outcome.unwrap_or_else(|error| answer(route.dialect, &error));
+    if let Some(allowance) = allowance {
+        put_allowance(&mut response, allowance);
+    }
+    response
+}
+
+async fn admit(route: &Route, call: &mut Call) -> Result<Option<Allowance>> {
+    let Some(scope) = route.scope else { return Ok(None) };
+    let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
+        (Some(key), _) => key,
+        (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
+        (None, None) => return Err(Error::NoKey),
+    };
+    let access = call.app.keyring().open(&key)?;
+    access.require(scope)?;
+    let allowance = access.spend(call.app.clock())?;
+    call.access = Some(access);
+    Ok(allowance)
+}
+
+fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
+    let pairs = [
+        ("x-ratelimit-limit", i64::from(allowance.limit)),
+        ("x-ratelimit-remaining", i64::from(allowance.remaining)),
+        ("x-ratelimit-reset", allowance.reset),
+    ];
+    for (name, value) in pairs {
+        let name = header::HeaderName::from_static(name);
+        response.headers_mut().insert(name, header::HeaderValue::from(value));
+    }
+}
+
+/// An error in a dialect's words, logged if it is a fault of ours.
+pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
+    if let Error::Internal(why) = error {
+        log::error!("{why}");
+    }
+    let mut response = dialect.error(error);
+    let headers = response.headers_mut();
+    match error {
+        Error::RateLimited { retry_after } => {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(*retry_after));
+        }
+        Error::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        Error::MethodNotAllowed { allow } => {
+            if let Ok(allow) = header::HeaderValue::from_str(allow) {
+                headers.insert(header::ALLOW, allow);
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The HTTP status of every error, where an API has no rule of its own.
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NoKey | Error::MalformedKey | Error::UnknownKey => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::NoSuchRoute
+        | Error::ProjectNotFound
+        | Error::UserNotFound { .. }
+        | Error::JobNotFound
+        | Error::SessionNotFound
+        | Error::KeyNotFound => StatusCode::NOT_FOUND,
+        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Error::Invalid(_) | Error::BadJson(_) | Error::JobEnded => StatusCode::BAD_REQUEST,
+        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::IdentifierTaken | Error::NameTaken(_) | Error::Ambiguous(_) | Error::Conflict(_) => {
+            StatusCode::CONFLICT
+        }
+        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What may be said of an error to a client: an internal one's text is not.
+pub fn message(error: &Error) -> String {
+    match error {
+        Error::Internal(_) => "Internal server error".into(),
+        error => error.to_string(),
+    }
+}
+
+/// The key of an `Authorization` header: bare, or after the word Bearer in any case.
+/// Another scheme is malformed.
+pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
+    match value.split_once(' ') {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty() => {
+            Ok(Some(key.trim().to_owned()))
+        }
+        None if !value.is_empty() && !value.eq_ignore_ascii_case("bearer") => Ok(Some(value.to_owned())),
+        _ => Err(Error::MalformedKey),
+    }
+}
+
+/// A request that was let in.
+pub struct Call {
+    pub app: App,
+    request: HttpRequest,
+    path: &'static str,
+    payload: Option<Payload>,
+    body: Option<Bytes>,
+    access: Option<Arc<Access>>,
+}
+
+impl Call {
+    /// A segment of the path, percent-decoded once. [`Error::Invalid`] if it is not UTF-8.
+    pub fn path(&self, name: &str) -> Result<String> {
+        let segment = self
+            .path
+            .split('/')
+            .zip(self.request.uri().path().split('/'))
+            .find(|(pattern, _)| pattern.strip_prefix('{').and_then(|p| p.strip_suffix('}')) == Some(name))
+            .map_or("", |(_, segment)| segment);
+        percent_encoding::percent_decode_str(segment)
+            .decode_utf8()
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| Error::invalid(Place::Path, name, "must be UTF-8, percent-encoded"))
+    }
+
+    /// A segment that names a user.
+    pub fn identifier(&self, name: &str) -> Result<Identifier> {
+        Identifier::parse(Place::Path, name, &self.path(name)?)
+    }
+
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice.
+    pub fn query(&self) -> Result<Query> {
+        let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
+            .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
+            .into_inner();
+        for (n, (name, _)) in pairs.iter().enumerate() {
+            if pairs[..n].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Error::invalid(Place::Query, name, "must be given once"));
+            }
+        }
+        Ok(Query(pairs))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// What the key opens. Only routes with a scope have one.
+    pub fn access(&self) -> Result<&Access> {
+        self.access.as_deref().ok_or(Error::NoKey)
+    }
+
+    /// The one project the key opens. [`Error::Forbidden`] for an organisation's key.
+    pub fn project(&self) -> Result<ProjectId> {
+        let whole = "this API works on one project: use a project's key, not the organisation's";
+        self.access()?.project.ok_or(Error::Forbidden(whole))
+    }
+
+    /// The body, unpacked. [`Error::TooLarge`] beyond `limit`.
+    pub async fn body(&mut self, limit: usize) -> Result<Bytes> {
+        if self.body.is_none()
+            && let Some(payload) = self.payload.take()
+        {
+            self.body = Some(read(payload, &self.request, limit).await?);
+        }
+        let body = self.body.clone().unwrap_or_default();
+        if body.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(body) }
+    }
+
+    /// The body as a JSON object. [`Error::BadJson`] if it is none.
+    pub async fn object(&mut self) -> Result<Object> {
+        let body = self.body(BODY_MAX).await?;
+        Object::parse(&body)
+    }
+
+    async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
+        let body = self.body(BODY_MAX).await?;
+        let Ok(object) = Object::parse(&body) else { return Ok(None) };
+        Ok(object.0.get(field).and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned))
+    }
+}
+
+async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<Bytes> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        return Err(Error::TooLarge { limit });
+    }
+    let mut stream = Decompress::from_headers(payload, request.headers());
+    let mut body = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Error::invalid(Place::Body, "body", "could not be read or unpacked"))?;
+        if body.len() + chunk.len() > limit {
+            return Err(Error::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// A query's parameters, each at most once.
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A number, if it is given. [`Error::Invalid`] if it is none.
+    pub fn number(&self, name: &str) -> Result<Option<i64>> {
+        let number = self.get(name).map(str::parse).transpose();
+        number.map_err(|_| Error::invalid(Place::Query, name, "must be an integer"))
+    }
+
+    /// `true` or `false`, if it is given. [`Error::Invalid`] if it is neither.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Error::invalid(Place::Query, name, "must be true or false")),
+        }
+    }
+}
+
+/// A JSON object whose fields are read one by one; fields nobody reads are ignored.
+/// Null counts as absent, unless the reader asks.
+#[derive(Debug, Clone)]
+pub struct Object(pub Map<String, Value>);
+
+impl Object {
+    pub fn parse(body: &[u8]) -> Result<Object> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(map)) => Ok(Object(map)),
+            Ok(_) => Err(Error::BadJson("it must be an object".into())),
+            // serde_json's texts quote no values, only what it expected and where.
+            Err(error) => Err(Error::BadJson(error.to_string())),
+        }
+    }
+
+    /// A text, if it is there. [`Error::Invalid`] if it is something else.
+    pub fn text(&self, field: &str) -> Result<Option<String>> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(Error::invalid(Place::Body, field, "must be a string")),
+        }
+    }
+
+    /// A change to a text: absent leaves it, null empties it.
+    pub fn text_change(&self, field: &str) -> Result<Option<Option<String>>> {
+        match self.0.get(field) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(_) => Ok(Some(self.text(field)?)),
+        }
+    }
+
+    /// An identifier that must be there.
+    pub fn identifier(&self, field: &str) -> Result<Identifier> {
+        self.optional_identifier(field)?
+            .ok_or_else(|| Error::invalid(Place::Body, field, "is required"))
+    }
+
+    pub fn optional_identifier(&self, field: &str) -> Result<Option<Identifier>> {
+        self.text(field)?.map(|text| Identifier::parse(Place::Body, field, &text)).transpose()
+    }
+
+    pub fn flag(&self, field: &str) -> Result<Option<bool>> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(_) => Err(Error::invalid(Place::Body, field, "must be true or false")),
+        }
+    }
+
+    pub fn number(&self, field: &str) -> Result<Option<i64>> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_i64()
+                .map(Some)
+                .ok_or_else(|| Error::invalid(Place::Body, field, "must be an integer")),
+        }
+    }
+
+    /// An object in it, empty if absent.
+    pub fn object(&self, field: &str) -> Result<Object> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(Object(Map::new())),
+            Some(Value::Object(map)) => Ok(Object(map.clone())),
+            Some(_) => Err(Error::invalid(Place::Body, field, "must be an object")),
+        }
+    }
+
+    /// A list of texts, empty if absent.
+    pub fn texts(&self, field: &str) -> Result<Vec<String>> {
+        let fault = || Error::invalid(Place::Body, field, "must be a list of strings");
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(list)) => {
+                list.iter().map(|value| value.as_str().map(str::to_owned).ok_or_else(fault)).collect()
+            }
+            Some(_) => Err(fault()),
+        }
+    }
+}
+
+/// The faults of an error, in whatever form it has them.
+pub fn faults(error: &Error) -> Vec<Fault> {
+    match error {
+        Error::Invalid(faults) => faults.clone(),
+        Error::BadJson(_) => vec![Fault::new(Place::Body, "body", error.to_string())],
+        _ => Vec::new(),
+    }
+}

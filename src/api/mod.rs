@@ -1,0 +1,122 @@
+//! The JSON face: five vendors' APIs, Segment's, and our own, each in a file of its own
+//! that knows nothing of the others. This file mounts them and says who wins a path
+//! that two of them have.
+
+pub mod dialect;
+
+mod alloy;
+mod gainsight;
+mod native;
+mod openreplay;
+mod proficient;
+mod segment;
+mod vemetric;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::app::App;
+use crate::error::Error;
+use dialect::{Dialect, Route};
+
+/// Every route of every dialect.
+pub fn routes() -> Vec<Route> {
+    [
+        openreplay::routes(),
+        vemetric::routes(),
+        gainsight::routes(),
+        alloy::routes(),
+        proficient::routes(),
+        segment::routes(),
+        native::routes(),
+    ]
+    .concat()
+}
+
+/// Mounts them all, one resource a path.
+pub fn mount(config: &mut web::ServiceConfig) {
+    let routes = routes();
+    let mut paths: Vec<&'static str> = routes.iter().map(|route| route.path).collect();
+    // Where two patterns fit, the one without a name in that place is asked first.
+    paths.sort_by_key(|path| path.replace('{', "\u{10ffff}"));
+    paths.dedup();
+    for path in paths {
+        let here: Rc<[Route]> = routes.iter().filter(|route| fits(route.path, path)).cloned().collect();
+        config.service(web::resource(path).to(move |app: web::Data<App>, request: HttpRequest, payload| {
+            dispatch(Rc::clone(&here), app, request, payload)
+        }));
+    }
+}
+
+/// Whether a route's pattern takes all that another takes: `/v1/users/{identifyId}` is
+/// asked about `/v1/users/single` too.
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return true,
+            (Some(our), Some(their)) if our == their || (our.starts_with('{') && !their.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+async fn dispatch(here: Rc<[Route]>, app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let speaker = speaker(&request);
+    let ours = || here.iter().filter(|route| same(route.dialect, speaker));
+    // A pattern without names comes before one with.
+    match ours().filter(|route| route.method == *request.method()).min_by_key(|route| route.path.contains('{')) {
+        Some(route) => dialect::serve(route, App::clone(&app), request.clone(), payload.into_inner()).await,
+        None => {
+            let mut methods: Vec<&str> = ours().map(|route| route.method.as_str()).collect();
+            methods.sort_unstable();
+            methods.dedup();
+            let error = match methods.is_empty() {
+                true => Error::NoSuchRoute,
+                false => Error::MethodNotAllowed { allow: methods.join(", ") },
+            };
+            dialect::answer(speaker, &error)
+        }
+    }
+}
+
+/// Answers a path that nobody has, in the words of the API it looks like.
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    dialect::answer(speaker(&request), &Error::NoSuchRoute)
+}
+
+fn same(one: &dyn Dialect, other: &dyn Dialect) -> bool {
+    std::ptr::addr_eq(one, other)
+}
+
+/// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, else
+/// Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
+/// method-and-path pairs are Vemetric's and every other is PX's.
+fn speaker(request: &HttpRequest) -> &'static dyn Dialect {
+    let path = request.uri().path();
+    let mut segments = path.split('/').skip(1);
+    match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
+        ("users", _) if request.headers().contains_key("x-api-version") => alloy::DIALECT,
+        ("users", _) => proficient::DIALECT,
+        (version, "users" | "run") if alloy::is_version(version) => alloy::DIALECT,
+        ("v1", "users") if request.headers().contains_key("x-aptrinsic-api-key") => gainsight::DIALECT,
+        ("v1", "users") => {
+            let theirs = [
+                (Method::GET, "/v1/users/single"),
+                (Method::POST, "/v1/users"),
+                (Method::POST, "/v1/users/events"),
+            ];
+            match theirs.iter().any(|(method, at)| method == request.method() && *at == path) {
+                true => vemetric::DIALECT,
+                false => gainsight::DIALECT,
+            }
+        }
+        ("v1", "events" | "admin") => gainsight::DIALECT,
+        ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => segment::DIALECT,
+        ("v1", _) | ("e" | "u" | "i" | "up", "") => vemetric::DIALECT,
+        ("api", "v1") => openreplay::DIALECT,
+        _ => native::DIALECT,
+    }
+}

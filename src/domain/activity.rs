@@ -1,0 +1,178 @@
+//! Taking in what users do.
+
+use crate::clock::Millis;
+use crate::domain::users::{self, Subject};
+use crate::error::{Error, Place, Result};
+use crate::model::{
+    Attributes, Device, Event, Identifier, Kind, Project, ProjectId, Session, SessionId, User,
+};
+use crate::store::users::Activity;
+use crate::store::{Db, Tx, events, projects, sessions, users as rows};
+
+/// The largest event, in bytes of its JSON.
+pub const EVENT_MAX: usize = 32 * 1024;
+
+/// Something a client says a user did.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    pub subject: Subject,
+    pub kind: Kind,
+    pub name: String,
+    /// None: now. A time in the future is taken as now.
+    pub at: Option<Millis>,
+    /// What makes a repetition recognisable. None: each is counted.
+    pub message_id: Option<String>,
+    /// The client's own name for the session.
+    pub session: Option<Identifier>,
+    pub url: Option<String>,
+    pub data: Attributes,
+    pub device: Device,
+}
+
+/// What became of it. In each case the client is done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Stored,
+    /// The same message was here before.
+    Again,
+    /// It happened before its user was erased: dropped and counted.
+    Late,
+}
+
+/// Stores an event, with its user and its session created if need be. A hidden user
+/// stays hidden. A message that comes again is counted once.
+pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken> {
+    check(incoming)?;
+    if users::drop_late(tx, project, &incoming.subject, incoming.at)? {
+        return Ok(Taken::Late);
+    }
+    let user = users::ensure(tx, project, &incoming.subject)?;
+    let since = user.activity_since();
+    if incoming.at.is_some_and(|at| at <= since) {
+        projects::note_late_event(tx, project)?;
+        return Ok(Taken::Late);
+    }
+    if let Some(message_id) = &incoming.message_id {
+        for member in rows::members(tx, user.id)? {
+            if events::exists(tx, member, message_id)? {
+                return Ok(Taken::Again);
+            }
+        }
+    }
+    // Without a time of its own it happens now, which is after any erasure.
+    let at = incoming.at.unwrap_or(tx.now()).min(tx.now()).max(since.saturating_add(1));
+    let (session, opened) = join_session(tx, &user, incoming, at)?;
+    let event = Event {
+        session,
+        kind: incoming.kind,
+        name: incoming.name.clone(),
+        at,
+        message_id: match &incoming.message_id {
+            Some(message_id) => message_id.clone(),
+            None => format!("usher-{:x}", tx.next_id()),
+        },
+        url: incoming.url.clone(),
+        data: incoming.data.clone(),
+    };
+    events::insert(tx, user.id, &event)?;
+    if let Some(session) = session {
+        sessions::add_event(tx, session, event.kind, at)?;
+    }
+    let added = Activity { sessions: i64::from(opened), events: 1, first: Some(at), last: Some(at) };
+    rows::add_activity(tx, user.id, added)?;
+    projects::note_event(tx, project, at)?;
+    Ok(Taken::Stored)
+}
+
+fn check(incoming: &Incoming) -> Result<()> {
+    let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
+    if incoming.name.chars().count() > 1_024 {
+        return fault("name", "must have at most 1024 characters");
+    }
+    if incoming.name.chars().any(char::is_control) {
+        return fault("name", "must not contain control characters");
+    }
+    if incoming.message_id.as_ref().is_some_and(|id| id.len() > 1_024) {
+        return fault("messageId", "must have at most 1024 bytes");
+    }
+    let size = serde_json::to_string(&incoming.data).map_err(Error::internal)?.len()
+        + incoming.url.as_ref().map_or(0, String::len);
+    if size > EVENT_MAX {
+        return fault("properties", "must have at most 32768 bytes as JSON");
+    }
+    Ok(())
+}
+
+/// The session of an event: the one it names, or one of the user's within
+/// 30 minutes, or a new one. True: it is new. Interactions and logs, which no visit
+/// produces, join only what they name.
+fn join_session(tx: &Tx, user: &User, incoming: &Incoming, at: Millis) -> Result<(Option<SessionId>, bool)> {
+    let since = user.activity_since();
+    let found = match &incoming.session {
+        Some(name) => sessions::named(tx, user.id, name.as_str(), since, user.project)?,
+        None if matches!(incoming.kind, Kind::Interaction | Kind::Log) => return Ok((None, false)),
+        None => sessions::near(tx, user.id, at, since)?,
+    };
+    if let Some(session) = found {
+        return Ok((Some(session.id), false));
+    }
+    let name = incoming.session.as_ref().map(Identifier::as_str);
+    Ok((Some(sessions::insert(tx, user, name, at, &incoming.device)?), true))
+}
+
+/// The user's timeline, the newest first.
+pub fn timeline(db: &Db, user: &User, from: Millis, to: Millis, limit: u32, offset: u32) -> Result<Vec<Event>> {
+    let stretch = events::Stretch { since: user.activity_since(), from, to, limit, offset };
+    events::timeline(db, &rows::members(db, user.id)?, stretch)
+}
+
+/// When the user's newest event happened.
+pub fn last_at(db: &Db, user: &User) -> Result<Option<Millis>> {
+    let mut last = None;
+    for member in rows::members(db, user.id)? {
+        last = last.max(events::last_at(db, member, user.activity_since())?);
+    }
+    Ok(last)
+}
+
+/// The user's sessions that began within the bounds (inclusive), the oldest first.
+pub fn sessions(db: &Db, user: &User, bounds: (Millis, Millis), limit: u32) -> Result<Vec<Session>> {
+    let mut found = Vec::new();
+    for member in rows::members(db, user.id)? {
+        found.extend(sessions::list(db, member, user.activity_since(), bounds, limit)?);
+    }
+    found.sort_by_key(|session| (session.started_at, session.id));
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// A session's events, the oldest first. [`Error::SessionNotFound`] if the project has
+/// no such session, or its user is not to be seen.
+pub fn of_session(db: &Db, project: &Project, id: SessionId, limit: u32) -> Result<Vec<Event>> {
+    let (session, _) = session(db, project.id, id)?;
+    events::of_session(db, session.user, id, (session.started_at, session.ended_at), limit)
+}
+
+/// A session that can be seen, and whose it is.
+pub fn session(db: &Db, project: ProjectId, id: SessionId) -> Result<(Session, User)> {
+    let session = sessions::by_id(db, id)?.filter(|session| session.project == project);
+    let session = session.ok_or(Error::SessionNotFound)?;
+    let user = owner(db, &session)?.filter(|user| session.started_at > user.activity_since());
+    let user = user.ok_or(Error::SessionNotFound)?;
+    Ok((session, user))
+}
+
+/// The live user a session belongs to, through a merge that is still going on.
+fn owner(db: &Db, session: &Session) -> Result<Option<User>> {
+    use crate::model::State;
+    let Some(user) = rows::by_id(db, Some(session.project), session.user)? else { return Ok(None) };
+    let user = match user.state {
+        State::Merged => match rows::merged_into(db, user.id)? {
+            Some(into) => rows::by_id(db, Some(session.project), into)?,
+            None => None,
+        },
+        _ => Some(user),
+    };
+    Ok(user.filter(|user| user.state == State::Live))
+}
+

@@ -1,0 +1,82 @@
+//! People who sign in to the pages.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+
+use crate::clock::{HOUR, Millis};
+use crate::domain::secrets;
+use crate::error::{Error, Place, Result};
+use crate::model::Admin;
+use crate::store::{Db, Tx, admins};
+
+/// A sign-in lasts this long.
+pub const SIGN_IN: Millis = 12 * HOUR;
+const PASSWORD_MIN: usize = 10;
+
+/// argon2id of a password. Slow on purpose: not on the writer's thread, nor on one that
+/// serves others. [`Error::Invalid`] on `password` if it is too short or too long.
+pub fn hash_password(password: &str) -> Result<String> {
+    let length = password.chars().count();
+    if !(PASSWORD_MIN..=1_000).contains(&length) {
+        return Err(Error::invalid(Place::Body, "password", "must have at least 10 characters"));
+    }
+    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(Error::internal)?;
+    Ok(hash.to_string())
+}
+
+/// Whether the password is the admin's. As slow as [`hash_password`], also when there is
+/// no such admin, so that the time it takes tells nothing.
+pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
+    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG91cnM$\
+                          2mvvUR1zOQvQ4t2cVIkLD9vvPO5bvNjDLTsQYJu4XYc";
+    let hash = admin.map_or(NOBODY, |admin| &admin.password_hash);
+    let matches = PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+    matches && admin.is_some()
+}
+
+/// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
+pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(Error::invalid(Place::Body, "name", "must have 1 to 100 characters, none of them control"));
+    }
+    if admins::by_name(tx, name)?.is_some() {
+        return Err(Error::NameTaken("name"));
+    }
+    admins::insert(tx, name, password_hash)
+}
+
+/// The first admin, the owner. [`Error::Conflict`] once there is one.
+pub fn create_owner(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
+    if admins::any(tx)? {
+        return Err(Error::Conflict("the owner's password was set already; sign in"));
+    }
+    create(tx, name, password_hash)
+}
+
+pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
+    admins::by_name(db, name.trim())
+}
+
+/// Whether anybody can sign in yet.
+pub fn any(db: &Db) -> Result<bool> {
+    admins::any(db)
+}
+
+/// Opens a sign-in; the token is for the admin's cookie.
+pub fn sign_in(tx: &Tx, admin: &Admin) -> Result<String> {
+    let token = secrets::token("")?;
+    admins::open_session(tx, &secrets::hash(&token), admin.id, tx.now() + SIGN_IN)?;
+    Ok(token)
+}
+
+pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {
+    admins::close_session(tx, &secrets::hash(token))
+}
+
+/// Who is signed in with this token at `now`.
+pub fn signed_in(db: &Db, token: &str, now: Millis) -> Result<Option<Admin>> {
+    admins::by_session(db, &secrets::hash(token), now)
+}

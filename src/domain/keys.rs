@@ -1,0 +1,37 @@
+//! API keys: 256 random bits, shown once, stored as a hash.
+
+use crate::domain::secrets;
+use crate::error::{Error, Place, Result};
+use crate::model::{Key, KeyId, ProjectId, Scopes};
+use crate::store::{Db, Tx, keys, projects};
+
+/// A new key of a project, or of the whole organisation; and its secret, which nobody
+/// can read again.
+pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -> Result<(Key, String)> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(Error::invalid(Place::Body, "name", "must have 1 to 100 characters, none of them control"));
+    }
+    if let Some(project) = project {
+        projects::by_id(tx, project)?.ok_or(Error::ProjectNotFound)?;
+    }
+    let secret = secrets::token("ush_")?;
+    let hint: String = secret.chars().take(8).collect();
+    let key = keys::insert(tx, project, name, &hint, &secrets::hash(&secret), scopes)?;
+    Ok((key, secret))
+}
+
+/// [`Error::KeyNotFound`] if there is no such key, or it is revoked already.
+pub fn revoke(tx: &Tx, id: KeyId) -> Result<()> {
+    if keys::revoke(tx, id)? { Ok(()) } else { Err(Error::KeyNotFound) }
+}
+
+/// All keys, revoked ones included.
+pub fn list(db: &Db) -> Result<Vec<Key>> {
+    keys::list(db)
+}
+
+/// Writes down when keys were last used.
+pub fn note_uses(tx: &Tx, uses: &[(KeyId, crate::clock::Millis)]) -> Result<()> {
+    uses.iter().try_for_each(|(id, at)| keys::note_use(tx, *id, *at))
+}

@@ -1,0 +1,14 @@
+//! The rules, one verb a function, used through its module: `users::identify`,
+//! `erase::begin`, `jobs::step`. Nothing in here knows about HTTP or SQL.
+
+pub mod activity;
+pub mod admins;
+pub mod erase;
+pub mod jobs;
+pub mod keys;
+pub mod merge;
+pub mod projects;
+pub mod reap;
+pub mod recordings;
+pub mod secrets;
+pub mod users;

@@ -1,0 +1,66 @@
+//! Recordings of sessions: opaque bytes of one type, appended piece by piece.
+
+use crate::domain::activity;
+use crate::error::{Error, Place, Result};
+use crate::model::{ProjectId, Session, SessionId};
+use crate::store::{Db, Tx, recordings, sessions};
+
+/// Bytes in a row: a chunk of an erasure takes many of them within its time.
+const PIECE: usize = 64 * 1024;
+
+/// The session that a caller names by id or by its client's name for it.
+/// [`Error::SessionNotFound`] if there is none, [`Error::Ambiguous`] if there are two.
+pub fn find_session(db: &Db, project: ProjectId, name: &str) -> Result<Session> {
+    if let Ok(id) = name.parse::<i64>()
+        && let Ok((session, _)) = activity::session(db, project, SessionId(id))
+    {
+        return Ok(session);
+    }
+    let named = sessions::by_external_id(db, project, name)?;
+    match named.as_slice() {
+        [session] => activity::session(db, project, session.id).map(|(session, _)| session),
+        [] => Err(Error::SessionNotFound),
+        [first, second, ..] => {
+            let message = format!("two sessions have this name; use an id: {}, {}", first.id, second.id);
+            Err(Error::Ambiguous(message))
+        }
+    }
+}
+
+/// Appends to a session's recording. [`Error::TooLarge`] if it would outgrow `limit`
+/// bytes, [`Error::Invalid`] if what is there is of another type.
+pub fn append(
+    tx: &Tx,
+    project: ProjectId,
+    name: &str,
+    content_type: &str,
+    data: &[u8],
+    limit: usize,
+) -> Result<Session> {
+    let session = find_session(tx, project, name)?;
+    if session.recording_type.as_ref().is_some_and(|known| known != content_type) {
+        let message = "must be the type that the recording began with";
+        return Err(Error::invalid(Place::Header, "Content-Type", message));
+    }
+    let known = usize::try_from(session.recording_bytes).map_err(Error::internal)?;
+    if known.saturating_add(data.len()) > limit {
+        return Err(Error::TooLarge { limit });
+    }
+    for piece in data.chunks(PIECE) {
+        recordings::append(tx, session.id, session.user, piece)?;
+    }
+    let added = i64::try_from(data.len()).map_err(Error::internal)?;
+    sessions::add_recording(tx, session.id, content_type, added)?;
+    Ok(Session {
+        recording_type: Some(content_type.to_owned()),
+        recording_bytes: session.recording_bytes + added,
+        ..session
+    })
+}
+
+/// A recording's type and bytes. [`Error::SessionNotFound`] if there is no recording.
+pub fn read(db: &Db, project: ProjectId, name: &str) -> Result<(String, Vec<u8>)> {
+    let session = find_session(db, project, name)?;
+    let content_type = session.recording_type.ok_or(Error::SessionNotFound)?;
+    Ok((content_type, recordings::read(db, session.id)?.concat()))
+}

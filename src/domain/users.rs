@@ -1,0 +1,295 @@
+//! A user's life up to its deletion: registered, found, changed, hidden, revived.
+//!
+//! A user hidden for 7 days or more is gone for every verb here, whether or not the
+//! reaper has come by; a verb that needs its identifier begins the erasure itself.
+
+use crate::clock::Millis;
+use crate::domain::{erase, merge, reap};
+use crate::error::{Error, Place, Result};
+use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, State, User, UserId};
+use crate::store::tombstones::{self, Named};
+use crate::store::users::Activity;
+use crate::store::{Db, Tx, aliases, projects, sessions, users};
+
+/// What a registration found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Nobody,
+    Hidden,
+    Live,
+}
+
+/// The live user with this identifier. [`Error::UserNotFound`] if there is none.
+pub fn get(db: &Db, project: ProjectId, identifier: &str) -> Result<User> {
+    users::by_identifier(db, project, identifier)?
+        .filter(|user| user.state == State::Live)
+        .ok_or_else(|| Error::user_not_found(identifier))
+}
+
+/// The live user with this id. [`Error::UserNotFound`] if there is none.
+pub fn get_by_id(db: &Db, project: ProjectId, id: UserId) -> Result<User> {
+    users::by_id(db, Some(project), id)?
+        .filter(|user| user.state == State::Live)
+        .ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// The live or revivable user with this identifier.
+pub fn get_hidden_too(db: &Db, project: ProjectId, identifier: &str, now: Millis) -> Result<User> {
+    users::by_identifier(db, project, identifier)?
+        .filter(|user| !user.is_expired(now))
+        .ok_or_else(|| Error::user_not_found(identifier))
+}
+
+/// The live or revivable user with this id.
+pub fn get_hidden_too_by_id(db: &Db, project: ProjectId, id: UserId, now: Millis) -> Result<User> {
+    users::by_id(db, Some(project), id)?
+        .filter(|user| user.state == State::Live || user.is_revivable(now))
+        .ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// Creates the user, or revives it, or updates it: whatever it takes.
+pub fn put(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &Identifier,
+    change: &ProfileChange,
+) -> Result<(User, Found)> {
+    change.check()?;
+    match holder(tx, project, identifier.as_str())? {
+        Some(user) => {
+            let found = if user.state == State::Hidden { Found::Hidden } else { Found::Live };
+            Ok((apply(tx, user, change)?, found))
+        }
+        None => Ok((insert(tx, project, Some(identifier), change)?, Found::Nobody)),
+    }
+}
+
+/// Creates the user, or revives it. [`Error::IdentifierTaken`] if it is live.
+pub fn create(tx: &Tx, project: ProjectId, identifier: &Identifier, change: &ProfileChange) -> Result<User> {
+    change.check()?;
+    match holder(tx, project, identifier.as_str())? {
+        Some(user) if user.state == State::Live => Err(Error::IdentifierTaken),
+        Some(user) => apply(tx, user, change),
+        None => insert(tx, project, Some(identifier), change),
+    }
+}
+
+/// Updates the user, reviving it. [`Error::UserNotFound`] if there is none to revive.
+pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileChange) -> Result<User> {
+    change.check()?;
+    let user = get_hidden_too(tx, project, identifier, tx.now())?;
+    apply(tx, user, change)
+}
+
+/// Writes a change to a live or revivable user, who is live from then on.
+pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+    let profile = change.apply(&user.profile)?;
+    if user.state == State::Hidden {
+        users::set_state(tx, user.id, State::Live, None)?;
+        user.state = State::Live;
+        user.deleted_at = None;
+    }
+    if profile != user.profile {
+        user.profile = profile;
+        user.updated_at = tx.now();
+        users::update(tx, &user)?;
+    }
+    Ok(user)
+}
+
+/// Hides a live user for 7 days. The caller has found it live.
+pub fn hide(tx: &Tx, user: &User) -> Result<()> {
+    users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
+    // The reaper has one more to wait for.
+    tx.wake_worker();
+    Ok(())
+}
+
+/// Brings a hidden user back as it was. [`Error::UserNotFound`] if it is not hidden, or
+/// has been for 7 days.
+pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
+    let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
+    let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
+    users::set_state(tx, user.id, State::Live, None)?;
+    Ok(User { state: State::Live, deleted_at: None, ..user })
+}
+
+/// Whom a message is about: a named user, an anonymous one, or both ids of one.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    pub identifier: Option<Identifier>,
+    pub anonymous_id: Option<Identifier>,
+}
+
+/// Takes in what a client says about a user: creates, revives, updates, and, when both
+/// ids are given, makes the anonymous user part of the named one. `at` is when it was
+/// said, if the client told. None: it was said before the user was erased, and is
+/// dropped. [`Error::Conflict`] if the anonymous id is somebody else's.
+pub fn identify(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    change: &ProfileChange,
+    at: Option<Millis>,
+) -> Result<Option<User>> {
+    change.check()?;
+    if drop_late(tx, project, subject, at)? {
+        return Ok(None);
+    }
+    let user = match (&subject.identifier, &subject.anonymous_id) {
+        (Some(identifier), None) => put(tx, project, identifier, change)?.0,
+        (Some(identifier), Some(anonymous_id)) => {
+            let user = merge::unite(tx, project, anonymous_id, identifier)?;
+            apply(tx, user, change)?
+        }
+        (None, Some(_)) => apply(tx, ensure(tx, project, subject)?, change)?,
+        (None, None) => return Err(nobody_named()),
+    };
+    touch(tx, &user, at)?;
+    Ok(Some(user))
+}
+
+/// The live or hidden user a message is about, created if need be; hidden ones stay
+/// hidden.
+pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
+    match (&subject.identifier, &subject.anonymous_id) {
+        (Some(identifier), _) => match holder(tx, project, identifier.as_str())? {
+            Some(user) => Ok(user),
+            None => insert(tx, project, Some(identifier), &ProfileChange::default()),
+        },
+        (None, Some(anonymous_id)) => match alias_holder(tx, project, anonymous_id)? {
+            Some(user) => Ok(user),
+            None => {
+                let user = insert(tx, project, None, &ProfileChange::default())?;
+                aliases::link(tx, project, anonymous_id.as_str(), user.id)?;
+                Ok(user)
+            }
+        },
+        (None, None) => Err(nobody_named()),
+    }
+}
+
+/// Whether a message was sent before the erasure of whoever it is about; if so, it is
+/// counted as dropped.
+pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Millis>) -> Result<bool> {
+    let Some(at) = at else { return Ok(false) };
+    let named = match (&subject.identifier, &subject.anonymous_id) {
+        (Some(identifier), _) => Named::Identifier(identifier.as_str()),
+        (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
+        (None, None) => return Ok(false),
+    };
+    let late = tombstones::erased_at(tx, project, named)?.is_some_and(|erased_at| at <= erased_at);
+    if late {
+        projects::note_late_event(tx, project)?;
+    }
+    Ok(late)
+}
+
+/// Notes that the user did something, at a time or now.
+pub fn touch(tx: &Tx, user: &User, at: Option<Millis>) -> Result<()> {
+    let at = at.unwrap_or(tx.now()).min(tx.now());
+    if user.last_seen.is_none_or(|last| last < at) || user.first_seen.is_none_or(|first| at < first) {
+        let activity = Activity { first: Some(at), last: Some(at), ..Activity::default() };
+        users::add_activity(tx, user.id, activity)?;
+    }
+    Ok(())
+}
+
+/// The live or revivable user with this identifier. One that is hidden for too long is
+/// sent on its way, so that the identifier is free.
+pub fn holder(tx: &Tx, project: ProjectId, identifier: &str) -> Result<Option<User>> {
+    let user = users::by_identifier(tx, project, identifier)?;
+    unless_expired(tx, user)
+}
+
+/// The same by anonymous id.
+pub fn alias_holder(tx: &Tx, project: ProjectId, anonymous_id: &Identifier) -> Result<Option<User>> {
+    let Some(id) = aliases::user(tx, project, anonymous_id.as_str())? else { return Ok(None) };
+    let user = users::by_id(tx, Some(project), id)?;
+    unless_expired(tx, user)
+}
+
+fn unless_expired(tx: &Tx, user: Option<User>) -> Result<Option<User>> {
+    match user {
+        Some(user) if user.is_expired(tx.now()) => {
+            reap::reap(tx, &user)?;
+            Ok(None)
+        }
+        other => Ok(other),
+    }
+}
+
+/// A new live user. The caller has found nobody with the identifier.
+pub fn insert(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: Option<&Identifier>,
+    change: &ProfileChange,
+) -> Result<User> {
+    let profile = change.apply(&Profile { live_mode: true, ..Profile::default() })?;
+    users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
+}
+
+fn nobody_named() -> Error {
+    Error::invalid(Place::Body, "userId", "userId or anonymousId is required")
+}
+
+/// Sessions of a user: how many, the first start and the last.
+#[derive(Debug, Clone, Copy)]
+pub struct Stats {
+    pub sessions: i64,
+    /// Without sessions: the first and last time it was seen, or was registered.
+    pub first: Millis,
+    pub last: Millis,
+}
+
+pub fn stats(db: &Db, user: &User) -> Result<Stats> {
+    let mut span = None;
+    for member in users::members(db, user.id)? {
+        if let Some((first, last)) = sessions::span(db, member, user.activity_since())? {
+            let (earlier, later) = span.unwrap_or((first, last));
+            span = Some((first.min(earlier), last.max(later)));
+        }
+    }
+    let (first, last) = span.unwrap_or_else(|| {
+        let first = user.first_seen.unwrap_or(user.created_at);
+        (first, user.last_seen.unwrap_or(first))
+    });
+    Ok(Stats { sessions: user.session_count, first, last })
+}
+
+/// How the admin pages find somebody: by identifier, id (in any API's form), anonymous
+/// id, or e-mail; each is one probe. Live and revivable users of every project.
+pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Millis) -> Result<Vec<User>> {
+    let mut found = Vec::new();
+    for project in projects {
+        found.extend(users::by_identifier(db, *project, text)?);
+        if let Some(id) = aliases::user(db, *project, text)? {
+            found.extend(users::by_id(db, Some(*project), id)?);
+        }
+        for id in ids {
+            found.extend(users::by_id(db, Some(*project), *id)?);
+        }
+    }
+    let limit = 100;
+    found.extend(
+        users::by_email(db, text, limit)?.into_iter().filter(|user| projects.contains(&user.project)),
+    );
+    found.retain(|user| user.state == State::Live || user.is_revivable(now));
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|user| seen.insert(user.id));
+    Ok(found)
+}
+
+/// Erases what a caller may name by identifier, hidden or live.
+pub fn erase_by_identifier(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &str,
+    kind: crate::model::Erasure,
+    origin: Origin,
+) -> Result<User> {
+    let user = get_hidden_too(tx, project, identifier, tx.now())?;
+    erase::begin(tx, &user, kind, origin)?;
+    Ok(user)
+}

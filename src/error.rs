@@ -1,0 +1,120 @@
+//! The one error. It names what went wrong in the product's own nouns; each API
+//! words it in its own way, and [`crate::api::dialect::status`] is the only place
+//! that knows its HTTP status.
+
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no API key was given")]
+    NoKey,
+    #[error("the Authorization header is malformed")]
+    MalformedKey,
+    #[error("the API key is unknown or revoked")]
+    UnknownKey,
+    /// The key or role is good, but does not open this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("too many requests; try again in {retry_after} s")]
+    RateLimited { retry_after: u64 },
+
+    #[error("there is nothing at this path")]
+    NoSuchRoute,
+    /// `allow` lists the methods that this path takes.
+    #[error("this path takes {allow}")]
+    MethodNotAllowed { allow: String },
+
+    /// Fields with their faults; the request changed nothing.
+    #[error("{}", Faults(.0))]
+    Invalid(Vec<Fault>),
+    /// The body is not what its type says.
+    #[error("the body is not valid JSON: {0}")]
+    BadJson(String),
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+
+    #[error("there is no such project")]
+    ProjectNotFound,
+    /// `asked` is what the caller named, for APIs that say it back to them.
+    #[error("there is no such user")]
+    UserNotFound { asked: String },
+    #[error("there is no such job")]
+    JobNotFound,
+    #[error("there is no such session")]
+    SessionNotFound,
+    #[error("there is no such key")]
+    KeyNotFound,
+
+    #[error("another user has this identifier")]
+    IdentifierTaken,
+    #[error("{0} is taken")]
+    NameTaken(&'static str),
+    /// A job that is completed or cancelled cannot be cancelled.
+    #[error("the job has already ended")]
+    JobEnded,
+    /// The name fits several things; nothing was done.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// The resource is in a state that does not allow this.
+    #[error("{0}")]
+    Conflict(&'static str),
+
+    /// Too much to do, or no room: the same request may succeed later.
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// A fault of ours or of the machine; its text goes to the log alone.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// One field of a request and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    pub place: Place,
+    /// Path to the field, as the caller wrote it: `traits.email`, `limit`.
+    pub field: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+    Body,
+}
+
+impl Error {
+    pub fn invalid(place: Place, field: impl Into<String>, message: impl Into<String>) -> Error {
+        Error::Invalid(vec![Fault::new(place, field, message)])
+    }
+
+    pub fn user_not_found(asked: impl Into<String>) -> Error {
+        Error::UserNotFound { asked: asked.into() }
+    }
+
+    pub fn internal(why: impl fmt::Display) -> Error {
+        Error::Internal(why.to_string())
+    }
+}
+
+impl Fault {
+    pub fn new(place: Place, field: impl Into<String>, message: impl Into<String>) -> Fault {
+        Fault { place, field: field.into(), message: message.into() }
+    }
+}
+
+/// Several faults in one sentence.
+struct Faults<'a>(&'a [Fault]);
+
+impl fmt::Display for Faults<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.0.iter().enumerate() {
+            let sep = if n == 0 { "" } else { "; " };
+            write!(f, "{sep}{}: {}", fault.field, fault.message)?;
+        }
+        Ok(())
+    }
+}

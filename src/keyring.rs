@@ -1,0 +1,178 @@
+//! What keys open, in memory: a request is let in without a query. It is loaded at the
+//! start and again after each change of a key or a project, by whoever changes them.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use governor::clock::{Clock as _, Reference};
+use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::clock::{Clock, Millis};
+use crate::domain::{keys, projects, secrets};
+use crate::error::{Error, Result};
+use crate::model::{KeyId, ProjectId, Scope, Scopes};
+use crate::store::Db;
+
+/// Requests a key may make a minute, the same number at once. None: as many as it likes.
+pub type Limit = Option<NonZeroU32>;
+
+pub struct Keyring {
+    clock: Clock,
+    limit: Limit,
+    by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
+}
+
+/// What one key opens.
+pub struct Access {
+    /// None: a project's public ingest token.
+    pub key: Option<KeyId>,
+    /// None: every project.
+    pub project: Option<ProjectId>,
+    pub scopes: Scopes,
+    limiter: Option<Limiter>,
+    /// Last use that was not written down yet; 0 for none.
+    used_at: AtomicI64,
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, StateInformationMiddleware>;
+
+/// Where a key stands with its limit after a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    pub limit: u32,
+    pub remaining: u32,
+    /// When it is whole again, in seconds since 1970.
+    pub reset: i64,
+}
+
+impl Keyring {
+    pub fn new(clock: Clock, limit: Limit) -> Keyring {
+        Keyring { clock, limit, by_hash: RwLock::default() }
+    }
+
+    /// Reads all keys and tokens again. What a key has used of its limit stays.
+    pub fn load(&self, db: &Db) -> Result<()> {
+        let mut fresh = HashMap::new();
+        let mut held = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
+        for key in keys::list(db)?.into_iter().filter(|key| key.revoked_at.is_none()) {
+            let access = held
+                .remove(&key.hash)
+                .unwrap_or_else(|| Arc::new(self.access(Some(key.id), key.project, key.scopes)));
+            fresh.insert(key.hash, access);
+        }
+        for project in projects::list(db)? {
+            let hash = secrets::hash(&project.ingest_token);
+            let scopes = Scopes::of(&[Scope::Ingest]);
+            let access =
+                held.remove(&hash).unwrap_or_else(|| Arc::new(self.access(None, Some(project.id), scopes)));
+            fresh.insert(hash, access);
+        }
+        *held = fresh;
+        Ok(())
+    }
+
+    /// What this secret opens. [`Error::UnknownKey`] if nothing.
+    pub fn open(&self, secret: &str) -> Result<Arc<Access>> {
+        // Looked up by a hash, so that the time it takes says nothing of any key.
+        let hash = secrets::hash(secret);
+        let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        held.get(&hash).cloned().ok_or(Error::UnknownKey)
+    }
+
+    /// Uses that were not written down yet; they count as written from here on.
+    pub fn take_uses(&self) -> Vec<(KeyId, Millis)> {
+        let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        held.values()
+            .filter_map(|access| {
+                let at = access.used_at.swap(0, Ordering::Relaxed);
+                access.key.filter(|_| at > 0).map(|key| (key, at))
+            })
+            .collect()
+    }
+
+    fn access(&self, key: Option<KeyId>, project: Option<ProjectId>, scopes: Scopes) -> Access {
+        let limiter = self.limit.map(|limit| {
+            RateLimiter::direct_with_clock(Quota::per_minute(limit), Monotonic(self.clock.clone()))
+                .with_middleware()
+        });
+        Access { key, project, scopes, limiter, used_at: AtomicI64::new(0) }
+    }
+}
+
+impl Access {
+    /// [`Error::Forbidden`] without the scope.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.has(scope) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(match scope {
+            Scope::Ingest => "the key lacks the scope ingest",
+            Scope::Read => "the key lacks the scope read",
+            Scope::Write => "the key lacks the scope write",
+            Scope::Delete => "the key lacks the scope delete",
+            Scope::Admin => "the key lacks the scope admin",
+        }))
+    }
+
+    /// Counts a request. [`Error::RateLimited`] if it is one too many; None without limit.
+    pub fn spend(&self, clock: &Clock) -> Result<Option<Allowance>> {
+        let now = clock.now();
+        self.used_at.store(now, Ordering::Relaxed);
+        let Some(limiter) = &self.limiter else { return Ok(None) };
+        match limiter.check() {
+            Ok(state) => {
+                let limit = state.quota().burst_size().get();
+                let remaining = state.remaining_burst_capacity();
+                let interval = state.quota().replenish_interval();
+                let refill = interval * limit.saturating_sub(remaining);
+                let reset = now + i64::try_from(refill.as_millis()).unwrap_or(i64::MAX);
+                Ok(Some(Allowance { limit, remaining, reset: reset.div_euclid(1_000) + 1 }))
+            }
+            Err(refused) => {
+                let wait = refused.wait_time_from(Monotonic(clock.clone()).now());
+                let retry_after = wait.as_millis().div_ceil(1_000).max(1);
+                Err(Error::RateLimited { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) })
+            }
+        }
+    }
+}
+
+/// Our clock, as the limiter wants it.
+#[derive(Clone)]
+struct Monotonic(Clock);
+
+/// Nanoseconds on that clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instant(Nanos);
+
+impl governor::clock::Clock for Monotonic {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        Instant(self.0.monotonic().into())
+    }
+}
+
+impl std::ops::Add<Nanos> for Instant {
+    type Output = Instant;
+
+    fn add(self, more: Nanos) -> Instant {
+        Instant(self.0 + more)
+    }
+}
+
+impl Reference for Instant {
+    fn duration_since(&self, earlier: Instant) -> Nanos {
+        self.0.as_u64().saturating_sub(earlier.0.as_u64()).into()
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Instant {
+        let (this, that) = (self.0.as_u64(), duration.as_u64());
+        Instant(this.checked_sub(that).unwrap_or(this).into())
+    }
+}

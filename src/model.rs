@@ -1,0 +1,611 @@
+//! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Millis;
+use crate::error::{Error, Fault, Place, Result};
+
+/// Named values of a user or an event.
+pub type Attributes = Map<String, Value>;
+
+/// How long a hidden user can be revived: 7 days.
+pub const REVIVABLE: Millis = 7 * crate::clock::DAY;
+/// Two events of one user this far apart, or less, are of one session.
+pub const SESSION_GAP: Millis = 30 * crate::clock::MINUTE;
+/// The longest identifier, in code points.
+pub const IDENTIFIER_MAX: usize = 256;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A user: 63 bits, ordered by time, never reused.
+    UserId
+}
+id! {
+    /// A session: from the same generator as the users'.
+    SessionId
+}
+id! {
+    /// A small sequence, as JavaScript programs read it as a number.
+    ProjectId
+}
+id! {
+    /// A small sequence.
+    JobId
+}
+id! {
+    /// A small sequence.
+    KeyId
+}
+id! {
+    /// A small sequence.
+    AdminId
+}
+
+/// One registration of a person: random, so that nothing can be told from it.
+pub type Incarnation = [u8; 16];
+
+/// What an app calls its user (or a visitor, or a session): 1 to 256 code points,
+/// no control characters, compared byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identifier(String);
+
+impl Identifier {
+    /// [`Error::Invalid`] on `field` if `text` is not an identifier.
+    pub fn parse(place: Place, field: &str, text: &str) -> Result<Identifier> {
+        Identifier::check(text)
+            .map(|()| Identifier(text.to_owned()))
+            .map_err(|why| Error::invalid(place, field, why))
+    }
+
+    pub fn check(text: &str) -> Result<(), &'static str> {
+        if text.is_empty() {
+            return Err("must not be empty");
+        }
+        // A code point is at most 4 bytes: most texts need no counting.
+        if text.len() > IDENTIFIER_MAX && text.chars().count() > IDENTIFIER_MAX {
+            return Err("must have at most 256 characters");
+        }
+        if text.chars().any(char::is_control) {
+            return Err("must not contain control characters");
+        }
+        Ok(())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The one meaning in which the five APIs differ: what a deletion takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Erasure {
+    /// Out of sight; revivable with the whole history for 7 days.
+    Hide,
+    /// The profile and every identifier; the activity stays under the bare id.
+    Account,
+    /// Sessions, events, recordings, interactions and logs; the profile stays.
+    Activity,
+    /// All of it, for good.
+    Everything,
+}
+
+impl Erasure {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Erasure::Hide => "hide",
+            Erasure::Account => "account",
+            Erasure::Activity => "activity",
+            Erasure::Everything => "everything",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Erasure> {
+        [Erasure::Hide, Erasure::Account, Erasure::Activity, Erasure::Everything]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Where a user stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Live,
+    /// Since `User::deleted_at`; live again on a revival within [`REVIVABLE`].
+    Hidden,
+    /// The account is gone, the activity stays under the bare id.
+    Detached,
+    /// Gone for every caller; its rows are leaving.
+    Erasing,
+    /// An anonymous user whose rows are moving to the user it was merged into.
+    Merged,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Live => "live",
+            State::Hidden => "hidden",
+            State::Detached => "detached",
+            State::Erasing => "erasing",
+            State::Merged => "merged",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<State> {
+        [State::Live, State::Hidden, State::Detached, State::Erasing, State::Merged]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// A user as it is stored.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub id: UserId,
+    pub project: ProjectId,
+    pub incarnation: Incarnation,
+    pub state: State,
+    /// None: anonymous (or its account is gone).
+    pub identifier: Option<String>,
+    pub profile: Profile,
+    pub created_at: Millis,
+    pub updated_at: Millis,
+    /// Oldest and newest time at which the user did something; None: never.
+    pub first_seen: Option<Millis>,
+    pub last_seen: Option<Millis>,
+    pub session_count: i64,
+    pub event_count: i64,
+    /// Hidden since.
+    pub deleted_at: Option<Millis>,
+    /// Activity up to this instant is gone, or going.
+    pub activity_erased_at: Option<Millis>,
+}
+
+impl User {
+    /// Hidden for less than 7 days at `now`.
+    pub fn is_revivable(&self, now: Millis) -> bool {
+        self.state == State::Hidden && self.deleted_at.is_some_and(|at| at > now - REVIVABLE)
+    }
+
+    /// Hidden for 7 days or more at `now`: for every caller gone, reaped or not.
+    pub fn is_expired(&self, now: Millis) -> bool {
+        self.state == State::Hidden && !self.is_revivable(now)
+    }
+
+    /// Activity is visible only after this instant.
+    pub fn activity_since(&self) -> Millis {
+        self.activity_erased_at.unwrap_or(Millis::MIN)
+    }
+
+    /// The name to show: the display name, else first and last name.
+    pub fn name(&self) -> Option<String> {
+        let profile = &self.profile;
+        profile.display_name.clone().or_else(|| {
+            let parts: Vec<&str> =
+                [&profile.first_name, &profile.last_name].into_iter().flatten().map(String::as_str).collect();
+            (!parts.is_empty()).then(|| parts.join(" "))
+        })
+    }
+}
+
+/// What is known of a person beside its identifier. Empty texts are stored as None.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Profile {
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub display_name: Option<String>,
+    pub avatar_url: Option<String>,
+    /// ISO 3166 alpha-2.
+    pub country: Option<String>,
+    pub city: Option<String>,
+    /// False for a test user.
+    pub live_mode: bool,
+    /// Free named values.
+    pub attributes: Attributes,
+    /// Standard fields that only one API knows (title, phone, location …).
+    pub extra: Attributes,
+}
+
+/// A change to a profile: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileChange {
+    pub email: Option<Option<String>>,
+    pub first_name: Option<Option<String>>,
+    pub last_name: Option<Option<String>>,
+    pub display_name: Option<Option<String>>,
+    pub avatar_url: Option<Option<String>>,
+    pub country: Option<Option<String>>,
+    pub city: Option<Option<String>>,
+    pub live_mode: Option<bool>,
+    /// Set these attributes; JSON null removes one.
+    pub set: Attributes,
+    /// Set these unless they are set.
+    pub set_once: Attributes,
+    /// Remove these.
+    pub unset: Vec<String>,
+    /// Set these fields of `extra`; JSON null removes one.
+    pub extra: Attributes,
+}
+
+/// The largest profile that is kept, in bytes of its JSON parts.
+pub const ATTRIBUTES_MAX: usize = 64 * 1024;
+
+impl ProfileChange {
+    /// The profile after this change. [`Error::Invalid`] if it outgrows [`ATTRIBUTES_MAX`].
+    pub fn apply(&self, old: &Profile) -> Result<Profile> {
+        let text = |change: &Option<Option<String>>, old: &Option<String>| match change {
+            Some(new) => new.clone().filter(|text| !text.is_empty()),
+            None => old.clone(),
+        };
+        let mut new = Profile {
+            email: text(&self.email, &old.email),
+            first_name: text(&self.first_name, &old.first_name),
+            last_name: text(&self.last_name, &old.last_name),
+            display_name: text(&self.display_name, &old.display_name),
+            avatar_url: text(&self.avatar_url, &old.avatar_url),
+            country: text(&self.country, &old.country),
+            city: text(&self.city, &old.city),
+            live_mode: self.live_mode.unwrap_or(old.live_mode),
+            attributes: old.attributes.clone(),
+            extra: old.extra.clone(),
+        };
+        for (name, value) in &self.set_once {
+            if !new.attributes.contains_key(name) {
+                new.attributes.insert(name.clone(), value.clone());
+            }
+        }
+        merge(&mut new.attributes, &self.set);
+        for name in &self.unset {
+            new.attributes.remove(name);
+        }
+        merge(&mut new.extra, &self.extra);
+        let size = |map: &Attributes| serde_json::to_string(map).map_or(0, |text| text.len());
+        if size(&new.attributes) + size(&new.extra) > ATTRIBUTES_MAX {
+            let message = format!("all attributes of a user together must be under {ATTRIBUTES_MAX} bytes");
+            return Err(Error::invalid(Place::Body, "attributes", message));
+        }
+        Ok(new)
+    }
+
+    /// Every text field must be at most 1,024 characters, without control characters.
+    pub fn check(&self) -> Result<()> {
+        let fields = [
+            ("email", &self.email),
+            ("firstName", &self.first_name),
+            ("lastName", &self.last_name),
+            ("displayName", &self.display_name),
+            ("avatarUrl", &self.avatar_url),
+            ("country", &self.country),
+            ("city", &self.city),
+        ];
+        let faults: Vec<Fault> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?.as_ref()?)))
+            .filter_map(|(name, text)| {
+                let long = text.chars().count() > 1_024;
+                let message = if long {
+                    "must have at most 1024 characters"
+                } else if text.chars().any(char::is_control) {
+                    "must not contain control characters"
+                } else {
+                    return None;
+                };
+                Some(Fault::new(Place::Body, name, message))
+            })
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+    }
+}
+
+fn merge(into: &mut Attributes, changes: &Attributes) {
+    for (name, value) in changes {
+        if value.is_null() {
+            into.remove(name);
+        } else {
+            into.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// What kind of thing a user did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Event,
+    Page,
+    Screen,
+    Error,
+    /// An exchange with an AI agent.
+    Interaction,
+    /// A line of a workflow's log.
+    Log,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] =
+        [Kind::Event, Kind::Page, Kind::Screen, Kind::Error, Kind::Interaction, Kind::Log];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Event => "event",
+            Kind::Page => "page",
+            Kind::Screen => "screen",
+            Kind::Error => "error",
+            Kind::Interaction => "interaction",
+            Kind::Log => "log",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Something a user did, as it is stored.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// None: it belongs to no visit (a log line, say).
+    pub session: Option<SessionId>,
+    pub kind: Kind,
+    pub name: String,
+    pub at: Millis,
+    pub message_id: String,
+    /// The page's address, if it happened on one.
+    pub url: Option<String>,
+    pub data: Attributes,
+}
+
+/// A visit: events of one user that lie close together, or that name it.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub id: SessionId,
+    pub project: ProjectId,
+    pub user: UserId,
+    /// The client's own name for it.
+    pub external_id: Option<String>,
+    pub started_at: Millis,
+    pub ended_at: Millis,
+    pub event_count: i64,
+    pub page_count: i64,
+    pub error_count: i64,
+    pub device: Device,
+    pub recording_type: Option<String>,
+    pub recording_bytes: i64,
+}
+
+/// What a session ran on, as far as the client said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Device {
+    pub os: Option<String>,
+    pub browser: Option<String>,
+    pub device: Option<String>,
+    pub country: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub id: ProjectId,
+    pub name: String,
+    /// Names the project in OpenReplay's paths. No secret.
+    pub key: String,
+    /// Public; good for ingestion only.
+    pub ingest_token: String,
+    pub platform: String,
+    pub created_at: Millis,
+    pub first_event_at: Option<Millis>,
+    /// Events that came later than the erasure they belong before.
+    pub late_events: i64,
+}
+
+/// What a key may do. A set of [`Scope`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(pub i64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    Ingest = 1,
+    Read = 2,
+    Write = 4,
+    Delete = 8,
+    Admin = 16,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 5] = [Scope::Ingest, Scope::Read, Scope::Write, Scope::Delete, Scope::Admin];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Ingest => "ingest",
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Delete => "delete",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+impl Scopes {
+    pub fn of(scopes: &[Scope]) -> Scopes {
+        Scopes(scopes.iter().fold(0, |bits, scope| bits | *scope as i64))
+    }
+
+    /// All but admin: what a key gets that asks for nothing.
+    pub fn usual() -> Scopes {
+        Scopes::of(&[Scope::Ingest, Scope::Read, Scope::Write, Scope::Delete])
+    }
+
+    pub fn has(self, scope: Scope) -> bool {
+        self.0 & scope as i64 != 0
+    }
+
+    /// `ingest,read`. [`Error::Invalid`] on `scopes` for an unknown or missing word.
+    pub fn parse(text: &str) -> Result<Scopes> {
+        let mut scopes = Vec::new();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
+                Some(scope) => scopes.push(scope),
+                None => {
+                    let message = "must be of ingest, read, write, delete, admin";
+                    return Err(Error::invalid(Place::Body, "scopes", message));
+                }
+            }
+        }
+        if scopes.is_empty() {
+            return Err(Error::invalid(Place::Body, "scopes", "must name at least one scope"));
+        }
+        Ok(Scopes::of(&scopes))
+    }
+
+    pub fn names(self) -> Vec<&'static str> {
+        Scope::ALL.into_iter().filter(|scope| self.has(*scope)).map(Scope::as_str).collect()
+    }
+}
+
+/// A key as it is stored: its secret is not.
+#[derive(Debug, Clone)]
+pub struct Key {
+    pub id: KeyId,
+    /// None: every project of the organisation.
+    pub project: Option<ProjectId>,
+    pub name: String,
+    /// The first letters of the key, to tell keys apart.
+    pub hint: String,
+    /// SHA-256 of the key. A key has 256 random bits, so it needs no slow hash.
+    pub hash: [u8; 32],
+    pub scopes: Scopes,
+    pub created_at: Millis,
+    pub last_used_at: Option<Millis>,
+    pub revoked_at: Option<Millis>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    Scheduled,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl JobStatus {
+    pub const ALL: [JobStatus; 5] = [
+        JobStatus::Scheduled,
+        JobStatus::Running,
+        JobStatus::Completed,
+        JobStatus::Failed,
+        JobStatus::Cancelled,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Scheduled => "scheduled",
+            JobStatus::Running => "running",
+            JobStatus::Completed => "completed",
+            JobStatus::Failed => "failed",
+            JobStatus::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<JobStatus> {
+        JobStatus::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// Who caused a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A deletion asked for by identifier, due at the next midnight.
+    Schedule,
+    /// A deletion asked for over an API, begun at once.
+    Request,
+    /// A deletion asked for in the admin pages, begun at once.
+    Page,
+    /// Seven days hidden.
+    Reaper,
+}
+
+impl Origin {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Schedule => "schedule",
+            Origin::Request => "request",
+            Origin::Page => "page",
+            Origin::Reaper => "reaper",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Origin> {
+        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper]
+            .into_iter()
+            .find(|origin| origin.as_str() == text)
+    }
+}
+
+/// An erasure that takes, or may take, more than one transaction.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: JobId,
+    pub project: ProjectId,
+    pub erasure: Erasure,
+    pub origin: Origin,
+    pub status: JobStatus,
+    /// The identifier it was asked for, until it completes; then `erased:<12 hex>`.
+    pub reference: String,
+    /// Whose rows it takes, once begun. None: it found nobody.
+    pub user: Option<UserId>,
+    /// An [`Erasure::Activity`] takes what happened up to here.
+    pub cutoff: Option<Millis>,
+    pub created_at: Millis,
+    pub updated_at: Millis,
+    pub start_at: Millis,
+    pub finished_at: Option<Millis>,
+    pub attempts: i64,
+    /// After a fault: not before this.
+    pub retry_at: Option<Millis>,
+    pub error: Option<String>,
+    /// Rows it had before it at its beginning, and rows it took.
+    pub rows_total: i64,
+    pub rows_erased: i64,
+}
+
+impl Job {
+    /// Due, and not begun.
+    pub fn is_overdue(&self, now: Millis) -> bool {
+        self.status == JobStatus::Scheduled && self.start_at <= now
+    }
+}
+
+/// Somebody who signs in to the admin pages.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub id: AdminId,
+    pub name: String,
+    pub password_hash: String,
+    pub created_at: Millis,
+}

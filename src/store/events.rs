@@ -1,0 +1,126 @@
+//! What users did.
+
+use const_format::formatcp;
+use rusqlite::{Row, params};
+use sha2::{Digest, Sha256};
+
+use super::{Db, Tx, corrupt};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::model::{Event, Kind, SessionId, UserId};
+
+const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
+
+fn read(row: &Row) -> rusqlite::Result<Event> {
+    Ok(Event {
+        session: row.get::<_, Option<i64>>(0)?.map(SessionId),
+        kind: Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))?,
+        name: row.get(2)?,
+        at: row.get(3)?,
+        message_id: row.get(4)?,
+        url: row.get(5)?,
+        data: serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|_| corrupt("an event's data"))?,
+    })
+}
+
+/// Where a message lies among its user's: 8 bytes of its id's hash.
+fn key(message_id: &str) -> i64 {
+    let hash = Sha256::digest(message_id.as_bytes());
+    hash.iter().take(8).fold(0, |key: i64, byte| (key << 8) | i64::from(*byte))
+}
+
+pub fn exists(db: &Db, user: UserId, message_id: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM events WHERE user_id = ?1 AND message_key = ?2";
+    Ok(db.row(sql, params![user.0, key(message_id)], |_| Ok(()))?.is_some())
+}
+
+pub fn insert(tx: &Tx, user: UserId, event: &Event) -> Result<()> {
+    tx.execute(
+        "INSERT INTO events (user_id, message_key, session_id, kind, name, at, message_id, url, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            user.0,
+            key(&event.message_id),
+            event.session.map(|session| session.0),
+            event.kind.as_str(),
+            event.name,
+            event.at,
+            event.message_id,
+            event.url,
+            serde_json::to_string(&event.data).map_err(Error::internal)?,
+        ],
+    )?;
+    Ok(())
+}
+
+/// A stretch of a user's timeline.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    /// Later than this.
+    pub since: Millis,
+    /// From and to, both included.
+    pub from: Millis,
+    pub to: Millis,
+    pub limit: u32,
+    pub offset: u32,
+}
+
+/// The newest first, over all of `members`.
+pub fn timeline(db: &Db, members: &[UserId], stretch: Stretch) -> Result<Vec<Event>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
+         ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
+    );
+    // With rows still moving in from an anonymous user, each is asked for the whole
+    // stretch from its beginning, and the offset is applied to all of them together.
+    let [user] = members else {
+        let mut events = Vec::new();
+        let reach = stretch.offset.saturating_add(stretch.limit);
+        for user in members {
+            let values = params![user.0, stretch.since, stretch.from, stretch.to, reach, 0];
+            events.extend(db.rows(sql, values, read)?);
+        }
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        return Ok(events.into_iter().skip(stretch.offset as usize).take(stretch.limit as usize).collect());
+    };
+    let values = params![user.0, stretch.since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    db.rows(sql, values, read)
+}
+
+/// A session's events, the oldest first. `span` are its start and end.
+pub fn of_session(
+    db: &Db,
+    user: UserId,
+    session: SessionId,
+    span: (Millis, Millis),
+    limit: u32,
+) -> Result<Vec<Event>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at >= ?2 AND at <= ?3 AND session_id = ?4
+         ORDER BY at, id LIMIT ?5"
+    );
+    db.rows(sql, params![user.0, span.0, span.1, session.0, limit], read)
+}
+
+/// The newest event's time, if there is one later than `since`.
+pub fn last_at(db: &Db, user: UserId, since: Millis) -> Result<Option<Millis>> {
+    let sql = "SELECT at FROM events WHERE user_id = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1";
+    db.row(sql, params![user.0, since], |row| row.get(0))
+}
+
+/// Gives up to `limit` events of one user to another. What both were sent under the same
+/// message id is kept once. Returns how many left `from`, and how many of them were copies.
+pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<(i64, i64)> {
+    let sql = "SELECT message_key FROM events WHERE user_id = ?1 ORDER BY message_key LIMIT 1 OFFSET ?2";
+    let last = tx.row(sql, params![from.0, limit - 1], |row| row.get(0))?.unwrap_or(i64::MAX);
+    let copies = tx.execute(
+        "DELETE FROM events WHERE user_id = ?1 AND message_key <= ?3
+             AND EXISTS (SELECT 1 FROM events AS copy
+                         WHERE copy.user_id = ?2 AND copy.message_key = events.message_key)",
+        params![from.0, to.0, last],
+    )?;
+    let sql = "UPDATE events SET user_id = ?2 WHERE user_id = ?1 AND message_key <= ?3";
+    let moved = tx.execute(sql, params![from.0, to.0, last])?;
+    let count = |n: usize| i64::try_from(n).map_err(Error::internal);
+    Ok((count(moved)? + count(copies)?, count(copies)?))
+}

@@ -1,0 +1,418 @@
+//! The registry of holdings: for each table and column, whose data it is and what each
+//! erasure does to it. Counting, moving and erasing are computed from it, so a table
+//! that is not named here is not erased; a test compares it with the schema.
+
+use rusqlite::params;
+
+use super::{Db, Tx};
+use crate::clock::Millis;
+use crate::error::Result;
+use crate::model::{Erasure, User, UserId};
+
+/// A table and what becomes of its rows.
+pub struct Table {
+    pub name: &'static str,
+    /// What the pages call its rows.
+    pub label: &'static str,
+    pub subject: Subject,
+    /// The column that, within one user's rows, names a row.
+    key: &'static str,
+    /// The column with the time at which it happened.
+    at: &'static str,
+    account: Fate,
+    activity: Fate,
+    pub columns: &'static [Column],
+}
+
+/// How a row is found to be a user's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// It is about no user.
+    Nobody,
+    /// The row of the user itself.
+    Itself,
+    /// By its `user_id`. Goes with the user.
+    User,
+    /// By the identifier in `jobs.reference`, and scrubbed when the job ends or the user goes.
+    Reference,
+    /// By a keyed digest of the identifier; pruned by age.
+    Digest,
+}
+
+/// What an erasure does to a table's rows. `Everything` takes all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Stays,
+    /// The row stays, its columns about the person are emptied.
+    Cleared,
+    Leaves,
+}
+
+pub struct Column {
+    pub name: &'static str,
+    pub holds: Holds,
+}
+
+pub enum Holds {
+    /// Numbers, states and times of ours.
+    Bookkeeping,
+    /// Something of the person: set to this when the account goes.
+    Person(&'static str),
+    /// Derived from the activity: set to this when the activity goes.
+    Statistic(&'static str),
+    /// What the user did; goes with its row.
+    Activity,
+}
+
+use Holds::{Activity, Bookkeeping, Person, Statistic};
+
+const fn column(name: &'static str, holds: Holds) -> Column {
+    Column { name, holds }
+}
+
+/// A table that is about no user.
+const fn ours(name: &'static str, columns: &'static [Column]) -> Table {
+    Table {
+        name,
+        label: name,
+        subject: Subject::Nobody,
+        key: "",
+        at: "",
+        account: Fate::Stays,
+        activity: Fate::Stays,
+        columns,
+    }
+}
+
+/// In the order in which erasing takes them: what refers to a row goes before it.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "recordings",
+        label: "recording chunks",
+        subject: Subject::User,
+        key: "id",
+        at: "created_at",
+        account: Fate::Stays,
+        activity: Fate::Leaves,
+        columns: &[
+            column("id", Bookkeeping),
+            column("session_id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("seq", Bookkeeping),
+            column("created_at", Activity),
+            column("data", Activity),
+        ],
+    },
+    Table {
+        name: "events",
+        label: "events, interactions and logs",
+        subject: Subject::User,
+        key: "id",
+        at: "at",
+        account: Fate::Stays,
+        activity: Fate::Leaves,
+        columns: &[
+            column("id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("message_key", Activity),
+            column("session_id", Bookkeeping),
+            column("kind", Activity),
+            column("name", Activity),
+            column("at", Activity),
+            column("message_id", Activity),
+            column("url", Activity),
+            column("data", Activity),
+        ],
+    },
+    Table {
+        name: "sessions",
+        label: "sessions",
+        subject: Subject::User,
+        key: "id",
+        at: "started_at",
+        account: Fate::Stays,
+        activity: Fate::Leaves,
+        columns: &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("external_id", Activity),
+            column("started_at", Activity),
+            column("ended_at", Activity),
+            column("event_count", Activity),
+            column("page_count", Activity),
+            column("error_count", Activity),
+            column("os", Activity),
+            column("browser", Activity),
+            column("device", Activity),
+            column("country", Activity),
+            column("recording_type", Activity),
+            column("recording_bytes", Activity),
+        ],
+    },
+    Table {
+        name: "aliases",
+        label: "anonymous ids",
+        subject: Subject::User,
+        key: "anonymous_id",
+        at: "created_at",
+        account: Fate::Leaves,
+        activity: Fate::Stays,
+        columns: &[
+            column("anonymous_id", Person("")),
+            column("project_id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("created_at", Bookkeeping),
+        ],
+    },
+    Table {
+        name: "users",
+        label: "profile",
+        subject: Subject::Itself,
+        key: "id",
+        at: "created_at",
+        account: Fate::Cleared,
+        activity: Fate::Stays,
+        columns: &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("incarnation", Bookkeeping),
+            column("state", Bookkeeping),
+            column("identifier", Person("NULL")),
+            column("email", Person("NULL")),
+            column("first_name", Person("NULL")),
+            column("last_name", Person("NULL")),
+            column("display_name", Person("NULL")),
+            column("avatar_url", Person("NULL")),
+            column("country", Person("NULL")),
+            column("city", Person("NULL")),
+            column("live_mode", Person("1")),
+            column("attributes", Person("'{}'")),
+            column("extra", Person("'{}'")),
+            column("created_at", Bookkeeping),
+            column("updated_at", Bookkeeping),
+            column("first_seen", Statistic("NULL")),
+            column("last_seen", Statistic("NULL")),
+            column("session_count", Statistic("0")),
+            column("event_count", Statistic("0")),
+            column("deleted_at", Bookkeeping),
+            column("activity_erased_at", Bookkeeping),
+            column("merged_into", Bookkeeping),
+        ],
+    },
+    Table {
+        name: "jobs",
+        label: "jobs that name the user",
+        subject: Subject::Reference,
+        key: "id",
+        at: "created_at",
+        account: Fate::Cleared,
+        activity: Fate::Stays,
+        columns: &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("erasure", Bookkeeping),
+            column("origin", Bookkeeping),
+            column("status", Bookkeeping),
+            column("reference", Person("'erased:…'")),
+            column("user_id", Bookkeeping),
+            column("cutoff", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("updated_at", Bookkeeping),
+            column("start_at", Bookkeeping),
+            column("finished_at", Bookkeeping),
+            column("attempts", Bookkeeping),
+            column("retry_at", Bookkeeping),
+            column("error", Bookkeeping),
+            column("rows_total", Bookkeeping),
+            column("rows_erased", Bookkeeping),
+        ],
+    },
+    Table {
+        name: "erased_identifiers",
+        label: "digests of erased identifiers",
+        subject: Subject::Digest,
+        key: "digest",
+        at: "erased_at",
+        account: Fate::Stays,
+        activity: Fate::Stays,
+        columns: &[
+            column("project_id", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("erased_at", Bookkeeping),
+        ],
+    },
+    ours("sequences", &[column("name", Bookkeeping), column("value", Bookkeeping)]),
+    ours(
+        "projects",
+        &[
+            column("id", Bookkeeping),
+            column("name", Bookkeeping),
+            column("key", Bookkeeping),
+            column("ingest_token", Bookkeeping),
+            column("platform", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("first_event_at", Bookkeeping),
+            column("late_events", Bookkeeping),
+        ],
+    ),
+    ours(
+        "api_keys",
+        &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("name", Bookkeeping),
+            column("hint", Bookkeeping),
+            column("hash", Bookkeeping),
+            column("scopes", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("last_used_at", Bookkeeping),
+            column("revoked_at", Bookkeeping),
+        ],
+    ),
+    ours(
+        "admins",
+        &[
+            column("id", Bookkeeping),
+            column("name", Bookkeeping),
+            column("password_hash", Bookkeeping),
+            column("created_at", Bookkeeping),
+        ],
+    ),
+    ours(
+        "admin_sessions",
+        &[
+            column("hash", Bookkeeping),
+            column("admin_id", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("expires_at", Bookkeeping),
+        ],
+    ),
+];
+
+impl Table {
+    /// What `erasure` does to this table's rows of a user.
+    pub fn fate(&self, erasure: Erasure) -> Fate {
+        match (self.subject, erasure) {
+            (Subject::Nobody | Subject::Digest, _) | (_, Erasure::Hide) => Fate::Stays,
+            (Subject::Reference, Erasure::Everything) => Fate::Cleared,
+            (_, Erasure::Everything) => Fate::Leaves,
+            (_, Erasure::Account) => self.account,
+            (_, Erasure::Activity) => self.activity,
+        }
+    }
+
+    /// The column that holds the user's id.
+    fn owner(&self) -> &'static str {
+        if self.subject == Subject::Itself { "id" } else { "user_id" }
+    }
+}
+
+/// The tables whose rows hang on a user's id, in erasing order.
+fn of_users() -> impl Iterator<Item = &'static Table> {
+    TABLES.iter().filter(|table| matches!(table.subject, Subject::User | Subject::Itself))
+}
+
+/// Rows of one table about one user.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub table: &'static str,
+    pub label: &'static str,
+    pub rows: i64,
+}
+
+/// What is held about a user: a count per table. Reads an index entry per row.
+/// `members` are the user itself and those whose rows are still moving to it.
+pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> {
+    let mut held = Vec::new();
+    for table in TABLES {
+        let mut rows = 0;
+        match table.subject {
+            Subject::User => {
+                let sql = format!("SELECT COUNT(*) FROM {} WHERE user_id = ?1", table.name);
+                for member in members {
+                    rows += db.row(&sql, params![member.0], |row| row.get(0))?.unwrap_or(0);
+                }
+            }
+            Subject::Itself => rows = 1,
+            Subject::Reference => {
+                let sql = "SELECT COUNT(*) FROM jobs WHERE reference = ?1 AND project_id = ?2";
+                let named = params![user.identifier, user.project.0];
+                rows = db.row(sql, named, |row| row.get(0))?.unwrap_or(0);
+            }
+            Subject::Nobody | Subject::Digest => continue,
+        }
+        held.push(Held { table: table.name, label: table.label, rows });
+    }
+    Ok(held)
+}
+
+/// Takes up to `limit` rows that `erasure` makes leave, of one table, the first that has
+/// any. `cutoff` spares what is later. Returns how many; 0 means that none is left.
+pub fn take(tx: &Tx, user: UserId, erasure: Erasure, cutoff: Option<Millis>, limit: i64) -> Result<i64> {
+    for table in of_users().filter(|table| table.fate(erasure) == Fate::Leaves) {
+        let Table { name, key, at, .. } = table;
+        let owner = table.owner();
+        // No order is asked for: SQLite walks the index of the user's rows, by time where
+        // there is one, and rows that are near in time share pages.
+        let taken = tx.execute(
+            &format!(
+                "DELETE FROM {name} WHERE {owner} = ?1 AND {key} IN
+                 (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
+            ),
+            params![user.0, cutoff.unwrap_or(Millis::MAX), limit],
+        )?;
+        if taken > 0 {
+            return Ok(i64::try_from(taken).unwrap_or(i64::MAX));
+        }
+    }
+    Ok(0)
+}
+
+/// Empties every column about the person in the user's own row.
+pub fn clear_person(tx: &Tx, user: UserId) -> Result<()> {
+    set_columns(tx, user, |holds| match holds {
+        Person(cleared) => Some(cleared),
+        _ => None,
+    })
+}
+
+/// Sets every figure that is derived from the activity to none.
+pub fn reset_statistics(tx: &Tx, user: UserId) -> Result<()> {
+    set_columns(tx, user, |holds| match holds {
+        Statistic(reset) => Some(reset),
+        _ => None,
+    })
+}
+
+fn set_columns(tx: &Tx, user: UserId, value: impl Fn(&Holds) -> Option<&'static str>) -> Result<()> {
+    for table in of_users().filter(|table| table.subject == Subject::Itself) {
+        let sets: Vec<String> = table
+            .columns
+            .iter()
+            .filter_map(|column| Some(format!("{} = {}", column.name, value(&column.holds)?)))
+            .collect();
+        let sql = format!("UPDATE {} SET {} WHERE id = ?1", table.name, sets.join(", "));
+        tx.execute(&sql, params![user.0])?;
+    }
+    Ok(())
+}
+
+/// Gives up to `limit` rows of one table from one user to another, the first table that
+/// has any. Returns how many; 0 means that all have moved.
+pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<i64> {
+    for table in of_users().filter(|table| table.subject == Subject::User) {
+        let Table { name, key, .. } = table;
+        let moved = tx.execute(
+            &format!(
+                "UPDATE {name} SET user_id = ?2 WHERE user_id = ?1 AND {key} IN
+                 (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?3)"
+            ),
+            params![from.0, to.0, limit],
+        )?;
+        if moved > 0 {
+            return Ok(i64::try_from(moved).unwrap_or(i64::MAX));
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,59 @@
+//! The generator of user and session ids: milliseconds, then a counter, in 63 bits.
+//! Ordered by time and never reused, though the clock be set back or every row gone:
+//! a mark in `sequences` stands above every id that was ever handed out.
+
+use std::cell::Cell;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::clock::{Millis, SECOND};
+
+const COUNTER_BITS: u32 = 20;
+/// The mark is moved this far ahead, so that it is written once in a while only.
+const AHEAD: Millis = 60 * SECOND;
+
+pub struct Ids {
+    last: Cell<i64>,
+    /// The mark on disk, and the one the open transaction writes.
+    marked: Cell<i64>,
+    marking: Cell<i64>,
+}
+
+impl Ids {
+    /// Takes up above every id handed out before.
+    pub fn load(conn: &Connection) -> rusqlite::Result<Ids> {
+        let mark: i64 = conn
+            .query_row("SELECT value FROM sequences WHERE name = 'id'", [], |row| row.get(0))
+            .optional()?
+            .unwrap_or(0);
+        Ok(Ids { last: Cell::new(mark), marked: Cell::new(mark), marking: Cell::new(mark) })
+    }
+
+    /// A new id. Within a transaction only, after [`Ids::reserve`].
+    pub fn next(&self, now: Millis) -> i64 {
+        let id = (self.last.get() + 1).max(now << COUNTER_BITS);
+        self.last.set(id);
+        id
+    }
+
+    /// Moves the mark ahead, if ids near it, as part of the transaction that is open.
+    pub fn reserve(&self, conn: &Connection, now: Millis) -> rusqlite::Result<()> {
+        let floor = self.last.get().max(now << COUNTER_BITS);
+        if floor + (AHEAD << COUNTER_BITS) / 2 < self.marked.get() {
+            return Ok(());
+        }
+        let mark = floor + (AHEAD << COUNTER_BITS);
+        conn.prepare_cached(
+            "INSERT INTO sequences (name, value) VALUES ('id', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute(params![mark])?;
+        self.marking.set(mark);
+        Ok(())
+    }
+
+    /// The transaction that moved the mark is on disk.
+    pub fn reserved(&self) {
+        self.marked.set(self.marking.get().max(self.marked.get()));
+    }
+}

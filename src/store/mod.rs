@@ -1,0 +1,229 @@
+//! All SQL lives here, a file per group of tables. Nothing in here knows about HTTP.
+//!
+//! Reads go through pooled connections that cannot write; writes go through the one
+//! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
+//! which is also a [`Db`].
+
+mod ids;
+mod migrations;
+mod pragmas;
+mod writer;
+
+pub mod admins;
+pub mod aliases;
+pub mod events;
+pub mod holdings;
+pub mod jobs;
+pub mod keys;
+pub mod projects;
+pub mod recordings;
+pub mod sequences;
+pub mod sessions;
+pub mod tombstones;
+pub mod users;
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use r2d2::Pool;
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use crate::bell::Bell;
+use crate::clock::{Clock, Millis};
+use crate::error::{Error, Result};
+pub use writer::Lane;
+use writer::Writer;
+
+/// Connections for long reads: so many scans run at a time, the next is told to wait.
+const SCANS: u32 = 4;
+/// A scan is interrupted after this long.
+const SCAN_TIME: Duration = Duration::from_secs(5);
+
+/// The database: pools of readers and the one writer.
+pub struct Store {
+    points: Pool<SqliteConnectionManager>,
+    scans: Pool<SqliteConnectionManager>,
+    writer: Writer,
+}
+
+/// A connection to read with.
+pub struct Db<'a> {
+    conn: &'a Connection,
+}
+
+/// The open write transaction. It has one time, and hands out the ids.
+pub struct Tx<'a> {
+    db: Db<'a>,
+    now: Millis,
+    resources: &'a Resources,
+}
+
+/// What the writer lends to every transaction.
+pub struct Resources {
+    ids: ids::Ids,
+    secret: [u8; 32],
+    bell: Arc<Bell>,
+}
+
+impl Store {
+    /// Opens (or makes) the database at `path` and brings it to this version's schema.
+    /// `points` is how many point reads may run at a time. A newer schema than this
+    /// program knows, or SQLite built with unfit options, is [`Error::Unavailable`].
+    pub fn open(path: &Path, secret: [u8; 32], clock: Clock, bell: Arc<Bell>, points: u32) -> Result<Store> {
+        let mut conn = Connection::open(path).map_err(from_sql)?;
+        pragmas::check_build(&conn)?;
+        pragmas::writer(&conn).map_err(from_sql)?;
+        migrations::run(&mut conn)?;
+        let ids = ids::Ids::load(&conn).map_err(from_sql)?;
+        let writer = Writer::start(conn, Resources { ids, secret, bell }, clock)?;
+        Ok(Store { points: pool(path, points)?, scans: pool(path, SCANS)?, writer })
+    }
+
+    /// A short read, on the caller's thread.
+    pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
+        run(&Db { conn: &conn })
+    }
+
+    /// A read that may be long: interrupted after some seconds. [`Error::Unavailable`]
+    /// when too many run already. It blocks; not for an async thread.
+    pub fn scan<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        let conn = self.scans.try_get().ok_or(Error::Unavailable("too many long reads are running"))?;
+        let deadline = Instant::now() + SCAN_TIME;
+        conn.progress_handler(1_000, Some(move || Instant::now() > deadline)).map_err(from_sql)?;
+        let outcome = run(&Db { conn: &conn });
+        conn.progress_handler(0, None::<fn() -> bool>).map_err(from_sql)?;
+        outcome
+    }
+
+    /// Queues a write; see [`writer`]. `clock` stamps its transaction.
+    pub fn submit<T, F>(&self, lane: Lane, clock: Clock, run: F) -> Result<oneshot::Receiver<Result<T>>>
+    where
+        T: Send + 'static,
+        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+    {
+        self.writer.submit(lane, clock, run)
+    }
+
+    /// Finishes what waits and folds the WAL in. Later writes are refused.
+    pub fn stop(&self) {
+        self.writer.stop();
+    }
+}
+
+fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
+    let manager = SqliteConnectionManager::file(path).with_init(pragmas::reader);
+    Pool::builder()
+        .max_size(size)
+        .test_on_check_out(false)
+        .connection_timeout(Duration::from_secs(5))
+        .build(manager)
+        .map_err(Error::internal)
+}
+
+impl<'a> Tx<'a> {
+    fn new(conn: &'a Connection, now: Millis, resources: &'a Resources) -> Tx<'a> {
+        Tx { db: Db { conn }, now, resources }
+    }
+
+    /// The transaction's time: one instant, however long it runs.
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// A new user or session id.
+    pub fn next_id(&self) -> i64 {
+        self.resources.ids.next(self.now)
+    }
+
+    /// Tells the worker that something may be due. It looks once this is committed, for
+    /// it looks from within the writer's queue.
+    pub fn wake_worker(&self) {
+        self.resources.bell.ring();
+    }
+
+    /// Runs `part` in a savepoint of its own: if it fails, what it wrote is undone and
+    /// the rest of the transaction goes on.
+    pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.execute("SAVEPOINT part", [])?;
+        let outcome = part();
+        // After a full disk there is no transaction to go on with; the writer sees to it.
+        if outcome.is_err() && !self.conn.is_autocommit() {
+            self.execute("ROLLBACK TO part", [])?;
+        }
+        if !self.conn.is_autocommit() {
+            self.execute("RELEASE part", [])?;
+        }
+        outcome
+    }
+
+    fn secret(&self) -> &[u8; 32] {
+        &self.resources.secret
+    }
+}
+
+impl<'a> Deref for Tx<'a> {
+    type Target = Db<'a>;
+
+    fn deref(&self) -> &Db<'a> {
+        &self.db
+    }
+}
+
+impl Db<'_> {
+    /// The rows of a query, each read by `read`.
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
+        let rows = statement.query_map(params, read).map_err(from_sql)?;
+        rows.collect::<rusqlite::Result<Vec<T>>>().map_err(from_sql)
+    }
+
+    /// The first row of a query, if it has one.
+    fn row<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&rusqlite::Row) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
+        match statement.query_row(params, read) {
+            Ok(value) => Ok(Some(value)),
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+            Err(error) => Err(from_sql(error)),
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Runs one statement; the number of rows it changed.
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
+        statement.execute(params).map_err(from_sql)
+    }
+}
+
+/// SQLite's errors carry no values of rows, only names of columns and codes.
+fn from_sql(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full"),
+        Some(ErrorCode::OperationInterrupted) => Error::Unavailable("the query took too long"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::Unavailable("another program holds the database")
+        }
+        _ => Error::internal(error),
+    }
+}
+
+/// A value the schema cannot hold was read back: the file was edited by hand.
+fn corrupt(what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, what.into())
+}

@@ -1,0 +1,63 @@
+//! How every connection is set up, and what SQLite must have been built with.
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+
+const PAGE_SIZE: u32 = 4_096;
+
+/// `secure_delete` must be on before the first row, and `auto_vacuum` off before the
+/// first table. FULL, for NORMAL loses acknowledged writes when the power fails.
+/// Only the writer checkpoints, when it chooses to.
+const COMMON: &str = "
+    PRAGMA secure_delete = ON;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA busy_timeout = 5000;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA wal_autocheckpoint = 0;
+";
+
+/// Statements kept prepared on each connection.
+const CACHED: usize = 128;
+
+pub fn writer(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(CACHED);
+    conn.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_SIZE};
+         PRAGMA auto_vacuum = NONE;
+         PRAGMA journal_mode = WAL;
+         {COMMON}
+         PRAGMA mmap_size = 0;
+         PRAGMA cache_size = -65536;"
+    ))
+}
+
+pub fn reader(conn: &mut Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(CACHED);
+    conn.execute_batch(&format!(
+        "{COMMON}
+         PRAGMA mmap_size = 1073741824;
+         PRAGMA query_only = ON;"
+    ))
+}
+
+/// The options come from `.cargo/config.toml`; an install that did not read it gives a
+/// program that cannot keep its word on erasure.
+pub fn check_build(conn: &Connection) -> Result<()> {
+    let options = || -> rusqlite::Result<Vec<String>> {
+        conn.prepare("SELECT compile_options FROM pragma_compile_options")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    let options = options().map_err(super::from_sql)?;
+    let has = |name: &str| options.iter().any(|option| option == name);
+    if !has("ENABLE_DBPAGE_VTAB") || has("ENABLE_STAT4") {
+        return Err(Error::Unavailable(
+            "this program was built without the options for SQLite that erasure needs; \
+             build it inside its own folder, whose .cargo/config.toml sets them",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Projects.
+
+use const_format::formatcp;
+use rusqlite::{Row, params};
+
+use super::{Db, Tx, sequences};
+use crate::clock::Millis;
+use crate::error::Result;
+use crate::model::{Project, ProjectId};
+
+const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events";
+
+fn read(row: &Row) -> rusqlite::Result<Project> {
+    Ok(Project {
+        id: ProjectId(row.get(0)?),
+        name: row.get(1)?,
+        key: row.get(2)?,
+        ingest_token: row.get(3)?,
+        platform: row.get(4)?,
+        created_at: row.get(5)?,
+        first_event_at: row.get(6)?,
+        late_events: row.get(7)?,
+    })
+}
+
+pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str) -> Result<Project> {
+    let project = Project {
+        id: ProjectId(sequences::next(tx, "project")?),
+        name: name.to_owned(),
+        key: key.to_owned(),
+        ingest_token: ingest_token.to_owned(),
+        platform: platform.to_owned(),
+        created_at: tx.now(),
+        first_event_at: None,
+        late_events: 0,
+    };
+    tx.execute(
+        "INSERT INTO projects (id, name, key, ingest_token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![project.id.0, name, key, ingest_token, platform, project.created_at],
+    )?;
+    Ok(project)
+}
+
+pub fn by_id(db: &Db, id: ProjectId) -> Result<Option<Project>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE id = ?1");
+    db.row(sql, params![id.0], read)
+}
+
+pub fn by_key(db: &Db, key: &str) -> Result<Option<Project>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE key = ?1");
+    db.row(sql, params![key], read)
+}
+
+pub fn by_name(db: &Db, name: &str) -> Result<Option<Project>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE name = ?1");
+    db.row(sql, params![name], read)
+}
+
+pub fn list(db: &Db) -> Result<Vec<Project>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects ORDER BY id");
+    db.rows(sql, [], read)
+}
+
+/// Notes the time of the project's first event; later calls change nothing.
+pub fn note_event(tx: &Tx, id: ProjectId, at: Millis) -> Result<()> {
+    let sql = "UPDATE projects SET first_event_at = ?2 WHERE id = ?1 AND first_event_at IS NULL";
+    tx.execute(sql, params![id.0, at])?;
+    Ok(())
+}
+
+/// Counts an event that was dropped for coming too late.
+pub fn note_late_event(tx: &Tx, id: ProjectId) -> Result<()> {
+    tx.execute("UPDATE projects SET late_events = late_events + 1 WHERE id = ?1", params![id.0])?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Which identifiers were erased, as keyed digests: an event that comes in later than the
+//! erasure it belongs before must not bring its user back.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rusqlite::params;
+use sha2::Sha256;
+
+use super::Tx;
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::model::ProjectId;
+
+/// What is told apart: an identifier and an anonymous id may be the same text.
+#[derive(Clone, Copy)]
+pub enum Named<'a> {
+    Identifier(&'a str),
+    Anonymous(&'a str),
+}
+
+/// Notes that whoever had this name is erased as of now.
+pub fn bury(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
+    let digest = digest(tx, project, named)?;
+    tx.execute(
+        "INSERT INTO erased_identifiers (project_id, digest, erased_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (project_id, digest) DO UPDATE SET erased_at = excluded.erased_at",
+        params![project.0, digest, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// When whoever had this name was last erased.
+pub fn erased_at(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Millis>> {
+    let digest = digest(tx, project, named)?;
+    let sql = "SELECT erased_at FROM erased_identifiers WHERE project_id = ?1 AND digest = ?2";
+    tx.row(sql, params![project.0, digest], |row| row.get(0))
+}
+
+/// Forgets up to `limit` of those erased up to `before`. Returns how many.
+pub fn prune(tx: &Tx, before: Millis, limit: i64) -> Result<usize> {
+    tx.execute(
+        "DELETE FROM erased_identifiers WHERE (project_id, digest) IN
+             (SELECT project_id, digest FROM erased_identifiers WHERE erased_at <= ?1 LIMIT ?2)",
+        params![before, limit],
+    )
+}
+
+fn digest(tx: &Tx, project: ProjectId, named: Named) -> Result<Vec<u8>> {
+    let (kind, name) = match named {
+        Named::Identifier(name) => (b'i', name),
+        Named::Anonymous(name) => (b'a', name),
+    };
+    let mut mac = Hmac::<Sha256>::new_from_slice(tx.secret()).map_err(Error::internal)?;
+    mac.update(&[kind]);
+    mac.update(&project.0.to_be_bytes());
+    mac.update(name.as_bytes());
+    Ok(mac.finalize().into_bytes()[..16].to_vec())
+}

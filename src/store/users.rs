@@ -1,0 +1,377 @@
+//! Users' rows.
+
+use const_format::formatcp;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Row, params};
+
+use super::{Db, Tx, corrupt, from_sql};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
+
+const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
+    display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
+    first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at";
+
+fn read(row: &Row) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId(row.get(0)?),
+        project: ProjectId(row.get(1)?),
+        incarnation: row.get(2)?,
+        state: State::parse(row.get_ref(3)?.as_str()?).ok_or_else(|| corrupt("a user's state"))?,
+        identifier: row.get(4)?,
+        profile: Profile {
+            email: row.get(5)?,
+            first_name: row.get(6)?,
+            last_name: row.get(7)?,
+            display_name: row.get(8)?,
+            avatar_url: row.get(9)?,
+            country: row.get(10)?,
+            city: row.get(11)?,
+            live_mode: row.get(12)?,
+            attributes: attributes(row.get_ref(13)?.as_str()?)?,
+            extra: attributes(row.get_ref(14)?.as_str()?)?,
+        },
+        created_at: row.get(15)?,
+        updated_at: row.get(16)?,
+        first_seen: row.get(17)?,
+        last_seen: row.get(18)?,
+        session_count: row.get(19)?,
+        event_count: row.get(20)?,
+        deleted_at: row.get(21)?,
+        activity_erased_at: row.get(22)?,
+    })
+}
+
+fn attributes(text: &str) -> rusqlite::Result<Attributes> {
+    if text == "{}" {
+        return Ok(Attributes::new());
+    }
+    serde_json::from_str(text).map_err(|_| corrupt("a user's attributes"))
+}
+
+fn json(map: &Attributes) -> Result<String> {
+    serde_json::to_string(map).map_err(Error::internal)
+}
+
+/// The live or hidden user with this identifier.
+pub fn by_identifier(db: &Db, project: ProjectId, identifier: &str) -> Result<Option<User>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE identifier = ?1 AND project_id = ?2");
+    db.row(sql, params![identifier, project.0], read)
+}
+
+/// The user with this id, in whatever state; of this project, if one is given.
+pub fn by_id(db: &Db, project: Option<ProjectId>, id: UserId) -> Result<Option<User>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+    let user = db.row(sql, params![id.0], read)?;
+    Ok(user.filter(|user| project.is_none_or(|project| user.project == project)))
+}
+
+/// Live and hidden users with this e-mail, in any letter case; `limit` at most.
+pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE lower(email) = lower(?1) LIMIT ?2");
+    db.rows(sql, params![email, limit], read)
+}
+
+/// A new live user. The caller has seen to it that the identifier is free.
+pub fn insert(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: Option<&str>,
+    profile: &Profile,
+) -> Result<User> {
+    let mut incarnation: Incarnation = [0; 16];
+    getrandom::fill(&mut incarnation).map_err(Error::internal)?;
+    let id = UserId(tx.next_id());
+    tx.execute(
+        "INSERT INTO users (id, project_id, incarnation, state, identifier, email, first_name, last_name,
+             display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at)
+         VALUES (?1, ?2, ?3, 'live', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)",
+        params![
+            id.0,
+            project.0,
+            incarnation,
+            identifier,
+            profile.email,
+            profile.first_name,
+            profile.last_name,
+            profile.display_name,
+            profile.avatar_url,
+            profile.country,
+            profile.city,
+            profile.live_mode,
+            json(&profile.attributes)?,
+            json(&profile.extra)?,
+            tx.now(),
+        ],
+    )?;
+    Ok(User {
+        id,
+        project,
+        incarnation,
+        state: State::Live,
+        identifier: identifier.map(str::to_owned),
+        profile: profile.clone(),
+        created_at: tx.now(),
+        updated_at: tx.now(),
+        first_seen: None,
+        last_seen: None,
+        session_count: 0,
+        event_count: 0,
+        deleted_at: None,
+        activity_erased_at: None,
+    })
+}
+
+/// Writes identifier, profile and `updated_at` back.
+pub fn update(tx: &Tx, user: &User) -> Result<()> {
+    let profile = &user.profile;
+    tx.execute(
+        "UPDATE users SET identifier = ?2, email = ?3, first_name = ?4, last_name = ?5, display_name = ?6,
+             avatar_url = ?7, country = ?8, city = ?9, live_mode = ?10, attributes = ?11, extra = ?12,
+             updated_at = ?13
+         WHERE id = ?1",
+        params![
+            user.id.0,
+            user.identifier,
+            profile.email,
+            profile.first_name,
+            profile.last_name,
+            profile.display_name,
+            profile.avatar_url,
+            profile.country,
+            profile.city,
+            profile.live_mode,
+            json(&profile.attributes)?,
+            json(&profile.extra)?,
+            user.updated_at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Moves the user to a state; `deleted_at` goes with it.
+pub fn set_state(tx: &Tx, id: UserId, state: State, deleted_at: Option<Millis>) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET state = ?2, deleted_at = ?3, updated_at = ?4 WHERE id = ?1",
+        params![id.0, state.as_str(), deleted_at, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// From now on `id` is no user of its own: its rows move to `into`.
+pub fn set_merged(tx: &Tx, id: UserId, into: UserId) -> Result<()> {
+    tx.execute("UPDATE users SET state = 'merged', merged_into = ?2 WHERE id = ?1", params![id.0, into.0])?;
+    Ok(())
+}
+
+/// Activity up to `at` is no longer the user's.
+pub fn set_activity_erased(tx: &Tx, id: UserId, at: Millis) -> Result<()> {
+    tx.execute("UPDATE users SET activity_erased_at = ?2 WHERE id = ?1", params![id.0, at])?;
+    Ok(())
+}
+
+/// What an event adds to a user's counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Activity {
+    pub sessions: i64,
+    pub events: i64,
+    /// Oldest and newest time in it.
+    pub first: Option<Millis>,
+    pub last: Option<Millis>,
+}
+
+pub fn add_activity(tx: &Tx, id: UserId, activity: Activity) -> Result<()> {
+    tx.execute(
+        "UPDATE users SET session_count = max(0, session_count + ?2), event_count = max(0, event_count + ?3),
+             first_seen = coalesce(min(first_seen, ?4), first_seen, ?4),
+             last_seen = coalesce(max(last_seen, ?5), last_seen, ?5)
+         WHERE id = ?1",
+        params![id.0, activity.sessions, activity.events, activity.first, activity.last],
+    )?;
+    Ok(())
+}
+
+/// Removes the row itself. What refers to it must be gone.
+pub fn delete(tx: &Tx, id: UserId) -> Result<()> {
+    tx.execute("DELETE FROM users WHERE id = ?1", params![id.0])?;
+    Ok(())
+}
+
+/// The user itself, and the anonymous users whose rows are still moving to it.
+pub fn members(db: &Db, id: UserId) -> Result<Vec<UserId>> {
+    let mut members = vec![id];
+    let sql = "SELECT id FROM users WHERE merged_into = ?1";
+    members.extend(db.rows(sql, params![id.0], |row| Ok(UserId(row.get(0)?)))?);
+    Ok(members)
+}
+
+/// Some merged user whose rows have not all moved, and where they go.
+pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
+    let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
+               WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing' LIMIT 1";
+    db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
+}
+
+/// Hidden users of all projects, the longest hidden first; `after` is the last one seen.
+pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Vec<User>> {
+    let (at, id) = after.unwrap_or((Millis::MIN, UserId(i64::MIN)));
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE state = 'hidden' AND (deleted_at, id) > (?1, ?2)
+         ORDER BY deleted_at, id LIMIT ?3"
+    );
+    db.rows(sql, params![at, id.0, limit], read)
+}
+
+/// When the user that has been hidden longest was hidden.
+pub fn hidden_since(db: &Db) -> Result<Option<Millis>> {
+    let sql = "SELECT deleted_at FROM users WHERE state = 'hidden' ORDER BY deleted_at LIMIT 1";
+    db.row(sql, [], |row| row.get(0))
+}
+
+/// A column by which lists are filtered and ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    Id,
+    Identifier,
+    Email,
+    FirstName,
+    LastName,
+    DisplayName,
+    Country,
+    City,
+    LiveMode,
+    CreatedAt,
+    UpdatedAt,
+    FirstSeen,
+    LastSeen,
+    SessionCount,
+}
+
+impl Field {
+    fn column(self) -> &'static str {
+        match self {
+            Field::Id => "id",
+            Field::Identifier => "identifier",
+            Field::Email => "email",
+            Field::FirstName => "first_name",
+            Field::LastName => "last_name",
+            Field::DisplayName => "display_name",
+            Field::Country => "country",
+            Field::City => "city",
+            Field::LiveMode => "live_mode",
+            Field::CreatedAt => "created_at",
+            Field::UpdatedAt => "updated_at",
+            Field::FirstSeen => "first_seen",
+            Field::LastSeen => "last_seen",
+            Field::SessionCount => "session_count",
+        }
+    }
+}
+
+/// One condition of a list.
+#[derive(Debug, Clone)]
+pub enum Filter {
+    TextIs(Field, String),
+    /// In any letter case (ASCII).
+    TextContains(Field, String),
+    NumberIs(Field, i64),
+    AtLeast(Field, i64),
+    AtMost(Field, i64),
+    Below(Field, i64),
+    /// Not anonymous.
+    Identified,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
+
+/// Which live users, in which order. Equal ones are ordered by id.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub project: ProjectId,
+    pub filters: Vec<Filter>,
+    pub order: Vec<(Field, Direction)>,
+    pub limit: u32,
+    pub offset: u32,
+}
+
+/// The live users of a listing. Reads the whole project if no index helps: for scans.
+pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
+    let (condition, mut values) = listing.condition();
+    let mut order: Vec<String> = Vec::new();
+    let mut by_id = Direction::Descending;
+    for (field, direction) in &listing.order {
+        by_id = *direction;
+        order.push(format!("{} {}", field.column(), direction.sql()));
+    }
+    if !listing.order.iter().any(|(field, _)| *field == Field::Id) {
+        order.push(format!("id {}", by_id.sql()));
+    }
+    values.push(Sql::from(i64::from(listing.limit)));
+    values.push(Sql::from(i64::from(listing.offset)));
+    let n = values.len();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM users WHERE {condition} ORDER BY {} LIMIT ?{} OFFSET ?{n}",
+        order.join(", "),
+        n - 1
+    );
+    db.rows(&sql, rusqlite::params_from_iter(values), read)
+}
+
+/// How many users a listing has in all. Reads every one of them: for scans.
+pub fn count(db: &Db, listing: &Listing) -> Result<i64> {
+    let (condition, values) = listing.condition();
+    let sql = format!("SELECT COUNT(*) FROM users WHERE {condition}");
+    let mut statement = db.conn.prepare_cached(&sql).map_err(from_sql)?;
+    statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0)).map_err(from_sql)
+}
+
+impl Direction {
+    fn sql(self) -> &'static str {
+        match self {
+            Direction::Ascending => "ASC",
+            Direction::Descending => "DESC",
+        }
+    }
+}
+
+impl Listing {
+    fn condition(&self) -> (String, Vec<Sql>) {
+        let mut sql = String::from("state = 'live' AND project_id = ?1");
+        let mut values = vec![Sql::from(self.project.0)];
+        for filter in &self.filters {
+            let n = values.len() + 1;
+            let (test, value) = match filter {
+                Filter::Identified => {
+                    sql.push_str(" AND identifier IS NOT NULL");
+                    continue;
+                }
+                Filter::TextIs(field, text) => {
+                    (format!("{} = ?{n}", field.column()), Sql::from(text.clone()))
+                }
+                // instr, for LIKE would read % and _ in the text as wildcards.
+                Filter::TextContains(field, text) => {
+                    (format!("instr(lower({}), lower(?{n})) > 0", field.column()), Sql::from(text.clone()))
+                }
+                Filter::NumberIs(field, number) => (format!("{} = ?{n}", field.column()), Sql::from(*number)),
+                Filter::AtLeast(field, number) => (format!("{} >= ?{n}", field.column()), Sql::from(*number)),
+                Filter::AtMost(field, number) => (format!("{} <= ?{n}", field.column()), Sql::from(*number)),
+                Filter::Below(field, number) => (format!("{} < ?{n}", field.column()), Sql::from(*number)),
+            };
+            sql.push_str(" AND ");
+            sql.push_str(&test);
+            values.push(value);
+        }
+        (sql, values)
+    }
+}
+
+/// Where a merged user's rows go.
+pub fn merged_into(db: &Db, id: UserId) -> Result<Option<UserId>> {
+    let sql = "SELECT merged_into FROM users WHERE id = ?1";
+    Ok(db.row(sql, params![id.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(UserId))
+}
