@@ -18,6 +18,12 @@ pub mod app;
 pub mod keyring;
 pub mod trace;
 
+pub mod admin;
 pub mod api;
 
 pub mod worker;
+
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+pub mod server;

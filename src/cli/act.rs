@@ -1,0 +1,112 @@
+//! The commands that change or list something. One process holds the directory, so a
+//! command is performed where the directory is held: here, or by the server.
+
+use serde::{Deserialize, Serialize};
+
+use super::demo;
+use crate::app::App;
+use crate::clock;
+use crate::domain::{admins, keys, projects};
+use crate::error::Result;
+use crate::model::{KeyId, Scopes};
+use crate::store::Lane;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    CreateProject {
+        name: String,
+    },
+    ListProjects,
+    CreateKey {
+        /// None: of the whole organisation.
+        project: Option<String>,
+        name: String,
+        scopes: Option<String>,
+    },
+    ListKeys,
+    RevokeKey {
+        id: i64,
+    },
+    CreateAdmin {
+        name: String,
+        password: String,
+    },
+    Demo {
+        users: u32,
+        heavy: u32,
+        project: String,
+    },
+}
+
+/// Told of steps done and steps in all.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);
+
+impl Act {
+    /// The lines to print.
+    pub fn perform(&self, app: &App, progress: Progress) -> anyhow::Result<Vec<String>> {
+        match self {
+            Act::CreateProject { name } => {
+                let name = name.clone();
+                let project =
+                    app.write_blocking(Lane::Request, move |tx| projects::create(tx, &name, "web"))?;
+                app.reload_keys()?;
+                Ok(vec![project.key])
+            }
+            Act::ListProjects => {
+                let all = app.read(projects::list)?;
+                Ok(all.iter().map(|project| format!("{}\t{}", project.key, project.name)).collect())
+            }
+            Act::CreateKey { project, name, scopes } => {
+                let secret = create_key(app, project.as_deref(), name, scopes.as_deref())?;
+                Ok(vec![secret])
+            }
+            Act::ListKeys => Ok(list_keys(app)?),
+            Act::RevokeKey { id } => {
+                let id = KeyId(*id);
+                app.write_blocking(Lane::Request, move |tx| keys::revoke(tx, id))?;
+                app.reload_keys()?;
+                Ok(Vec::new())
+            }
+            Act::CreateAdmin { name, password } => {
+                let (name, hash) = (name.clone(), admins::hash_password(password)?);
+                app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
+                Ok(Vec::new())
+            }
+            Act::Demo { users, heavy, project } => {
+                demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)
+            }
+        }
+    }
+}
+
+fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {
+    let scopes = scopes.map_or(Ok(Scopes::usual()), Scopes::parse)?;
+    let project = project.map(|key| app.read(|db| projects::by_key(db, key))).transpose()?;
+    let (project, name) = (project.map(|project| project.id), name.to_owned());
+    let (_, secret) =
+        app.write_blocking(Lane::Request, move |tx| keys::create(tx, project, &name, scopes))?;
+    app.reload_keys()?;
+    Ok(secret)
+}
+
+fn list_keys(app: &App) -> Result<Vec<String>> {
+    let (keys, projects) = app.read(|db| Ok((keys::list(db)?, projects::list(db)?)))?;
+    let name = |key: &crate::model::Key| match key.project {
+        None => "(organisation)".to_owned(),
+        Some(id) => {
+            let project = projects.iter().find(|project| project.id == id);
+            project.map_or_else(String::new, |project| project.name.clone())
+        }
+    };
+    let state = |key: &crate::model::Key| match (key.revoked_at, key.last_used_at) {
+        (Some(at), _) => format!("revoked {}", clock::rfc3339(at)),
+        (None, Some(at)) => format!("used {}", clock::rfc3339(at)),
+        (None, None) => "never used".to_owned(),
+    };
+    let line = |key: &crate::model::Key| {
+        let scopes = key.scopes.names().join(",");
+        format!("{}\t{}\t{}\t{scopes}\t{}…\t{}", key.id, name(key), key.name, key.hint, state(key))
+    };
+    Ok(keys.iter().map(line).collect())
+}

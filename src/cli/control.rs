@@ -1,0 +1,146 @@
+//! `usher.sock`: how commands reach the server that holds the directory. A line of JSON
+//! asks; lines of progress, then one with the outcome, answer. Only the directory's
+//! owner can open it.
+
+use std::fs::{self, Permissions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use super::ProgressBar;
+use super::act::Act;
+use crate::app::App;
+use crate::data_dir::{self, DataDir};
+
+/// The longest line that asks.
+const LINE_MAX: u64 = 64 * 1024;
+/// A server that has just taken the directory opens its socket within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Progress(u64, u64),
+    Done(Vec<String>),
+    Failed(String),
+}
+
+/// The thread that takes commands.
+pub struct Control {
+    path: PathBuf,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    pub fn start(data: &DataDir, app: App) -> anyhow::Result<Control> {
+        let path = data.socket();
+        // A server that was killed left it; the lock says that it is not in use.
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+        }
+        let listener =
+            UnixListener::bind(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopping);
+        let thread = std::thread::Builder::new()
+            .name("usher-control".into())
+            .spawn(move || accept(&listener, &app, &told))?;
+        Ok(Control { path, stopping, thread: Some(thread) })
+    }
+}
+
+impl Drop for Control {
+    /// Ends after the command it is in.
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        // Wakes the thread from its wait for the next caller.
+        let woken = UnixStream::connect(&self.path).is_ok();
+        if let Some(thread) = self.thread.take()
+            && woken
+            && thread.join().is_err()
+        {
+            log::error!("the control thread ended with a panic");
+        }
+        // What is left is removed by the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn accept(listener: &UnixListener, app: &App, stopping: &AtomicBool) {
+    for stream in listener.incoming() {
+        if stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        let outcome = stream.and_then(|stream| serve(&stream, app));
+        if let Err(error) = outcome {
+            log::warn!("a command over the socket was cut off: {error}");
+        }
+    }
+}
+
+fn serve(stream: &UnixStream, app: &App) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut line = String::new();
+    BufReader::new(stream.take(LINE_MAX)).read_line(&mut line)?;
+    let answer = match serde_json::from_str::<Act>(&line) {
+        Ok(act) => match act.perform(app, &|done, all| {
+            // Whoever asked may be gone; the act goes on to its end.
+            let _ = put(stream, &Answer::Progress(done, all));
+        }) {
+            Ok(lines) => Answer::Done(lines),
+            Err(error) => Answer::Failed(format!("{error:#}")),
+        },
+        Err(_) => Answer::Failed("the server is of another version: it does not know this command".into()),
+    };
+    put(stream, &answer)
+}
+
+fn put(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+/// Has the server that holds `data` perform an act.
+pub fn send(data: &Path, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    let path = data_dir::socket(data);
+    let stream = connect(&path)?;
+    let mut line = serde_json::to_vec(act)?;
+    line.push(b'\n');
+    (&stream).write_all(&line)?;
+    for line in BufReader::new(&stream).lines() {
+        match serde_json::from_str(&line?)? {
+            Answer::Progress(done, all) => bar.show(done, all),
+            Answer::Done(lines) => return Ok(lines),
+            Answer::Failed(why) => bail!(why),
+        }
+    }
+    Err(anyhow!("the server ended before it answered; whether it acted is not known"))
+}
+
+fn connect(path: &Path) -> anyhow::Result<UnixStream> {
+    let started = Instant::now();
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return Ok(stream),
+            Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(error) => {
+                let held = "another Usher holds this directory, and does not answer";
+                return Err(error).with_context(|| format!("{held} at {}", path.display()));
+            }
+        }
+    }
+}

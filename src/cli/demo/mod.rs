@@ -1,0 +1,225 @@
+//! `usher demo`: three months of made-up users, told through the same verbs as real
+//! input, by a clock that runs from then to now.
+
+mod people;
+
+use std::sync::Arc;
+
+use super::act::Progress;
+use crate::app::App;
+use crate::clock::{Clock, DAY, HOUR, Millis, next_midnight};
+use crate::domain::users::Subject;
+use crate::domain::{activity, erase, jobs, projects, recordings, users};
+use crate::error::Result;
+use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
+use crate::store::{Lane, Tx};
+use people::{Cast, HEAVY_EVENTS, Visit};
+
+pub struct Size {
+    pub users: u32,
+    /// How many of them have 100,000 events.
+    pub heavy: u32,
+}
+
+const DAYS: u32 = 90;
+/// Visits told in one transaction.
+const VISITS: usize = 20;
+
+/// Makes a project and fills it; the lines say what is there to look at.
+pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::Result<Vec<String>> {
+    let now = app.clock().now();
+    let start = now - Millis::from(DAYS) * DAY;
+    let clock = Clock::manual(start);
+    let past = app.at(clock.clone());
+    let named = name.to_owned();
+    let project = past.write_blocking(Lane::Request, move |tx| projects::create(tx, &named, "web"))?;
+    app.reload_keys()?;
+
+    let cast = Arc::new(Cast::new(size.users, size.heavy, DAYS));
+    let story = Story { app: past, clock, now, start, project: project.id, cast: Arc::clone(&cast) };
+    let mut visits = cast.visits();
+    visits.sort_by_key(|visit| (visit.day, visit.minute));
+    let all = visits.iter().map(|visit| u64::from(visit.events)).sum();
+    let mut turns = story.turns();
+    turns.sort_by_key(|(at, _)| *at);
+    let mut turns = turns.into_iter().peekable();
+    let mut done = 0;
+    for some in visits.chunks(VISITS) {
+        let until = some.iter().map(|visit| story.begins(visit)).max().unwrap_or(start);
+        while let Some((at, turn)) = turns.next_if(|(at, _)| *at <= until) {
+            story.take(at, &turn)?;
+        }
+        story.tell(until, some)?;
+        done += some.iter().map(|visit| u64::from(visit.events)).sum::<u64>();
+        progress(done, all);
+    }
+    for (at, turn) in turns {
+        story.take(at, &turn)?;
+    }
+    Ok(summary(&project, &cast, done))
+}
+
+fn summary(project: &Project, cast: &Cast, events: u64) -> Vec<String> {
+    let heavy = cast.heavy().next().map(|person| cast.identifier(person));
+    let mut lines = vec![
+        format!("project {} ({}): {} users, {events} events", project.name, project.key, cast.len()),
+        format!("hidden on each of the last 7 days: {}", cast.hidden_a_day()),
+    ];
+    lines.extend(heavy.map(|name| format!("with {HEAVY_EVENTS} events: {name}")));
+    lines
+}
+
+/// One thing that happens besides the visits.
+enum Turn {
+    Hide(u32),
+    /// A deletion at once, run to its end.
+    Erase(u32, Erasure),
+    /// A deletion for the next midnight, left waiting.
+    Schedule(u32),
+    /// The same, cancelled an hour later.
+    ScheduleAndCancel(u32),
+    /// Time passes; what is due is done.
+    Work,
+    /// A deletion that meets so many faults.
+    Fault(u32, u32),
+    Record(u32),
+}
+
+struct Story {
+    app: App,
+    clock: Clock,
+    now: Millis,
+    start: Millis,
+    project: ProjectId,
+    cast: Arc<Cast>,
+}
+
+impl Story {
+    /// What happens besides the visits, and when.
+    fn turns(&self) -> Vec<(Millis, Turn)> {
+        let (now, roles) = (self.now, self.cast.roles());
+        let mut turns = Vec::new();
+        for (n, person) in roles.completed.clone().enumerate() {
+            let asked = now - (20 - Millis::try_from(n).unwrap_or(0)) * DAY;
+            turns.push((asked, Turn::Schedule(person)));
+            turns.push((next_midnight(asked), Turn::Work));
+        }
+        for (person, kind) in roles.account.clone().zip(std::iter::repeat(Erasure::Account)) {
+            turns.push((now - 9 * DAY, Turn::Erase(person, kind)));
+        }
+        turns.extend(
+            roles.activity.clone().map(|person| (now - 5 * DAY, Turn::Erase(person, Erasure::Activity))),
+        );
+        turns.extend(
+            roles.everything.clone().map(|person| (now - 2 * DAY, Turn::Erase(person, Erasure::Everything))),
+        );
+        turns.extend(roles.cancelled.clone().map(|person| (now - 3 * DAY, Turn::ScheduleAndCancel(person))));
+        turns.extend(roles.failed.clone().map(|person| (now - 30 * HOUR, Turn::Fault(person, 5))));
+        for (n, person) in roles.hidden.clone().enumerate() {
+            let n = Millis::try_from(n).unwrap_or(0);
+            turns.push((now - (n % 7) * DAY - (1 + n % 20) * HOUR, Turn::Hide(person)));
+        }
+        turns.extend(roles.recorded.clone().map(|person| (now - DAY, Turn::Record(person))));
+        turns.extend(roles.scheduled.clone().map(|person| (now, Turn::Schedule(person))));
+        turns.extend(roles.running.clone().map(|person| (now, Turn::Fault(person, 4))));
+        turns
+    }
+
+    fn begins(&self, visit: &Visit) -> Millis {
+        (self.start + visit.begins()).min(self.now)
+    }
+
+    fn at(&self, at: Millis) {
+        self.clock.advance((at.min(self.now) - self.clock.now()).max(0));
+    }
+
+    /// Takes in what some visits send.
+    fn tell(&self, at: Millis, visits: &[Visit]) -> Result<()> {
+        self.at(at);
+        let (cast, project, start) = (Arc::clone(&self.cast), self.project, self.start);
+        let visits = visits.to_vec();
+        self.app.write_blocking(Lane::Request, move |tx| {
+            visits.iter().try_for_each(|visit| tell(tx, project, &cast, start, visit))
+        })
+    }
+
+    fn take(&self, at: Millis, turn: &Turn) -> Result<()> {
+        self.at(at);
+        match *turn {
+            Turn::Hide(person) => self.with(person, |tx, user| users::hide(tx, user)),
+            Turn::Erase(person, kind) => {
+                self.with(person, move |tx, user| erase::begin(tx, user, kind, Origin::Page).map(|_| ()))?;
+                self.work()
+            }
+            Turn::Schedule(person) => {
+                let (project, identifier) = (self.project, self.identifier(person)?);
+                self.app.write_blocking(Lane::Request, move |tx| jobs::schedule(tx, project, &identifier))?;
+                Ok(())
+            }
+            Turn::ScheduleAndCancel(person) => {
+                let (project, identifier) = (self.project, self.identifier(person)?);
+                let job = self
+                    .app
+                    .write_blocking(Lane::Request, move |tx| jobs::schedule(tx, project, &identifier))?;
+                self.at(at + HOUR);
+                self.app.write_blocking(Lane::Request, move |tx| jobs::cancel(tx, Some(project), job.id))?;
+                Ok(())
+            }
+            Turn::Work => self.work(),
+            Turn::Fault(person, faults) => self.with(person, move |tx, user| {
+                let job = erase::begin(tx, user, Erasure::Everything, Origin::Page)?;
+                (0..faults).try_for_each(|_| jobs::note_fault(tx, job.id, "disk I/O error"))
+            }),
+            Turn::Record(person) => self.record(person),
+        }
+    }
+
+    fn work(&self) -> Result<()> {
+        while self.app.write_blocking(Lane::Background, jobs::step)?.more {}
+        Ok(())
+    }
+
+    fn record(&self, person: u32) -> Result<()> {
+        let (project, identifier) = (self.project, self.cast.identifier(person));
+        let limit = self.app.recording_limit();
+        self.app.write_blocking(Lane::Request, move |tx| {
+            let user = users::get(tx, project, &identifier)?;
+            let Some(session) = activity::sessions(tx, &user, (0, Millis::MAX), 1)?.pop() else {
+                return Ok(());
+            };
+            let frames = people::recording();
+            recordings::append(tx, project, &session.id.to_string(), "application/json", &frames, limit)?;
+            Ok(())
+        })
+    }
+
+    fn with<F>(&self, person: u32, act: F) -> Result<()>
+    where
+        F: Fn(&Tx, &User) -> Result<()> + Send + 'static,
+    {
+        let (project, identifier) = (self.project, self.cast.identifier(person));
+        self.app.write_blocking(Lane::Request, move |tx| act(tx, &users::get(tx, project, &identifier)?))
+    }
+
+    fn identifier(&self, person: u32) -> Result<Identifier> {
+        people::named(&self.cast.identifier(person))
+    }
+}
+
+fn tell(tx: &Tx, project: ProjectId, cast: &Cast, start: Millis, visit: &Visit) -> Result<()> {
+    let subject = cast.subject(visit)?;
+    if visit.first || subject.identifier.is_some() && subject.anonymous_id.is_some() {
+        users::identify(tx, project, &subject, &cast.profile(visit.person), None)?;
+    }
+    let subject = match subject {
+        Subject { identifier: Some(identifier), .. } => {
+            Subject { identifier: Some(identifier), anonymous_id: None }
+        }
+        visitor => visitor,
+    };
+    for mut incoming in cast.events(visit, &subject) {
+        incoming.at = incoming.at.map(|since| start + since);
+        activity::record(tx, project, &incoming)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The command line.
+
+mod act;
+mod control;
+mod demo;
+mod logging;
+mod serve;
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::App;
+use crate::bell::Bell;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::keyring::Keyring;
+use crate::store::Store;
+use act::Act;
+use std::sync::Arc;
+
+/// A self-hosted home for an app's end users, that can delete them.
+#[derive(Parser)]
+#[command(name = "usher", version, about)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the APIs and the admin pages; what happens without a command
+    Serve,
+    /// Make and list projects
+    #[command(subcommand)]
+    Project(Project),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(Key),
+    /// People who sign in to the admin pages
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Fill a project with users to try things on
+    Demo(Demo),
+}
+
+#[derive(Subcommand)]
+enum Project {
+    /// Make a project; prints its key
+    Create { name: String },
+    /// A project a line: its key, its name
+    List,
+}
+
+#[derive(Subcommand)]
+enum Key {
+    /// Make a key; prints it, once, alone
+    Create {
+        #[command(flatten)]
+        of: KeyOf,
+        /// What the key is for
+        #[arg(long)]
+        name: String,
+        /// Of ingest, read, write, delete, admin; all but admin unless given
+        #[arg(long)]
+        scopes: Option<String>,
+    },
+    /// A key a line: its id, project, name, scopes, first letters, last use
+    List,
+    /// Close a key for good, from this moment on
+    Revoke { id: i64 },
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct KeyOf {
+    /// The project's key, as `project list` prints it
+    #[arg(long, value_name = "KEY")]
+    project: Option<String>,
+    /// Every project of the organisation
+    #[arg(long)]
+    org: bool,
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make an admin; the password is asked for, or read from standard input
+    Create { name: String },
+}
+
+#[derive(Args)]
+struct Demo {
+    /// How many users
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    users: u32,
+    /// How many of them have 100,000 events each
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10))]
+    heavy: u32,
+    /// Name of the project to make
+    #[arg(long, default_value = "demo")]
+    project: String,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> anyhow::Result<()> {
+    let Cli { config, command } = Cli::parse();
+    let act = match command {
+        None | Some(Command::Serve) => {
+            logging::start("info");
+            return serve::run(&config);
+        }
+        Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
+        Some(Command::Project(Project::List)) => Act::ListProjects,
+        Some(Command::Key(Key::Create { of, name, scopes })) => {
+            Act::CreateKey { project: of.project, name, scopes }
+        }
+        Some(Command::Key(Key::List)) => Act::ListKeys,
+        Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },
+        Some(Command::Admin(Admin::Create { name })) => Act::CreateAdmin { name, password: password()? },
+        Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
+    };
+    logging::start("warn");
+    let bar = ProgressBar::default();
+    let lines = match DataDir::hold(&config.data)? {
+        Some(data) => here(&data, &config, &act, &bar)?,
+        None => control::send(&config.data, &act, &bar)?,
+    };
+    bar.clear();
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        // A reader that has gone away wants no more.
+        if writeln!(out, "{line}").is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Acts on a directory that no server holds.
+fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    let app = open(data, config, Clock::system())?;
+    let outcome = act.perform(&app, &|done, all| bar.show(done, all));
+    app.stop();
+    outcome
+}
+
+/// Opens what is in the directory, with the checks of every start.
+fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
+    let bell = Arc::new(Bell::default());
+    let points = u32::try_from(config.workers())? + 2;
+    let store = Store::open(&data.database(), data.store_secret()?, clock.clone(), Arc::clone(&bell), points)
+        .with_context(|| format!("cannot open {}", data.database().display()))?;
+    let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
+    Ok(App::new(store, keyring, bell, clock, config.recording_limit())?)
+}
+
+fn password() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        let first = rpassword::prompt_password("Password: ")?;
+        anyhow::ensure!(rpassword::prompt_password("Again: ")? == first, "the two passwords differ");
+        return Ok(first);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read the password")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A bar on standard error, which appears with the first progress. Nothing on a pipe.
+#[derive(Default)]
+struct ProgressBar(std::sync::OnceLock<indicatif::ProgressBar>);
+
+impl ProgressBar {
+    fn show(&self, done: u64, all: u64) {
+        let bar = self.0.get_or_init(|| {
+            let bar = indicatif::ProgressBar::new(all);
+            let style = indicatif::ProgressStyle::with_template(
+                "{bar:32} {percent:>3} %  {human_pos} of {human_len}  {eta}",
+            );
+            if let Ok(style) = style {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_position(done);
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.0.get() {
+            bar.finish_and_clear();
+        }
+    }
+}

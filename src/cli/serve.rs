@@ -1,0 +1,73 @@
+//! `usher serve`.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::rt::System;
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use anyhow::{Context, bail};
+
+use super::control::Control;
+use crate::admin::SetupLink;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::server::{Http, Stop};
+use crate::worker::Worker;
+
+/// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
+/// folds the WAL in.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let Some(data) = DataDir::hold(&config.data)? else {
+        bail!("another Usher serves {}; stop that one first", config.data.display());
+    };
+    let app = super::open(&data, config, Clock::system())?;
+    let outcome = listen(&data, config, &app);
+    app.stop();
+    log::info!("stopped");
+    outcome
+}
+
+fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
+    let listener =
+        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let setup = SetupLink::new(app)?;
+    let link = setup.as_ref().map(SetupLink::path);
+    // Both end before the store does.
+    let _control = Control::start(data, app.clone())?;
+    let _worker = Worker::start(app.clone())?;
+    System::new().block_on(async {
+        let http = Http::on(listener, app, setup, config.workers())?;
+        greet(http.addr, link.as_deref());
+        actix_web::rt::spawn(stop_on_signal(http.stop()));
+        http.server.await?;
+        Ok(())
+    })
+}
+
+/// On standard output, not in the log: the link is a secret.
+fn greet(addr: SocketAddr, link: Option<&str>) {
+    let base = match addr.ip().is_unspecified() {
+        true => format!("http://localhost:{}", addr.port()),
+        false => format!("http://{addr}"),
+    };
+    println!("Usher serves on {base}");
+    match link {
+        Some(link) => {
+            println!("Open this link to set the owner's password; it works once:\n\n  {base}{link}\n")
+        }
+        None => println!("Admin pages: {base}/admin/"),
+    }
+}
+
+async fn stop_on_signal(stop: Stop) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        log::error!("signals cannot be caught: a stop will not be clean");
+        return;
+    };
+    futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+    log::info!("stopping: requests in flight are answered first");
+    stop.gracefully().await;
+}

@@ -1,0 +1,67 @@
+//! What can be set, by flag or environment.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::keyring::Limit;
+
+/// Requests a key may make a minute unless it is said otherwise: far more than a client
+/// that behaves, little enough to notice one in a loop.
+const REQUESTS_A_MINUTE: &str = "60000";
+
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Directory of the database and all that belongs to it
+    #[arg(long, env = "USHER_DATA", value_name = "DIR", default_value = "usher-data", global = true)]
+    pub data: PathBuf,
+
+    /// Address to serve on
+    #[arg(long, env = "USHER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", global = true)]
+    pub listen: SocketAddr,
+
+    /// Threads that answer requests; as many as there are processors unless given
+    #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]
+    pub workers: Option<usize>,
+
+    /// Requests a minute that each key may make, or "off"
+    #[arg(long, env = "USHER_RATE_LIMIT", value_name = "N", default_value = REQUESTS_A_MINUTE,
+          value_parser = rate_limit, global = true)]
+    pub rate_limit: RateLimit,
+
+    /// Largest recording of a session, in MiB
+    #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
+    pub recording_limit: u32,
+}
+
+impl Config {
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
+    }
+
+    /// In bytes.
+    pub fn recording_limit(&self) -> usize {
+        usize::try_from(self.recording_limit).unwrap_or(usize::MAX).saturating_mul(1024 * 1024)
+    }
+}
+
+/// A [`Limit`] by a name that clap does not take for an optional flag.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit(pub Limit);
+
+fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(RateLimit(None));
+    }
+    let number: NonZeroU32 = text.parse().map_err(|_| "a number above 0, or \"off\"".to_owned())?;
+    Ok(RateLimit(Some(number)))
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_024) => Ok(number),
+        _ => Err("a number from 1 to 1024".to_owned()),
+    }
+}

@@ -1,0 +1,103 @@
+//! The data directory: what lies in it, and that one process at a time holds it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// A data directory that this process holds until it is dropped.
+pub struct DataDir {
+    path: PathBuf,
+    /// Locked; the lock goes with the process, however it ends.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if need be and takes hold of it. None: another process has it.
+    pub fn hold(path: &Path) -> anyhow::Result<Option<DataDir>> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make the directory {}", path.display()))?;
+        let at = path.join("usher.lock");
+        let lock =
+            private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", at.display()))
+            }
+        }
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.path.join("usher.db")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        socket(&self.path)
+    }
+
+    /// What digests of identifiers are keyed with; made at the first start. Without it an
+    /// existing database cannot tell late events of erased users, so its loss is an error.
+    pub fn store_secret(&self) -> anyhow::Result<[u8; 32]> {
+        let folder = self.path.join("secrets");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let at = folder.join("store.key");
+        match File::open(&at) {
+            Ok(mut file) => {
+                let mut secret = [0; 32];
+                let mut rest = Vec::new();
+                let read = file.read_exact(&mut secret).and_then(|()| file.read_to_end(&mut rest));
+                if read.is_err() || !rest.is_empty() {
+                    bail!("{} is damaged: it must have 32 bytes; put it back from a copy", at.display());
+                }
+                Ok(secret)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if self.database().exists() {
+                    bail!("{} is missing, but there is a database: put it back from a copy", at.display());
+                }
+                make_secret(&folder, &at)
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", at.display())),
+        }
+    }
+}
+
+/// Where a server that holds the directory takes commands.
+pub fn socket(path: &Path) -> PathBuf {
+    path.join("usher.sock")
+}
+
+fn make_secret(folder: &Path, at: &Path) -> anyhow::Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("the system gives no random bytes")?;
+    // Whole or not at all: a kill in between leaves the other name, which the next start
+    // writes over.
+    let draft = folder.join("store.key.new");
+    let write = || -> std::io::Result<()> {
+        let mut file = private().truncate(true).open(&draft)?;
+        file.write_all(&secret)?;
+        file.sync_all()?;
+        fs::rename(&draft, at)?;
+        File::open(folder)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", at.display()))?;
+    Ok(secret)
+}
+
+/// Options for a file that only its owner may read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).mode(0o600);
+    options
+}

@@ -1,0 +1,140 @@
+//! The server: both faces on one listener, from the first request to a clean stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::{App as Routes, HttpResponse, HttpServer, web};
+
+use crate::admin::{self, SetupLink};
+use crate::api;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::trace::RequestId;
+
+/// How long requests in flight may take to end after a stop, in seconds.
+const STOP_TIME: u64 = 30;
+
+/// A server that listens; it answers while its future is polled.
+pub struct Http {
+    pub server: Server,
+    pub addr: SocketAddr,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Ends the server: the listener closes, requests in flight are answered.
+#[derive(Clone)]
+pub struct Stop {
+    handle: ServerHandle,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Http {
+    /// Serves `app` on a listener that is open already.
+    pub fn on(listener: TcpListener, app: &App, setup: Option<SetupLink>, workers: usize) -> Result<Http> {
+        let addr = listener.local_addr().map_err(Error::internal)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
+        let told = Arc::clone(&stopping);
+        let server = HttpServer::new(move || {
+            let told = Arc::clone(&told);
+            Routes::new()
+                .app_data(app.clone())
+                .app_data(setup.clone())
+                .wrap(Compress::default())
+                .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))
+                .configure(mount)
+        })
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(STOP_TIME)
+        .client_request_timeout(Duration::from_secs(10))
+        .listen(listener)
+        .map_err(Error::internal)?
+        .run();
+        Ok(Http { server, addr, stopping })
+    }
+
+    pub fn stop(&self) -> Stop {
+        Stop { handle: self.server.handle(), stopping: Arc::clone(&self.stopping) }
+    }
+}
+
+impl Stop {
+    pub async fn gracefully(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.handle.stop(true).await;
+    }
+}
+
+/// Every path that the server has.
+fn mount(config: &mut web::ServiceConfig) {
+    config
+        .route("/healthz", web::get().to(|| async { HttpResponse::Ok().body("ok\n") }))
+        .route("/readyz", web::get().to(ready))
+        .route("/", web::get().to(home))
+        .configure(admin::mount)
+        .configure(api::mount)
+        .default_service(web::to(api::not_found));
+}
+
+async fn home() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header(("location", "/admin/")).finish()
+}
+
+/// Ready when the database answers a read and takes a write.
+async fn ready(app: web::Data<App>) -> HttpResponse {
+    match app.write(|_| Ok(())).await {
+        Ok(()) => HttpResponse::Ok().body("ready\n"),
+        Err(error) => {
+            log::warn!("not ready: {error}");
+            HttpResponse::ServiceUnavailable().body("not ready\n")
+        }
+    }
+}
+
+/// Gives the request its id, and logs it: the method, the route's pattern, the status.
+/// Never the path, which has identifiers in it.
+async fn trace(
+    stopping: Arc<AtomicBool>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = RequestId::new();
+    let header = HeaderValue::from_str(&id.to_string());
+    id.scope(async move {
+        let method = request.method().clone();
+        let mut response = next.call(request).await?;
+        if let Ok(header) = header {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), header);
+        }
+        if stopping.load(Ordering::SeqCst) {
+            // Else a client that keeps its connection busy would hold up the stop.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
+        let status = response.status();
+        log::log!(level(status), "{method} {} {}", pattern(&response), status.as_u16());
+        Ok(response)
+    })
+    .await
+}
+
+fn pattern(response: &ServiceResponse<impl MessageBody>) -> String {
+    response.request().match_pattern().unwrap_or_else(|| "(no route)".to_owned())
+}
+
+fn level(status: StatusCode) -> log::Level {
+    if status.is_server_error() {
+        log::Level::Warn
+    } else if status.is_client_error() {
+        log::Level::Info
+    } else {
+        log::Level::Debug
+    }
+}

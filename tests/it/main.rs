@@ -1,0 +1,5 @@
+//! Usher, from the outside: over a real socket, on a fresh file, with a clock that moves
+//! when it is told to.
+
+mod harness;
+mod openreplay;
