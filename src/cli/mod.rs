@@ -110,7 +110,7 @@ pub fn run() -> anyhow::Result<()> {
     let Cli { config, command } = Cli::parse();
     let act = match command {
         None | Some(Command::Serve) => {
-            logging::start("info");
+            logging::start("warn,usher=info");
             return serve::run(&config);
         }
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },

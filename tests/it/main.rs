@@ -3,3 +3,9 @@
 
 mod harness;
 mod openreplay;
+mod layers;
+mod registry;
+mod cli;
+mod process;
+mod kills;
+mod load;

@@ -1,0 +1,164 @@
+//! The command line.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use crate::process::{Process, agent, check_file, directory, get, lines, refused, sqlite, usher, wait_until};
+
+fn one(lines: Vec<String>) -> String {
+    assert_eq!(lines.len(), 1, "one line alone: {lines:?}");
+    lines.into_iter().next().expect("a line")
+}
+
+#[test]
+fn a_first_start_says_what_to_open_and_a_key_made_beside_it_works_at_once() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let link =
+        server.greeting.lines().find(|line| line.contains("/admin/setup")).expect("a link").trim().to_owned();
+    let agent = agent();
+    assert_eq!(agent.get(&link).call().expect("an answer").status(), 200);
+
+    let project = one(lines(dir.path(), &["project", "list"]));
+    let (project, name) = project.split_once('\t').expect("a key and a name");
+    assert_eq!(name, "default");
+    let key = one(lines(dir.path(), &["key", "create", "--project", project, "--name", "laptop"]));
+    let (status, body) = get(&agent, &server.url("/v1/project"), &key);
+    assert_eq!((status, body["project"]["name"].as_str()), (200, Some("default")));
+
+    let listed = one(lines(dir.path(), &["key", "list"]));
+    assert!(
+        listed.contains("laptop") && listed.contains("ingest,read,write,delete") && !listed.contains(&key)
+    );
+    let id = listed.split('\t').next().expect("an id").to_owned();
+    assert_eq!(lines(dir.path(), &["key", "revoke", &id]), Vec::<String>::new());
+    assert_eq!(get(&agent, &server.url("/v1/project"), &key).0, 401);
+    assert!(refused(dir.path(), &["key", "revoke", &id]).contains("there is no such key"));
+}
+
+#[test]
+fn commands_act_the_same_without_a_server() {
+    let dir = directory();
+    let project = one(lines(dir.path(), &["project", "create", "shop"]));
+    assert!(refused(dir.path(), &["project", "create", "shop"]).contains("name is taken"));
+    let key =
+        one(lines(dir.path(), &["key", "create", "--project", &project, "--name", "k", "--scopes", "read"]));
+    let org = one(lines(dir.path(), &["key", "create", "--org", "--name", "all", "--scopes", "read,admin"]));
+    assert!(
+        refused(dir.path(), &["key", "create", "--project", "NOPE", "--name", "k"])
+            .contains("no such project")
+    );
+    assert!(
+        refused(dir.path(), &["key", "create", "--org", "--name", "k", "--scopes", "fly"]).contains("scopes")
+    );
+    let server = Process::start(dir.path());
+    let agent = agent();
+    assert_eq!(get(&agent, &server.url("/v1/project"), &key).1["project"]["name"], "shop");
+    let (_, projects) = get(&agent, &server.url("/api/v1/projects"), &org);
+    assert_eq!(projects["data"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn an_admin_made_with_a_piped_password_makes_the_first_run_link_worthless() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let link =
+        server.greeting.lines().find(|line| line.contains("/admin/setup")).expect("a link").trim().to_owned();
+    let add = |password: &str| {
+        let mut child = usher(dir.path(), &["admin", "create", "mia"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        child.stdin.take().expect("a pipe").write_all(password.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("an end")
+    };
+    let short = add("short\n");
+    assert_eq!(short.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&short.stderr).contains("at least 10 characters"));
+    assert!(add("a long enough password\n").status.success());
+    assert_ne!(agent().get(&link).call().expect("an answer").status(), 200);
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_refused() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let why = refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(why.contains("another Usher serves"), "{why}");
+    drop(server);
+    // The lock ends with the process, however it ended.
+    let again = Process::start(dir.path());
+    assert_eq!(agent().get(again.url("/healthz")).call().expect("an answer").status(), 200);
+}
+
+#[test]
+fn a_stop_folds_the_wal_in_and_leaves_no_socket() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let socket = dir.path().join("usher.sock");
+    wait_until("the socket", || socket.exists().then_some(()));
+    assert_eq!(socket.metadata().expect("a socket").permissions().mode() & 0o777, 0o600);
+    let secret = dir.path().join("secrets/store.key");
+    assert_eq!(secret.metadata().expect("a secret").permissions().mode() & 0o777, 0o600);
+    assert!(server.terminate().success());
+    assert!(!socket.exists());
+    let wal = dir.path().join("usher.db-wal");
+    assert!(!wal.exists() || wal.metadata().expect("a file").len() == 0, "the WAL is left");
+    check_file(dir.path());
+}
+
+#[test]
+fn a_file_of_a_newer_version_or_of_another_program_is_left_alone() {
+    let dir = directory();
+    lines(dir.path(), &["project", "list"]);
+    sqlite(dir.path()).pragma_update(None, "user_version", 99).expect("a pragma");
+    assert!(refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]).contains("newer version"));
+    assert!(refused(dir.path(), &["project", "list"]).contains("newer version"));
+
+    let other = directory();
+    let conn = rusqlite::Connection::open(other.path().join("usher.db")).expect("a file");
+    conn.execute_batch("CREATE TABLE theirs (a)").expect("a table");
+    std::fs::create_dir(other.path().join("secrets")).expect("a folder");
+    std::fs::write(other.path().join("secrets/store.key"), [1; 32]).expect("a file");
+    assert!(refused(other.path(), &["project", "list"]).contains("not made by Usher"));
+}
+
+#[test]
+fn a_database_without_its_secret_is_refused_and_nothing_is_made_up() {
+    let dir = directory();
+    lines(dir.path(), &["project", "list"]);
+    let secret = dir.path().join("secrets/store.key");
+    let kept = std::fs::read(&secret).expect("a secret");
+    std::fs::remove_file(&secret).expect("a file");
+    assert!(refused(dir.path(), &["project", "list"]).contains("store.key is missing"));
+    assert!(!secret.exists());
+    std::fs::write(&secret, &kept[..31]).expect("a file");
+    assert!(refused(dir.path(), &["project", "list"]).contains("is damaged"));
+    std::fs::write(&secret, &kept).expect("a file");
+    lines(dir.path(), &["project", "list"]);
+}
+
+#[test]
+fn a_demo_has_users_hidden_on_each_day_and_jobs_in_each_state() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let said = lines(dir.path(), &["demo", "--users", "200", "--heavy", "0"]);
+    assert!(said[0].starts_with("project demo ("), "{said:?}");
+    let conn = sqlite(dir.path());
+    let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+    assert_eq!(count("SELECT COUNT(DISTINCT deleted_at / 86400000) FROM users WHERE state = 'hidden'"), 7);
+    for status in ["scheduled", "running", "completed", "failed", "cancelled"] {
+        let sql = format!("SELECT COUNT(*) FROM jobs WHERE status = '{status}'");
+        assert!(count(&sql) > 0, "no job is {status}");
+    }
+    assert!(count("SELECT COUNT(*) FROM users WHERE state = 'live'") > 150);
+    assert!(count("SELECT COUNT(*) FROM events") > 1_000);
+    assert!(count("SELECT COUNT(*) FROM recordings") > 0);
+    assert!(count("SELECT COUNT(*) FROM users WHERE identifier IS NULL AND state = 'live'") > 0);
+    assert!(refused(dir.path(), &["demo", "--users", "200"]).contains("name is taken"));
+    drop(conn);
+    assert!(server.terminate().success());
+    check_file(dir.path());
+}

@@ -1,0 +1,173 @@
+//! The built program as its users run it: a process with a directory, that can be killed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a process may take for what should be there at once.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Process {
+    child: Child,
+    pub base: String,
+    /// What it printed up to the line that a person would open.
+    pub greeting: String,
+    pub dir: PathBuf,
+}
+
+/// `usher` with some arguments, on a directory.
+pub fn usher(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+    command.args(args).arg("--data").arg(dir).env_remove("RUST_LOG");
+    for name in ["USHER_DATA", "USHER_LISTEN", "USHER_WORKERS", "USHER_RATE_LIMIT", "USHER_RECORDING_LIMIT"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The lines that a command prints. It must succeed.
+#[track_caller]
+pub fn lines(dir: &Path, args: &[&str]) -> Vec<String> {
+    let output = usher(dir, args).output().expect("the program runs");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+pub fn refused(dir: &Path, args: &[&str]) -> String {
+    let Output { status, stderr, .. } = usher(dir, args).output().expect("the program runs");
+    assert_eq!(status.code(), Some(1), "{args:?} should have been refused");
+    String::from_utf8(stderr).expect("UTF-8")
+}
+
+impl Process {
+    pub fn start(dir: &Path) -> Process {
+        Process::start_with(dir, &[])
+    }
+
+    pub fn start_with(dir: &Path, args: &[&str]) -> Process {
+        let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
+        let mut child = command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("standard output");
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stdout).lines();
+            let mut greeting = String::new();
+            for line in lines.by_ref().map_while(Result::ok) {
+                greeting.push_str(&line);
+                greeting.push('\n');
+                if line.contains("/admin/") {
+                    let _ = tell.send(greeting);
+                    break;
+                }
+            }
+            // The rest is read to its end, or the process would wait for a reader.
+            lines.for_each(drop);
+        });
+        let greeting = told.recv_timeout(PATIENCE).expect("the server says where it serves");
+        let first = greeting.lines().next().expect("a line");
+        let base = first.split_whitespace().last().expect("an address").to_owned();
+        Process { child, base, greeting, dir: dir.to_owned() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// As a power cut for the process: nothing of it runs any more.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGTERM, and the end of the process.
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+        self.child.wait().expect("an end")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client whose connections live as long as it does.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(PATIENCE))
+        .proxy(None)
+        .build()
+        .new_agent()
+}
+
+/// Asks until the answer is as wanted. It must be so within [`PATIENCE`].
+#[track_caller]
+pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited too long: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// GET with a key: the status and the JSON.
+pub fn get(agent: &ureq::Agent, url: &str, key: &str) -> (u16, Value) {
+    let mut response = agent.get(url).header("Authorization", key).call().expect("an answer");
+    let body = response.body_mut().read_to_string().expect("a body");
+    (response.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// POST of JSON with a key. Err when the connection broke.
+pub fn post(agent: &ureq::Agent, url: &str, key: &str, body: &Value) -> Result<(u16, String), ureq::Error> {
+    let mut response = agent.post(url).header("Authorization", key).send_json(body)?;
+    let mut text = String::new();
+    response.body_mut().as_reader().read_to_string(&mut text).map_err(ureq::Error::Io)?;
+    Ok((response.status().as_u16(), text))
+}
+
+pub fn directory() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// A connection to the file, past the program.
+pub fn sqlite(dir: &Path) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(dir.join("usher.db")).expect("the file opens");
+    conn.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    conn
+}
+
+/// The file is sound, and so are its references.
+pub fn check_file(dir: &Path) {
+    let conn = sqlite(dir);
+    let sound: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
+    assert_eq!(sound, "ok");
+    let broken: i64 = conn
+        .query_row("SELECT COUNT(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+        .expect("a check");
+    assert_eq!(broken, 0);
+}
