@@ -28,7 +28,13 @@ struct Inner {
 impl App {
     /// Over an open store: makes the first project if there is none, loads the keys.
     /// `recording_limit` is in bytes a session.
-    pub fn new(store: Store, keyring: Keyring, bell: Arc<Bell>, clock: Clock, recording_limit: usize) -> Result<App> {
+    pub fn new(
+        store: Store,
+        keyring: Keyring,
+        bell: Arc<Bell>,
+        clock: Clock,
+        recording_limit: usize,
+    ) -> Result<App> {
         let app = App { inner: Arc::new(Inner { store, keyring, bell, recording_limit }), clock };
         app.write_blocking(Lane::Request, projects::ensure_first)?;
         app.reload_keys()?;
@@ -82,7 +88,7 @@ impl App {
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let request = RequestId::current().unwrap_or_default();
-        let run = move |tx: &Tx| request.clone().sync_scope(|| run(tx));
+        let run = move |tx: &Tx| request.sync_scope(|| run(tx));
         let answer = self.inner.store.submit(Lane::Request, self.clock.clone(), run)?;
         answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?
     }

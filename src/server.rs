@@ -10,7 +10,7 @@ use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Routes, HttpResponse, HttpServer, web};
+use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, web};
 
 use crate::admin::{self, SetupLink};
 use crate::api;
@@ -80,8 +80,7 @@ fn mount(config: &mut web::ServiceConfig) {
         .route("/readyz", web::get().to(ready))
         .route("/", web::get().to(home))
         .configure(admin::mount)
-        .configure(api::mount)
-        .default_service(web::to(api::not_found));
+        .configure(api::mount);
 }
 
 async fn home() -> HttpResponse {
@@ -126,7 +125,9 @@ async fn trace(
 }
 
 fn pattern(response: &ServiceResponse<impl MessageBody>) -> String {
-    response.request().match_pattern().unwrap_or_else(|| "(no route)".to_owned())
+    let request = response.request();
+    let of_api = request.extensions().get::<api::Pattern>().map(|pattern| pattern.0.to_owned());
+    of_api.or_else(|| request.match_pattern()).unwrap_or_else(|| "(no route)".to_owned())
 }
 
 fn level(status: StatusCode) -> log::Level {

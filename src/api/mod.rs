@@ -15,7 +15,7 @@ mod vemetric;
 use std::rc::Rc;
 
 use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::Error;
@@ -35,23 +35,50 @@ pub fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// Mounts them all, one resource a path.
+/// Mounts them all: what no other service of the server takes is looked up in the table.
+///
+/// Not as a resource of actix for each path: it would try a regular expression a path,
+/// which took longer than the look at the table and the user's row together.
 pub fn mount(config: &mut web::ServiceConfig) {
-    let routes = routes();
-    let mut paths: Vec<&'static str> = routes.iter().map(|route| route.path).collect();
-    // Where two patterns fit, the one without a name in that place is asked first.
-    paths.sort_by_key(|path| path.replace('{', "\u{10ffff}"));
-    paths.dedup();
-    for path in paths {
-        let here: Rc<[Route]> = routes.iter().filter(|route| fits(route.path, path)).cloned().collect();
-        config.service(web::resource(path).to(move |app: web::Data<App>, request: HttpRequest, payload| {
-            dispatch(Rc::clone(&here), app, request, payload)
-        }));
-    }
+    let routes: Rc<[Route]> = routes().into();
+    config.default_service(web::to(
+        move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
+            dispatch(Rc::clone(&routes), app, request, payload)
+        },
+    ));
 }
 
-/// Whether a route's pattern takes all that another takes: `/v1/users/{identifyId}` is
-/// asked about `/v1/users/single` too.
+/// The pattern of the route that a request took, for the log.
+pub struct Pattern(pub &'static str);
+
+async fn dispatch(
+    routes: Rc<[Route]>,
+    app: web::Data<App>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    let speaker = speaker(&request);
+    let path = request.uri().path();
+    let here = || routes.iter().filter(|route| same(route.dialect, speaker) && fits(route.path, path));
+    // Where two patterns fit, the one without a name in that place is asked first.
+    let found = here().filter(|route| route.method == *request.method()).min_by_key(|route| {
+        route.path.split('/').map(|segment| segment.starts_with('{')).collect::<Vec<bool>>()
+    });
+    if let Some(route) = found {
+        request.extensions_mut().insert(Pattern(route.path));
+        return dialect::serve(route, App::clone(&app), request.clone(), payload.into_inner()).await;
+    }
+    let mut methods: Vec<&str> = here().map(|route| route.method.as_str()).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    let error = match methods.is_empty() {
+        true => Error::NoSuchRoute,
+        false => Error::MethodNotAllowed { allow: methods.join(", ") },
+    };
+    dialect::answer(speaker, &error)
+}
+
+/// Whether a path has the segments of a pattern; a name in braces takes any but none.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
     loop {
@@ -61,30 +88,6 @@ fn fits(pattern: &str, path: &str) -> bool {
             _ => return false,
         }
     }
-}
-
-async fn dispatch(here: Rc<[Route]>, app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let speaker = speaker(&request);
-    let ours = || here.iter().filter(|route| same(route.dialect, speaker));
-    // A pattern without names comes before one with.
-    match ours().filter(|route| route.method == *request.method()).min_by_key(|route| route.path.contains('{')) {
-        Some(route) => dialect::serve(route, App::clone(&app), request.clone(), payload.into_inner()).await,
-        None => {
-            let mut methods: Vec<&str> = ours().map(|route| route.method.as_str()).collect();
-            methods.sort_unstable();
-            methods.dedup();
-            let error = match methods.is_empty() {
-                true => Error::NoSuchRoute,
-                false => Error::MethodNotAllowed { allow: methods.join(", ") },
-            };
-            dialect::answer(speaker, &error)
-        }
-    }
-}
-
-/// Answers a path that nobody has, in the words of the API it looks like.
-pub async fn not_found(request: HttpRequest) -> HttpResponse {
-    dialect::answer(speaker(&request), &Error::NoSuchRoute)
 }
 
 fn same(one: &dyn Dialect, other: &dyn Dialect) -> bool {

@@ -62,7 +62,13 @@ const NOT_INTEGER: &str = "must be an integer";
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/users/{userId}", Some(Scope::Read), get_user),
-        Route::new(DIALECT, Method::DELETE, "/api/v1/{projectKey}/users/{userId}", Some(Scope::Delete), delete_user),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            "/api/v1/{projectKey}/users/{userId}",
+            Some(Scope::Delete),
+            delete_user,
+        ),
         Route::new(
             DIALECT,
             Method::GET,
@@ -79,7 +85,13 @@ pub fn routes() -> Vec<Route> {
         ),
         Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/jobs", Some(Scope::Read), list_jobs),
         Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/jobs/{jobId}", Some(Scope::Read), get_job),
-        Route::new(DIALECT, Method::DELETE, "/api/v1/{projectKey}/jobs/{jobId}", Some(Scope::Delete), cancel_job),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            "/api/v1/{projectKey}/jobs/{jobId}",
+            Some(Scope::Delete),
+            cancel_job,
+        ),
         Route::new(DIALECT, Method::GET, "/api/v1/projects", Some(Scope::Read), list_projects),
         Route::new(DIALECT, Method::POST, "/api/v1/projects", Some(Scope::Admin), create_project),
         Route::new(DIALECT, Method::GET, "/api/v1/projects/{projectKey}", Some(Scope::Read), get_project),
@@ -88,15 +100,15 @@ pub fn routes() -> Vec<Route> {
 
 /// "high-level statistics and details about a particular user"; an unknown one is null.
 async fn get_user(call: Call) -> Answer {
-    let project = project(&call)?;
-    let user_id = call.identifier("userId")?;
     let found = call.app.read(|db| {
-        let Some(user) = known(users::get(db, project.id, user_id.as_str()))? else { return Ok(None) };
-        Ok(Some(users::stats(db, &user)?))
+        let project = project_in(db, &call)?;
+        let user_id = call.identifier("userId")?;
+        let user = known(users::get(db, project.id, user_id.as_str()))?;
+        Ok((user_id, user.map(|user| users::stats(db, &user)).transpose()?))
     })?;
     Ok(data(match found {
-        None => Value::Null,
-        Some(stats) => json!({
+        (_, None) => Value::Null,
+        (user_id, Some(stats)) => json!({
             "userId": user_id.as_str(),
             "sessionCount": stats.sessions,
             "lastSeen": stats.last,
@@ -121,7 +133,9 @@ async fn user_sessions(call: Call) -> Answer {
     let found = call
         .app
         .scan(move |db| {
-            let Some(user) = known(users::get(db, project.id, user_id.as_str()))? else { return Ok(Vec::new()) };
+            let Some(user) = known(users::get(db, project.id, user_id.as_str()))? else {
+                return Ok(Vec::new());
+            };
             let sessions = activity::sessions(db, &user, bounds, 50)?;
             Ok(sessions.iter().map(|session| session_json(session, &user)).collect())
         })
@@ -199,9 +213,13 @@ async fn create_project(mut call: Call) -> Answer {
 
 /// The project of the path, if the key opens it: to another's key it does not exist.
 fn project(call: &Call) -> Result<Project> {
+    call.app.read(|db| project_in(db, call))
+}
+
+fn project_in(db: &Db, call: &Call) -> Result<Project> {
     let key = call.path("projectKey")?;
     let only = call.access()?.project;
-    let project = call.app.read(|db| projects::by_key(db, &key))?;
+    let project = projects::by_key(db, &key)?;
     if only.is_some_and(|only| only != project.id) { Err(Error::ProjectNotFound) } else { Ok(project) }
 }
 

@@ -83,10 +83,10 @@ impl Store {
         Ok(Store { points: pool(path, points)?, scans: pool(path, SCANS)?, writer })
     }
 
-    /// A short read, on the caller's thread.
+    /// A short read, on the caller's thread. All its queries see one state of the file.
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
-        run(&Db { conn: &conn })
+        snapshot(&conn, run)
     }
 
     /// A read that may be long: interrupted after some seconds. [`Error::Unavailable`]
@@ -95,7 +95,7 @@ impl Store {
         let conn = self.scans.try_get().ok_or(Error::Unavailable("too many long reads are running"))?;
         let deadline = Instant::now() + SCAN_TIME;
         conn.progress_handler(1_000, Some(move || Instant::now() > deadline)).map_err(from_sql)?;
-        let outcome = run(&Db { conn: &conn });
+        let outcome = snapshot(&conn, run);
         conn.progress_handler(0, None::<fn() -> bool>).map_err(from_sql)?;
         outcome
     }
@@ -113,6 +113,18 @@ impl Store {
     pub fn stop(&self) {
         self.writer.stop();
     }
+}
+
+/// Runs a read in a transaction, which also takes the file's lock once for all queries.
+fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+    let execute = |sql| conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_sql);
+    execute("BEGIN")?;
+    let outcome = run(&Db { conn });
+    // An interrupted query may have ended the transaction already.
+    if !conn.is_autocommit() {
+        execute("ROLLBACK")?;
+    }
+    outcome
 }
 
 fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {

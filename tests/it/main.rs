@@ -9,3 +9,4 @@ mod cli;
 mod process;
 mod kills;
 mod load;
+mod clients;

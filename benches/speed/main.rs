@@ -1,0 +1,135 @@
+//! How fast the main paths are, each against a limit measured in the same run.
+//!
+//! `cargo bench` runs all; `cargo bench -- get` the one of that name: `get`, `post`,
+//! `erase`. It ends with a failure when a ratio is missed.
+
+mod client;
+mod house;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use client::{Outcome, Request};
+use house::House;
+
+const CONNECTIONS: usize = 64;
+/// Each side has this many turns of this length; the best counts.
+const TURNS: usize = 5;
+const TURN: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let benches: [(&str, fn() -> bool); 3] = [("get", get), ("post", post), ("erase", erase)];
+    let mut good = true;
+    for (name, bench) in benches {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            good &= bench();
+        }
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Looks one of 1,000,000 users up, against a handler that answers a constant of the same
+/// length. Routing, key, query, JSON included.
+fn get() -> bool {
+    const USERS: i64 = 1_000_000;
+    let house = House::with_users(USERS);
+    let usher = house.serve();
+    let path = |n: i64| format!("/api/v1/{}/users/user-{n}@example.com", house.project_key);
+    let (_, body) = client::once(usher.addr, &Request::get(&path(1), &house.key));
+    assert!(body.contains(r#""userId":"user-1@example.com""#), "{body}");
+    let constant = house::serve_constant(body);
+    // A prime step: every request is for somebody else, all over the table.
+    let find = |n: u64| {
+        let user = i64::try_from(n).unwrap_or(0) * 7_919 % USERS;
+        Request::get(&path(user), &house.key)
+    };
+    let [ours, theirs] = by_turns([&|| client::run(usher.addr, CONNECTIONS, TURN, &find), &|| {
+        client::run(constant.addr, CONNECTIONS, TURN, &find)
+    }]);
+    println!("GET one of 1,000,000 users by identifier, {CONNECTIONS} connections");
+    ours.print("usher");
+    theirs.print("a constant");
+    verdict(ours.rate() / theirs.rate(), 0.5)
+}
+
+/// Takes events in, one a request and on disk before its answer, against the same with a
+/// transaction for each.
+fn post() -> bool {
+    let house = House::with_users(1);
+    let usher = house.serve();
+    let one_by_one = house.serve_one_by_one();
+    let send = |n: u64| {
+        Request::post(
+            "/v1/track",
+            &house.key,
+            &format!(
+                r#"{{"userId":"user-{}@example.com","event":"Report Exported","messageId":"{n}-{:?}","properties":{{"file":"quarter.csv"}}}}"#,
+                n % 1_000,
+                Instant::now(),
+            ),
+        )
+    };
+    let [ours, theirs] = by_turns([&|| client::run(usher.addr, CONNECTIONS, TURN, &send), &|| {
+        client::run(one_by_one.addr, CONNECTIONS, TURN, &send)
+    }]);
+    println!("POST one event, on disk before its answer, {CONNECTIONS} connections");
+    ours.print("usher");
+    theirs.print("a transaction each");
+    verdict(ours.rate() / theirs.rate(), 5.0)
+}
+
+/// Erases a user with 1,000,000 events while others write, against one plain DELETE of as
+/// many on an idle file.
+fn erase() -> bool {
+    const EVENTS: i64 = 1_000_000;
+    let plain = House::with_users(2).time_plain_delete(EVENTS);
+    let house = House::with_users(2);
+    house.give_events(1, EVENTS);
+    let usher = house.serve_with_worker();
+    let delete = Request::delete(&format!("/v1/users/{}?hardDelete=true", house::identifier(1)), &house.key);
+    let asked = Instant::now();
+    let (status, _) = client::once(usher.addr, &delete);
+    assert_eq!(status, 200);
+    let answered = asked.elapsed();
+    let (status, _) = client::once(usher.addr, &Request::get("/v1/users/user-1@example.com", &house.key));
+    assert_eq!(status, 404);
+    let mut slowest = Duration::ZERO;
+    let mut writes = 0;
+    while !house.is_erased() {
+        let body = format!(r#"{{"userId":"ben","event":"Going On","messageId":"{writes}"}}"#);
+        let sent = Instant::now();
+        let (status, _) = client::once(usher.addr, &Request::post("/v1/track", &house.key, &body));
+        assert_eq!(status, 200);
+        slowest = slowest.max(sent.elapsed());
+        writes += 1;
+    }
+    let gone = asked.elapsed();
+    println!("DELETE a user with 1,000,000 events");
+    println!("  answered after {answered:.1?}, rows gone after {gone:.1?}");
+    println!("  meanwhile {writes} writes of others, the slowest {slowest:.1?}");
+    println!("  one plain DELETE of as many: {plain:.1?}");
+    verdict(plain.as_secs_f64() / gone.as_secs_f64(), 0.25)
+}
+
+/// The best turn of each, taken alternately, so that both meet the same machine.
+fn by_turns(sides: [&dyn Fn() -> Outcome; 2]) -> [Outcome; 2] {
+    let mut best = [Outcome::default(); 2];
+    for _ in 0..TURNS {
+        for (side, best) in sides.iter().zip(&mut best) {
+            let outcome = side();
+            if outcome.rate() > best.rate() {
+                *best = outcome;
+            }
+        }
+    }
+    best
+}
+
+fn verdict(ratio: f64, least: f64) -> bool {
+    let good = ratio >= least;
+    let word = if good { "good" } else { "MISSED" };
+    println!("  ratio {ratio:.2}, at least {least}: {word}\n");
+    good
+}
