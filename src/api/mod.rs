@@ -21,18 +21,57 @@ use crate::app::App;
 use crate::error::Error;
 use dialect::{Dialect, Route};
 
+/// Whose API a route is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    OpenReplay,
+    Vemetric,
+    Gainsight,
+    Alloy,
+    Proficient,
+    Segment,
+    Native,
+}
+
+impl Face {
+    const ALL: [Face; 7] = [
+        Face::OpenReplay,
+        Face::Vemetric,
+        Face::Gainsight,
+        Face::Alloy,
+        Face::Proficient,
+        Face::Segment,
+        Face::Native,
+    ];
+
+    fn dialect(self) -> &'static dyn Dialect {
+        match self {
+            Face::OpenReplay => openreplay::DIALECT,
+            Face::Vemetric => vemetric::DIALECT,
+            Face::Gainsight => gainsight::DIALECT,
+            Face::Alloy => alloy::DIALECT,
+            Face::Proficient => proficient::DIALECT,
+            Face::Segment => segment::DIALECT,
+            Face::Native => native::DIALECT,
+        }
+    }
+
+    fn routes(self) -> Vec<Route> {
+        match self {
+            Face::OpenReplay => openreplay::routes(),
+            Face::Vemetric => vemetric::routes(),
+            Face::Gainsight => gainsight::routes(),
+            Face::Alloy => alloy::routes(),
+            Face::Proficient => proficient::routes(),
+            Face::Segment => segment::routes(),
+            Face::Native => native::routes(),
+        }
+    }
+}
+
 /// Every route of every dialect.
-pub fn routes() -> Vec<Route> {
-    [
-        openreplay::routes(),
-        vemetric::routes(),
-        gainsight::routes(),
-        alloy::routes(),
-        proficient::routes(),
-        segment::routes(),
-        native::routes(),
-    ]
-    .concat()
+pub fn routes() -> Vec<(Face, Route)> {
+    Face::ALL.into_iter().flat_map(|face| face.routes().into_iter().map(move |route| (face, route))).collect()
 }
 
 /// Mounts them all: what no other service of the server takes is looked up in the table.
@@ -40,7 +79,7 @@ pub fn routes() -> Vec<Route> {
 /// Not as a resource of actix for each path: it would try a regular expression a path,
 /// which took longer than the look at the table and the user's row together.
 pub fn mount(config: &mut web::ServiceConfig) {
-    let routes: Rc<[Route]> = routes().into();
+    let routes: Rc<[(Face, Route)]> = routes().into();
     config.default_service(web::to(
         move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
             dispatch(Rc::clone(&routes), app, request, payload)
@@ -52,14 +91,15 @@ pub fn mount(config: &mut web::ServiceConfig) {
 pub struct Pattern(pub &'static str);
 
 async fn dispatch(
-    routes: Rc<[Route]>,
+    routes: Rc<[(Face, Route)]>,
     app: web::Data<App>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
     let speaker = speaker(&request);
     let path = request.uri().path();
-    let here = || routes.iter().filter(|route| same(route.dialect, speaker) && fits(route.path, path));
+    let theirs = routes.iter().filter(|(face, _)| *face == speaker).map(|(_, route)| route);
+    let here = || theirs.clone().filter(|route| fits(route.path, path));
     // Where two patterns fit, the one without a name in that place is asked first.
     let found = here().filter(|route| route.method == *request.method()).min_by_key(|route| {
         route.path.split('/').map(|segment| segment.starts_with('{')).collect::<Vec<bool>>()
@@ -75,7 +115,7 @@ async fn dispatch(
         true => Error::NoSuchRoute,
         false => Error::MethodNotAllowed { allow: methods.join(", ") },
     };
-    dialect::answer(speaker, &error)
+    dialect::answer(speaker.dialect(), &error)
 }
 
 /// Whether a path has the segments of a pattern; a name in braces takes any but none.
@@ -90,21 +130,17 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn same(one: &dyn Dialect, other: &dyn Dialect) -> bool {
-    std::ptr::addr_eq(one, other)
-}
-
 /// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, else
 /// Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
 /// method-and-path pairs are Vemetric's and every other is PX's.
-fn speaker(request: &HttpRequest) -> &'static dyn Dialect {
+fn speaker(request: &HttpRequest) -> Face {
     let path = request.uri().path();
     let mut segments = path.split('/').skip(1);
     match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
-        ("users", _) if request.headers().contains_key("x-api-version") => alloy::DIALECT,
-        ("users", _) => proficient::DIALECT,
-        (version, "users" | "run") if alloy::is_version(version) => alloy::DIALECT,
-        ("v1", "users") if request.headers().contains_key("x-aptrinsic-api-key") => gainsight::DIALECT,
+        ("users", _) if request.headers().contains_key("x-api-version") => Face::Alloy,
+        ("users", _) => Face::Proficient,
+        (version, "users" | "run") if alloy::is_version(version) => Face::Alloy,
+        ("v1", "users") if request.headers().contains_key("x-aptrinsic-api-key") => Face::Gainsight,
         ("v1", "users") => {
             let theirs = [
                 (Method::GET, "/v1/users/single"),
@@ -112,14 +148,14 @@ fn speaker(request: &HttpRequest) -> &'static dyn Dialect {
                 (Method::POST, "/v1/users/events"),
             ];
             match theirs.iter().any(|(method, at)| method == request.method() && *at == path) {
-                true => vemetric::DIALECT,
-                false => gainsight::DIALECT,
+                true => Face::Vemetric,
+                false => Face::Gainsight,
             }
         }
-        ("v1", "events" | "admin") => gainsight::DIALECT,
-        ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => segment::DIALECT,
-        ("v1", _) | ("e" | "u" | "i" | "up", "") => vemetric::DIALECT,
-        ("api", "v1") => openreplay::DIALECT,
-        _ => native::DIALECT,
+        ("v1", "events" | "admin") => Face::Gainsight,
+        ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => Face::Segment,
+        ("v1", _) | ("e" | "u" | "i" | "up", "") => Face::Vemetric,
+        ("api", "v1") => Face::OpenReplay,
+        _ => Face::Native,
     }
 }

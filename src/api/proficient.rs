@@ -1,17 +1,178 @@
-//! to come
-use super::dialect::{self, Dialect, Route};
-use crate::error::{Error, Result};
+//! Proficient AI's API: `Authorization: Bearer <project key>`, users by their `u_…` id.
+//! Source: seeds/004, and the vendor's JavaScript client.
+
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
-pub static DIALECT: &dyn Dialect = &D;
-struct D;
-impl Dialect for D {
+use serde_json::{Value, json};
+
+use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use crate::domain::erase;
+use crate::domain::users::{self, Direction, Field, Filter, Listing};
+use crate::error::{Error, Result};
+use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
+
+pub static DIALECT: &dyn Dialect = &Proficient;
+
+/// The longest list; the vendor's has no pages.
+const LIST_MAX: u32 = 10_000;
+
+struct Proficient;
+
+impl Dialect for Proficient {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
+
     fn error(&self, error: &Error) -> HttpResponse {
-        HttpResponse::build(dialect::status(error)).json(serde_json::json!({"message": dialect::message(error)}))
+        let message = match error {
+            Error::Invalid(faults) => {
+                let said = faults.iter().map(|fault| format!("{}: {}", field(&fault.field), fault.message));
+                said.collect::<Vec<String>>().join("; ")
+            }
+            error => dialect::message(error),
+        };
+        let error_body = json!({ "code": code(error), "message": message });
+        HttpResponse::build(dialect::status(error)).json(json!({ "error": error_body }))
     }
 }
+
+/// seeds/004, `ApiErrorCode`: the client knows these seven and no other.
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::NoKey | Error::MalformedKey | Error::UnknownKey => "invalid_credentials",
+        Error::Forbidden(_) => "forbidden",
+        Error::NoSuchRoute
+        | Error::ProjectNotFound
+        | Error::UserNotFound { .. }
+        | Error::JobNotFound
+        | Error::SessionNotFound
+        | Error::KeyNotFound => "resource_not_found",
+        Error::MethodNotAllowed { .. }
+        | Error::Invalid(_)
+        | Error::BadJson(_)
+        | Error::TooLarge { .. }
+        | Error::JobEnded => "invalid_request",
+        Error::IdentifierTaken | Error::NameTaken(_) | Error::Ambiguous(_) | Error::Conflict(_) => "conflict",
+        Error::RateLimited { .. } | Error::Unavailable(_) => "unavailable",
+        Error::Internal(_) => "unknown",
+    }
+}
+
+/// A field of the profile by its name here.
+fn field(name: &str) -> &str {
+    match name {
+        "firstName" => "first_name",
+        "lastName" => "last_name",
+        name => name,
+    }
+}
+
 pub fn routes() -> Vec<Route> {
-    Vec::new()
+    vec![
+        Route::new(DIALECT, Method::GET, "/users", Some(Scope::Read), list_users),
+        Route::new(DIALECT, Method::POST, "/users", Some(Scope::Write), create_user),
+        Route::new(DIALECT, Method::GET, "/users/{user_id}", Some(Scope::Read), get_user),
+        Route::new(DIALECT, Method::POST, "/users/{user_id}", Some(Scope::Write), update_user),
+        Route::new(DIALECT, Method::DELETE, "/users/{user_id}", Some(Scope::Delete), delete_user),
+    ]
+}
+
+/// The vendor's client: "sorted by creation date, with the most recently created users
+/// appearing first"; `live_mode`: "If set to `false`, only test users will be returned."
+async fn list_users(call: Call) -> Answer {
+    let project = call.project()?;
+    let mut filters = vec![Filter::Identified];
+    if let Some(live_mode) = call.query()?.flag("live_mode")? {
+        filters.push(Filter::NumberIs(Field::LiveMode, i64::from(live_mode)));
+    }
+    let order = vec![(Field::Id, Direction::Descending)];
+    let listing = Listing { project, filters, order, limit: LIST_MAX, offset: 0 };
+    let users = call.app.scan(move |db| users::list(db, &listing)).await?;
+    Ok(HttpResponse::Ok().json(json!({ "data": users.iter().map(user_json).collect::<Vec<Value>>() })))
+}
+
+async fn create_user(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let body = call.object().await?;
+    let external_id = body.identifier("external_id")?;
+    // "This will be `false` if the user is a test user": whoever is not said to be one is none.
+    let live_mode = Some(body.flag("live_mode")?.unwrap_or(true));
+    let change = ProfileChange { live_mode, ..change(&body)? };
+    let user = call.app.write(move |tx| users::create(tx, project, &external_id, &change)).await?;
+    Ok(HttpResponse::Ok().json(user_json(&user)))
+}
+
+async fn get_user(call: Call) -> Answer {
+    let project = call.project()?;
+    let id = user_id(&call)?;
+    let user = call.app.read(|db| users::get_by_id(db, project, id))?;
+    Ok(HttpResponse::Ok().json(user_json(&user)))
+}
+
+/// The vendor's client: "Any properties not provided will be left unchanged."
+async fn update_user(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let change = change(&call.object().await?)?;
+    let id = user_id(&call)?;
+    let user = call
+        .app
+        .write(move |tx| {
+            let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
+            users::apply(tx, user, &change)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(user_json(&user)))
+}
+
+/// seeds/004: "Permanently deletes the specified user and all the interactions associated
+/// with it. This cannot be undone." Answers with the user as it was.
+async fn delete_user(call: Call) -> Answer {
+    let project = call.project()?;
+    let id = user_id(&call)?;
+    let user = call
+        .app
+        .write(move |tx| {
+            let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
+            erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+            Ok(user)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(user_json(&user)))
+}
+
+/// The path's user. Only an id as it is shown will do, never a name, so that a call meant
+/// for another API on the same path erases nobody. [`Error::UserNotFound`] otherwise.
+fn user_id(call: &Call) -> Result<UserId> {
+    let text = call.path("user_id")?;
+    let id = text.strip_prefix("u_").and_then(|number| number.parse().ok()).map(UserId);
+    id.filter(|id| show_id(*id) == text).ok_or_else(|| Error::user_not_found(text))
+}
+
+fn show_id(id: UserId) -> String {
+    format!("u_{id}")
+}
+
+fn change(body: &Object) -> Result<ProfileChange> {
+    let change = ProfileChange {
+        first_name: body.text_change("first_name")?,
+        last_name: body.text_change("last_name")?,
+        ..ProfileChange::default()
+    };
+    change.check()?;
+    Ok(change)
+}
+
+/// seeds/004: all eight are required, so what is not set is an empty text.
+fn user_json(user: &User) -> Value {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    json!({
+        "id": show_id(user.id),
+        "object": "user",
+        "created_at": user.created_at,
+        "external_id": text(&user.identifier),
+        "first_name": text(&user.profile.first_name),
+        "last_name": text(&user.profile.last_name),
+        "live_mode": user.profile.live_mode,
+        "updated_at": user.updated_at,
+    })
 }

@@ -9,7 +9,8 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, State, User, UserId};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
-use crate::store::{Db, Tx, aliases, projects, sessions, users};
+pub use crate::store::users::{Direction, Field, Filter, Listing};
+use crate::store::{Db, Tx, aliases, jobs, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,19 @@ pub fn get_hidden_too_by_id(db: &Db, project: ProjectId, id: UserId, now: Millis
     users::by_id(db, Some(project), id)?
         .filter(|user| user.state == State::Live || user.is_revivable(now))
         .ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// The live user with this id, or what is left of one whose account is gone and whose
+/// activity stays. [`Error::UserNotFound`] if there is neither.
+pub fn get_detached_too_by_id(db: &Db, project: ProjectId, id: UserId) -> Result<User> {
+    users::by_id(db, Some(project), id)?
+        .filter(|user| matches!(user.state, State::Live | State::Detached))
+        .ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// The live users of a listing. It may read the whole project: for scans.
+pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
+    users::list(db, listing)
 }
 
 /// Creates the user, or revives it, or updates it: whatever it takes.
@@ -88,12 +102,33 @@ pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
         users::set_state(tx, user.id, State::Live, None)?;
         user.state = State::Live;
         user.deleted_at = None;
+        user.updated_at = tx.now();
     }
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
         users::update(tx, &user)?;
     }
+    Ok(user)
+}
+
+/// Gives a live user another identifier. What was sent under the old one and comes in
+/// late is dropped, as after an erasure: it must not make a second user of this one.
+/// [`Error::IdentifierTaken`] if another live or hidden user has it.
+pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> {
+    if user.identifier.as_deref() == Some(identifier.as_str()) {
+        return Ok(user);
+    }
+    if holder(tx, user.project, identifier.as_str())?.is_some() {
+        return Err(Error::IdentifierTaken);
+    }
+    if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
+        tombstones::bury(tx, user.project, Named::Identifier(&old))?;
+        // Jobs that ended keep the name they were asked for: an erasure looks for the new one.
+        jobs::scrub(tx, user.project, &old, identifier.as_str())?;
+    }
+    user.updated_at = tx.now();
+    users::update(tx, &user)?;
     Ok(user)
 }
 

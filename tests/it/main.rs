@@ -10,3 +10,4 @@ mod process;
 mod kills;
 mod load;
 mod clients;
+mod life;
