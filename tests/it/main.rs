@@ -11,3 +11,7 @@ mod kills;
 mod load;
 mod clients;
 mod life;
+mod routes;
+mod alloy;
+mod proficient;
+mod native;
