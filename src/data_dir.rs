@@ -38,6 +38,13 @@ impl DataDir {
         self.path.join("usher.db")
     }
 
+    /// Makes an empty file for the database if there is none. SQLite would make it readable
+    /// for everybody; what it makes beside it takes after it.
+    pub fn make_database(&self) -> anyhow::Result<()> {
+        let at = self.database();
+        private().truncate(false).open(&at).map(drop).with_context(|| format!("cannot open {}", at.display()))
+    }
+
     pub fn socket(&self) -> PathBuf {
         socket(&self.path)
     }

@@ -152,7 +152,9 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
 fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
-    let store = Store::open(&data.database(), data.store_secret()?, clock.clone(), Arc::clone(&bell), points)
+    let secret = data.store_secret()?;
+    data.make_database()?;
+    let store = Store::open(&data.database(), secret, clock.clone(), Arc::clone(&bell), points)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
     Ok(App::new(store, keyring, bell, clock, config.recording_limit())?)

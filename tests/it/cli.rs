@@ -1,6 +1,7 @@
 //! The command line.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
@@ -100,13 +101,47 @@ fn a_stop_folds_the_wal_in_and_leaves_no_socket() {
     let socket = dir.path().join("usher.sock");
     wait_until("the socket", || socket.exists().then_some(()));
     assert_eq!(socket.metadata().expect("a socket").permissions().mode() & 0o777, 0o600);
-    let secret = dir.path().join("secrets/store.key");
-    assert_eq!(secret.metadata().expect("a secret").permissions().mode() & 0o777, 0o600);
+    for private in ["secrets/store.key", "usher.db", "usher.db-wal", "usher.lock"] {
+        let mode = dir.path().join(private).metadata().expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{private}");
+    }
     assert!(server.terminate().success());
     assert!(!socket.exists());
     let wal = dir.path().join("usher.db-wal");
     assert!(!wal.exists() || wal.metadata().expect("a file").len() == 0, "the WAL is left");
     check_file(dir.path());
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_stop() {
+    let dir = directory();
+    let project = one(lines(dir.path(), &["project", "list"]));
+    let project = project.split('\t').next().expect("a key");
+    let key = one(lines(dir.path(), &["key", "create", "--project", project, "--name", "k"]));
+    let server = Process::start(dir.path());
+    let addr = server.base.trim_start_matches("http://").to_owned();
+    let body = r#"{"userId":"ann","event":"Half Way","messageId":"m-1"}"#;
+    let mut stream = TcpStream::connect(&addr).expect("a connection");
+    let head = format!(
+        "POST /v1/track HTTP/1.1\r\nHost: usher\r\nAuthorization: {key}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (first, rest) = body.split_at(20);
+    stream.write_all(head.as_bytes()).expect("a head");
+    stream.write_all(first.as_bytes()).expect("a part");
+    // An answer on another connection: by now the server has read this one's beginning too.
+    assert_eq!(agent().get(server.url("/healthz")).call().expect("an answer").status(), 200);
+    let stopping = std::thread::spawn(move || server.terminate());
+    wait_until("a closed listener", || TcpStream::connect(&addr).is_err().then_some(()));
+    stream.write_all(rest.as_bytes()).expect("the rest");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(stopping.join().expect("an end").success());
+    let kept: i64 = sqlite(dir.path())
+        .query_row("SELECT COUNT(*) FROM events WHERE name = 'Half Way'", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(kept, 1);
 }
 
 #[test]
