@@ -15,7 +15,10 @@ impl Request {
     }
 
     pub fn delete(path: &str, key: &str) -> Request {
-        Request(format!("DELETE {path} HTTP/1.1\r\nHost: usher\r\nX-APTRINSIC-API-KEY: {key}\r\n\r\n").into_bytes())
+        Request(
+            format!("DELETE {path} HTTP/1.1\r\nHost: usher\r\nX-APTRINSIC-API-KEY: {key}\r\n\r\n")
+                .into_bytes(),
+        )
     }
 
     pub fn post(path: &str, key: &str, body: &str) -> Request {
@@ -46,7 +49,12 @@ impl Outcome {
 }
 
 /// Keeps `connections` busy for `time`; each answer must be a 2xx.
-pub fn run(addr: SocketAddr, connections: usize, time: Duration, request: &dyn Fn(u64) -> Request) -> Outcome {
+pub fn run(
+    addr: SocketAddr,
+    connections: usize,
+    time: Duration,
+    request: &dyn Fn(u64) -> Request,
+) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let next = std::cell::Cell::new(0);
@@ -106,7 +114,9 @@ fn whole(answer: &[u8]) -> Option<(u16, &[u8])> {
     let head = std::str::from_utf8(&answer[..end]).expect("a head");
     let length = head
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned()))
+        .find_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned())
+        })
         .map_or(0, |length| length.parse().expect("a length"));
     let status = head.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
     (answer.len() >= end + length).then(|| (status, &answer[end..end + length]))

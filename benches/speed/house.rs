@@ -57,7 +57,9 @@ impl House {
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app
-            .write_blocking(Lane::Request, move |tx| keys::create(tx, Some(id), "bench", Scopes::of(&Scope::ALL)))
+            .write_blocking(Lane::Request, move |tx| {
+                keys::create(tx, Some(id), "bench", Scopes::of(&Scope::ALL))
+            })
             .expect("a key");
         app.reload_keys().expect("keys");
         insert_users(&path, id.0, users);
@@ -127,7 +129,9 @@ impl House {
     /// Whether every job is completed.
     pub fn is_erased(&self) -> bool {
         self.file()
-            .query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs WHERE status <> 'completed')", [], |row| row.get(0))
+            .query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs WHERE status <> 'completed')", [], |row| {
+                row.get(0)
+            })
             .expect("an answer")
     }
 

@@ -163,9 +163,7 @@ fn project(call: &Call) -> Result<ProjectId> {
     if !version.is_empty() && !IN_PATHS.contains(&version.as_str()) {
         return Err(Error::invalid(Place::Path, "version", VERSIONS));
     }
-    let header = call.header("x-api-version");
-    // A path without a version is ours because of the header, readable or not.
-    if (version.is_empty() || header.is_some()) && header != Some(IN_HEADER) {
+    if call.header("x-api-version")?.is_some_and(|version| version != IN_HEADER) {
         return Err(Error::invalid(Place::Header, "x-api-version", VERSIONS));
     }
     Ok(project)

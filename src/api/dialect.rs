@@ -75,8 +75,14 @@ impl Route {
 
 /// Lets the request in, runs the route's handler, and words what went wrong.
 pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let mut call =
-        Call { app, request: request.clone(), path: route.path, payload: Some(payload), body: None, access: None };
+    let mut call = Call {
+        app,
+        request: request.clone(),
+        path: route.path,
+        payload: Some(payload),
+        body: None,
+        access: None,
+    };
     let mut allowance = None;
     let outcome = match admit(route, &mut call).await {
         Ok(left) => {
@@ -230,8 +236,10 @@ impl Call {
         Ok(Query(pairs))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+    /// [`Error::Invalid`] if it is there, but not in ASCII.
+    pub fn header(&self, name: &str) -> Result<Option<&str>> {
+        let value = self.request.headers().get(name).map(header::HeaderValue::to_str).transpose();
+        value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
     }
 
     /// What the key opens. Only routes with a scope have one.
@@ -277,7 +285,8 @@ async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<B
     let mut stream = Decompress::from_headers(payload, request.headers());
     let mut body = BytesMut::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Error::invalid(Place::Body, "body", "could not be read or unpacked"))?;
+        let chunk =
+            chunk.map_err(|_| Error::invalid(Place::Body, "body", "could not be read or unpacked"))?;
         if body.len() + chunk.len() > limit {
             return Err(Error::TooLarge { limit });
         }
@@ -346,8 +355,7 @@ impl Object {
 
     /// An identifier that must be there.
     pub fn identifier(&self, field: &str) -> Result<Identifier> {
-        self.optional_identifier(field)?
-            .ok_or_else(|| Error::invalid(Place::Body, field, "is required"))
+        self.optional_identifier(field)?.ok_or_else(|| Error::invalid(Place::Body, field, "is required"))
     }
 
     pub fn optional_identifier(&self, field: &str) -> Result<Option<Identifier>> {

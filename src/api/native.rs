@@ -101,7 +101,7 @@ pub fn routes() -> Vec<Route> {
 async fn post_activity(mut call: Call) -> Answer {
     let project = call.project()?;
     let key =
-        call.header("idempotency-key").map(|key| Identifier::parse(Place::Header, "Idempotency-Key", key));
+        call.header("idempotency-key")?.map(|key| Identifier::parse(Place::Header, "Idempotency-Key", key));
     let key = key.transpose()?;
     let mut body = call.object().await?;
     let Some(Value::Array(list)) = body.0.remove("activity") else {
@@ -254,7 +254,7 @@ async fn get_recording(call: Call) -> Answer {
 
 fn content_type(call: &Call) -> Result<String> {
     let fault = |message| Error::invalid(Place::Header, "Content-Type", message);
-    let text = call.header("content-type").ok_or_else(|| fault("is required"))?;
+    let text = call.header("content-type")?.ok_or_else(|| fault("is required"))?;
     match text.parse::<mime::Mime>() {
         Ok(_) if text.len() <= 255 => Ok(text.to_owned()),
         _ => Err(fault("must be a media type of at most 255 bytes")),

@@ -177,8 +177,10 @@ fn read(value: &Value, kind: Option<&str>, skew: Millis) -> Result<Message> {
         Some(kind) => kind,
         None => return Err(Error::invalid(Place::Body, "type", "is required")),
     };
-    let subject =
-        Subject { identifier: identifier(&message, "userId")?, anonymous_id: identifier(&message, "anonymousId")? };
+    let subject = Subject {
+        identifier: identifier(&message, "userId")?,
+        anonymous_id: identifier(&message, "anonymousId")?,
+    };
     let at = time(&message, skew)?;
     if kind != "alias" && subject.identifier.is_none() && subject.anonymous_id.is_none() {
         return Err(Error::invalid(Place::Body, "userId", "userId or anonymousId is required"));
@@ -204,7 +206,11 @@ fn read(value: &Value, kind: Option<&str>, skew: Millis) -> Result<Message> {
             // The group's own traits are about no user, and are not kept.
             let mut set = Attributes::new();
             set.insert("groupId".into(), json!(group.as_str()));
-            Ok(Message::Identify { subject, change: Box::new(ProfileChange { set, ..Default::default() }), at })
+            Ok(Message::Identify {
+                subject,
+                change: Box::new(ProfileChange { set, ..Default::default() }),
+                at,
+            })
         }
         "alias" => {
             let previous = identifier(&message, "previousId")?
@@ -221,7 +227,13 @@ fn read(value: &Value, kind: Option<&str>, skew: Millis) -> Result<Message> {
     }
 }
 
-fn event(message: &Object, subject: Subject, at: Option<Millis>, kind: Kind, name: String) -> Result<Message> {
+fn event(
+    message: &Object,
+    subject: Subject,
+    at: Option<Millis>,
+    kind: Kind,
+    name: String,
+) -> Result<Message> {
     let properties = message.object("properties")?;
     let context = message.object("context")?;
     let mut data = properties.0.clone();
@@ -230,11 +242,10 @@ fn event(message: &Object, subject: Subject, at: Option<Millis>, kind: Kind, nam
     }
     let page = context.object("page")?;
     let url = text_of(&properties.0, "url").or_else(|| text_of(&page.0, "url"));
-    let session =
-        session_id(&context.0, "sessionId", "context.sessionId")?.map_or_else(
-            || session_id(&properties.0, "session_id", "properties.session_id"),
-            |session| Ok(Some(session)),
-        )?;
+    let session = session_id(&context.0, "sessionId", "context.sessionId")?.map_or_else(
+        || session_id(&properties.0, "session_id", "properties.session_id"),
+        |session| Ok(Some(session)),
+    )?;
     let message_id = match message.0.get("messageId") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) if id.is_empty() => None,

@@ -9,7 +9,8 @@ impl Dialect for D {
         dialect::authorization(request)
     }
     fn error(&self, error: &Error) -> HttpResponse {
-        HttpResponse::build(dialect::status(error)).json(serde_json::json!({"message": dialect::message(error)}))
+        HttpResponse::build(dialect::status(error))
+            .json(serde_json::json!({"message": dialect::message(error)}))
     }
 }
 pub fn routes() -> Vec<Route> {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::server::{Http, Stop};
+use crate::server::Http;
 use crate::worker::Worker;
 
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
@@ -37,9 +37,16 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     let _control = Control::start(data, app.clone())?;
     let _worker = Worker::start(app.clone())?;
     System::new().block_on(async {
+        // Caught from before anybody is told that we serve.
+        let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
         greet(http.addr, link.as_deref());
-        actix_web::rt::spawn(stop_on_signal(http.stop()));
+        let stop = http.stop();
+        actix_web::rt::spawn(async move {
+            stopped.await;
+            log::info!("stopping: requests in flight are answered first");
+            stop.gracefully().await;
+        });
         http.server.await?;
         Ok(())
     })
@@ -60,14 +67,10 @@ fn greet(addr: SocketAddr, link: Option<&str>) {
     }
 }
 
-async fn stop_on_signal(stop: Stop) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        log::error!("signals cannot be caught: a stop will not be clean");
-        return;
-    };
-    futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
-    log::info!("stopping: requests in flight are answered first");
-    stop.gracefully().await;
+/// Ends with the first SIGTERM or SIGINT.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        futures_util::future::select(Box::pin(terminate.recv()), Box::pin(interrupt.recv())).await;
+    })
 }

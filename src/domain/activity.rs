@@ -121,7 +121,14 @@ fn join_session(tx: &Tx, user: &User, incoming: &Incoming, at: Millis) -> Result
 }
 
 /// The user's timeline, the newest first.
-pub fn timeline(db: &Db, user: &User, from: Millis, to: Millis, limit: u32, offset: u32) -> Result<Vec<Event>> {
+pub fn timeline(
+    db: &Db,
+    user: &User,
+    from: Millis,
+    to: Millis,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<Event>> {
     let stretch = events::Stretch { since: user.activity_since(), from, to, limit, offset };
     events::timeline(db, &rows::members(db, user.id)?, stretch)
 }
@@ -175,4 +182,3 @@ fn owner(db: &Db, session: &Session) -> Result<Option<User>> {
     };
     Ok(user.filter(|user| user.state == State::Live))
 }
-

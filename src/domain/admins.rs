@@ -40,7 +40,11 @@ pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
 pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(Place::Body, "name", "must have 1 to 100 characters, none of them control"));
+        return Err(Error::invalid(
+            Place::Body,
+            "name",
+            "must have 1 to 100 characters, none of them control",
+        ));
     }
     if admins::by_name(tx, name)?.is_some() {
         return Err(Error::NameTaken("name"));

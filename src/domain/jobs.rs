@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock::{Millis, MINUTE, SECOND, next_midnight};
+use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
 use crate::domain::{erase, merge, reap, users};
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State};
@@ -109,7 +109,7 @@ pub fn note_fault(tx: &Tx, id: JobId, error: &str) -> Result<()> {
         job.status = JobStatus::Failed;
         job.retry_at = None;
     } else {
-        job.retry_at = Some(tx.now() + (10 * SECOND << job.attempts).min(60 * MINUTE));
+        job.retry_at = Some(tx.now() + ((10 * SECOND) << job.attempts).min(60 * MINUTE));
     }
     jobs::update(tx, &mut job)
 }

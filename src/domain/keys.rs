@@ -10,7 +10,11 @@ use crate::store::{Db, Tx, keys, projects};
 pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -> Result<(Key, String)> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(Place::Body, "name", "must have 1 to 100 characters, none of them control"));
+        return Err(Error::invalid(
+            Place::Body,
+            "name",
+            "must have 1 to 100 characters, none of them control",
+        ));
     }
     if let Some(project) = project {
         projects::by_id(tx, project)?.ok_or(Error::ProjectNotFound)?;

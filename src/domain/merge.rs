@@ -13,7 +13,12 @@ const ROWS: i64 = 250;
 /// The named user, live, of whom the anonymous id is now a part. Whoever has not been
 /// seen yet is created. [`Error::Conflict`] if the anonymous id is part of somebody
 /// else: only an anonymous user that was never merged can be.
-pub fn unite(tx: &Tx, project: ProjectId, anonymous_id: &Identifier, identifier: &Identifier) -> Result<User> {
+pub fn unite(
+    tx: &Tx,
+    project: ProjectId,
+    anonymous_id: &Identifier,
+    identifier: &Identifier,
+) -> Result<User> {
     let named = users::holder(tx, project, identifier.as_str())?;
     let visitor = users::alias_holder(tx, project, anonymous_id)?;
     match (named, visitor) {
@@ -24,7 +29,8 @@ pub fn unite(tx: &Tx, project: ProjectId, anonymous_id: &Identifier, identifier:
         (Some(named), Some(visitor)) => {
             let named = users::apply(tx, named, &no_change())?;
             absorb(tx, &named, &visitor)?;
-            rows::by_id(tx, Some(project), named.id)?.ok_or_else(|| Error::user_not_found(identifier.as_str()))
+            rows::by_id(tx, Some(project), named.id)?
+                .ok_or_else(|| Error::user_not_found(identifier.as_str()))
         }
         // The visitor gets a name: nothing has to move.
         (None, Some(mut visitor)) => {
@@ -85,7 +91,6 @@ fn move_some(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
     }
     Ok(())
 }
-
 
 /// Makes `previous`, an anonymous id, part of the named user. Dropped and counted if it
 /// was said before that user was erased.

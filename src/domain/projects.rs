@@ -12,7 +12,11 @@ pub const FIRST: &str = "default";
 pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(Place::Body, "name", "must have 1 to 100 characters, none of them control"));
+        return Err(Error::invalid(
+            Place::Body,
+            "name",
+            "must have 1 to 100 characters, none of them control",
+        ));
     }
     if !matches!(platform, "web" | "ios") {
         return Err(Error::invalid(Place::Body, "platform", "must be web or ios"));

@@ -1,8 +1,8 @@
 //! The reaper: who has been hidden for 7 days is erased.
 
+use crate::domain::erase;
 use crate::error::Result;
 use crate::model::{Erasure, Origin, User};
-use crate::domain::erase;
 use crate::store::{Tx, users};
 
 /// Begins the erasure of the user that has been hidden longest, if that is 7 days.

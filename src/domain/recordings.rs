@@ -11,10 +11,11 @@ const PIECE: usize = 64 * 1024;
 /// The session that a caller names by id or by its client's name for it.
 /// [`Error::SessionNotFound`] if there is none, [`Error::Ambiguous`] if there are two.
 pub fn find_session(db: &Db, project: ProjectId, name: &str) -> Result<Session> {
-    if let Ok(id) = name.parse::<i64>()
-        && let Ok((session, _)) = activity::session(db, project, SessionId(id))
-    {
-        return Ok(session);
+    if let Ok(id) = name.parse() {
+        match activity::session(db, project, SessionId(id)) {
+            Err(Error::SessionNotFound) => {}
+            found => return found.map(|(session, _)| session),
+        }
     }
     let named = sessions::by_external_id(db, project, name)?;
     match named.as_slice() {

@@ -124,8 +124,8 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     }
     if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
         tombstones::bury(tx, user.project, Named::Identifier(&old))?;
-        // Jobs that ended keep the name they were asked for: an erasure looks for the new one.
-        jobs::scrub(tx, user.project, &old, identifier.as_str())?;
+        // A job that waits was meant for this person; ones that ended are scrubbed by name.
+        jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
     user.updated_at = tx.now();
     users::update(tx, &user)?;
@@ -145,8 +145,7 @@ pub fn hide(tx: &Tx, user: &User) -> Result<()> {
 pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
     let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
     let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
-    users::set_state(tx, user.id, State::Live, None)?;
-    Ok(User { state: State::Live, deleted_at: None, ..user })
+    apply(tx, user, &ProfileChange::default())
 }
 
 /// Whom a message is about: a named user, an anonymous one, or both ids of one.

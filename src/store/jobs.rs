@@ -175,7 +175,14 @@ pub fn scrub(tx: &Tx, project: ProjectId, reference: &str, scrubbed: &str) -> Re
     Ok(())
 }
 
-/// How many jobs there are in a state; for tests' teardown and the pages' head.
+/// A user has another identifier from now on: so have the jobs that name it.
+pub fn rename(tx: &Tx, project: ProjectId, from: &str, to: &str) -> Result<()> {
+    let sql = "UPDATE jobs SET reference = ?3 WHERE reference = ?1 AND project_id = ?2";
+    tx.execute(sql, params![from, project.0, to])?;
+    Ok(())
+}
+
+/// Whether there are jobs in a state; for tests' teardown and the pages' head.
 pub fn any_in(db: &Db, status: JobStatus) -> Result<bool> {
     let sql = "SELECT 1 FROM jobs WHERE status = ?1 LIMIT 1";
     Ok(db.row(sql, params![status.as_str()], |_| Ok(()))?.is_some())

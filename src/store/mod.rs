@@ -117,7 +117,8 @@ impl Store {
 
 /// Runs a read in a transaction, which also takes the file's lock once for all queries.
 fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
-    let execute = |sql| conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_sql);
+    let execute =
+        |sql| conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_sql);
     execute("BEGIN")?;
     let outcome = run(&Db { conn });
     // An interrupted query may have ended the transaction already.

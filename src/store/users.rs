@@ -74,12 +74,7 @@ pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
 }
 
 /// A new live user. The caller has seen to it that the identifier is free.
-pub fn insert(
-    tx: &Tx,
-    project: ProjectId,
-    identifier: Option<&str>,
-    profile: &Profile,
-) -> Result<User> {
+pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &Profile) -> Result<User> {
     let mut incarnation: Incarnation = [0; 16];
     getrandom::fill(&mut incarnation).map_err(Error::internal)?;
     let id = UserId(tx.next_id());

@@ -119,8 +119,9 @@ fn check_events(conn: &Connection, user: i64, expected: &[Value]) {
     expected.sort_by(|one, other| one.3.cmp(&other.3));
     expected.dedup();
     assert_eq!(events(conn, user), expected);
-    let counted: i64 =
-        conn.query_row("SELECT event_count FROM users WHERE id = ?1", [user], |row| row.get(0)).expect("a count");
+    let counted: i64 = conn
+        .query_row("SELECT event_count FROM users WHERE id = ?1", [user], |row| row.get(0))
+        .expect("a count");
     assert_eq!(counted, i64::try_from(expected.len()).expect("a number"));
 }
 
@@ -154,7 +155,8 @@ fn check_traits(conn: &Connection, user: i64, expected: &Value) {
             [user],
             |row| {
                 let names = ["email", "firstName", "lastName", "name"].iter().enumerate();
-                let columns = names.map(|(n, name)| Ok((*name, row.get(n)?))).collect::<rusqlite::Result<_>>()?;
+                let columns =
+                    names.map(|(n, name)| Ok((*name, row.get(n)?))).collect::<rusqlite::Result<_>>()?;
                 Ok((columns, row.get(4)?))
             },
         )
@@ -225,9 +227,11 @@ fn pypi_vemetric() {
             serde_json::from_value(expected["events"].clone()).expect("counts by name");
         assert_eq!(counts, wanted);
         let (name, avatar, data): (Option<String>, Option<String>, String) = conn
-            .query_row("SELECT display_name, avatar_url, attributes FROM users WHERE id = ?1", [user], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
+            .query_row(
+                "SELECT display_name, avatar_url, attributes FROM users WHERE id = ?1",
+                [user],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
             .expect("the user");
         assert_eq!(name.as_deref(), expected["displayName"].as_str());
         assert_eq!(avatar.as_deref(), expected["avatarUrl"].as_str());

@@ -170,14 +170,18 @@ fn vemetric_reads_the_live_alone_by_identifier_and_by_id() {
 
 #[test]
 fn px_reads_the_live_alone() {
-    let get = |server: &Server, subject: &Subject| px(server, "GET", &format!("/v1/users/{}", subject.name), None);
+    let get =
+        |server: &Server, subject: &Subject| px(server, "GET", &format!("/v1/users/{}", subject.name), None);
     try_on_each(get, unchanged(LIVE_ONLY));
 }
 
 #[test]
 fn alloy_reads_the_live_alone_by_name_and_by_id() {
     try_on_each(|server, s| alloy(server, "GET", &format!("/users/{}", s.name), None), unchanged(LIVE_ONLY));
-    try_on_each(|server, s| alloy(server, "GET", &format!("/users/{}", alloy_id(s)), None), unchanged(LIVE_ONLY));
+    try_on_each(
+        |server, s| alloy(server, "GET", &format!("/users/{}", alloy_id(s)), None),
+        unchanged(LIVE_ONLY),
+    );
 }
 
 #[test]
@@ -207,9 +211,11 @@ fn hidden_users_are_in_no_list() {
 }
 
 /// Says who a user is: creates, updates, revives.
-const IDENTIFIES: [(u16, After); 6] = [(200, New), (200, Same), (200, Same), (200, New), (200, New), (200, New)];
+const IDENTIFIES: [(u16, After); 6] =
+    [(200, New), (200, Same), (200, Same), (200, New), (200, New), (200, New)];
 /// Says what a user did: creates, revives nobody.
-const TRACKS: [(u16, After); 6] = [(200, New), (200, Same), (200, Hidden), (200, New), (200, New), (200, New)];
+const TRACKS: [(u16, After); 6] =
+    [(200, New), (200, Same), (200, Hidden), (200, New), (200, New), (200, New)];
 
 #[test]
 fn segment_identify_revives() {
@@ -222,7 +228,10 @@ fn segment_identify_revives() {
 #[test]
 fn segment_events_revive_nobody() {
     for (path, field) in [("/v1/track", "event"), ("/v1/page", "name"), ("/v1/screen", "name")] {
-        try_on_each(|server, s| segment(server, path, json!({ "userId": s.name, field: "Going On" })), TRACKS);
+        try_on_each(
+            |server, s| segment(server, path, json!({ "userId": s.name, field: "Going On" })),
+            TRACKS,
+        );
     }
 }
 
@@ -233,7 +242,10 @@ fn vemetric_i_and_u_revive_and_e_does_not() {
     };
     try_on_each(|server, s| send(server, "/u", json!({ "userIdentifier": s.name })), IDENTIFIES);
     try_on_each(|server, s| send(server, "/i", json!({ "identifier": s.name })), IDENTIFIES);
-    try_on_each(|server, s| send(server, "/e", json!({ "userIdentifier": s.name, "name": "Going On" })), TRACKS);
+    try_on_each(
+        |server, s| send(server, "/e", json!({ "userIdentifier": s.name, "name": "Going On" })),
+        TRACKS,
+    );
 }
 
 #[test]
@@ -289,7 +301,8 @@ fn px_events_revive_nobody() {
 
 #[test]
 fn alloy_post_creates_and_revives_but_takes_no_name_twice() {
-    let post = |server: &Server, s: &Subject| alloy(server, "POST", "/users", Some(json!({ "username": s.name })));
+    let post =
+        |server: &Server, s: &Subject| alloy(server, "POST", "/users", Some(json!({ "username": s.name })));
     try_on_each(post, [(200, New), (409, Same), (200, Same), (200, New), (200, New), (200, New)]);
 }
 
@@ -300,7 +313,8 @@ fn alloy_put_and_delete_know_the_live_alone() {
     };
     try_on_each(put, unchanged(LIVE_ONLY));
     let by_name = |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}", s.name), None);
-    let by_id = |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}", alloy_id(s)), None);
+    let by_id =
+        |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}", alloy_id(s)), None);
     let gone = (404, Absent);
     try_on_each(by_name, [gone, (200, Absent), (404, Hidden), gone, gone, gone]);
     try_on_each(by_id, [gone, (200, Absent), (404, Hidden), gone, gone, gone]);
@@ -308,7 +322,8 @@ fn alloy_put_and_delete_know_the_live_alone() {
 
 #[test]
 fn alloy_deletes_logs_of_the_live_and_of_those_whose_account_is_gone() {
-    let by_name = |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}/logs", s.name), None);
+    let by_name =
+        |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}/logs", s.name), None);
     let by_id =
         |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}/logs", alloy_id(s)), None);
     let gone = (404, Absent);
@@ -318,8 +333,9 @@ fn alloy_deletes_logs_of_the_live_and_of_those_whose_account_is_gone() {
 
 #[test]
 fn proficient_post_creates_and_revives() {
-    let create =
-        |server: &Server, s: &Subject| proficient(server, "POST", "/users", Some(json!({ "external_id": s.name })));
+    let create = |server: &Server, s: &Subject| {
+        proficient(server, "POST", "/users", Some(json!({ "external_id": s.name })))
+    };
     try_on_each(create, [(200, New), (409, Same), (200, Same), (200, New), (200, New), (200, New)]);
     let update = |server: &Server, s: &Subject| {
         proficient(server, "POST", &format!("/users/u_{}", s.id), Some(json!({ "first_name": "A" })))
@@ -330,7 +346,8 @@ fn proficient_post_creates_and_revives() {
 
 #[test]
 fn proficient_delete_takes_the_live_and_the_hidden() {
-    let delete = |server: &Server, s: &Subject| proficient(server, "DELETE", &format!("/users/u_{}", s.id), None);
+    let delete =
+        |server: &Server, s: &Subject| proficient(server, "DELETE", &format!("/users/u_{}", s.id), None);
     let gone = (404, Absent);
     try_on_each(delete, [gone, (200, Absent), (200, Absent), gone, gone, gone]);
 }
@@ -351,7 +368,12 @@ fn an_openreplay_job_takes_whoever_has_the_name_when_it_is_due_and_nobody_before
     server.tick();
     for subject in &subjects {
         assert_eq!(after(&server, subject), Absent, "{} after midnight", subject.name);
-        assert_eq!(server.rows_of(subject.id), if subject.name == "detached" { 7 } else { 0 }, "{}", subject.name);
+        assert_eq!(
+            server.rows_of(subject.id),
+            if subject.name == "detached" { 7 } else { 0 },
+            "{}",
+            subject.name
+        );
     }
 }
 
@@ -359,7 +381,8 @@ fn an_openreplay_job_takes_whoever_has_the_name_when_it_is_due_and_nobody_before
 fn restoring_is_for_the_hidden() {
     let restore = |server: &Server, s: &Subject| {
         let id = s.id;
-        let restored = server.app.write_blocking(usher::store::Lane::Request, move |tx| users::restore(tx, id));
+        let restored =
+            server.app.write_blocking(usher::store::Lane::Request, move |tx| users::restore(tx, id));
         if restored.is_ok() { 200 } else { 404 }
     };
     let gone = (404, Absent);

@@ -1,17 +1,28 @@
 //! Usher, from the outside: over a real socket, on a fresh file, with a clock that moves
 //! when it is told to.
 
-mod harness;
-mod openreplay;
-mod layers;
-mod registry;
-mod cli;
-mod process;
-mod kills;
-mod load;
-mod clients;
-mod life;
-mod routes;
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
 mod alloy;
-mod proficient;
+mod alloy;
+mod browser;
+mod cli;
+mod cli;
+mod clients;
+mod clients;
+mod gainsight;
+mod harness;
+mod kills;
+mod layers;
+mod life;
+mod load;
 mod native;
+mod openreplay;
+mod process;
+mod proficient;
+mod registry;
+mod routes;
+mod seeds;
+mod segment;
+mod vemetric;

@@ -1,0 +1,1 @@
+//! The admin pages, as a browser without a screen sees them.

@@ -1,0 +1,1 @@
+//! Vemetric's API.
