@@ -16,6 +16,7 @@ mod life;
 mod load;
 mod native;
 mod openreplay;
+mod openreplay_jobs;
 mod process;
 mod proficient;
 mod registry;
