@@ -104,6 +104,8 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
                 break;
             }
             job.rows_erased += taken;
+            // It gets on: faults are counted from here again.
+            forget_faults(job);
             if Instant::now() >= deadline {
                 jobs::update(tx, job)?;
                 return Ok(false);
@@ -112,6 +114,12 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     }
     finish(tx, job, user)?;
     Ok(true)
+}
+
+fn forget_faults(job: &mut Job) {
+    job.attempts = 0;
+    job.retry_at = None;
+    job.error = None;
 }
 
 fn take(tx: &Tx, user: UserId, job: &Job) -> Result<i64> {
@@ -131,11 +139,14 @@ fn finish(tx: &Tx, job: &mut Job, user: UserId) -> Result<()> {
     if job.erasure == Erasure::Account {
         job.rows_erased = 1;
     }
-    job.reference = if job.reference.starts_with(SCRUBBED) { job.reference.clone() } else { unnamed()? };
+    // Scheduled by a name, which is needed no longer; any other job was never told one.
+    if job.origin == Origin::Schedule {
+        job.reference = unnamed()?;
+    }
     job.status = JobStatus::Completed;
     job.user = None;
     job.finished_at = Some(tx.now());
-    job.error = None;
+    forget_faults(job);
     job.rows_total = job.rows_erased;
     jobs::update(tx, job)
 }

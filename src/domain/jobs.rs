@@ -48,8 +48,7 @@ pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
 
 /// The project's jobs that were scheduled by identifier, the newest first.
 pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
-    let jobs = jobs::list(db, Some(project), None, LIST_MAX)?;
-    Ok(jobs.into_iter().filter(|job| job.origin == Origin::Schedule).collect())
+    jobs::list_of(db, project, Origin::Schedule, LIST_MAX)
 }
 
 /// All jobs below a number, the newest first.
@@ -68,15 +67,14 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     if job.origin != Origin::Schedule {
         return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
     }
-    if let Some(user) = job.user {
+    if let Some(user) = job.user.take() {
         if let Some(row) = rows::by_id(tx, None, user)?
             && row.state == State::Erasing
         {
             rows::set_state(tx, user, State::Detached, None)?;
         }
-        if !job.reference.starts_with("erased:") {
-            job.reference = erase::unnamed()?;
-        }
+        // It has begun: who was meant is gone, and so is the name.
+        job.reference = erase::unnamed()?;
     }
     job.status = JobStatus::Cancelled;
     job.finished_at = Some(tx.now());

@@ -135,6 +135,14 @@ pub fn list(db: &Db, project: Option<ProjectId>, below: Option<JobId>, limit: u3
     }
 }
 
+/// The project's jobs that were caused in one way, the newest first.
+pub fn list_of(db: &Db, project: ProjectId, origin: Origin, limit: u32) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND origin = ?2 ORDER BY id DESC LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, origin.as_str(), limit], read)
+}
+
 /// The scheduled job that is due first.
 pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
     let sql =

@@ -5,11 +5,8 @@
 
 mod admin;
 mod alloy;
-mod alloy;
 mod browser;
 mod cli;
-mod cli;
-mod clients;
 mod clients;
 mod gainsight;
 mod harness;
@@ -19,6 +16,7 @@ mod life;
 mod load;
 mod native;
 mod openreplay;
+mod openreplay_jobs;
 mod process;
 mod proficient;
 mod registry;
