@@ -178,6 +178,16 @@ CREATE TABLE recordings (
 CREATE UNIQUE INDEX recordings_session ON recordings (session_id, seq);
 CREATE INDEX recordings_user ON recordings (user_id);
 
+-- Registrations of visitors that were merged into a user: their rows are gone, but a file
+-- from before the merge has them still, so they are erased and hidden with the user.
+CREATE TABLE merged_visitors (
+    incarnation BLOB PRIMARY KEY,
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    merged_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX merged_visitors_user ON merged_visitors (user_id);
+
 -- Erasures that are asked for, under way, or done.
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
@@ -188,6 +198,15 @@ CREATE TABLE jobs (
                  CHECK (status IN ('scheduled', 'running', 'completed', 'failed', 'cancelled')),
     -- The identifier it was asked for; 'erased:<12 hex>' once nothing needs it.
     reference    TEXT NOT NULL,
+    -- Where a running job stands: rows leave, pages are scrubbed, bytes are searched.
+    step         TEXT CHECK (step IN ('erasing', 'scrubbing', 'verifying')),
+    -- Random: names its receipt, and, as the ledger has it, the request of a scheduled one.
+    receipt      BLOB NOT NULL UNIQUE,
+    -- SHA-256 of a salt and the user's name: whoever was given the salt can show that the
+    -- receipt is theirs. The salt is not kept.
+    subject      BLOB,
+    -- Keyed digest of the registration, as in the audit log.
+    pseudonym    BLOB,
     -- Whose rows it takes, from its beginning to its end. No foreign key: the row goes.
     user_id      INTEGER,
     cutoff       INTEGER,
@@ -199,13 +218,32 @@ CREATE TABLE jobs (
     retry_at     INTEGER,
     error        TEXT,
     rows_total   INTEGER NOT NULL DEFAULT 0,
-    rows_erased  INTEGER NOT NULL DEFAULT 0
+    rows_erased  INTEGER NOT NULL DEFAULT 0,
+    -- JSON: rows taken, by table.
+    counts       TEXT NOT NULL DEFAULT '{}',
+    begun_at     INTEGER,
+    erased_at    INTEGER,
+    scrubbed_at  INTEGER,
+    -- Of the person's values that were found in rows of others, and left.
+    mentions     INTEGER NOT NULL DEFAULT 0,
+    -- The receipt's place among the receipts.
+    receipt_no   INTEGER
 );
 
 CREATE INDEX jobs_scheduled ON jobs (start_at) WHERE status = 'scheduled';
-CREATE INDEX jobs_running ON jobs (updated_at) WHERE status = 'running';
+CREATE INDEX jobs_running ON jobs (step, updated_at) WHERE status = 'running';
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_reference ON jobs (reference, project_id);
+
+-- What is searched for in the files before a job is completed, and once more by night:
+-- keyed digests of pieces of the erased values (see src/store/search.rs).
+CREATE TABLE needles (
+    job_id INTEGER NOT NULL REFERENCES jobs (id),
+    word   INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    PRIMARY KEY (job_id, word, digest)
+) WITHOUT ROWID;
 
 -- Keyed digests of identifiers whose user was erased, for as long as late events may
 -- still come in for them. Without the secret, which lies outside this file, they say

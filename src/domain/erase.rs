@@ -6,11 +6,14 @@
 
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
+
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, JobStatus, Origin, State, User, UserId};
+use crate::model::{Erasure, Job, JobStatus, Origin, State, Step, User};
+use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Tx, aliases, holdings, jobs, users};
+use crate::store::{Db, Tx, aliases, holdings, jobs, users};
 
 /// Events of an erased user are recognised as late for this long.
 pub const LATE_EVENTS: Millis = 30 * DAY;
@@ -26,34 +29,33 @@ pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<J
             project: user.project,
             erasure,
             origin,
-            status: JobStatus::Running,
             // The job needs no name to find its rows, so it is not told one.
             reference: &scrubbed(user),
-            user: Some(user.id),
-            cutoff: None,
             start_at: tx.now(),
-            rows_total: 0,
         },
     )?;
     start(tx, job, Some(user))
 }
 
-/// Puts a user out of sight for a job that begins now. With nobody to erase, the job is
-/// completed with zero rows.
+/// Puts a user out of sight for a job that begins now. With nobody to erase, only the name
+/// that the job was asked by is left to go.
 pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
+    job.begun_at = Some(tx.now());
     let Some(user) = user else {
-        job.reference = unnamed()?;
-        job.status = JobStatus::Completed;
-        job.finished_at = Some(tx.now());
-        jobs::update(tx, &mut job)?;
+        Gather::new(tx, job.id)?.text(&job.reference)?;
+        job.status = JobStatus::Running;
+        rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
+    job.subject = Some(subject(&salt(tx, user), &name(tx, user)?));
+    job.pseudonym = Some(pseudonym(tx, user));
     let activity = user.event_count + user.session_count;
     match job.erasure {
         Erasure::Hide => return Err(Error::Conflict("hiding is not an erasure")),
         Erasure::Account => {
-            forget_names(tx, user)?;
+            forget_names(tx, user, &mut job)?;
             users::set_state(tx, user.id, State::Detached, None)?;
+            job.count("users", 1);
             job.rows_total = 1;
         }
         Erasure::Activity => {
@@ -63,47 +65,71 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
             job.rows_total = activity;
         }
         Erasure::Everything => {
-            forget_names(tx, user)?;
+            forget_names(tx, user, &mut job)?;
             users::set_state(tx, user.id, State::Erasing, None)?;
             job.rows_total = activity + 1;
         }
     }
     job.user = Some(user.id);
     job.status = JobStatus::Running;
+    job.step = Some(Step::Erasing);
     jobs::update(tx, &mut job)?;
     tx.wake_worker();
     Ok(job)
 }
 
+/// What the person is called in a receipt: its identifier, else an anonymous id, else the
+/// bare number.
+fn name(tx: &Tx, user: &User) -> Result<String> {
+    if let Some(identifier) = &user.identifier {
+        return Ok(identifier.clone());
+    }
+    Ok(aliases::of(tx, user.id, 1)?.pop().unwrap_or_else(|| user.id.to_string()))
+}
+
+/// Only the person is given it, and it cannot be made again once the registration is gone.
+fn salt(tx: &Tx, user: &User) -> [u8; 32] {
+    tx.keyed("receipt salt", &[&user.incarnation])
+}
+
+fn subject(salt: &[u8; 32], name: &str) -> [u8; 32] {
+    Sha256::new().chain_update(salt).chain_update(name).finalize().into()
+}
+
+/// Names a registration in the audit log.
+fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
+    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
+}
+
 /// Empties the profile, frees every name, and remembers the names as digests.
-fn forget_names(tx: &Tx, user: &User) -> Result<()> {
+fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
+    holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
     if let Some(identifier) = &user.identifier {
         tombstones::bury(tx, user.project, Named::Identifier(identifier))?;
-        jobs::scrub(tx, user.project, identifier, &scrubbed(user))?;
+        job.count("jobs", jobs::scrub(tx, user.project, identifier, &scrubbed(user))?);
     }
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
         tombstones::bury(tx, user.project, Named::Anonymous(&anonymous_id))?;
     }
-    aliases::unlink(tx, user.id)?;
+    job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
 }
 
 /// Takes rows of a running job until there are none or the time is up. True: none is
-/// left, and the job is completed.
+/// left; what remains is to prove it.
 pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     let Some(user) = job.user else {
         return Err(Error::internal("a running job has no user"));
     };
+    let mut gather = Gather::new(tx, job.id)?;
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
     for member in members {
-        loop {
-            let taken = take(tx, member, job)?;
-            if taken == 0 {
-                break;
-            }
-            job.rows_erased += taken;
+        while let Some((table, taken)) =
+            holdings::take(tx, member, job.erasure, job.cutoff, ROWS, &mut gather)?
+        {
+            job.count(table, usize::try_from(taken).unwrap_or(0));
             // It gets on: faults are counted from here again.
             forget_faults(job);
             if Instant::now() >= deadline {
@@ -112,8 +138,31 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
             }
         }
     }
-    finish(tx, job, user)?;
+    // Its account was gone before: an empty row is left, about nobody.
+    if job.erasure == Erasure::Activity
+        && users::by_id(tx, None, user)?.is_some_and(|row| row.state == State::Detached)
+    {
+        while let Some((table, taken)) =
+            holdings::take(tx, user, Erasure::Everything, None, ROWS, &mut gather)?
+        {
+            job.count(table, usize::try_from(taken).unwrap_or(0));
+        }
+    }
+    rows_are_gone(tx, job)?;
     Ok(true)
+}
+
+/// What remains is to clean and search the files.
+fn rows_are_gone(tx: &Tx, job: &mut Job) -> Result<()> {
+    // Scheduled by a name, which is needed no longer and must go before the files are
+    // cleaned; any other job was never told one.
+    if job.origin == Origin::Schedule {
+        job.reference = unnamed()?;
+    }
+    job.step = Some(Step::Scrubbing);
+    job.erased_at = Some(tx.now());
+    tx.wake_worker();
+    jobs::update(tx, job)
 }
 
 fn forget_faults(job: &mut Job) {
@@ -122,28 +171,15 @@ fn forget_faults(job: &mut Job) {
     job.error = None;
 }
 
-fn take(tx: &Tx, user: UserId, job: &Job) -> Result<i64> {
-    holdings::take(tx, user, job.erasure, job.cutoff, ROWS)
+/// Whether rows are left that the job was to take.
+pub fn any_left(db: &Db, job: &Job) -> Result<bool> {
+    job.user.map_or(Ok(false), |user| holdings::any_left(db, user, job.erasure, job.cutoff))
 }
 
-/// Nothing is left that the job was to take.
-fn finish(tx: &Tx, job: &mut Job, user: UserId) -> Result<()> {
-    if job.erasure == Erasure::Activity
-        && let Some(row) = users::by_id(tx, None, user)?
-        && row.state == State::Detached
-    {
-        // Its account was gone before: an empty row is left, about nobody.
-        users::delete(tx, user)?;
-        job.rows_erased += 1;
-    }
-    if job.erasure == Erasure::Account {
-        job.rows_erased = 1;
-    }
-    // Scheduled by a name, which is needed no longer; any other job was never told one.
-    if job.origin == Origin::Schedule {
-        job.reference = unnamed()?;
-    }
+/// The files were searched and nothing was found: the job is completed.
+pub fn complete(tx: &Tx, job: &mut Job) -> Result<()> {
     job.status = JobStatus::Completed;
+    job.step = None;
     job.user = None;
     job.finished_at = Some(tx.now());
     forget_faults(job);
@@ -156,7 +192,6 @@ const SCRUBBED: &str = "erased:";
 /// What stands in the place of a user's identifier: the same for all that was theirs,
 /// and made from a random number, so that it leads back to nobody.
 fn scrubbed(user: &User) -> String {
-    use sha2::{Digest, Sha256};
     let hash = Sha256::digest(user.incarnation);
     format!("{SCRUBBED}{}", data_encoding::HEXLOWER.encode(&hash[..6]))
 }

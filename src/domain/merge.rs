@@ -56,6 +56,7 @@ fn absorb(tx: &Tx, named: &User, visitor: &User) -> Result<()> {
     let profile = visitor.profile.clone();
     holdings::clear_person(tx, visitor.id)?;
     rows::set_merged(tx, visitor.id, named.id)?;
+    rows::note_merged(tx, visitor, named.id)?;
     let activity = Activity {
         sessions: visitor.session_count,
         events: visitor.event_count,

@@ -201,6 +201,23 @@ pub fn members(db: &Db, id: UserId) -> Result<Vec<UserId>> {
     Ok(members)
 }
 
+/// The registrations that make the user up: its own, and those of visitors merged into it.
+pub fn incarnations(db: &Db, user: &User) -> Result<Vec<Incarnation>> {
+    let mut incarnations = vec![user.incarnation];
+    let sql = "SELECT incarnation FROM merged_visitors WHERE user_id = ?1";
+    incarnations.extend(db.rows(sql, params![user.id.0], |row| row.get::<_, Incarnation>(0))?);
+    Ok(incarnations)
+}
+
+/// Notes that a visitor is part of the user from now on.
+pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
+    tx.execute(
+        "INSERT INTO merged_visitors (incarnation, user_id, merged_at) VALUES (?1, ?2, ?3)",
+        params![visitor.incarnation, into.0, tx.now()],
+    )?;
+    Ok(())
+}
+
 /// Some merged user whose rows have not all moved, and where they go.
 pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
