@@ -69,7 +69,10 @@ pub fn by_id(db: &Db, project: Option<ProjectId>, id: UserId) -> Result<Option<U
 
 /// Live and hidden users with this e-mail, in any letter case; `limit` at most.
 pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE lower(email) = lower(?1) LIMIT ?2");
+    // SQLite uses the index, which has no row without an e-mail, only if it is told so.
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE email IS NOT NULL AND lower(email) = lower(?1) LIMIT ?2"
+    );
     db.rows(sql, params![email, limit], read)
 }
 

@@ -14,6 +14,7 @@ mod kills;
 mod layers;
 mod life;
 mod load;
+mod lookups;
 mod native;
 mod openreplay;
 mod process;
