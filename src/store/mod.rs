@@ -4,6 +4,7 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod filters;
 mod ids;
 mod migrations;
 mod pragmas;
@@ -15,6 +16,7 @@ pub mod events;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;
+pub mod pages;
 pub mod projects;
 pub mod recordings;
 pub mod sequences;
