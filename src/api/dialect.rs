@@ -225,11 +225,20 @@ impl Call {
 
     /// The query's parameters. [`Error::Invalid`] for one that is given twice.
     pub fn query(&self) -> Result<Query> {
+        self.parameters(None)
+    }
+
+    /// The same, but the parameter `list` may be given any number of times.
+    pub fn query_with_list(&self, list: &str) -> Result<Query> {
+        self.parameters(Some(list))
+    }
+
+    fn parameters(&self, list: Option<&str>) -> Result<Query> {
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
         for (n, (name, _)) in pairs.iter().enumerate() {
-            if pairs[..n].iter().any(|(earlier, _)| earlier == name) {
+            if Some(name.as_str()) != list && pairs[..n].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::invalid(Place::Query, name, "must be given once"));
             }
         }
@@ -295,12 +304,17 @@ async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<B
     Ok(body.freeze())
 }
 
-/// A query's parameters, each at most once.
+/// A query's parameters, each at most once, unless its route takes several.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Each value of a parameter that may be given several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A number, if it is given. [`Error::Invalid`] if it is none.

@@ -7,10 +7,11 @@ use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, State, User, UserId};
+pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, jobs, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,22 @@ pub fn get_detached_too_by_id(db: &Db, project: ProjectId, id: UserId) -> Result
 /// The live users of a listing. It may read the whole project: for scans.
 pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
     users::list(db, listing)
+}
+
+/// Up to `limit` live users behind a position. It may read the whole project: for scans.
+pub fn page(
+    db: &Db,
+    paging: &Paging,
+    after: Option<&Position>,
+    limit: u32,
+    trial: Trial,
+) -> Result<Vec<User>> {
+    pages::page(db, paging, after, limit, trial)
+}
+
+/// How many live users there are on all pages. It reads the whole project: for scans.
+pub fn count(db: &Db, paging: &Paging, trial: Trial) -> Result<i64> {
+    pages::count(db, paging, trial)
 }
 
 /// Creates the user, or revives it, or updates it: whatever it takes.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::pages::{self, PAGE};
+use super::layout::{self, PAGE};
 use crate::error::{Error, Result};
 
 /// Pages read at once: 1 MiB.
@@ -61,7 +61,7 @@ impl Pages {
             }
             let mut after = 0;
             self.each(&[next], |number, page| {
-                if let Ok((trunk, leaves, _)) = pages::trunk(page) {
+                if let Ok((trunk, leaves, _)) = layout::trunk(page) {
                     see(number, leaves);
                     after = trunk;
                 }

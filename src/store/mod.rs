@@ -5,6 +5,7 @@
 //! which is also a [`Db`].
 
 mod file;
+mod filters;
 mod ids;
 mod migrations;
 mod pragmas;
@@ -18,6 +19,7 @@ pub mod events;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;
+pub mod layout;
 pub mod needles;
 pub mod pages;
 pub mod projects;

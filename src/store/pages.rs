@@ -1,134 +1,225 @@
-//! The layout of SQLite's pages, as far as erasing needs it: which bytes of a page are
-//! free, and so must be zero. Nothing in here reads or writes a file.
-//!
-//! Source: the SQLite file format, "B-tree Pages" and "The Freelist". A page whose first
-//! byte is 2, 5, 10 or 13 is a b-tree page: with `auto_vacuum` off the others, overflow and
-//! freelist pages, begin with a page number, whose first byte is 0 or 1 up to 128 GiB.
+//! A project's live users page by page. A page begins behind the user with which the last
+//! one ended: rows that come in meanwhile shift nothing, and where an index has the order,
+//! the thousandth page costs what the first one does.
 
-use std::ops::Range;
+use rusqlite::types::Value as Sql;
+use serde::{Deserialize, Serialize};
 
-/// Bytes of a page.
-pub const PAGE: usize = 4_096;
-/// Page 1 begins with the header of the file.
-const FILE_HEADER: usize = 100;
+use super::Db;
+use super::users::{self, COLUMNS, Direction, Field, Filter, Listing};
+use crate::error::{Error, Result};
+use crate::model::{ProjectId, User, UserId};
 
-/// What a place in a page is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spot {
-    /// Header, pointer array: numbers of SQLite's.
-    Structure,
-    /// Part of a row or an index entry.
-    Cell,
-    /// Between the pointer array and the cells.
-    Gap,
-    /// Left by a cell, to be used again.
-    Freeblock,
-    /// Of a page that is no b-tree page: overflow of a cell, or on the freelist.
-    Other,
+/// Rows that are looked at in one go when each is to be tried by the caller.
+const CHUNK: u32 = 1_000;
+
+/// Which live users, in which order. Equal ones are ordered by id, in the direction of the
+/// last field.
+#[derive(Debug, Clone)]
+pub struct Paging {
+    pub project: ProjectId,
+    pub filter: Filter,
+    pub order: Vec<(Field, Direction)>,
 }
 
-impl Spot {
-    pub fn name(self) -> &'static str {
+/// What cannot be asked of the database about a user.
+pub type Trial<'a> = Option<&'a dyn Fn(&User) -> bool>;
+
+/// Where a user stands in an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Its value of each field of the order.
+    pub keys: Vec<Key>,
+    pub id: UserId,
+}
+
+/// A value by which users are ordered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Key {
+    Number(i64),
+    Text(String),
+    /// The user lacks it. Such users come first; last when descending.
+    Missing,
+}
+
+impl Paging {
+    pub fn position(&self, user: &User) -> Position {
+        Position { keys: self.order.iter().map(|(field, _)| field.of(user)).collect(), id: user.id }
+    }
+
+    /// The fields of the order and, last, the id, which no two users share.
+    fn whole_order(&self) -> Vec<(Field, Direction)> {
+        let last = self.order.last().map_or(Direction::Ascending, |(_, direction)| *direction);
+        self.order.iter().copied().chain([(Field::Id, last)]).collect()
+    }
+}
+
+/// Up to `limit` users behind `after` that hold the filter and, if there is one, the trial.
+/// May read every row of the project: for scans.
+pub fn page(
+    db: &Db,
+    paging: &Paging,
+    after: Option<&Position>,
+    limit: u32,
+    trial: Trial,
+) -> Result<Vec<User>> {
+    let Some(holds) = trial else { return stretch(db, paging, after, limit) };
+    let mut found = Vec::new();
+    let mut after = after.cloned();
+    loop {
+        let users = stretch(db, paging, after.as_ref(), CHUNK)?;
+        let was_last = users.len() < CHUNK as usize;
+        after = users.last().map(|user| paging.position(user));
+        for user in users.into_iter().filter(|user| holds(user)) {
+            found.push(user);
+            if found.len() == limit as usize {
+                return Ok(found);
+            }
+        }
+        if was_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// How many there are on all pages. Reads every one of them: for scans.
+pub fn count(db: &Db, paging: &Paging, trial: Trial) -> Result<i64> {
+    let Some(holds) = trial else {
+        let Paging { project, filter, .. } = paging.clone();
+        let listing = Listing { project, filters: vec![filter], order: Vec::new(), limit: 0, offset: 0 };
+        return users::count(db, &listing);
+    };
+    // In the order of the ids, which needs no sorting.
+    let by_id = Paging { order: Vec::new(), ..paging.clone() };
+    let mut after = None;
+    let mut count = 0;
+    loop {
+        let users = stretch(db, &by_id, after.as_ref(), CHUNK)?;
+        count += users.iter().filter(|user| holds(user)).count();
+        if users.len() < CHUNK as usize {
+            return i64::try_from(count).map_err(Error::internal);
+        }
+        after = users.last().map(|user| by_id.position(user));
+    }
+}
+
+/// The next users that hold the filter.
+fn stretch(db: &Db, paging: &Paging, after: Option<&Position>, limit: u32) -> Result<Vec<User>> {
+    let order = paging.whole_order();
+    let parts = after.map_or_else(|| vec![Part::default()], |after| behind(&order, after));
+    let mut found: Vec<User> = Vec::new();
+    for part in parts {
+        let wanted = limit as usize - found.len();
+        if wanted == 0 {
+            break;
+        }
+        found.extend(part.read(db, paging, &order, wanted)?);
+    }
+    Ok(found)
+}
+
+/// A part of the order that one range of an index holds.
+#[derive(Default)]
+struct Part {
+    /// In all of it the first fields of the order have these values,
+    same: Vec<Key>,
+    /// and the next field lies so.
+    next: Option<Next>,
+}
+
+enum Next {
+    Beyond(Key),
+    Missing,
+    Present,
+}
+
+/// All that lies behind a position, in order: first where all fields but the last are
+/// equal, then where all but the last two are, and so on. As one condition, with OR between
+/// them, it would be read from the beginning of the order each time.
+fn behind(order: &[(Field, Direction)], after: &Position) -> Vec<Part> {
+    let mut keys = after.keys.clone();
+    keys.push(Key::Number(after.id.0));
+    let mut parts = Vec::new();
+    for (n, key) in keys.iter().enumerate().rev() {
+        let mut lies = |next: Next| parts.push(Part { same: keys[..n].to_vec(), next: Some(next) });
+        match (key, order[n].1) {
+            (Key::Missing, Direction::Ascending) => lies(Next::Present),
+            (Key::Missing, Direction::Descending) => {}
+            (key, Direction::Ascending) => lies(Next::Beyond(key.clone())),
+            (key, Direction::Descending) => {
+                lies(Next::Beyond(key.clone()));
+                lies(Next::Missing);
+            }
+        }
+    }
+    parts
+}
+
+impl Part {
+    fn read(self, db: &Db, paging: &Paging, order: &[(Field, Direction)], limit: usize) -> Result<Vec<User>> {
+        let mut values = vec![Sql::from(paging.project.0)];
+        let mut sql = format!(
+            "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND {}",
+            paging.filter.sql(&mut values)
+        );
+        let rest = self.same.len();
+        for (key, (field, _)) in self.same.into_iter().zip(order) {
+            sql.push_str(" AND ");
+            sql.push_str(&key.test(field.column(), "=", &mut values));
+        }
+        if let Some((next, (field, direction))) = self.next.zip(order.get(rest)) {
+            let sign = if *direction == Direction::Ascending { ">" } else { "<" };
+            sql.push_str(" AND ");
+            sql.push_str(&match next {
+                Next::Beyond(key) => key.test(field.column(), sign, &mut values),
+                Next::Missing => format!("{} IS NULL", field.column()),
+                Next::Present => format!("{} IS NOT NULL", field.column()),
+            });
+        }
+        let order: Vec<String> = order[rest..]
+            .iter()
+            .map(|(field, direction)| format!("{} {}", field.column(), direction.sql()))
+            .collect();
+        values.push(Sql::from(i64::try_from(limit).map_err(Error::internal)?));
+        sql.push_str(&format!(" ORDER BY {} LIMIT ?{}", order.join(", "), values.len()));
+        db.rows(&sql, rusqlite::params_from_iter(values), users::read)
+    }
+}
+
+impl Key {
+    fn test(self, column: &str, sign: &str, values: &mut Vec<Sql>) -> String {
+        let value = match self {
+            Key::Missing => return format!("{column} IS NULL"),
+            Key::Number(number) => Sql::from(number),
+            Key::Text(text) => Sql::from(text),
+        };
+        values.push(value);
+        format!("{column} {sign} ?{}", values.len())
+    }
+}
+
+impl Field {
+    /// The user's value of it.
+    pub fn of(self, user: &User) -> Key {
+        let profile = &user.profile;
+        let text = |text: &Option<String>| text.clone().map_or(Key::Missing, Key::Text);
+        let number = |number: Option<i64>| number.map_or(Key::Missing, Key::Number);
         match self {
-            Spot::Structure => "page header",
-            Spot::Cell => "cell",
-            Spot::Gap => "gap",
-            Spot::Freeblock => "free block",
-            Spot::Other => "overflow or freelist page",
+            Field::Id => Key::Number(user.id.0),
+            Field::Identifier => text(&user.identifier),
+            Field::Email => text(&profile.email),
+            Field::FirstName => text(&profile.first_name),
+            Field::LastName => text(&profile.last_name),
+            Field::DisplayName => text(&profile.display_name),
+            Field::Country => text(&profile.country),
+            Field::City => text(&profile.city),
+            Field::LiveMode => Key::Number(profile.live_mode.into()),
+            Field::CreatedAt => Key::Number(user.created_at),
+            Field::UpdatedAt => Key::Number(user.updated_at),
+            Field::FirstSeen => number(user.first_seen),
+            Field::LastSeen => number(user.last_seen),
+            Field::SessionCount => Key::Number(user.session_count),
         }
     }
-}
-
-/// A b-tree page that does not keep to the format: it is left as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Odd(pub &'static str);
-
-/// The free places of a b-tree page.
-struct Free {
-    gap: Range<usize>,
-    /// Without their 4 bytes of header.
-    blocks: Vec<Range<usize>>,
-}
-
-/// None: it is no b-tree page.
-fn free(page: &[u8], number: u32) -> Result<Option<Free>, Odd> {
-    let start = if number == 1 { FILE_HEADER } else { 0 };
-    let Some(header) = page.get(start..start + 12).filter(|_| page.len() == PAGE) else {
-        return Err(Odd("it is cut short"));
-    };
-    let header_size = match header[0] {
-        2 | 5 => 12,
-        10 | 13 => 8,
-        _ => return Ok(None),
-    };
-    let two = |at: usize| usize::from(u16::from_be_bytes([page[at], page[at + 1]]));
-    let cells = two(start + 3);
-    let content = two(start + 5);
-    let array_end = start + header_size + 2 * cells;
-    if content < array_end || content > PAGE {
-        return Err(Odd("its cells begin inside its pointers"));
-    }
-    let mut blocks = Vec::new();
-    let mut at = two(start + 1);
-    let mut least = content;
-    while at != 0 {
-        if at < least || at + 4 > PAGE {
-            return Err(Odd("its chain of free blocks is out of order"));
-        }
-        let (next, size) = (two(at), two(at + 2));
-        if size < 4 || at + size > PAGE {
-            return Err(Odd("a free block leaves the page"));
-        }
-        blocks.push(at + 4..at + size);
-        least = at + size;
-        at = next;
-    }
-    Ok(Some(Free { gap: array_end..content, blocks }))
-}
-
-/// Zeroes what is free in a b-tree page. True: something was not zero.
-pub fn scrub(page: &mut [u8], number: u32) -> Result<bool, Odd> {
-    let Some(free) = free(page, number)? else { return Ok(false) };
-    let mut changed = false;
-    for range in std::iter::once(free.gap).chain(free.blocks) {
-        let bytes = &mut page[range];
-        if bytes.iter().any(|byte| *byte != 0) {
-            bytes.fill(0);
-            changed = true;
-        }
-    }
-    Ok(changed)
-}
-
-/// Whether something that is free in a b-tree page is not zero.
-pub fn is_stale(page: &[u8], number: u32) -> Result<bool, Odd> {
-    let Some(free) = free(page, number)? else { return Ok(false) };
-    Ok(std::iter::once(free.gap).chain(free.blocks).any(|range| page[range].iter().any(|byte| *byte != 0)))
-}
-
-/// What the byte at `offset` of a page is.
-pub fn spot(page: &[u8], number: u32, offset: usize) -> Result<Spot, Odd> {
-    let Some(free) = free(page, number)? else { return Ok(Spot::Other) };
-    Ok(if free.gap.contains(&offset) {
-        Spot::Gap
-    } else if free.blocks.iter().any(|block| block.contains(&offset)) {
-        Spot::Freeblock
-    } else if offset < free.gap.start {
-        Spot::Structure
-    } else {
-        Spot::Cell
-    })
-}
-
-/// Of a freelist's trunk page: the next trunk (0: none), its leaves, and where its unused
-/// rest begins.
-pub fn trunk(page: &[u8]) -> Result<(u32, Vec<u32>, usize), Odd> {
-    let four = |at: usize| page.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
-    let (Some(next), Some(count)) = (four(0), four(4)) else { return Err(Odd("it is cut short")) };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    if count > PAGE / 4 - 2 {
-        return Err(Odd("a trunk of the freelist has too many leaves"));
-    }
-    let leaves = (0..count).filter_map(|n| four(8 + 4 * n)).collect();
-    Ok((next, leaves, 8 + 4 * count))
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::pages::{self, PAGE};
+use super::layout::{self, PAGE};
 use super::{Hygiene, from_sql};
 use crate::error::{Error, Result};
 
@@ -170,7 +170,7 @@ impl Scrub {
             let mut free = BTreeSet::new();
             while trunk != 0 {
                 let Some(page) = read(conn, trunk)? else { break };
-                let Ok((next, on_it, _)) = pages::trunk(&page) else { break };
+                let Ok((next, on_it, _)) = layout::trunk(&page) else { break };
                 free.extend(on_it);
                 trunk = next;
             }
@@ -220,7 +220,7 @@ impl Scrub {
 fn scrub(conn: &Connection, number: u32) -> Result<bool> {
     // A page past the end: the file was shortened since.
     let Some(mut page) = read(conn, number)? else { return Ok(false) };
-    match pages::scrub(&mut page, number) {
+    match layout::scrub(&mut page, number) {
         Ok(false) => Ok(false),
         Ok(true) => write(conn, number, &page).map(|()| true),
         Err(odd) => {

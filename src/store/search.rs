@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::pages::{self, Spot};
+use super::layout::{self, Spot};
 use crate::model::JobId;
 
 /// Shorter texts are not searched for: they are anybody's.
@@ -141,7 +141,7 @@ impl Sieve {
     /// Searches a page of the database or of a frame of its WAL.
     pub fn page(&mut self, number: u32, bytes: &[u8], is_free: bool, of: &str) {
         for (offset, needle) in self.hits(bytes) {
-            let spot = pages::spot(bytes, number, offset);
+            let spot = layout::spot(bytes, number, offset);
             let (job, _, seen) = &mut self.needles[needle];
             let found = self.found.entry(*job).or_default();
             match spot {

@@ -9,11 +9,11 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
 
-const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
+pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
     first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at";
 
-fn read(row: &Row) -> rusqlite::Result<User> {
+pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
     Ok(User {
         id: UserId(row.get(0)?),
         project: ProjectId(row.get(1)?),
@@ -69,7 +69,10 @@ pub fn by_id(db: &Db, project: Option<ProjectId>, id: UserId) -> Result<Option<U
 
 /// Live and hidden users with this e-mail, in any letter case; `limit` at most.
 pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE lower(email) = lower(?1) LIMIT ?2");
+    // SQLite uses the index, which has no row without an e-mail, only if it is told so.
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE email IS NOT NULL AND lower(email) = lower(?1) LIMIT ?2"
+    );
     db.rows(sql, params![email, limit], read)
 }
 
@@ -261,7 +264,7 @@ pub enum Field {
 }
 
 impl Field {
-    fn column(self) -> &'static str {
+    pub(super) fn column(self) -> &'static str {
         match self {
             Field::Id => "id",
             Field::Identifier => "identifier",
@@ -281,18 +284,28 @@ impl Field {
     }
 }
 
-/// One condition of a list.
+/// A condition of a list. What is compared with a field that a user lacks does not hold.
 #[derive(Debug, Clone)]
 pub enum Filter {
     TextIs(Field, String),
     /// In any letter case (ASCII).
+    TextIsAlike(Field, String),
+    /// In any letter case (ASCII).
     TextContains(Field, String),
+    /// The whole of it, in any letter case (ASCII): `*` stands for any characters, `?` for one.
+    TextFits(Field, String),
     NumberIs(Field, i64),
     AtLeast(Field, i64),
     AtMost(Field, i64),
+    Above(Field, i64),
     Below(Field, i64),
+    /// The user lacks it.
+    Missing(Field),
     /// Not anonymous.
     Identified,
+    Not(Box<Filter>),
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,7 +356,7 @@ pub fn count(db: &Db, listing: &Listing) -> Result<i64> {
 }
 
 impl Direction {
-    fn sql(self) -> &'static str {
+    pub(super) fn sql(self) -> &'static str {
         match self {
             Direction::Ascending => "ASC",
             Direction::Descending => "DESC",
@@ -356,27 +369,8 @@ impl Listing {
         let mut sql = String::from("state = 'live' AND project_id = ?1");
         let mut values = vec![Sql::from(self.project.0)];
         for filter in &self.filters {
-            let n = values.len() + 1;
-            let (test, value) = match filter {
-                Filter::Identified => {
-                    sql.push_str(" AND identifier IS NOT NULL");
-                    continue;
-                }
-                Filter::TextIs(field, text) => {
-                    (format!("{} = ?{n}", field.column()), Sql::from(text.clone()))
-                }
-                // instr, for LIKE would read % and _ in the text as wildcards.
-                Filter::TextContains(field, text) => {
-                    (format!("instr(lower({}), lower(?{n})) > 0", field.column()), Sql::from(text.clone()))
-                }
-                Filter::NumberIs(field, number) => (format!("{} = ?{n}", field.column()), Sql::from(*number)),
-                Filter::AtLeast(field, number) => (format!("{} >= ?{n}", field.column()), Sql::from(*number)),
-                Filter::AtMost(field, number) => (format!("{} <= ?{n}", field.column()), Sql::from(*number)),
-                Filter::Below(field, number) => (format!("{} < ?{n}", field.column()), Sql::from(*number)),
-            };
             sql.push_str(" AND ");
-            sql.push_str(&test);
-            values.push(value);
+            sql.push_str(&filter.sql(&mut values));
         }
         (sql, values)
     }

@@ -9,7 +9,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::Store;
-use super::pages::{self, PAGE};
+use super::layout::{self, PAGE};
 use super::search::{Found, Needle, SearchKey, Sieve};
 use crate::error::{Error, Result};
 use crate::model::JobId;
@@ -63,7 +63,7 @@ impl Store {
             }
             let mut stale = Vec::new();
             self.file().range(from..end, |number, page| {
-                if pages::is_stale(page, number) == Ok(true) {
+                if layout::is_stale(page, number) == Ok(true) {
                     stale.push(number);
                 }
             })?;
@@ -119,7 +119,7 @@ impl Store {
         let mut see = |number: u32, page: &[u8]| {
             verdict.pages += 1;
             sieve.page(number, page, free.contains(&number), "usher.db");
-            if pages::is_stale(page, number) == Ok(true) {
+            if layout::is_stale(page, number) == Ok(true) {
                 verdict.stale.push(number);
             }
         };

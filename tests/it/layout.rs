@@ -1,6 +1,6 @@
 //! Which bytes of a page are free.
 
-use usher::store::pages::{PAGE, Spot, is_stale, scrub, spot};
+use usher::store::layout::{PAGE, Spot, is_stale, scrub, spot};
 
 /// A leaf of a table with two cells and a free block between them.
 fn leaf() -> Vec<u8> {
