@@ -210,9 +210,10 @@ fn ask(server: &Server, way: Way, person: &Person) {
 }
 
 fn user_id(server: &Server, name: &str) -> String {
-    let reply =
-        server.get(&format!("/v1/users/single?identifier={name}")).bearer(&server.project().all).send();
-    reply.expect(200).json()["user"]["id"].as_str().expect("an id").to_owned()
+    let request = server.get(&format!("/users/{name}")).bearer(&server.project().all);
+    let reply = request.header("x-api-version", "2025-09").send().expect(200).json();
+    let id = reply["userId"].as_str().expect("an id");
+    i64::from_str_radix(id, 16).expect("a number").to_string()
 }
 
 /// Erases a share of some thousand users in each way; what is left of them anywhere.
