@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, JobStatus, Origin, State, User, UserId};
+use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, User, UserId};
 use crate::store::tombstones::{self, Named};
 use crate::store::{Tx, aliases, holdings, jobs, users};
 
@@ -20,22 +20,32 @@ const ROWS: i64 = 250;
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    let job = jobs::insert(
-        tx,
-        &jobs::New {
-            project: user.project,
-            erasure,
-            origin,
-            status: JobStatus::Running,
-            // The job needs no name to find its rows, so it is not told one.
-            reference: &scrubbed(user),
-            user: Some(user.id),
-            cutoff: None,
-            start_at: tx.now(),
-            rows_total: 0,
-        },
-    )?;
+    let job = insert(tx, user, erasure, origin, None)?;
     start(tx, job, Some(user))
+}
+
+/// Begins the erasure of what an anonymous user did up to an instant: it becomes part of a
+/// user whose activity up to then is erased.
+pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
+    insert(tx, user, Erasure::Activity, Origin::Request, Some(cutoff))?;
+    tx.wake_worker();
+    Ok(())
+}
+
+fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, cutoff: Option<Millis>) -> Result<Job> {
+    let new = jobs::New {
+        project: user.project,
+        erasure,
+        origin,
+        status: JobStatus::Running,
+        // The job needs no name to find its rows, so it is not told one.
+        reference: &scrubbed(user),
+        user: Some(user.id),
+        cutoff,
+        start_at: tx.now(),
+        rows_total: 0,
+    };
+    jobs::insert(tx, &new)
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, the job is
@@ -57,7 +67,8 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
             job.rows_total = 1;
         }
         Erasure::Activity => {
-            job.cutoff = Some(tx.now());
+            // Whose account is gone does nothing more: all of it leaves.
+            job.cutoff = (user.state != State::Detached).then(|| tx.now());
             holdings::reset_statistics(tx, user.id)?;
             users::set_activity_erased(tx, user.id, tx.now())?;
             job.rows_total = activity;
@@ -77,12 +88,16 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
 
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User) -> Result<()> {
+    // Who was hidden for 7 days was gone then, whenever somebody comes by to see it: what
+    // has happened since is somebody new's.
+    let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
     if let Some(identifier) = &user.identifier {
-        tombstones::bury(tx, user.project, Named::Identifier(identifier))?;
+        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
         jobs::scrub(tx, user.project, identifier, &scrubbed(user))?;
     }
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
-        tombstones::bury(tx, user.project, Named::Anonymous(&anonymous_id))?;
+        tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
+        jobs::scrub(tx, user.project, &anonymous_id, &scrubbed(user))?;
     }
     aliases::unlink(tx, user.id)?;
     holdings::clear_person(tx, user.id)
@@ -132,9 +147,7 @@ fn finish(tx: &Tx, job: &mut Job, user: UserId) -> Result<()> {
         && let Some(row) = users::by_id(tx, None, user)?
         && row.state == State::Detached
     {
-        // Its account was gone before: an empty row is left, about nobody.
-        users::delete(tx, user)?;
-        job.rows_erased += 1;
+        job.rows_erased += bury_empty(tx, user)?;
     }
     if job.erasure == Erasure::Account {
         job.rows_erased = 1;
@@ -149,6 +162,20 @@ fn finish(tx: &Tx, job: &mut Job, user: UserId) -> Result<()> {
     forget_faults(job);
     job.rows_total = job.rows_erased;
     jobs::update(tx, job)
+}
+
+/// Removes the row of one whose account is gone, unless something is left that it did: then
+/// it is about nobody. Returns how many rows went.
+fn bury_empty(tx: &Tx, user: UserId) -> Result<i64> {
+    let mut members = users::members(tx, user)?;
+    for member in &members {
+        if holdings::any(tx, *member)? {
+            return Ok(0);
+        }
+    }
+    members.reverse();
+    members.iter().try_for_each(|member| users::delete(tx, *member))?;
+    Ok(i64::try_from(members.len()).unwrap_or(i64::MAX))
 }
 
 const SCRUBBED: &str = "erased:";

@@ -17,7 +17,7 @@ pub struct Table {
     pub subject: Subject,
     /// The column that, within one user's rows, names a row.
     key: &'static str,
-    /// The column with the time at which it happened.
+    /// The column with the time at which it happened, or how to find that.
     at: &'static str,
     account: Fate,
     activity: Fate,
@@ -91,7 +91,8 @@ pub const TABLES: &[Table] = &[
         label: "recording chunks",
         subject: Subject::User,
         key: "id",
-        at: "created_at",
+        // Its session's: the one does not stay without the other.
+        at: "(SELECT started_at FROM sessions WHERE sessions.id = recordings.session_id)",
         account: Fate::Stays,
         activity: Fate::Leaves,
         columns: &[
@@ -367,6 +368,17 @@ pub fn take(tx: &Tx, user: UserId, erasure: Erasure, cutoff: Option<Millis>, lim
         }
     }
     Ok(0)
+}
+
+/// Whether anything hangs on the user's id but its own row.
+pub fn any(db: &Db, user: UserId) -> Result<bool> {
+    for table in of_users().filter(|table| table.subject == Subject::User) {
+        let sql = format!("SELECT 1 FROM {} WHERE user_id = ?1 LIMIT 1", table.name);
+        if db.row(&sql, params![user.0], |_| Ok(()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Empties every column about the person in the user's own row.
