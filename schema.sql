@@ -141,7 +141,8 @@ CREATE TABLE sessions (
 );
 
 CREATE INDEX sessions_timeline ON sessions (user_id, started_at);
-CREATE INDEX sessions_external ON sessions (external_id, project_id) WHERE external_id IS NOT NULL;
+-- With the user in it: many users' clients give their sessions the same names.
+CREATE INDEX sessions_external ON sessions (external_id, project_id, user_id) WHERE external_id IS NOT NULL;
 
 -- What users did. A table with a rowid: against rows clustered by user it took in
 -- three times as many events of 700 bytes and half the space at 1,500, while a user's
@@ -232,6 +233,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_scheduled ON jobs (start_at) WHERE status = 'scheduled';
 CREATE INDEX jobs_running ON jobs (step, updated_at) WHERE status = 'running';
+CREATE INDEX jobs_user ON jobs (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_reference ON jobs (reference, project_id);
 

@@ -4,6 +4,7 @@
 //! stands here once. The order of checks: path and method, key, scope, rate, then the
 //! handler's own: parameters, body, user.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::app::App;
@@ -281,8 +283,9 @@ impl Call {
 
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
         let body = self.body(BODY_MAX).await?;
-        let Ok(object) = Object::parse(&body) else { return Ok(None) };
-        Ok(object.0.get(field).and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned))
+        let Ok(fields) = unread(&body) else { return Ok(None) };
+        let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+        Ok(key.filter(|key| !key.is_empty()))
     }
 }
 
@@ -414,6 +417,19 @@ impl Object {
             Some(_) => Err(fault()),
         }
     }
+}
+
+/// The fields of a JSON object, whose values are only known to be JSON: one that cannot be
+/// taken, for its depth or a broken character, spoils no other. [`Error::BadJson`] if it is
+/// no object.
+pub fn unread(body: &[u8]) -> Result<BTreeMap<String, &RawValue>> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::BadJson(match error.classify() {
+            // It would say what was there instead.
+            serde_json::error::Category::Data => "it must be an object".into(),
+            _ => error.to_string(),
+        })
+    })
 }
 
 /// The faults of an error, in whatever form it has them.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, JobStatus, Origin, State, Step, User};
+use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
 use crate::store::{Db, Tx, aliases, holdings, jobs, users};
@@ -23,32 +23,52 @@ const ROWS: i64 = 250;
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    let job = jobs::insert(
-        tx,
-        &jobs::New {
-            project: user.project,
-            erasure,
-            origin,
-            // The job needs no name to find its rows, so it is not told one.
-            reference: &scrubbed(user),
-            start_at: tx.now(),
-        },
-    )?;
+    let job = insert(tx, user, erasure, origin)?;
     start(tx, job, Some(user))
+}
+
+/// Begins the erasure of what an anonymous user did up to an instant: it becomes part of a
+/// user whose activity up to then is erased.
+pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Request)?;
+    job.cutoff = Some(cutoff);
+    run(tx, &mut job, user)
+}
+
+fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
+    let new = jobs::New {
+        project: user.project,
+        erasure,
+        origin,
+        // The job needs no name to find its rows, so it is not told one.
+        reference: &scrubbed(user),
+        start_at: tx.now(),
+    };
+    jobs::insert(tx, &new)
+}
+
+/// From now on the job takes the user's rows.
+fn run(tx: &Tx, job: &mut Job, user: &User) -> Result<()> {
+    job.begun_at = Some(tx.now());
+    job.pseudonym = Some(pseudonym(tx, user));
+    job.user = Some(user.id);
+    job.status = JobStatus::Running;
+    job.step = Some(Step::Erasing);
+    tx.wake_worker();
+    jobs::update(tx, job)
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, only the name
 /// that the job was asked by is left to go.
 pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
-    job.begun_at = Some(tx.now());
     let Some(user) = user else {
+        job.begun_at = Some(tx.now());
         Gather::new(tx, job.id)?.text(&job.reference)?;
         job.status = JobStatus::Running;
         rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
     job.subject = Some(subject(&salt(tx, user), &name(tx, user)?));
-    job.pseudonym = Some(pseudonym(tx, user));
     let activity = user.event_count + user.session_count;
     match job.erasure {
         Erasure::Hide => return Err(Error::Conflict("hiding is not an erasure")),
@@ -59,7 +79,8 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
             job.rows_total = 1;
         }
         Erasure::Activity => {
-            job.cutoff = Some(tx.now());
+            // Whose account is gone does nothing more: all of it leaves.
+            job.cutoff = (user.state != State::Detached).then(|| tx.now());
             holdings::reset_statistics(tx, user.id)?;
             users::set_activity_erased(tx, user.id, tx.now())?;
             job.rows_total = activity;
@@ -70,11 +91,7 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
             job.rows_total = activity + 1;
         }
     }
-    job.user = Some(user.id);
-    job.status = JobStatus::Running;
-    job.step = Some(Step::Erasing);
-    jobs::update(tx, &mut job)?;
-    tx.wake_worker();
+    run(tx, &mut job, user)?;
     Ok(job)
 }
 
@@ -104,12 +121,16 @@ fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
+    // Who was hidden for 7 days was gone then, whenever somebody comes by to see it: what
+    // has happened since is somebody new's.
+    let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
     if let Some(identifier) = &user.identifier {
-        tombstones::bury(tx, user.project, Named::Identifier(identifier))?;
+        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
         job.count("jobs", jobs::scrub(tx, user.project, identifier, &scrubbed(user))?);
     }
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
-        tombstones::bury(tx, user.project, Named::Anonymous(&anonymous_id))?;
+        tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
+        job.count("jobs", jobs::scrub(tx, user.project, &anonymous_id, &scrubbed(user))?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
@@ -138,15 +159,10 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
             }
         }
     }
-    // Its account was gone before: an empty row is left, about nobody.
     if job.erasure == Erasure::Activity
         && users::by_id(tx, None, user)?.is_some_and(|row| row.state == State::Detached)
     {
-        while let Some((table, taken)) =
-            holdings::take(tx, user, Erasure::Everything, None, ROWS, &mut gather)?
-        {
-            job.count(table, usize::try_from(taken).unwrap_or(0));
-        }
+        bury_empty(tx, job, user, &mut gather)?;
     }
     rows_are_gone(tx, job)?;
     Ok(true)
@@ -185,6 +201,26 @@ pub fn complete(tx: &Tx, job: &mut Job) -> Result<()> {
     forget_faults(job);
     job.rows_total = job.rows_erased;
     jobs::update(tx, job)
+}
+
+/// Removes the row of one whose account is gone, unless something is left that it did: then
+/// it is about nobody.
+fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Result<()> {
+    let mut members = users::members(tx, user)?;
+    for member in &members {
+        if holdings::any_left(tx, *member, Erasure::Activity, None)? {
+            return Ok(());
+        }
+    }
+    members.reverse();
+    for member in members {
+        while let Some((table, taken)) =
+            holdings::take(tx, member, Erasure::Everything, None, ROWS, gather)?
+        {
+            job.count(table, usize::try_from(taken).unwrap_or(0));
+        }
+    }
+    Ok(())
 }
 
 const SCRUBBED: &str = "erased:";

@@ -167,8 +167,8 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let holder = users::holder(tx, job.project, &job.reference)?;
-    erase::start(tx, job, holder.as_ref())?;
+    let user = users::named(tx, job.project, &job.reference)?;
+    erase::start(tx, job, user.as_ref())?;
     Ok(true)
 }
 

@@ -113,14 +113,20 @@ pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileCha
 }
 
 /// Writes a change to a live or revivable user, who is live from then on.
-pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
-    let profile = change.apply(&user.profile)?;
+pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
+    let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
     }
+    Ok(user)
+}
+
+/// Writes a change to a live or revivable user; a hidden one stays hidden.
+pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+    let profile = change.apply(&user.profile)?;
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
@@ -200,6 +206,24 @@ pub fn identify(
     Ok(Some(user))
 }
 
+/// Takes in what a client says of a user without saying who it is: creates and updates, but
+/// revives and merges nobody. `at` and None as in [`identify`].
+pub fn describe(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    change: &ProfileChange,
+    at: Option<Millis>,
+) -> Result<Option<User>> {
+    change.check()?;
+    if drop_late(tx, project, subject, at)? {
+        return Ok(None);
+    }
+    let user = adjust(tx, ensure(tx, project, subject)?, change)?;
+    touch(tx, &user, at)?;
+    Ok(Some(user))
+}
+
 /// The live or hidden user a message is about, created if need be; hidden ones stay
 /// hidden.
 pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
@@ -236,9 +260,13 @@ pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Mill
     Ok(late)
 }
 
-/// Notes that the user did something, at a time or now.
+/// Notes that the user did something, at a time or now. What it did before its activity
+/// was erased is not noted.
 pub fn touch(tx: &Tx, user: &User, at: Option<Millis>) -> Result<()> {
     let at = at.unwrap_or(tx.now()).min(tx.now());
+    if at <= user.activity_since() {
+        return Ok(());
+    }
     if user.last_seen.is_none_or(|last| last < at) || user.first_seen.is_none_or(|first| at < first) {
         let activity = Activity { first: Some(at), last: Some(at), ..Activity::default() };
         users::add_activity(tx, user.id, activity)?;
@@ -281,7 +309,8 @@ pub fn insert(
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 
-fn nobody_named() -> Error {
+/// The error for a message that names no user.
+pub fn nobody_named() -> Error {
     Error::invalid(Place::Body, "userId", "userId or anonymousId is required")
 }
 
@@ -296,8 +325,8 @@ pub struct Stats {
 
 pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     let mut span = None;
-    for member in users::members(db, user.id)? {
-        if let Some((first, last)) = sessions::span(db, member, user.activity_since())? {
+    for (member, since) in users::branches(db, user)? {
+        if let Some((first, last)) = sessions::span(db, member, since)? {
             let (earlier, later) = span.unwrap_or((first, last));
             span = Some((first.min(earlier), last.max(later)));
         }
@@ -332,7 +361,21 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
     Ok(found)
 }
 
-/// Erases what a caller may name by identifier, hidden or live.
+/// Whom an erasure means by a name: the live or revivable user with this identifier, else
+/// the one of whom this anonymous id is a part. A user goes whichever of its names the
+/// caller knows.
+pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
+    if let Some(user) = holder(tx, project, name)? {
+        return Ok(Some(user));
+    }
+    match aliases::user(tx, project, name)? {
+        Some(id) => unless_expired(tx, users::by_id(tx, Some(project), id)?),
+        None => Ok(None),
+    }
+}
+
+/// Erases whom a caller means by a name, hidden or live. [`Error::UserNotFound`] if it
+/// means nobody.
 pub fn erase_by_identifier(
     tx: &Tx,
     project: ProjectId,
@@ -340,7 +383,7 @@ pub fn erase_by_identifier(
     kind: crate::model::Erasure,
     origin: Origin,
 ) -> Result<User> {
-    let user = get_hidden_too(tx, project, identifier, tx.now())?;
+    let user = named(tx, project, identifier)?.ok_or_else(|| Error::user_not_found(identifier))?;
     erase::begin(tx, &user, kind, origin)?;
     Ok(user)
 }

@@ -18,7 +18,7 @@ pub struct Table {
     pub subject: Subject,
     /// The column that, within one user's rows, names a row.
     key: &'static str,
-    /// The column with the time at which it happened.
+    /// The column with the time at which it happened, or how to find that.
     at: &'static str,
     account: Fate,
     activity: Fate,
@@ -92,7 +92,8 @@ pub const TABLES: &[Table] = &[
         label: "recording chunks",
         subject: Subject::User,
         key: "id",
-        at: "created_at",
+        // Its session's: the one does not stay without the other.
+        at: "(SELECT started_at FROM sessions WHERE sessions.id = recordings.session_id)",
         account: Fate::Stays,
         activity: Fate::Leaves,
         columns: &[

@@ -221,10 +221,27 @@ pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Some merged user whose rows have not all moved, and where they go.
+/// The members of a live or hidden user, each with the instant after which its activity is
+/// to be seen.
+pub fn branches(db: &Db, user: &User) -> Result<Vec<(UserId, Millis)>> {
+    let since = user.activity_since();
+    let mut branches = vec![(user.id, since)];
+    let sql = "SELECT id, activity_erased_at FROM users WHERE merged_into = ?1";
+    branches.extend(db.rows(sql, params![user.id.0], |row| {
+        let own: Option<Millis> = row.get(1)?;
+        Ok((UserId(row.get(0)?), own.map_or(since, |own| own.max(since))))
+    })?);
+    Ok(branches)
+}
+
+/// Some merged user whose rows have not all moved, and where they go. Where an erasure is
+/// still at work on either of the two, the rows wait, so that none escapes it.
 pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
-               WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing' LIMIT 1";
+               WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing'
+                   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.user_id IN (m.id, m.merged_into)
+                                   AND jobs.status IN ('running', 'failed'))
+               LIMIT 1";
     db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }
 

@@ -331,6 +331,13 @@ impl Thread {
     fn commit(&self, tasks: Vec<Box<dyn Task>>) {
         let mut waiting = VecDeque::from(tasks);
         while !waiting.is_empty() {
+            if let Err(fault) = self.begin() {
+                // Nobody's fault, and the next would wait as long for the same.
+                log::error!("no write can begin: {}", fault.text);
+                self.abandon();
+                waiting.drain(..).for_each(|task| task.answer(Some(&fault)));
+                return;
+            }
             let mut group = Vec::with_capacity(waiting.len());
             match self.attempt(&mut waiting, &mut group) {
                 Ok(()) => group.into_iter().for_each(|task| task.answer(None)),
@@ -350,28 +357,24 @@ impl Thread {
         }
     }
 
-    /// Runs waiting tasks into `group` until the time is up, and commits.
+    /// Runs waiting tasks into `group` until the time is up, and commits; it has begun.
     fn attempt(
         &self,
         waiting: &mut VecDeque<Box<dyn Task>>,
         group: &mut Vec<Box<dyn Task>>,
     ) -> Result<(), Void> {
         let began = Instant::now();
-        let outcome = self.begin().and_then(|()| {
-            while let Some(mut task) = waiting.pop_front() {
-                let ran = self.one(&mut task);
-                group.push(task);
-                ran?;
-                if began.elapsed() > GROUP_TIME {
-                    break;
-                }
+        let mut outcome = Ok(());
+        while let Some(mut task) = waiting.pop_front() {
+            outcome = self.one(&mut task);
+            group.push(task);
+            if outcome.is_err() || began.elapsed() > GROUP_TIME {
+                break;
             }
-            self.end()
-        });
+        }
+        let outcome = outcome.and_then(|()| self.end());
         if outcome.is_err() {
             self.abandon();
-            // Begin may have failed before anything was taken.
-            group.extend(waiting.drain(..).take(usize::from(group.is_empty())));
         }
         outcome
     }
