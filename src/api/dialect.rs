@@ -84,11 +84,8 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
         access: None,
     };
     let mut allowance = None;
-    let outcome = match admit(route, &mut call).await {
-        Ok(left) => {
-            allowance = left;
-            (route.handler)(call).await
-        }
+    let outcome = match admit(route, &mut call, &mut allowance).await {
+        Ok(()) => (route.handler)(call).await,
         Err(error) => Err(error),
     };
     let mut response = outcome.unwrap_or_else(|error| answer(route.dialect, &error));
@@ -98,8 +95,9 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
     response
 }
 
-async fn admit(route: &Route, call: &mut Call) -> Result<Option<Allowance>> {
-    let Some(scope) = route.scope else { return Ok(None) };
+/// `allowance` is where the key stands afterwards, also when the request is one too many.
+async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>) -> Result<()> {
+    let Some(scope) = route.scope else { return Ok(()) };
     let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
         (Some(key), _) => key,
         (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
@@ -107,9 +105,12 @@ async fn admit(route: &Route, call: &mut Call) -> Result<Option<Allowance>> {
     };
     let access = call.app.keyring().open(&key)?;
     access.require(scope)?;
-    let allowance = access.spend(call.app.clock())?;
+    *allowance = access.spend(call.app.clock());
+    if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
+        return Err(Error::RateLimited { retry_after });
+    }
     call.access = Some(access);
-    Ok(allowance)
+    Ok(())
 }
 
 fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
