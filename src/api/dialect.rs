@@ -224,8 +224,12 @@ impl Call {
         Identifier::parse(Place::Path, name, &self.path(name)?)
     }
 
-    /// The query's parameters. [`Error::Invalid`] for one that is given twice.
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or for a query
+    /// that is not UTF-8 once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
+        percent_encoding::percent_decode_str(self.request.query_string())
+            .decode_utf8()
+            .map_err(|_| Error::invalid(Place::Query, "query", "must be UTF-8, percent-encoded"))?;
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
