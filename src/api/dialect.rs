@@ -247,6 +247,16 @@ impl Call {
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
     }
 
+    /// Where the request comes from, as well as it can be told: the address, for which a
+    /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
+    /// sends can say what it likes.
+    pub fn sender(&self) -> String {
+        let connection = self.request.connection_info();
+        let program = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
+        let program = String::from_utf8_lossy(program.unwrap_or_default());
+        format!("{} {program}", connection.realip_remote_addr().unwrap_or_default())
+    }
+
     /// What the key opens. Only routes with a scope have one.
     pub fn access(&self) -> Result<&Access> {
         self.access.as_deref().ok_or(Error::NoKey)

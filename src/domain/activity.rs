@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{
-    Attributes, Device, Event, Identifier, Kind, Project, ProjectId, Session, SessionId, User,
+    Attributes, Device, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Session, SessionId, User,
 };
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
@@ -84,7 +84,25 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
     Ok(Taken::Stored)
 }
 
-fn check(incoming: &Incoming) -> Result<()> {
+/// Stores an event, and what it says of its user's profile; a hidden user stays hidden.
+/// [`Error::Invalid`] by the fields of either.
+pub fn record_with_profile(
+    tx: &Tx,
+    project: ProjectId,
+    incoming: &Incoming,
+    change: &ProfileChange,
+) -> Result<Taken> {
+    change.check()?;
+    let taken = record(tx, project, incoming)?;
+    if taken == Taken::Stored {
+        users::amend(tx, users::ensure(tx, project, &incoming.subject)?, change)?;
+    }
+    Ok(taken)
+}
+
+/// [`Error::Invalid`] on `name`, `messageId` or `properties` if one is too large or has
+/// characters that it may not have.
+pub fn check(incoming: &Incoming) -> Result<()> {
     let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
     if incoming.name.chars().count() > 1_024 {
         return fault("name", "must have at most 1024 characters");

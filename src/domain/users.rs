@@ -97,13 +97,18 @@ pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileCha
 
 /// Writes a change to a live or revivable user, who is live from then on.
 pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
-    let profile = change.apply(&user.profile)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
     }
+    amend(tx, user, change)
+}
+
+/// Writes a change to a live or hidden user; a hidden one stays hidden.
+pub fn amend(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+    let profile = change.apply(&user.profile)?;
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
@@ -201,6 +206,14 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
         },
         (None, None) => Err(nobody_named()),
     }
+}
+
+/// Whom a message is about that names nobody: a visitor, told apart from others by where
+/// the message came from, for a day.
+pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
+    let name = aliases::of_sender(tx, project, sender)?;
+    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
+    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
 }
 
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is

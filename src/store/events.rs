@@ -4,7 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
-use super::{Db, Tx, corrupt};
+use super::{Db, Tx, corrupt, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
@@ -65,12 +65,13 @@ pub struct Stretch {
     pub offset: u32,
 }
 
+const TIMELINE: &str = formatcp!(
+    "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
+     ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
+);
+
 /// The newest first, over all of `members`.
 pub fn timeline(db: &Db, members: &[UserId], stretch: Stretch) -> Result<Vec<Event>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
-         ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
-    );
     // With rows still moving in from an anonymous user, each is asked for the whole
     // stretch from its beginning, and the offset is applied to all of them together.
     let [user] = members else {
@@ -78,13 +79,13 @@ pub fn timeline(db: &Db, members: &[UserId], stretch: Stretch) -> Result<Vec<Eve
         let reach = stretch.offset.saturating_add(stretch.limit);
         for user in members {
             let values = params![user.0, stretch.since, stretch.from, stretch.to, reach, 0];
-            events.extend(db.rows(sql, values, read)?);
+            events.extend(db.rows(TIMELINE, values, read)?);
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         return Ok(events.into_iter().skip(stretch.offset as usize).take(stretch.limit as usize).collect());
     };
     let values = params![user.0, stretch.since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    db.rows(sql, values, read)
+    db.rows(TIMELINE, values, read)
 }
 
 /// A session's events, the oldest first. `span` are its start and end.
@@ -106,6 +107,25 @@ pub fn of_session(
 pub fn last_at(db: &Db, user: UserId, since: Millis) -> Result<Option<Millis>> {
     let sql = "SELECT at FROM events WHERE user_id = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1";
     db.row(sql, params![user.0, since], |row| row.get(0))
+}
+
+/// When the newest event of a stretch happened that passes the test. Its limit and offset
+/// count before the test. Reads no further than to that event.
+pub fn latest(
+    db: &Db,
+    user: UserId,
+    stretch: Stretch,
+    passes: impl Fn(&Event) -> bool,
+) -> Result<Option<Millis>> {
+    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
+    let values = params![user.0, stretch.since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    for event in statement.query_map(values, read).map_err(from_sql)? {
+        let event = event.map_err(from_sql)?;
+        if passes(&event) {
+            return Ok(Some(event.at));
+        }
+    }
+    Ok(None)
 }
 
 /// Gives up to `limit` events of one user to another. What both were sent under the same

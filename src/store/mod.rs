@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod keys;
 pub mod projects;
 pub mod recordings;
+pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;

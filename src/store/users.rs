@@ -9,11 +9,11 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
 
-const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
+pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
     first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at";
 
-fn read(row: &Row) -> rusqlite::Result<User> {
+pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
     Ok(User {
         id: UserId(row.get(0)?),
         project: ProjectId(row.get(1)?),
@@ -326,7 +326,7 @@ pub fn count(db: &Db, listing: &Listing) -> Result<i64> {
 }
 
 impl Direction {
-    fn sql(self) -> &'static str {
+    pub(super) fn sql(self) -> &'static str {
         match self {
             Direction::Ascending => "ASC",
             Direction::Descending => "DESC",
