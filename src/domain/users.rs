@@ -96,14 +96,15 @@ pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileCha
 }
 
 /// Writes a change to a live or revivable user, who is live from then on.
-pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
+    let mut user = amend(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
     }
-    amend(tx, user, change)
+    Ok(user)
 }
 
 /// Writes a change to a live or hidden user; a hidden one stays hidden.
