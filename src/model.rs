@@ -244,7 +244,7 @@ pub struct ProfileChange {
     pub live_mode: Option<bool>,
     /// Set these attributes; JSON null removes one.
     pub set: Attributes,
-    /// Set these unless they are set.
+    /// Set these unless they are set; JSON null sets nothing.
     pub set_once: Attributes,
     /// Remove these.
     pub unset: Vec<String>,
@@ -275,7 +275,7 @@ impl ProfileChange {
             extra: old.extra.clone(),
         };
         for (name, value) in &self.set_once {
-            if !new.attributes.contains_key(name) {
+            if !value.is_null() && !new.attributes.contains_key(name) {
                 new.attributes.insert(name.clone(), value.clone());
             }
         }

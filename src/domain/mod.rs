@@ -12,4 +12,5 @@ pub mod projects;
 pub mod reap;
 pub mod recordings;
 pub mod secrets;
+pub mod seen;
 pub mod users;

@@ -244,6 +244,14 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
     }
 }
 
+/// Whom a message is about that names nobody: a visitor, told apart from others by where
+/// the message came from, for a day.
+pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
+    let name = aliases::of_sender(tx, project, sender)?;
+    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
+    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
+}
+
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is
 /// counted as dropped.
 pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Millis>) -> Result<bool> {
@@ -325,7 +333,7 @@ pub struct Stats {
 
 pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     let mut span = None;
-    for (member, since) in users::branches(db, user)? {
+    for (member, since) in users::branches(db, user.id, user.activity_since())? {
         if let Some((first, last)) = sessions::span(db, member, since)? {
             let (earlier, later) = span.unwrap_or((first, last));
             span = Some((first.min(earlier), last.max(later)));

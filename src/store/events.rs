@@ -4,7 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
-use super::{Db, Tx, corrupt, sessions};
+use super::{Db, Tx, corrupt, from_sql, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
@@ -63,13 +63,14 @@ pub struct Stretch {
     pub offset: u32,
 }
 
+const TIMELINE: &str = formatcp!(
+    "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
+     ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
+);
+
 /// The newest first, over all of `branches`: users, each with the instant after which its
 /// events are to be seen.
 pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Result<Vec<Event>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
-         ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
-    );
     // With rows still moving in from an anonymous user, each is asked for the whole
     // stretch from its beginning, and the offset is applied to all of them together.
     let [(user, since)] = branches else {
@@ -77,13 +78,13 @@ pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Res
         let reach = stretch.offset.saturating_add(stretch.limit);
         for (user, since) in branches {
             let values = params![user.0, since, stretch.from, stretch.to, reach, 0];
-            events.extend(db.rows(sql, values, read)?);
+            events.extend(db.rows(TIMELINE, values, read)?);
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         return Ok(events.into_iter().skip(stretch.offset as usize).take(stretch.limit as usize).collect());
     };
     let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    db.rows(sql, values, read)
+    db.rows(TIMELINE, values, read)
 }
 
 /// A session's events, the oldest first. `span` are its start and end.
@@ -112,6 +113,25 @@ pub fn last_at(db: &Db, user: UserId, since: Millis) -> Result<Option<Millis>> {
 pub fn tally(db: &Db, user: UserId, since: Millis) -> Result<(i64, Option<Millis>)> {
     let sql = "SELECT COUNT(*), min(at) FROM events WHERE user_id = ?1 AND at > ?2";
     Ok(db.row(sql, params![user.0, since], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
+}
+
+/// When the newest event of a stretch happened that passes the test. Its limit and offset
+/// count before the test. Reads no further than to that event.
+pub fn latest(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    stretch: Stretch,
+    passes: impl Fn(&Event) -> bool,
+) -> Result<Option<Millis>> {
+    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
+    let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    for event in statement.query_map(values, read).map_err(from_sql)? {
+        let event = event.map_err(from_sql)?;
+        if passes(&event) {
+            return Ok(Some(event.at));
+        }
+    }
+    Ok(None)
 }
 
 /// What became of some events that went from one user to another.

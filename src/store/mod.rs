@@ -25,6 +25,7 @@ pub mod pages;
 pub mod projects;
 pub mod recordings;
 pub mod search;
+pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;

@@ -221,13 +221,12 @@ pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
     Ok(())
 }
 
-/// The members of a live or hidden user, each with the instant after which its activity is
-/// to be seen.
-pub fn branches(db: &Db, user: &User) -> Result<Vec<(UserId, Millis)>> {
-    let since = user.activity_since();
-    let mut branches = vec![(user.id, since)];
+/// The members of a user whose activity is to be seen after `since`, each with the instant
+/// after which its own is.
+pub fn branches(db: &Db, id: UserId, since: Millis) -> Result<Vec<(UserId, Millis)>> {
+    let mut branches = vec![(id, since)];
     let sql = "SELECT id, activity_erased_at FROM users WHERE merged_into = ?1";
-    branches.extend(db.rows(sql, params![user.id.0], |row| {
+    branches.extend(db.rows(sql, params![id.0], |row| {
         let own: Option<Millis> = row.get(1)?;
         Ok((UserId(row.get(0)?), own.map_or(since, |own| own.max(since))))
     })?);

@@ -217,6 +217,12 @@ fn beyond_its_rate_every_route_answers_429_and_when_to_come_again() {
         let refused = route.sends(route.with_key(&server, &key), "{}");
         route.check(&refused, 429);
         assert_eq!(refused.header("retry-after"), Some("60"));
+        // It says where the key stands, too: whole again in a minute.
+        for (header, value) in [("x-ratelimit-limit", "1"), ("x-ratelimit-remaining", "0")] {
+            assert_eq!(refused.header(header), Some(value), "{} {}", route.method, route.pattern);
+        }
+        let reset = refused.header("x-ratelimit-reset").expect("a reset").parse().ok();
+        assert_eq!(reset, Some(now + 61), "{} {}", route.method, route.pattern);
         server.clock.advance(60_000);
         assert_ne!(route.sends(route.with_key(&server, &key), "{}").status, 429);
     }
