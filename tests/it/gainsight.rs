@@ -1,6 +1,9 @@
 //! Gainsight PX's users: seeds/002, the vendor's API description, and what its clients send.
 
 mod deletions;
+mod events;
+mod filters;
+mod lists;
 mod refusals;
 
 use serde_json::{Value, json};
