@@ -69,7 +69,12 @@ fn the_last_page_of_many_costs_what_the_first_one_does() {
     let server = Server::start();
     crowd(&server);
     let project = server.project().id;
-    for order in [vec![], vec![(Field::LastSeen, Direction::Descending)]] {
+    // Of those without a time the oldest is the very last: the order has them behind the rest.
+    for (order, last) in [
+        (vec![], "user-49990"),
+        (vec![(Field::LastSeen, Direction::Descending)], "user-22"),
+        (vec![(Field::CreatedAt, Direction::Descending)], "user-11"),
+    ] {
         let paging = Paging { project, filter: Filter::Identified, order };
         let page = |after: Option<&str>| {
             server.read(|db| {
@@ -78,8 +83,6 @@ fn the_last_page_of_many_costs_what_the_first_one_does() {
                 users::page(db, &paging, after.as_ref(), 10, None)
             })
         };
-        // Of those without a time the oldest is the very last; the order has them behind the rest.
-        let last = if paging.order.is_empty() { "user-49990" } else { "user-22" };
         assert_eq!(page(Some(last)).len(), 10);
         let at_first = time(|_| drop(page(None)));
         let at_last = time(|_| drop(page(Some(last))));
