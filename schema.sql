@@ -105,6 +105,7 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_identifier ON users (identifier, project_id) WHERE identifier IS NOT NULL;
 CREATE INDEX users_email ON users (lower(email), project_id) WHERE email IS NOT NULL;
 CREATE INDEX users_newest ON users (project_id, id) WHERE state = 'live';
+CREATE INDEX users_created ON users (project_id, created_at, id) WHERE state = 'live';
 CREATE INDEX users_seen ON users (project_id, last_seen, id) WHERE state = 'live';
 CREATE INDEX users_hidden ON users (deleted_at) WHERE state = 'hidden';
 CREATE INDEX users_merged ON users (merged_into) WHERE merged_into IS NOT NULL;
