@@ -292,6 +292,9 @@ pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     Ok(Stats { sessions: user.session_count, first, last })
 }
 
+/// So many users of a project with one e-mail are found.
+const FOUND_MAX: u32 = 100;
+
 /// How the admin pages find somebody: by identifier, id (in any API's form), anonymous
 /// id, or e-mail; each is one probe. Live and revivable users of every project.
 pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Millis) -> Result<Vec<User>> {
@@ -304,11 +307,8 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
         for id in ids {
             found.extend(users::by_id(db, Some(*project), *id)?);
         }
+        found.extend(users::by_email(db, *project, text, FOUND_MAX)?);
     }
-    let limit = 100;
-    found.extend(
-        users::by_email(db, text, limit)?.into_iter().filter(|user| projects.contains(&user.project)),
-    );
     found.retain(|user| user.state == State::Live || user.is_revivable(now));
     let mut seen = std::collections::HashSet::new();
     found.retain(|user| seen.insert(user.id));
