@@ -9,8 +9,10 @@ use std::time::Instant;
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobStatus, Origin, State, User, UserId};
+use crate::store::holdings::Subject;
+pub use crate::store::holdings::{Fate, Held};
 use crate::store::tombstones::{self, Named};
-use crate::store::{Tx, aliases, holdings, jobs, users};
+use crate::store::{Db, Tx, aliases, holdings, jobs, users};
 
 /// Events of an erased user are recognised as late for this long.
 pub const LATE_EVENTS: Millis = 30 * DAY;
@@ -36,6 +38,38 @@ pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<J
         },
     )?;
     start(tx, job, Some(user))
+}
+
+/// Whether this can be begun for a user in this state.
+pub fn may_begin(user: &User, erasure: Erasure) -> bool {
+    match user.state {
+        State::Live | State::Hidden => erasure != Erasure::Hide,
+        State::Detached => erasure == Erasure::Activity,
+        State::Erasing | State::Merged => false,
+    }
+}
+
+/// What an erasure would do to the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub held: Held,
+    pub fate: Fate,
+}
+
+/// What an erasure would do, table by table, without doing it. It reads an index entry a
+/// row: for scans.
+pub fn dry_run(db: &Db, user: &User, erasure: Erasure) -> Result<Vec<Outlook>> {
+    let held = holdings::inventory(db, user, &users::members(db, user.id)?)?;
+    let outlook = held.into_iter().map(|held| {
+        let table = holdings::TABLES.iter().find(|table| table.name == held.table);
+        let fate = table.map_or(Fate::Stays, |table| match (table.subject, user.state) {
+            // With the last of its activity a row without an account goes too.
+            (Subject::Itself, State::Detached) => Fate::Leaves,
+            _ => table.fate(erasure),
+        });
+        Outlook { held, fate }
+    });
+    Ok(outlook.collect())
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, the job is

@@ -223,6 +223,33 @@ pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Ve
     db.rows(sql, params![at, id.0, limit], read)
 }
 
+/// Live users of a project below an id, the newest first.
+pub fn newest(db: &Db, project: ProjectId, below: UserId, limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND id < ?2
+         ORDER BY id DESC LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, below.0, limit], read)
+}
+
+/// Users, of one project or of all, below an id, that were hidden after `since`; the
+/// newest first. It looks at everybody who is hidden: for scans.
+pub fn newest_hidden(
+    db: &Db,
+    project: Option<ProjectId>,
+    since: Millis,
+    below: UserId,
+    limit: u32,
+) -> Result<Vec<User>> {
+    // With + the id's own order is no use: else all live users are walked for the few hidden.
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users
+         WHERE state = 'hidden' AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1) AND +id < ?3
+         ORDER BY +id DESC LIMIT ?4"
+    );
+    db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)
+}
+
 /// When the user that has been hidden longest was hidden.
 pub fn hidden_since(db: &Db) -> Result<Option<Millis>> {
     let sql = "SELECT deleted_at FROM users WHERE state = 'hidden' ORDER BY deleted_at LIMIT 1";
