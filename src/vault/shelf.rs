@@ -126,7 +126,7 @@ pub fn holding(listed: &[Listed], erased: &LedgerPosition, since: Millis, keep: 
             Err(_) => true,
         };
         // A name tells the second only.
-        let since = if backup.manifest.is_ok() { since } else { since - since.rem_euclid(SECOND) };
+        let since = if backup.manifest.is_ok() { since } else { since.saturating_sub(SECOND - 1) };
         before && backup.made_at().is_none_or(|at| at >= since)
     };
     let held = |backup: &Listed| Held {

@@ -23,6 +23,8 @@ use super::{NAMES, SMALL_MAX};
 const HEADER_MAX: u64 = 4 * 1024;
 /// A chunk of the age format, with its proof.
 const SEALED_CHUNK: u64 = 64 * 1024 + 16;
+/// What comes between the header and the first chunk.
+const NONCE: u64 = 16;
 /// How the folder is called that a backup is unpacked into.
 const FOLDER: &str = ".unpacked-";
 
@@ -142,8 +144,12 @@ fn walk(path: &Path, identities: &Identities, into: Option<&Path>) -> Result<Man
     let blame = |error: io::Error| match tap.fault() {
         Some(fault) => Refusal::io("read", path, fault),
         None if plain.broken.get() => {
-            let chunk = (tap.position().saturating_sub(begin + 1)) / SEALED_CHUNK;
-            Refusal::damaged(path, line + begin + chunk * SEALED_CHUNK, "from there on it does not open")
+            let at = match tap.position().saturating_sub(begin + 1) / SEALED_CHUNK {
+                // It may be the nonce before the first chunk that was damaged.
+                0 => begin.saturating_sub(NONCE),
+                chunk => begin + chunk * SEALED_CHUNK,
+            };
+            Refusal::damaged(path, line + at, "from there on it does not open")
         }
         None => Refusal::Unexpected { path: path.to_owned(), what: error.to_string() },
     };

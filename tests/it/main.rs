@@ -22,4 +22,5 @@ mod registry;
 mod routes;
 mod seeds;
 mod segment;
+mod vault;
 mod vemetric;
