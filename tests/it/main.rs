@@ -35,4 +35,5 @@ mod seeds;
 mod segment;
 mod segment_messages;
 mod segment_random;
+mod vault;
 mod vemetric;
