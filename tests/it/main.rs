@@ -5,11 +5,8 @@
 
 mod admin;
 mod alloy;
-mod alloy;
 mod browser;
 mod cli;
-mod cli;
-mod clients;
 mod clients;
 mod gainsight;
 mod harness;
