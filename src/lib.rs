@@ -1,14 +1,15 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `store`, all
-//! SQL; `domain`, the rules; `app`, the handle that handlers hold; `api` and `admin`,
+//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `proof`, receipts
+//! of erasures, their chain and the audit log's, signed; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `api` and `admin`,
 //! the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
 
 pub mod bell;
 pub mod clock;
 pub mod error;
 pub mod model;
+pub mod proof;
 
 pub mod store;
 

@@ -18,6 +18,7 @@ mod native;
 mod openreplay;
 mod process;
 mod proficient;
+mod proof;
 mod registry;
 mod routes;
 mod seeds;
