@@ -35,7 +35,7 @@ pub struct Verify {
     #[arg(long, requires = "identifier")]
     token: Option<Token>,
     /// What the erased person was called in the app
-    #[arg(long, value_name = "NAME", requires = "token")]
+    #[arg(long, value_name = "NAME", requires = "token", allow_hyphen_values = true)]
     identifier: Option<String>,
 }
 
@@ -107,14 +107,18 @@ fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
     let stays = receipt.stays.iter();
     list(to, "What stays:", stays.map(|stay| format!("{:>12}  {}: {}", stay.rows, stay.label, stay.why)))?;
     if receipt.mentions > 0 {
-        writeln!(to, "  {:>12}  places in other people's data that read like theirs", receipt.mentions)?;
+        let mentions = receipt.mentions;
+        writeln!(
+            to,
+            "\nIn other people's data, {mentions} places read like something of theirs; they were left."
+        )?;
     }
     let backups = receipt.backups.iter();
     list(
         to,
         "Backups that still hold the person, encrypted:",
         backups.map(|backup| {
-            format!("  {}, made {}, removed {}", backup.name, time(backup.made_at), time(backup.pruned_at))
+            format!("{}, made {}, removed {}", backup.name, time(backup.made_at), time(backup.pruned_at))
         }),
     )?;
     writeln!(to)?;

@@ -71,6 +71,7 @@ fn a_good_receipt_is_told_in_words_with_nothing_but_the_two_files() {
         "4812  events, interactions and logs",
         "digest of the identifier: tells late events",
         "5120 texts; 0 found",
+        "In other people's data, 2 places",
         "usher-20260118T030000Z-1a2b3c4d.backup, made 2026-01-18T12:30:00Z, removed 2026-02-17T12:30:00Z",
         &format!("it is number 3, after {before}"),
         &own.to_string(),
