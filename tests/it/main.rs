@@ -29,6 +29,7 @@ mod openreplay_projects;
 mod printed;
 mod process;
 mod proficient;
+mod proof;
 mod registry;
 mod routes;
 mod seeds;
