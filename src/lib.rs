@@ -1,14 +1,17 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `store`, all
-//! SQL; `domain`, the rules; `app`, the handle that handlers hold; `api` and `admin`,
-//! the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
+//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `ledger`, the file
+//! by which no backup brings anybody back; `store`, all SQL; `domain`, the rules; `app`, the
+//! handle that handlers hold; `api` and `admin`, the two faces; `worker`, the background
+//! thread; `server`, `config`, `cli`, wiring.
 
 pub mod bell;
 pub mod clock;
 pub mod error;
 pub mod model;
+
+pub mod ledger;
 
 pub mod store;
 

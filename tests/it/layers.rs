@@ -21,6 +21,7 @@ const ROOMS: &[Room] = &[
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error"], never: HTTP_AND_SQL },
+    Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "store", may_use: &["clock", "error", "model", "bell"], never: HTTP },
     Room { name: "domain", may_use: &["clock", "error", "model", "store"], never: HTTP_AND_SQL },
     Room { name: "keyring", may_use: &["clock", "error", "model", "store", "domain"], never: HTTP_AND_SQL },

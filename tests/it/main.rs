@@ -12,6 +12,7 @@ mod gainsight;
 mod harness;
 mod kills;
 mod layers;
+mod ledger;
 mod life;
 mod load;
 mod native;
