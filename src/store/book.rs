@@ -18,6 +18,9 @@ pub struct Book {
     acts: RefCell<Vec<(Millis, Act)>>,
     /// The open transaction has caught up with the ledger, and is to record it.
     caught_up: Cell<bool>,
+    /// Entries from here on are to be voided, and could not be yet: nothing else may be
+    /// entered, for the next start would take them for done.
+    to_void: Cell<Option<u64>>,
 }
 
 impl Book {
@@ -49,6 +52,7 @@ impl Book {
             names: Names::new(secret),
             acts: RefCell::default(),
             caught_up: Cell::new(false),
+            to_void: Cell::new(None),
         };
         Ok((book, entries))
     }
@@ -86,8 +90,15 @@ impl Book {
             return Ok(None);
         }
         self.caught_up.set(false);
+        if let Some(from) = self.to_void.get() {
+            self.void(from, acts.first().map_or(0, |(at, _)| *at));
+            if self.to_void.get().is_some() {
+                return Err(Error::Unavailable("the ledger of erasures cannot be written"));
+            }
+        }
         let mut ledger = self.ledger.borrow_mut();
         let first = ledger.position().seq + 1;
+        let at = acts.last().map_or(0, |(at, _)| *at);
         let position = ledger.append_each(acts).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Error::Unavailable("the disk is full")
@@ -98,7 +109,7 @@ impl Book {
         match record(conn, &position) {
             Ok(()) => Ok(Some(first)),
             Err(error) => {
-                self.void(first, 0);
+                self.void(first, at);
                 Err(error)
             }
         }
@@ -106,10 +117,10 @@ impl Book {
 
     /// The transaction of these entries came to nothing.
     pub fn void(&self, from: u64, at: Millis) {
-        let mut ledger = self.ledger.borrow_mut();
-        if let Err(error) = ledger.append_each([(at, Act::Void { from })]) {
-            // The next start takes them for done: whoever asked was told that it failed.
-            log::error!("entries {from} and on of the ledger could not be voided: {error}");
+        self.to_void.set(Some(from));
+        match self.ledger.borrow_mut().append_each([(at, Act::Void { from })]) {
+            Ok(_) => self.to_void.set(None),
+            Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
         }
     }
 }
