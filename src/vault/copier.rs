@@ -130,8 +130,8 @@ impl Notices {
     pub fn state(&self) -> CopyState {
         let held = self.0.state();
         let mut state = held.clone();
-        // While it is held, so that a backup is counted as news or as missing, never as
-        // neither.
+        // While it is held: a backup is news or missing, for a moment perhaps both, but
+        // never neither.
         state.behind.backups += self.0.made.load(Ordering::SeqCst);
         drop(held);
         let copied = self.0.ledger_copied.load(Ordering::SeqCst);
