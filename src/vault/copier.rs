@@ -128,11 +128,14 @@ impl Notices {
     }
 
     pub fn state(&self) -> CopyState {
-        let mut state = self.0.state().clone();
-        let (told, done) =
-            (self.0.ledger.load(Ordering::SeqCst), self.0.ledger_copied.load(Ordering::SeqCst));
-        state.behind.ledger = told.saturating_sub(done);
+        let held = self.0.state();
+        let mut state = held.clone();
+        // While it is held: a backup is news or missing, for a moment perhaps both, but
+        // never neither.
         state.behind.backups += self.0.made.load(Ordering::SeqCst);
+        drop(held);
+        let copied = self.0.ledger_copied.load(Ordering::SeqCst);
+        state.behind.ledger = self.0.ledger.load(Ordering::SeqCst).saturating_sub(copied);
         state
     }
 }
@@ -293,7 +296,7 @@ fn copy(shared: &Shared, turn: Turn, seen: &mut BTreeSet<String>) -> Result<()> 
 
 fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     let (folder, now) = (&shared.sources.backups, shared.clock.now());
-    shared.made.store(0, Ordering::SeqCst);
+    let made = shared.made.load(Ordering::SeqCst);
     shared.look.store(false, Ordering::SeqCst);
     let listed = shelf::list(folder)?;
     let marks = Marks::new(folder, shared.place.blind());
@@ -308,10 +311,14 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
         .filter(|backup| backup.made_at().is_none_or(|at| !shelf::is_over(at, now, shared.keep)))
         .filter(|backup| !is_there(backup))
         .collect();
-    let left = |number: usize| shared.state().behind.backups = u64::try_from(number).unwrap_or(u64::MAX);
-    left(missing.len());
-    // Room is made before it is taken.
-    shared.place.prune(now, shared.keep)?;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    {
+        let mut state = shared.state();
+        state.behind.backups = count(missing.len());
+        shared.made.fetch_sub(made, Ordering::SeqCst);
+    }
+    // Room is made before it is taken; what cannot be removed does not hold up the new.
+    let pruned = shared.place.prune(now, shared.keep);
     marks.sweep(&listed)?;
     // The newest first; it is at the end.
     while let Some(backup) = missing.pop() {
@@ -328,10 +335,10 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
             Err(_) if !backup.path.exists() => {}
             Err(refusal) => return Err(refusal),
         }
-        left(missing.len());
+        shared.state().behind.backups = count(missing.len());
     }
     shared.state().damaged.retain(|name| listed.iter().any(|backup| backup.name == *name));
-    Ok(())
+    pruned
 }
 
 /// Logged once, when it is over.

@@ -8,15 +8,18 @@ mod place;
 mod shelf;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 use usher::clock::Millis;
 use usher::vault::{
     self, About, Contents, Identities, LedgerPosition, Packed, Recipients, RecoveryKey, Refusal,
 };
+
+use crate::process::wait_until;
 
 /// 2026-11-24T21:55:00Z
 pub const MADE: Millis = 1_795_557_300_000;
@@ -260,32 +263,38 @@ fn what_changes_while_it_is_packed_is_refused() {
     // It is read twice; somebody goes on writing to it, which its maker should not allow.
     let house = House::new();
     let database = house.path().join("copy.db");
-    fs::write(&database, random(3_000_000)).expect("a file");
-    let (path, stop) = (database.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
-    let told = std::sync::Arc::clone(&stop);
-    let writer = std::thread::spawn(move || {
-        while !told.load(std::sync::atomic::Ordering::SeqCst) {
-            fs::write(&path, random(10_000)).expect("a write");
-            let file = fs::OpenOptions::new().write(true).open(&path).expect("a file");
-            file.set_len(3_000_000).expect("a length");
-        }
-    });
-    let mut refused = 0;
-    for _ in 0..20 {
-        match house.try_pack(&database, about(MADE, 1), &house.backups()) {
-            // Even then what was packed is what its manifest says.
-            Ok(packed) => {
-                vault::check(&packed.path, &house.recovery).expect("whole");
-                fs::remove_file(packed.path).expect("a removal");
+    fs::write(&database, random(1_000_000)).expect("a file");
+    let file = fs::OpenOptions::new().write(true).open(&database).expect("a file");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0_u64.. {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                // Overwritten, or shortened and back at its length.
+                if turn % 50 == 0 {
+                    file.set_len(1_000).and_then(|()| file.set_len(1_000_000)).expect("a length");
+                }
+                file.write_at(&turn.to_be_bytes(), fastrand::u64(0..999_000)).expect("a write");
             }
-            Err(Refusal::Changed { .. }) => refused += 1,
-            Err(other) => panic!("{other}"),
-        }
-        assert!(names_in(&house.backups()).is_empty());
-    }
-    stop.store(true, std::sync::atomic::Ordering::SeqCst);
-    writer.join().expect("an end");
-    assert!(refused > 0, "it never changed");
+        });
+        let mut refused = 0;
+        wait_until("three refusals", || {
+            match house.try_pack(&database, about(MADE, 1), &house.backups()) {
+                // Even then what was packed is what its manifest says.
+                Ok(packed) => {
+                    vault::check(&packed.path, &house.recovery).expect("whole");
+                    fs::remove_file(packed.path).expect("a removal");
+                }
+                Err(Refusal::Changed { .. }) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+            assert!(names_in(&house.backups()).is_empty());
+            (refused == 3).then_some(())
+        });
+        stop.store(true, Ordering::SeqCst);
+    });
 }
 
 #[test]
