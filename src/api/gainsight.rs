@@ -175,8 +175,9 @@ async fn get_user(call: Call) -> Answer {
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
     let search = Search::read(&call.query_with_list("filter")?, project)?;
-    let page = call.app.scan(move |db| search.run(db)).await?;
-    Ok(HttpResponse::Ok().json(page.json()))
+    // A page may be large: it is put together on the scan's thread, not on one that answers.
+    let page = call.app.scan(move |db| Ok(search.run(db)?.json())).await?;
+    Ok(HttpResponse::Ok().json(page))
 }
 
 /// `{identifyId, eventName, date?, attributes?, sessionId?, url?, eventId?, …}`. A user that

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{ProjectId, User, UserId};
 
 /// Rows that are looked at in one go when each is to be tried by the caller.
-const CHUNK: u32 = 1_000;
+const CHUNK: u32 = 250;
 
 /// Which live users, in which order. Equal ones are ordered by id, in the direction of the
 /// last field.

@@ -241,3 +241,42 @@ fn a_filter_that_only_we_can_try_finds_the_few_among_many() {
     assert_eq!(pages, [&backwards[..3], &backwards[3..]]);
     assert_eq!(page(&server, "filter=title!=Dr&pageSize=1000").total, 2_495);
 }
+
+/// Every text of up to `longest` of these letters.
+fn texts(letters: &[char], longest: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..longest {
+        last = last.iter().flat_map(|text| letters.iter().map(move |c| format!("{text}{c}"))).collect();
+        all.extend(last.iter().cloned());
+    }
+    all
+}
+
+/// firstName is compared by the database, title by us; what is shown of both is the same.
+#[test]
+fn the_database_and_we_compare_alike() {
+    let server = Server::start();
+    let project = server.project().id;
+    let everybody = texts(&['a', 'B', 'é', '%', '\\'], 2);
+    server.write(move |tx| {
+        for (n, text) in everybody.iter().enumerate() {
+            let mut change =
+                ProfileChange { first_name: Some(Some(text.clone())), ..ProfileChange::default() };
+            change.extra.insert("title".into(), if text.is_empty() { json!(null) } else { json!(text) });
+            users::put(tx, project, &named(&n.to_string()), &change)?;
+        }
+        Ok(())
+    });
+    let all = |filter: String| page(&server, &format!("pageSize=1000&filter={}", encode(&filter))).ids;
+    let mut found_some = 0;
+    for pattern in texts(&['b', 'É', '*', '?', '_', '\\'], 2) {
+        for sign in ["==", "~", "!~"] {
+            let (ours, theirs) =
+                (all(format!("title{sign}{pattern}")), all(format!("firstName{sign}{pattern}")));
+            assert_eq!(ours, theirs, "{sign}{pattern}");
+            found_some += usize::from(!ours.is_empty());
+        }
+    }
+    assert!(found_some > 60, "only {found_some} searches found anybody");
+}
