@@ -123,10 +123,10 @@ fn what(erasure: Erasure) -> &'static str {
 
 fn origin(origin: Origin) -> &'static str {
     match origin {
-        Origin::Schedule => "API, midnight",
+        Origin::Schedule => "schedule",
         Origin::Request => "API",
-        Origin::Page => "these pages",
-        Origin::Reaper => "7 days hidden",
+        Origin::Page => "pages",
+        Origin::Reaper => "trash",
     }
 }
 
