@@ -49,6 +49,7 @@ struct Inner {
     receipts: Mutex<Receipts>,
     backups: PathBuf,
     replayed: Mutex<Replayed>,
+    proving: Mutex<()>,
 }
 
 impl App {
@@ -74,6 +75,7 @@ impl App {
                 receipts: Mutex::new(receipts),
                 backups,
                 replayed: Mutex::default(),
+                proving: Mutex::default(),
             }),
             clock,
             actor: Actor::System,
@@ -112,6 +114,11 @@ impl App {
     /// The chain of receipts.
     pub fn receipts(&self) -> MutexGuard<'_, Receipts> {
         self.inner.receipts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while erasures are proven: what was written since the last proof is one's.
+    pub fn proving(&self) -> MutexGuard<'_, ()> {
+        self.inner.proving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder that backups are made in.

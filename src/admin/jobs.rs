@@ -123,11 +123,11 @@ fn what(erasure: Erasure) -> &'static str {
 
 fn origin(origin: Origin) -> &'static str {
     match origin {
-        Origin::Schedule => "API, midnight",
+        Origin::Schedule => "schedule",
         Origin::Request => "API",
-        Origin::Page => "these pages",
-        Origin::Reaper => "7 days hidden",
-        Origin::Ledger => "an older database was put back",
+        Origin::Page => "pages",
+        Origin::Reaper => "trash",
+        Origin::Ledger => "restore",
     }
 }
 

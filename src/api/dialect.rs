@@ -254,9 +254,13 @@ impl Call {
     }
 
     fn parameters(&self, list: Option<&str>) -> Result<Query> {
-        percent_encoding::percent_decode_str(self.request.query_string())
-            .decode_utf8()
-            .map_err(|_| Error::invalid(Place::Query, "query", "must be UTF-8, percent-encoded"))?;
+        for pair in self.request.query_string().split('&') {
+            if percent_encoding::percent_decode_str(pair).decode_utf8().is_err() {
+                let name = pair.split('=').next().unwrap_or_default();
+                let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+                return Err(Error::invalid(Place::Query, name, "must be UTF-8, percent-encoded"));
+            }
+        }
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();

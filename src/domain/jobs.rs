@@ -274,6 +274,9 @@ pub struct Searched {
 /// it is not completed.
 pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
     let mut job = get(tx, None, searched.id)?;
+    if job.status != JobStatus::Running {
+        return Ok(false);
+    }
     if erase::any_left(tx, &job)? {
         job.step = Some(JobStep::Erasing);
         jobs::update(tx, &mut job)?;

@@ -258,7 +258,7 @@ pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
                WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing'
                    AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.user_id IN (m.id, m.merged_into)
-                                   AND jobs.status IN ('running', 'failed'))
+                                   AND jobs.status IN ('running', 'failed') AND jobs.step = 'erasing')
                LIMIT 1";
     db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }

@@ -28,6 +28,7 @@ pub struct Proved {
 
 /// Proves the jobs that wait for it, all at once.
 pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
+    let _alone = app.proving();
     let now = app.clock().now();
     let jobs = app.read(|db| jobs::unproven(db, now))?;
     if jobs.is_empty() {

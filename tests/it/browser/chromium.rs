@@ -165,10 +165,14 @@ impl Tab {
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// As the system has it: "light" or "dark".
+    /// As the system has it: "light" or "dark". Without motion, so that no colour is looked
+    /// at on its way from one to the other.
     pub fn set_scheme(&self, scheme: &str) {
-        let feature = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", &feature);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     fn devtools(&self, command: &str, parameters: &Value) -> Value {
@@ -176,11 +180,11 @@ impl Tab {
         self.ask("goog/cdp/execute", &body)
     }
 
-    /// What the browser complained about since it was asked last, but for the statuses that
-    /// pages have on purpose.
+    /// Errors that the browser wrote to its console since it was asked last, but for the
+    /// statuses that pages have on purpose.
     pub fn complaints(&self) -> Vec<String> {
         let said = self.ask("se/log", &json!({ "type": "browser" }));
-        let lines = said.as_array().expect("a list").iter();
+        let lines = said.as_array().expect("a list").iter().filter(|line| line["level"] == "SEVERE");
         let lines = lines.map(|line| line["message"].as_str().expect("a text").to_owned());
         lines.filter(|line| !line.contains("the server responded with a status of 4")).collect()
     }

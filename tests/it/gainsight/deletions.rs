@@ -118,7 +118,7 @@ fn hard_delete_is_true_or_false_and_nothing_else() {
     let server = Server::start();
     let id = server.seed("ann").events(2).insert();
     let before = get(&server, "ann");
-    for value in ["", "TRUE", "True", "1", "0", "yes", "true%20", "false,true", "null", "%ff"] {
+    for value in ["", "TRUE", "True", "1", "0", "yes", "true%20", "false,true", "null"] {
         let reply = call(&server, "DELETE", &format!("/v1/users/ann?hardDelete={value}")).send();
         assert_eq!(bad(reply), ["hardDelete: must be true or false"], "{value}");
     }

@@ -254,7 +254,7 @@ fn a_scroll_id_is_good_for_the_search_that_gave_it_and_no_other() {
         assert_eq!(bad(reply), none);
     }
     for broken in
-        ["x", "%20", "null", &scroll[1..], &scroll[..scroll.len() - 4], &format!("{scroll}="), "%ff"]
+        ["x", "%20", "null", &scroll[1..], &scroll[..scroll.len() - 4], &format!("{scroll}=")]
     {
         let reply = call(&server, "GET", &format!("/v1/users?scrollId={broken}")).send();
         assert_eq!(bad(reply), none, "{broken}");
