@@ -58,6 +58,11 @@ impl App {
         &self.inner.bell
     }
 
+    /// The files under it all, for the worker and for checks.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
     /// The largest recording of a session, in bytes.
     pub fn recording_limit(&self) -> usize {
         self.inner.recording_limit

@@ -61,13 +61,15 @@ impl Keyring {
     pub fn load(&self, db: &Db) -> Result<()> {
         let mut fresh = HashMap::new();
         let mut held = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
-        for key in keys::list(db)?.into_iter().filter(|key| key.revoked_at.is_none()) {
+        // Both are read before anything is taken out: a fault leaves what is there.
+        let (keys, projects) = (keys::list(db)?, projects::list(db)?);
+        for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
             let access = held
                 .remove(&key.hash)
                 .unwrap_or_else(|| Arc::new(self.access(Some(key.id), key.project, key.scopes)));
             fresh.insert(key.hash, access);
         }
-        for project in projects::list(db)? {
+        for project in projects {
             let hash = secrets::hash(&project.ingest_token);
             let scopes = Scopes::of(&[Scope::Ingest]);
             let access =

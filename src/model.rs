@@ -1,5 +1,6 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -537,6 +538,34 @@ impl JobStatus {
     }
 }
 
+/// Where a running job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Rows leave.
+    Erasing,
+    /// Rows are gone; the pages they lay on are cleaned.
+    Scrubbing,
+    /// The files are searched for what was theirs.
+    Verifying,
+}
+
+impl Step {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Step::Erasing => "erasing",
+            Step::Scrubbing => "scrubbing",
+            Step::Verifying => "verifying",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Step> {
+        [Step::Erasing, Step::Scrubbing, Step::Verifying].into_iter().find(|step| step.as_str() == text)
+    }
+}
+
+/// 16 random bytes that name a receipt, and in the ledger a scheduled request.
+pub type ReceiptId = [u8; 16];
+
 /// Who caused a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -592,9 +621,34 @@ pub struct Job {
     /// Rows it had before it at its beginning, and rows it took.
     pub rows_total: i64,
     pub rows_erased: i64,
+    /// Rows it took, by table.
+    pub counts: BTreeMap<String, i64>,
+    /// While it runs.
+    pub step: Option<Step>,
+    pub receipt: ReceiptId,
+    /// SHA-256 of a salt that only the person was given, and the person's name.
+    pub subject: Option<[u8; 32]>,
+    /// Keyed digest of the registration.
+    pub pseudonym: Option<[u8; 16]>,
+    pub begun_at: Option<Millis>,
+    pub erased_at: Option<Millis>,
+    pub scrubbed_at: Option<Millis>,
+    /// Times that values of the person were found in rows of others, and left.
+    pub mentions: i64,
+    /// The receipt's place among the receipts.
+    pub receipt_no: Option<i64>,
 }
 
 impl Job {
+    /// Counts rows of a table that it took.
+    pub fn count(&mut self, table: &str, rows: usize) {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        if rows > 0 {
+            *self.counts.entry(table.to_owned()).or_default() += rows;
+            self.rows_erased += rows;
+        }
+    }
+
     /// Due, and not begun.
     pub fn is_overdue(&self, now: Millis) -> bool {
         self.status == JobStatus::Scheduled && self.start_at <= now

@@ -19,7 +19,7 @@ use usher::domain::{keys, projects};
 use usher::keyring::Keyring;
 use usher::model::{Scope, Scopes};
 use usher::server::Http;
-use usher::store::{Lane, Store};
+use usher::store::{Hygiene, Lane, Options, Store};
 use usher::worker::Worker;
 
 const WORKERS: usize = 2;
@@ -49,8 +49,17 @@ impl House {
         let path = dir.path().join("usher.db");
         let clock = Clock::system();
         let bell = Arc::new(Bell::default());
-        let store =
-            Store::open(&path, [7; 32], clock.clone(), Arc::clone(&bell), 8).expect("the store opens");
+        let store = Store::open(
+            &path,
+            Options {
+                secret: [7; 32],
+                clock: clock.clone(),
+                bell: Arc::clone(&bell),
+                points: 8,
+                hygiene: Hygiene::Whole,
+            },
+        )
+        .expect("the store opens");
         // With a limit that nobody reaches: counting is part of the work.
         let keyring = Keyring::new(clock.clone(), NonZero::new(u32::MAX / 64));
         let app = App::new(store, keyring, bell, clock, 1 << 20).expect("the app");

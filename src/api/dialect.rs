@@ -4,6 +4,7 @@
 //! stands here once. The order of checks: path and method, key, scope, rate, then the
 //! handler's own: parameters, body, user.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::app::App;
@@ -227,6 +229,15 @@ impl Call {
     /// The query's parameters. [`Error::Invalid`] for one that is given twice, or for a query
     /// that is not UTF-8 once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
+        self.parameters(None)
+    }
+
+    /// The same, but the parameter `list` may be given any number of times.
+    pub fn query_with_list(&self, list: &str) -> Result<Query> {
+        self.parameters(Some(list))
+    }
+
+    fn parameters(&self, list: Option<&str>) -> Result<Query> {
         percent_encoding::percent_decode_str(self.request.query_string())
             .decode_utf8()
             .map_err(|_| Error::invalid(Place::Query, "query", "must be UTF-8, percent-encoded"))?;
@@ -234,7 +245,7 @@ impl Call {
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
         for (n, (name, _)) in pairs.iter().enumerate() {
-            if pairs[..n].iter().any(|(earlier, _)| earlier == name) {
+            if Some(name.as_str()) != list && pairs[..n].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::invalid(Place::Query, name, "must be given once"));
             }
         }
@@ -287,8 +298,9 @@ impl Call {
 
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
         let body = self.body(BODY_MAX).await?;
-        let Ok(object) = Object::parse(&body) else { return Ok(None) };
-        Ok(object.0.get(field).and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned))
+        let Ok(fields) = unread(&body) else { return Ok(None) };
+        let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+        Ok(key.filter(|key| !key.is_empty()))
     }
 }
 
@@ -310,12 +322,17 @@ async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<B
     Ok(body.freeze())
 }
 
-/// A query's parameters, each at most once.
+/// A query's parameters, each at most once, unless its route takes several.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Each value of a parameter that may be given several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A number, if it is given. [`Error::Invalid`] if it is none.
@@ -415,6 +432,19 @@ impl Object {
             Some(_) => Err(fault()),
         }
     }
+}
+
+/// The fields of a JSON object, whose values are only known to be JSON: one that cannot be
+/// taken, for its depth or a broken character, spoils no other. [`Error::BadJson`] if it is
+/// no object.
+pub fn unread(body: &[u8]) -> Result<BTreeMap<String, &RawValue>> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::BadJson(match error.classify() {
+            // It would say what was there instead.
+            serde_json::error::Category::Data => "it must be an object".into(),
+            _ => error.to_string(),
+        })
+    })
 }
 
 /// The faults of an error, in whatever form it has them.

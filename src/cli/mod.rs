@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::keyring::Keyring;
-use crate::store::Store;
+use crate::store::{Hygiene, Options, Store};
 use act::Act;
 use std::sync::Arc;
 
@@ -154,7 +154,9 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let points = u32::try_from(config.workers())? + 2;
     let secret = data.store_secret()?;
     data.make_database()?;
-    let store = Store::open(&data.database(), secret, clock.clone(), Arc::clone(&bell), points)
+    let options =
+        Options { secret, clock: clock.clone(), bell: Arc::clone(&bell), points, hygiene: Hygiene::Whole };
+    let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
     Ok(App::new(store, keyring, bell, clock, config.recording_limit())?)

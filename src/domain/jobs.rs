@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
 use crate::domain::{erase, merge, reap, users};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State};
+use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
 use crate::store::{Db, Tx, admins, jobs, tombstones, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
 /// The longest list of jobs.
 const LIST_MAX: u32 = 10_000;
+/// Jobs proven together at most.
+const UNPROVEN_MAX: u32 = 500;
 /// So many faults in a row, and a job is failed until somebody retries it.
 const ATTEMPTS: i64 = 5;
 
@@ -27,12 +29,8 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             project,
             erasure: Erasure::Everything,
             origin: Origin::Schedule,
-            status: JobStatus::Scheduled,
             reference: identifier.as_str(),
-            user: None,
-            cutoff: None,
             start_at: next_midnight(tx.now()),
-            rows_total: 0,
         },
     )?;
     tx.wake_worker();
@@ -48,8 +46,7 @@ pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
 
 /// The project's jobs that were scheduled by identifier, the newest first.
 pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
-    let jobs = jobs::list(db, Some(project), None, LIST_MAX)?;
-    Ok(jobs.into_iter().filter(|job| job.origin == Origin::Schedule).collect())
+    jobs::list_of(db, project, Origin::Schedule, LIST_MAX)
 }
 
 /// All jobs below a number, the newest first.
@@ -62,23 +59,25 @@ pub fn list(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
 /// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
 pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     let mut job = get(tx, project, id)?;
-    if matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
+    // Once the rows are gone there is nothing left to cancel.
+    let gone = matches!(job.step, Some(JobStep::Scrubbing | JobStep::Verifying));
+    if gone || matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
         return Err(Error::JobEnded);
     }
     if job.origin != Origin::Schedule {
         return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
     }
-    if let Some(user) = job.user {
+    if let Some(user) = job.user.take() {
         if let Some(row) = rows::by_id(tx, None, user)?
             && row.state == State::Erasing
         {
             rows::set_state(tx, user, State::Detached, None)?;
         }
-        if !job.reference.starts_with("erased:") {
-            job.reference = erase::unnamed()?;
-        }
+        // It has begun: who was meant is gone, and so is the name.
+        job.reference = erase::unnamed()?;
     }
     job.status = JobStatus::Cancelled;
+    job.step = None;
     job.finished_at = Some(tx.now());
     job.retry_at = None;
     jobs::update(tx, &mut job)?;
@@ -92,6 +91,9 @@ pub fn retry(tx: &Tx, id: JobId) -> Result<Job> {
         return Err(Error::Conflict("only a failed job can be retried"));
     }
     job.status = JobStatus::Running;
+    if job.step == Some(JobStep::Verifying) {
+        job.step = Some(JobStep::Scrubbing);
+    }
     job.attempts = 0;
     job.retry_at = None;
     job.error = None;
@@ -121,7 +123,6 @@ pub struct Step {
     pub more: bool,
     pub began: u64,
     pub reaped: u64,
-    pub completed: u64,
     pub faults: u64,
 }
 
@@ -135,7 +136,7 @@ pub fn step(tx: &Tx) -> Result<Step> {
             step.began += 1;
         } else if reap::sweep(tx)? {
             step.reaped += 1;
-        } else if let Some(job) = jobs::next_running(tx, tx.now())? {
+        } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
         } else if !merge::chunk(tx)? && !prune(tx)? {
             return Ok(step);
@@ -149,7 +150,7 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
     let id = job.id;
     let mut job = job;
     match tx.nested(|| erase::chunk(tx, &mut job, deadline)) {
-        Ok(done) => step.completed += u64::from(done),
+        Ok(_) => {}
         // No room is no fault of the job's: the whole step comes again.
         Err(error @ Error::Unavailable(_)) => return Err(error),
         Err(error) => {
@@ -166,9 +167,55 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let holder = users::holder(tx, job.project, &job.reference)?;
-    erase::start(tx, job, holder.as_ref())?;
+    let user = users::named(tx, job.project, &job.reference)?;
+    erase::start(tx, job, user.as_ref())?;
     Ok(true)
+}
+
+/// Jobs whose rows are gone, and whose files are to be cleaned and searched.
+pub fn unproven(db: &Db, now: Millis) -> Result<Vec<Job>> {
+    jobs::unproven(db, now, UNPROVEN_MAX)
+}
+
+/// The files hold no stale byte as of now: they are searched next.
+pub fn note_scrubbed(tx: &Tx, ids: &[JobId]) -> Result<()> {
+    for id in ids {
+        let mut job = get(tx, None, *id)?;
+        job.step = Some(JobStep::Verifying);
+        job.scrubbed_at = Some(tx.now());
+        jobs::update(tx, &mut job)?;
+    }
+    Ok(())
+}
+
+/// What a search of the files found for a job.
+#[derive(Debug, Clone)]
+pub struct Searched {
+    pub id: JobId,
+    pub mentions: u64,
+    /// Where something was found that should not be there.
+    pub places: Vec<String>,
+}
+
+/// Completes a job for which nothing was found, fails one for which something was. False:
+/// it is not completed.
+pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
+    let mut job = get(tx, None, searched.id)?;
+    if erase::any_left(tx, &job)? {
+        job.step = Some(JobStep::Erasing);
+        jobs::update(tx, &mut job)?;
+        tx.wake_worker();
+        return Ok(false);
+    }
+    job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    if searched.places.is_empty() {
+        erase::complete(tx, &mut job)?;
+        return Ok(true);
+    }
+    job.status = JobStatus::Failed;
+    job.error = Some(format!("values of the person were found in {}", searched.places.join("; ")));
+    jobs::update(tx, &mut job)?;
+    Ok(false)
 }
 
 fn prune(tx: &Tx) -> Result<bool> {

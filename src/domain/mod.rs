@@ -3,6 +3,7 @@
 
 pub mod activity;
 pub mod admins;
+pub mod attributes;
 pub mod erase;
 pub mod jobs;
 pub mod keys;

@@ -104,16 +104,15 @@ fn list_by_event(db: &Db, listing: &Listing, test: &EventTest) -> Result<Vec<Sig
 
 fn last_did(db: &Db, mark: seen::Mark, period: Period, test: &EventTest) -> Result<Option<Millis>> {
     let stretch = events::Stretch {
-        since: mark.since,
         from: period.from,
         to: period.to.unwrap_or(Millis::MAX),
         limit: u32::MAX,
         offset: 0,
     };
     let mut did = None;
-    for member in users::members(db, mark.user)? {
+    for branch in users::branches(db, mark.user, mark.since)? {
         let asked_for = |kind, name: &str| test.asks_for(kind, name);
-        did = did.max(events::latest(db, member, stretch, asked_for, |event| test.passes(event))?);
+        did = did.max(events::latest(db, branch, stretch, asked_for, |event| test.passes(event))?);
     }
     Ok(did)
 }

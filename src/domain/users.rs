@@ -7,10 +7,11 @@ use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, State, User, UserId};
+pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, jobs, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,22 @@ pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
     users::list(db, listing)
 }
 
+/// Up to `limit` live users behind a position. It may read the whole project: for scans.
+pub fn page(
+    db: &Db,
+    paging: &Paging,
+    after: Option<&Position>,
+    limit: u32,
+    trial: Trial,
+) -> Result<Vec<User>> {
+    pages::page(db, paging, after, limit, trial)
+}
+
+/// How many live users there are on all pages. It reads the whole project: for scans.
+pub fn count(db: &Db, paging: &Paging, trial: Trial) -> Result<i64> {
+    pages::count(db, paging, trial)
+}
+
 /// Creates the user, or revives it, or updates it: whatever it takes.
 pub fn put(
     tx: &Tx,
@@ -97,7 +114,7 @@ pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileCha
 
 /// Writes a change to a live or revivable user, who is live from then on.
 pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
-    let mut user = amend(tx, user, change)?;
+    let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         user.state = State::Live;
@@ -107,8 +124,8 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     Ok(user)
 }
 
-/// Writes a change to a live or hidden user; a hidden one stays hidden.
-pub fn amend(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+/// Writes a change to a live or revivable user; a hidden one stays hidden.
+pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
     let profile = change.apply(&user.profile)?;
     if profile != user.profile {
         user.profile = profile;
@@ -189,6 +206,24 @@ pub fn identify(
     Ok(Some(user))
 }
 
+/// Takes in what a client says of a user without saying who it is: creates and updates, but
+/// revives and merges nobody. `at` and None as in [`identify`].
+pub fn describe(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    change: &ProfileChange,
+    at: Option<Millis>,
+) -> Result<Option<User>> {
+    change.check()?;
+    if drop_late(tx, project, subject, at)? {
+        return Ok(None);
+    }
+    let user = adjust(tx, ensure(tx, project, subject)?, change)?;
+    touch(tx, &user, at)?;
+    Ok(Some(user))
+}
+
 /// The live or hidden user a message is about, created if need be; hidden ones stay
 /// hidden.
 pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
@@ -233,9 +268,13 @@ pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Mill
     Ok(late)
 }
 
-/// Notes that the user did something, at a time or now.
+/// Notes that the user did something, at a time or now. What it did before its activity
+/// was erased is not noted.
 pub fn touch(tx: &Tx, user: &User, at: Option<Millis>) -> Result<()> {
     let at = at.unwrap_or(tx.now()).min(tx.now());
+    if at <= user.activity_since() {
+        return Ok(());
+    }
     if user.last_seen.is_none_or(|last| last < at) || user.first_seen.is_none_or(|first| at < first) {
         let activity = Activity { first: Some(at), last: Some(at), ..Activity::default() };
         users::add_activity(tx, user.id, activity)?;
@@ -278,7 +317,8 @@ pub fn insert(
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 
-fn nobody_named() -> Error {
+/// The error for a message that names no user.
+pub fn nobody_named() -> Error {
     Error::invalid(Place::Body, "userId", "userId or anonymousId is required")
 }
 
@@ -293,8 +333,8 @@ pub struct Stats {
 
 pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     let mut span = None;
-    for member in users::members(db, user.id)? {
-        if let Some((first, last)) = sessions::span(db, member, user.activity_since())? {
+    for (member, since) in users::branches(db, user.id, user.activity_since())? {
+        if let Some((first, last)) = sessions::span(db, member, since)? {
             let (earlier, later) = span.unwrap_or((first, last));
             span = Some((first.min(earlier), last.max(later)));
         }
@@ -329,7 +369,21 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
     Ok(found)
 }
 
-/// Erases what a caller may name by identifier, hidden or live.
+/// Whom an erasure means by a name: the live or revivable user with this identifier, else
+/// the one of whom this anonymous id is a part. A user goes whichever of its names the
+/// caller knows.
+pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
+    if let Some(user) = holder(tx, project, name)? {
+        return Ok(Some(user));
+    }
+    match aliases::user(tx, project, name)? {
+        Some(id) => unless_expired(tx, users::by_id(tx, Some(project), id)?),
+        None => Ok(None),
+    }
+}
+
+/// Erases whom a caller means by a name, hidden or live. [`Error::UserNotFound`] if it
+/// means nobody.
 pub fn erase_by_identifier(
     tx: &Tx,
     project: ProjectId,
@@ -337,7 +391,7 @@ pub fn erase_by_identifier(
     kind: crate::model::Erasure,
     origin: Origin,
 ) -> Result<User> {
-    let user = get_hidden_too(tx, project, identifier, tx.now())?;
+    let user = named(tx, project, identifier)?.ok_or_else(|| Error::user_not_found(identifier))?;
     erase::begin(tx, &user, kind, origin)?;
     Ok(user)
 }

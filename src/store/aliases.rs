@@ -50,8 +50,7 @@ pub fn of(db: &Db, user: UserId, limit: u32) -> Result<Vec<String>> {
     db.rows(sql, params![user.0, limit], |row| row.get(0))
 }
 
-/// Removes all of the user's.
-pub fn unlink(tx: &Tx, user: UserId) -> Result<()> {
-    tx.execute("DELETE FROM aliases WHERE user_id = ?1", params![user.0])?;
-    Ok(())
+/// Removes all of the user's. Returns how many.
+pub fn unlink(tx: &Tx, user: UserId) -> Result<usize> {
+    tx.execute("DELETE FROM aliases WHERE user_id = ?1", params![user.0])
 }

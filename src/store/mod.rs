@@ -4,9 +4,13 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod file;
+mod filters;
 mod ids;
 mod migrations;
 mod pragmas;
+mod scrub;
+mod verify;
 mod writer;
 
 pub mod admins;
@@ -15,27 +19,39 @@ pub mod events;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;
+pub mod layout;
+pub mod needles;
+pub mod pages;
 pub mod projects;
 pub mod recordings;
+pub mod search;
 pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;
 pub mod users;
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, KeyInit, Mac};
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
+use sha2::Sha256;
 use tokio::sync::oneshot;
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
+use file::Pages;
+use scrub::Scrub;
+pub use scrub::{Emptied, Totals};
+pub use verify::{Scope, Verdict};
 pub use writer::Lane;
 use writer::Writer;
 
@@ -49,6 +65,35 @@ pub struct Store {
     points: Pool<SqliteConnectionManager>,
     scans: Pool<SqliteConnectionManager>,
     writer: Writer,
+    /// The file itself. Closed last: closing it drops the locks that SQLite holds on it.
+    file: Pages,
+    wal: PathBuf,
+    folder: PathBuf,
+    secret: [u8; 32],
+    /// Every page was looked at since the start.
+    surveyed: AtomicBool,
+    /// Other files of the folder, as they were when they were searched last.
+    seen: Mutex<HashMap<PathBuf, verify::Stamp>>,
+}
+
+/// How a store is opened.
+pub struct Options {
+    /// What digests of identifiers are keyed with.
+    pub secret: [u8; 32],
+    pub clock: Clock,
+    pub bell: Arc<Bell>,
+    /// Point reads that may run at a time.
+    pub points: u32,
+    pub hygiene: Hygiene,
+}
+
+/// What keeps the file free of stale bytes. Each part can be left out by the tests that
+/// must then find some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hygiene {
+    Whole,
+    NoScrub,
+    NoScrubNorSecureDelete,
 }
 
 /// A connection to read with.
@@ -71,17 +116,31 @@ pub struct Resources {
 }
 
 impl Store {
-    /// Opens (or makes) the database at `path` and brings it to this version's schema.
-    /// `points` is how many point reads may run at a time. A newer schema than this
-    /// program knows, or SQLite built with unfit options, is [`Error::Unavailable`].
-    pub fn open(path: &Path, secret: [u8; 32], clock: Clock, bell: Arc<Bell>, points: u32) -> Result<Store> {
+    /// Opens (or makes) the database at `path` and brings it to this version's schema. A
+    /// newer schema than this program knows, or SQLite built with unfit options, is
+    /// [`Error::Unavailable`].
+    pub fn open(path: &Path, options: Options) -> Result<Store> {
+        let Options { secret, clock, bell, points, hygiene } = options;
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
-        pragmas::writer(&conn).map_err(from_sql)?;
+        pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
         let ids = ids::Ids::load(&conn).map_err(from_sql)?;
-        let writer = Writer::start(conn, Resources { ids, secret, bell }, clock)?;
-        Ok(Store { points: pool(path, points)?, scans: pool(path, SCANS)?, writer })
+        let mut scrub = Scrub::new(path, hygiene);
+        // What a kill left in the WAL goes through the scrub before anything else.
+        scrub.checkpoint(&conn)?;
+        let writer = Writer::start(conn, Resources { ids, secret, bell }, clock, scrub)?;
+        Ok(Store {
+            points: pool(path, points)?,
+            scans: pool(path, SCANS)?,
+            writer,
+            file: Pages::open(path)?,
+            wal: wal_of(path),
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            secret,
+            surveyed: AtomicBool::new(false),
+            seen: Mutex::default(),
+        })
     }
 
     /// A short read, on the caller's thread. All its queries see one state of the file.
@@ -110,6 +169,48 @@ impl Store {
         self.writer.submit(lane, clock, run)
     }
 
+    /// Scrubs some of the pages that were written, behind the requests. Returns how many
+    /// wait still. It blocks, as the next ones do.
+    pub fn scrub(&self) -> Result<usize> {
+        self.writer.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
+    }
+
+    /// Takes the WAL into the file and empties it.
+    pub fn empty_wal(&self) -> Result<Emptied> {
+        self.writer.chore(|conn, scrub| scrub.empty(conn))
+    }
+
+    /// These pages are to be scrubbed.
+    pub fn suspect(&self, pages: Vec<u32>) -> Result<()> {
+        self.writer.chore(move |_, scrub| {
+            scrub.suspect(pages);
+            Ok(())
+        })
+    }
+
+    /// These pages, of an [`Store::empty_wal`], were not verified.
+    pub fn unverified(&self, pages: Vec<u32>) -> Result<()> {
+        self.writer.chore(move |_, scrub| {
+            scrub.unverified(pages);
+            Ok(())
+        })
+    }
+
+    /// Zeroes some leaves of the freelist; see [`Scrub::blank`].
+    fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
+        self.writer.chore(move |conn, scrub| scrub.blank(conn, leaves))
+    }
+
+    /// The key that [`needles`] were taken down with.
+    pub fn search_key(&self) -> search::SearchKey {
+        search::SearchKey::new(keyed(&self.secret, "search", &[]))
+    }
+
+    /// The bytes of the file, as they lie on the disk.
+    pub fn file(&self) -> &Pages {
+        &self.file
+    }
+
     /// Finishes what waits and folds the WAL in. Later writes are refused.
     pub fn stop(&self) {
         self.writer.stop();
@@ -127,6 +228,12 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
         execute("ROLLBACK")?;
     }
     outcome
+}
+
+fn wal_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
 }
 
 fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
@@ -178,6 +285,16 @@ impl<'a> Tx<'a> {
     fn secret(&self) -> &[u8; 32] {
         &self.resources.secret
     }
+
+    /// A digest that says nothing without the secret; `purpose` sets it apart from others.
+    pub fn keyed(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        keyed(self.secret(), purpose, parts)
+    }
+
+    /// What is searched for is keyed with.
+    fn search_key(&self) -> search::SearchKey {
+        search::SearchKey::new(keyed(self.secret(), "search", &[]))
+    }
 }
 
 impl<'a> Deref for Tx<'a> {
@@ -199,6 +316,21 @@ impl Db<'_> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
         let rows = statement.query_map(params, read).map_err(from_sql)?;
         rows.collect::<rusqlite::Result<Vec<T>>>().map_err(from_sql)
+    }
+
+    /// Hands over each row of a query.
+    fn each(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        mut see: impl FnMut(&rusqlite::Row) -> Result<()>,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
+        let mut rows = statement.query(params).map_err(from_sql)?;
+        while let Some(row) = rows.next().map_err(from_sql)? {
+            see(row)?;
+        }
+        Ok(())
     }
 
     /// The first row of a query, if it has one.
@@ -223,6 +355,16 @@ impl Tx<'_> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
         statement.execute(params).map_err(from_sql)
     }
+}
+
+/// HMAC-SHA256 of some parts, under a key of its own for each purpose.
+pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key"); // ok: HMAC takes any key
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    };
+    mac(&mac(secret, &[purpose.as_bytes()]), parts)
 }
 
 /// SQLite's errors carry no values of rows, only names of columns and codes.

@@ -23,7 +23,7 @@ use usher::model::{
     Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Scope, Scopes, UserId,
 };
 use usher::server::{Http, Stop};
-use usher::store::{Db, Lane, Store, Tx};
+use usher::store::{self, Db, Hygiene, Lane, Store, Tx};
 use usher::worker::{self, Worker};
 
 /// 2026-03-04T10:00:00Z, a Wednesday: when every test begins.
@@ -35,6 +35,7 @@ pub struct Options {
     /// Run the worker thread; without it [`Server::tick`] does its work.
     pub worker: bool,
     pub clock: Clock,
+    pub hygiene: Hygiene,
 }
 
 pub struct Server {
@@ -80,12 +81,19 @@ impl Server {
             recording_limit: 1024 * 1024,
             worker: false,
             clock: Clock::manual(START),
+            hygiene: Hygiene::Whole,
         };
         change(&mut options);
         let clock = options.clock;
         let bell = Arc::new(Bell::default());
-        let store = Store::open(&dir.path().join("usher.db"), [7; 32], clock.clone(), Arc::clone(&bell), 4)
-            .expect("the store opens");
+        let how = store::Options {
+            secret: [7; 32],
+            clock: clock.clone(),
+            bell: Arc::clone(&bell),
+            points: 4,
+            hygiene: options.hygiene,
+        };
+        let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);
         let keyring = Keyring::new(clock.clone(), limit);
         let app = App::new(store, keyring, bell, clock.clone(), options.recording_limit).expect("the app");

@@ -150,7 +150,12 @@ fn without_a_key_every_route_answers_401() {
     let server = Server::start();
     let before = rows(&server);
     for route in keyed() {
-        route.check(&route.sends(route.request(&server, route.method), "{}"), 401);
+        let reply = route.sends(route.request(&server, route.method), "{}");
+        match (route.face, route.method, route.pattern) {
+            // What makes it PX's is the header with the key.
+            ("Gainsight", "POST", "/v1/users") => Route { face: "Vemetric", ..route }.check(&reply, 401),
+            _ => route.check(&reply, 401),
+        }
     }
     assert_eq!(rows(&server), before);
 }
