@@ -95,6 +95,12 @@ pub fn rfc3339(at: Millis) -> String {
         .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
+/// `4 Mar 2026, 10:00 UTC`: for people.
+pub fn written(at: Millis) -> String {
+    jiff::Timestamp::from_second(at.div_euclid(SECOND))
+        .map_or_else(|_| String::new(), |time| time.strftime("%-d %b %Y, %H:%M UTC").to_string())
+}
+
 /// Reads an RFC 3339 / ISO 8601 time with an offset, to the millisecond.
 pub fn parse_rfc3339(text: &str) -> Option<Millis> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)

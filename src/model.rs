@@ -567,7 +567,8 @@ impl Step {
 pub type ReceiptId = [u8; 16];
 
 /// Who caused a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A deletion asked for by identifier, due at the next midnight.
     Schedule,

@@ -1,10 +1,13 @@
-//! The id of the request that is being served, for log lines and error bodies.
+//! The request that is being served, as log lines and error bodies name it.
 
 use std::fmt;
 
 tokio::task_local! {
     static REQUEST: RequestId;
 }
+
+/// The pattern of the route that a request took, for the log: its path has identifiers in it.
+pub struct Pattern(pub &'static str);
 
 /// 16 hex digits. Random, so that lines of several processes can be told apart; nothing
 /// depends on nobody guessing one.

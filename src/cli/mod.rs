@@ -5,6 +5,7 @@ mod control;
 mod demo;
 mod logging;
 mod serve;
+mod verify;
 
 use std::io::{IsTerminal, Write};
 
@@ -46,6 +47,8 @@ enum Command {
     Admin(Admin),
     /// Fill a project with users to try things on
     Demo(Demo),
+    /// Check the proof of an erasure, offline: needs nothing but the files that are named
+    Verify(Box<verify::Verify>),
 }
 
 #[derive(Subcommand)]
@@ -113,6 +116,7 @@ pub fn run() -> anyhow::Result<()> {
             logging::start("warn,usher=info");
             return serve::run(&config);
         }
+        Some(Command::Verify(what)) => return verify::run(&what),
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
         Some(Command::Key(Key::Create { of, name, scopes })) => {

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
+use crate::store::holdings::Subject;
+pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
 use crate::store::{Db, Tx, aliases, holdings, jobs, users};
@@ -56,6 +58,38 @@ fn run(tx: &Tx, job: &mut Job, user: &User) -> Result<()> {
     job.step = Some(Step::Erasing);
     tx.wake_worker();
     jobs::update(tx, job)
+}
+
+/// Whether this can be begun for a user in this state.
+pub fn may_begin(user: &User, erasure: Erasure) -> bool {
+    match user.state {
+        State::Live | State::Hidden => erasure != Erasure::Hide,
+        State::Detached => erasure == Erasure::Activity,
+        State::Erasing | State::Merged => false,
+    }
+}
+
+/// What an erasure would do to the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub held: Held,
+    pub fate: Fate,
+}
+
+/// What an erasure would do, table by table, without doing it. It reads an index entry a
+/// row: for scans.
+pub fn dry_run(db: &Db, user: &User, erasure: Erasure) -> Result<Vec<Outlook>> {
+    let held = holdings::inventory(db, user, &users::members(db, user.id)?)?;
+    let outlook = held.into_iter().map(|held| {
+        let table = holdings::TABLES.iter().find(|table| table.name == held.table);
+        let fate = table.map_or(Fate::Stays, |table| match (table.subject, user.state) {
+            // With the last of its activity a row without an account goes too.
+            (Subject::Itself, State::Detached) => Fate::Leaves,
+            _ => table.fate(erasure),
+        });
+        Outlook { held, fate }
+    });
+    Ok(outlook.collect())
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, only the name

@@ -54,6 +54,16 @@ pub fn list(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
     jobs::list(db, None, below, limit)
 }
 
+/// Whether any job is at work.
+pub fn any_running(db: &Db) -> Result<bool> {
+    jobs::any_in(db, JobStatus::Running)
+}
+
+/// Whether [`cancel`] would stop this job.
+pub fn may_cancel(job: &Job) -> bool {
+    job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
+}
+
 /// Stops a job. One that has begun leaves what it has not taken yet under the bare id,
 /// as an account-only erasure does. [`Error::JobEnded`] if it is completed or cancelled,
 /// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
@@ -64,7 +74,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     if gone || matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
         return Err(Error::JobEnded);
     }
-    if job.origin != Origin::Schedule {
+    if !may_cancel(&job) {
         return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
     }
     if let Some(user) = job.user.take() {

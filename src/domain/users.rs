@@ -6,12 +6,13 @@
 use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
-use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, State, User, UserId};
+use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
+pub use crate::store::holdings::Held;
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, jobs, pages, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, holdings, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,6 +347,9 @@ pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     Ok(Stats { sessions: user.session_count, first, last })
 }
 
+/// So many users of a project with one e-mail are found.
+const FOUND_MAX: u32 = 100;
+
 /// How the admin pages find somebody: by identifier, id (in any API's form), anonymous
 /// id, or e-mail; each is one probe. Live and revivable users of every project.
 pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Millis) -> Result<Vec<User>> {
@@ -358,11 +362,8 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
         for id in ids {
             found.extend(users::by_id(db, Some(*project), *id)?);
         }
+        found.extend(users::by_email(db, *project, text, FOUND_MAX)?);
     }
-    let limit = 100;
-    found.extend(
-        users::by_email(db, text, limit)?.into_iter().filter(|user| projects.contains(&user.project)),
-    );
     found.retain(|user| user.state == State::Live || user.is_revivable(now));
     let mut seen = std::collections::HashSet::new();
     found.retain(|user| seen.insert(user.id));
@@ -380,6 +381,60 @@ pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
         Some(id) => unless_expired(tx, users::by_id(tx, Some(project), id)?),
         None => Ok(None),
     }
+}
+
+/// Live and revivable users, of one project or of all, below an id; the newest first. It
+/// looks at everybody who is hidden: for scans.
+pub fn newest(
+    db: &Db,
+    project: Option<ProjectId>,
+    below: Option<UserId>,
+    limit: u32,
+    now: Millis,
+) -> Result<Vec<User>> {
+    let below = below.unwrap_or(UserId(i64::MAX));
+    let projects = match project {
+        Some(project) => vec![project],
+        None => projects::list(db)?.into_iter().map(|project| project.id).collect(),
+    };
+    let mut found = users::newest_hidden(db, project, now - REVIVABLE, below, limit)?;
+    for project in projects {
+        found.extend(users::newest(db, project, below, limit)?);
+    }
+    found.sort_by_key(|user| std::cmp::Reverse(user.id));
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// Revivable users of all projects, the next to be reaped first; `after` is the last one
+/// seen, and since when it is hidden.
+pub fn trash(db: &Db, after: Option<(Millis, UserId)>, limit: u32, now: Millis) -> Result<Vec<User>> {
+    let expired = (now - REVIVABLE, UserId(i64::MAX));
+    users::hidden(db, Some(after.map_or(expired, |after| after.max(expired))), limit)
+}
+
+/// What is held under an id, whatever its state: a live or revivable user, what is left
+/// of one whose account is gone, or of one that is being erased. An anonymous user that
+/// was merged is whom it was merged into. [`Error::UserNotFound`] if nothing is held, or
+/// it was hidden for 7 days.
+pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
+    let mut user = users::by_id(db, None, id)?;
+    if user.as_ref().is_some_and(|user| user.state == State::Merged)
+        && let Some(into) = users::merged_into(db, id)?
+    {
+        user = users::by_id(db, None, into)?;
+    }
+    user.filter(|user| !user.is_expired(now)).ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// How many rows of each table are about a user. It reads an index entry a row: for scans.
+pub fn inventory(db: &Db, user: &User) -> Result<Vec<Held>> {
+    holdings::inventory(db, user, &users::members(db, user.id)?)
+}
+
+/// The user's anonymous ids, `limit` at most.
+pub fn anonymous_ids(db: &Db, user: &User, limit: u32) -> Result<Vec<String>> {
+    aliases::of(db, user.id, limit)
 }
 
 /// Erases whom a caller means by a name, hidden or live. [`Error::UserNotFound`] if it

@@ -41,7 +41,7 @@ pub enum Subject {
 }
 
 /// What an erasure does to a table's rows. `Everything` takes all of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Stays,
     /// The row stays, its columns about the person are emptied.

@@ -67,13 +67,15 @@ pub fn by_id(db: &Db, project: Option<ProjectId>, id: UserId) -> Result<Option<U
     Ok(user.filter(|user| project.is_none_or(|project| user.project == project)))
 }
 
-/// Live and hidden users with this e-mail, in any letter case; `limit` at most.
-pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
-    // SQLite uses the index, which has no row without an e-mail, only if it is told so.
+/// Live and hidden users of a project with this e-mail, in any letter case; `limit` at most.
+pub fn by_email(db: &Db, project: ProjectId, email: &str, limit: u32) -> Result<Vec<User>> {
+    // NOT NULL is said, for SQLite does not conclude it from lower(), and without it the
+    // index, which has no row without an e-mail, is passed over for the whole table.
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM users WHERE email IS NOT NULL AND lower(email) = lower(?1) LIMIT ?2"
+        "SELECT {COLUMNS} FROM users
+         WHERE email IS NOT NULL AND lower(email) = lower(?1) AND project_id = ?2 LIMIT ?3"
     );
-    db.rows(sql, params![email, limit], read)
+    db.rows(sql, params![email, project.0, limit], read)
 }
 
 /// A new live user. The caller has seen to it that the identifier is free.
@@ -252,6 +254,33 @@ pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Ve
          ORDER BY deleted_at, id LIMIT ?3"
     );
     db.rows(sql, params![at, id.0, limit], read)
+}
+
+/// Live users of a project below an id, the newest first.
+pub fn newest(db: &Db, project: ProjectId, below: UserId, limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND id < ?2
+         ORDER BY id DESC LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, below.0, limit], read)
+}
+
+/// Users, of one project or of all, below an id, that were hidden after `since`; the
+/// newest first. It looks at everybody who is hidden: for scans.
+pub fn newest_hidden(
+    db: &Db,
+    project: Option<ProjectId>,
+    since: Millis,
+    below: UserId,
+    limit: u32,
+) -> Result<Vec<User>> {
+    // With + the id's own order is no use: else all live users are walked for the few hidden.
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users
+         WHERE state = 'hidden' AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1) AND +id < ?3
+         ORDER BY +id DESC LIMIT ?4"
+    );
+    db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)
 }
 
 /// When the user that has been hidden longest was hidden.

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::process::{Process, check_file, directory, lines, sqlite};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 /// A program that `tests/run` installs. None: it did not; then `CI=true` makes it a failure.
-fn installed(program: PathBuf) -> Option<PathBuf> {
+pub fn installed(program: PathBuf) -> Option<PathBuf> {
     if program.exists() {
         return Some(program);
     }

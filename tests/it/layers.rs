@@ -21,8 +21,19 @@ const ROOMS: &[Room] = &[
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error"], never: HTTP_AND_SQL },
-    Room { name: "store", may_use: &["clock", "error", "model", "bell"], never: HTTP },
-    Room { name: "domain", may_use: &["clock", "error", "model", "store"], never: HTTP_AND_SQL },
+    Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
+    Room { name: "proof", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
+    Room { name: "vault", may_use: &["clock", "error", "model", "bell"], never: HTTP_AND_SQL },
+    Room {
+        name: "store",
+        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof"],
+        never: HTTP,
+    },
+    Room {
+        name: "domain",
+        may_use: &["clock", "error", "model", "store", "trace", "ledger", "proof"],
+        never: HTTP_AND_SQL,
+    },
     Room { name: "keyring", may_use: &["clock", "error", "model", "store", "domain"], never: HTTP_AND_SQL },
     Room {
         name: "app",
@@ -47,7 +58,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         may_use: &[
             "admin", "app", "bell", "clock", "config", "data_dir", "domain", "error", "keyring", "model",
-            "server", "store", "trace", "worker",
+            "proof", "server", "store", "trace", "worker",
         ],
         never: SQL,
     },
