@@ -226,8 +226,8 @@ impl Call {
         Identifier::parse(Place::Path, name, &self.path(name)?)
     }
 
-    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or for a query
-    /// that is not UTF-8 once decoded: read lossily, two different names would meet in one.
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or is not UTF-8
+    /// once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
         self.parameters(None)
     }
@@ -238,9 +238,14 @@ impl Call {
     }
 
     fn parameters(&self, list: Option<&str>) -> Result<Query> {
-        percent_encoding::percent_decode_str(self.request.query_string())
-            .decode_utf8()
-            .map_err(|_| Error::invalid(Place::Query, "query", "must be UTF-8, percent-encoded"))?;
+        for pair in self.request.query_string().split('&') {
+            let decoded = percent_encoding::percent_decode_str(pair);
+            if decoded.clone().decode_utf8().is_err() {
+                let lossy = decoded.decode_utf8_lossy();
+                let name = lossy.split('=').next().unwrap_or_default();
+                return Err(Error::invalid(Place::Query, name, "must be UTF-8, percent-encoded"));
+            }
+        }
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();

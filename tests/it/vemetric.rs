@@ -221,7 +221,7 @@ fn what_is_no_id_and_no_identifier_is_refused_by_name() {
         (&long, "identifier", "must have at most 256 characters"),
         ("?id=1&id=2", "id", "must be given once"),
         ("?identifier=a&identifier=a", "identifier", "must be given once"),
-        ("?identifier=%ff", "query", "must be UTF-8, percent-encoded"),
+        ("?identifier=%ff", "identifier", "must be UTF-8, percent-encoded"),
     ] {
         invalid(single(&server, query), &[(field, message)]);
         let body = json!({ "dateRange": "30days" });
