@@ -578,6 +578,8 @@ pub enum Origin {
     Page,
     /// Seven days hidden.
     Reaper,
+    /// Erased before: a database from before that was put back.
+    Ledger,
 }
 
 impl Origin {
@@ -587,11 +589,12 @@ impl Origin {
             Origin::Request => "request",
             Origin::Page => "page",
             Origin::Reaper => "reaper",
+            Origin::Ledger => "ledger",
         }
     }
 
     pub fn parse(text: &str) -> Option<Origin> {
-        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper]
+        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper, Origin::Ledger]
             .into_iter()
             .find(|origin| origin.as_str() == text)
     }

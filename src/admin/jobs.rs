@@ -127,6 +127,7 @@ fn origin(origin: Origin) -> &'static str {
         Origin::Request => "API",
         Origin::Page => "these pages",
         Origin::Reaper => "7 days hidden",
+        Origin::Ledger => "an older database was put back",
     }
 }
 

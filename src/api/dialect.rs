@@ -22,6 +22,8 @@ use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Scope};
+use crate::proof::receipt::Token;
+use crate::trace::Actor;
 
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
@@ -106,6 +108,10 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
         (None, None) => return Err(Error::NoKey),
     };
     let access = call.app.keyring().open(&key)?;
+    match access.key {
+        Some(id) => Actor::Key(id.0).is(),
+        None => Actor::Token.is(),
+    }
     access.require(scope)?;
     *allowance = access.spend(call.app.clock());
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
@@ -147,6 +153,16 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
             }
         }
         _ => {}
+    }
+    response
+}
+
+/// An answer to an erasure, with what the person is to be handed: the token by which they
+/// can show later that the receipt is theirs. It is not given again.
+pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpResponse {
+    let value = token.and_then(|token| header::HeaderValue::from_str(&token.to_string()).ok());
+    if let Some(value) = value {
+        response.headers_mut().insert(header::HeaderName::from_static("usher-receipt"), value);
     }
     response
 }

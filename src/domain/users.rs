@@ -6,13 +6,15 @@
 use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
+use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
+use crate::proof::receipt::Token;
 pub use crate::store::holdings::Held;
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, holdings, jobs, pages, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, audit, holdings, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +120,8 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
+        enter(tx, &user, |person| Act::Revived { person })?;
+        note(tx, &user, "revive")?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
@@ -149,6 +153,11 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
         tombstones::bury(tx, user.project, Named::Identifier(&old))?;
         // A job that waits was meant for this person; ones that ended are scrubbed by name.
+        for job in jobs::waiting_for(tx, user.project, &old)? {
+            let name = tx.names().name(user.project, identifier.as_str());
+            let request = Pseudonym(job.receipt);
+            tx.enter(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+        }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
     user.updated_at = tx.now();
@@ -159,6 +168,8 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
 /// Hides a live user for 7 days. The caller has found it live.
 pub fn hide(tx: &Tx, user: &User) -> Result<()> {
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
+    enter(tx, user, |person| Act::Hidden { person })?;
+    note(tx, user, "hide")?;
     // The reaper has one more to wait for.
     tx.wake_worker();
     Ok(())
@@ -170,6 +181,25 @@ pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
     let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
     let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
     apply(tx, user, &ProfileChange::default())
+}
+
+/// Writes an act on a user down in the ledger: for each registration that makes it up.
+pub fn enter(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
+    for incarnation in users::incarnations(tx, user)? {
+        tx.enter(act(tx.names().person(&incarnation)));
+    }
+    Ok(())
+}
+
+/// Writes an act on a user down in the audit log.
+pub fn note(tx: &Tx, user: &User, action: &str) -> Result<()> {
+    let subject = Some(pseudonym(tx, user));
+    audit::note(tx, &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() })
+}
+
+/// Names a registration in the audit log.
+pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
+    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
 }
 
 /// Whom a message is about: a named user, an anonymous one, or both ids of one.
@@ -437,7 +467,7 @@ pub fn anonymous_ids(db: &Db, user: &User, limit: u32) -> Result<Vec<String>> {
     aliases::of(db, user.id, limit)
 }
 
-/// Erases whom a caller means by a name, hidden or live. [`Error::UserNotFound`] if it
+/// Erases whom a caller means by a name, hidden or live; what the person is to be handed. [`Error::UserNotFound`] if it
 /// means nobody.
 pub fn erase_by_identifier(
     tx: &Tx,
@@ -445,8 +475,8 @@ pub fn erase_by_identifier(
     identifier: &str,
     kind: crate::model::Erasure,
     origin: Origin,
-) -> Result<User> {
+) -> Result<Token> {
     let user = named(tx, project, identifier)?.ok_or_else(|| Error::user_not_found(identifier))?;
-    erase::begin(tx, &user, kind, origin)?;
-    Ok(user)
+    let job = erase::begin(tx, &user, kind, origin)?;
+    Ok(erase::token(tx, &job, &user))
 }

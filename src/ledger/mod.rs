@@ -5,7 +5,7 @@
 //! anything of anybody without the store's secret: people, names and keys stand there as
 //! keyed digests ([`Names`]).
 //!
-//! - [`entry`](self::Entry): what is written down, and how a line of the file reads.
+//! - [`Entry`] and [`Act`]: what is written down, and how a line of the file reads.
 //! - [`Ledger`]: the file itself: created, opened at the place a database has recorded,
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not
@@ -15,7 +15,8 @@
 //! # What whoever writes has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,
 //!    and the commit records the [`Position`] that the append gave. If the commit fails, an
-//!    [`Act::Void`] follows before anything else is appended or answered.
+//!    [`Act::Void`] follows before anything else is appended or answered. If that fails too,
+//!    the writer stops: the next start makes the entries good, as after a crash.
 //! 2. An act on a person is an entry for each incarnation that was merged into the person,
 //!    its own included, with the time of the act's transaction.
 //! 3. [`Act::Begun`] stands after the [`Act::Erased`] of whom the request took: if a crash
@@ -23,10 +24,12 @@
 //! 4. When a hidden visitor is merged into somebody, that is an [`Act::Revived`] of the
 //!    visitor: otherwise an older copy, in which it stands alone, would let it expire, and
 //!    its erasure would take the person along.
-//! 5. A replay appends [`Orders::complement`] for each person it finds, in the group in
-//!    which it applies the orders: whoever goes as a part of somebody goes from every copy.
+//! 5. A replay appends [`Orders::complement`] for each person of the database, in the group
+//!    that applies the orders: whoever goes as a part of somebody goes from every copy.
+//! 6. Whoever copies the file copies up to a [`Position`] that was committed: what lies
+//!    beyond may still be cut off.
 //!
-//! `tests/it/ledger/model.rs` leaves each of these out in turn, and shows what goes wrong.
+//! `tests/it/ledger/model.rs` breaks 1 (the void) to 5 in turn, and shows what goes wrong.
 
 mod check;
 mod entry;

@@ -285,6 +285,7 @@ pub fn right(origin: Origin) -> &'static str {
     match origin {
         Origin::Schedule | Origin::Request => "request of the person (GDPR Art. 17), passed on by the app",
         Origin::Page => "request of the person (GDPR Art. 17), carried out by staff",
+        Origin::Ledger => "erased before; a database from before that was put back",
         Origin::Reaper => "deleted 7 days before and not taken back (GDPR Art. 17)",
     }
 }

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
 use sha2::Sha256;
 
-use super::{Db, Tx};
+use super::{Db, Tx, from_sql};
 use crate::clock::DAY;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, UserId};
@@ -48,6 +48,14 @@ pub fn relink(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
 pub fn of(db: &Db, user: UserId, limit: u32) -> Result<Vec<String>> {
     let sql = "SELECT anonymous_id FROM aliases WHERE user_id = ?1 ORDER BY anonymous_id LIMIT ?2";
     db.rows(sql, params![user.0, limit], |row| row.get(0))
+}
+
+/// Hands over every anonymous id that is held.
+pub fn each(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
+    db.each("SELECT project_id, anonymous_id FROM aliases", [], |row| {
+        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+        Ok(())
+    })
 }
 
 /// Removes all of the user's. Returns how many.

@@ -214,6 +214,23 @@ pub fn incarnations(db: &Db, user: &User) -> Result<Vec<Incarnation>> {
     Ok(incarnations)
 }
 
+/// Hands over every registration that is held, and whose it is now.
+pub fn each_registration(db: &Db, mut see: impl FnMut(UserId, &Incarnation)) -> Result<()> {
+    let sql = "SELECT id, incarnation FROM users UNION ALL SELECT user_id, incarnation FROM merged_visitors";
+    db.each(sql, [], |row| {
+        see(UserId(row.get(0).map_err(from_sql)?), &row.get(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
+/// Hands over every identifier that is held.
+pub fn each_identifier(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
+    db.each("SELECT project_id, identifier FROM users WHERE identifier IS NOT NULL", [], |row| {
+        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
 /// Notes that a visitor is part of the user from now on.
 pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
     tx.execute(

@@ -37,20 +37,24 @@ const ROOMS: &[Room] = &[
     Room { name: "keyring", may_use: &["clock", "error", "model", "store", "domain"], never: HTTP_AND_SQL },
     Room {
         name: "app",
-        may_use: &["clock", "error", "bell", "trace", "store", "domain", "keyring"],
+        may_use: &["clock", "error", "bell", "trace", "ledger", "proof", "store", "domain", "keyring"],
         never: HTTP_AND_SQL,
     },
     Room {
         name: "api",
-        may_use: &["clock", "error", "model", "store", "domain", "keyring", "app", "trace"],
+        may_use: &["clock", "error", "model", "proof", "store", "domain", "keyring", "app", "trace"],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
     Room {
         name: "admin",
-        may_use: &["clock", "error", "model", "store", "domain", "app", "trace"],
+        may_use: &["clock", "error", "model", "proof", "store", "domain", "app", "trace"],
         never: SQL,
     },
-    Room { name: "worker", may_use: &["clock", "error", "store", "domain", "app"], never: HTTP_AND_SQL },
+    Room {
+        name: "worker",
+        may_use: &["clock", "error", "model", "proof", "vault", "store", "domain", "app"],
+        never: HTTP_AND_SQL,
+    },
     Room { name: "config", may_use: &["keyring"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "server", may_use: &["admin", "api", "app", "error", "trace"], never: SQL },

@@ -16,6 +16,7 @@ mod ingestion;
 mod kills;
 mod layers;
 mod layout;
+mod ledger;
 mod life;
 mod lives;
 mod load;
