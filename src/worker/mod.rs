@@ -50,10 +50,15 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
             break;
         }
     }
-    let proved = prove::jobs(app, &go_on)?;
-    report.completed += proved.completed;
-    report.faults += proved.faults;
-    report.waiting += proved.waiting;
+    loop {
+        let proved = prove::jobs(app, &go_on)?;
+        report.completed += proved.completed;
+        report.faults += proved.faults;
+        report.waiting += proved.waiting;
+        if proved.completed == 0 {
+            break;
+        }
+    }
     let uses = app.keyring().take_uses();
     if !uses.is_empty() {
         app.write_blocking(Lane::Background, move |tx| keys::note_uses(tx, &uses))?;

@@ -220,7 +220,9 @@ fn user_id(server: &Server, name: &str) -> String {
 fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     let server = Server::with(|options| options.hygiene = hygiene);
     let mut rng = Rng::with_seed(seed);
+    let t = std::time::Instant::now();
     let people = populate(&server, &mut rng, count);
+    eprintln!("populated {:?}", t.elapsed());
     let share = count / 8;
     let mut order: Vec<usize> = (0..count).collect();
     rng.shuffle(&mut order);
@@ -230,7 +232,9 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
             ask(&server, way, &people[*person]);
             erased.push(&people[*person]);
         }
+        eprintln!("asked {way:?} {:?}", t.elapsed());
         server.tick();
+        eprintln!("ticked {:?}", t.elapsed());
     }
     server.clock.advance(DAY);
     server.tick();
@@ -243,7 +247,9 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     assert_eq!(open, 0, "jobs are not completed");
     drop(conn);
     let dir = server.path().parent().expect("a directory").to_owned();
+    eprintln!("all done {:?}", t.elapsed());
     let found = left(&dir, &erased);
+    eprintln!("searched {:?}", t.elapsed());
     // The others have everything: each of them still fills some windows.
     let kept: Vec<&Person> = order[share * WAYS.len()..].iter().map(|n| &people[*n]).collect();
     for person in kept.iter().step_by(37) {

@@ -187,7 +187,7 @@ fn an_account_deleted_in_the_middle_of_the_moves_keeps_all_activity_under_its_nu
         erase::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
     });
     server.tick();
-    assert_eq!((server.rows_of(visitor), server.rows_of(ann)), (0, 1 + 601 + 2));
+    assert_eq!((server.rows_of(visitor), server.rows_of(ann)), (0, 1 + 601 + 2 + 1), "and a note of the visitor");
     assert_eq!(count(&server, "aliases"), 0);
     // Its logs are deleted by that number, all of them.
     let path = format!("/users/{:024x}/logs", ann.0);
