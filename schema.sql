@@ -105,6 +105,7 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_identifier ON users (identifier, project_id) WHERE identifier IS NOT NULL;
 CREATE INDEX users_email ON users (lower(email), project_id) WHERE email IS NOT NULL;
 CREATE INDEX users_newest ON users (project_id, id) WHERE state = 'live';
+CREATE INDEX users_created ON users (project_id, created_at, id) WHERE state = 'live';
 CREATE INDEX users_seen ON users (project_id, last_seen, id) WHERE state = 'live';
 CREATE INDEX users_hidden ON users (deleted_at) WHERE state = 'hidden';
 CREATE INDEX users_merged ON users (merged_into) WHERE merged_into IS NOT NULL;
@@ -141,7 +142,8 @@ CREATE TABLE sessions (
 );
 
 CREATE INDEX sessions_timeline ON sessions (user_id, started_at);
-CREATE INDEX sessions_external ON sessions (external_id, project_id) WHERE external_id IS NOT NULL;
+-- With the user in it: many users' clients give their sessions the same names.
+CREATE INDEX sessions_external ON sessions (external_id, project_id, user_id) WHERE external_id IS NOT NULL;
 
 -- What users did. A table with a rowid: against rows clustered by user it took in
 -- three times as many events of 700 bytes and half the space at 1,500, while a user's
@@ -178,16 +180,35 @@ CREATE TABLE recordings (
 CREATE UNIQUE INDEX recordings_session ON recordings (session_id, seq);
 CREATE INDEX recordings_user ON recordings (user_id);
 
+-- Registrations of visitors that were merged into a user: their rows are gone, but a file
+-- from before the merge has them still, so they are erased and hidden with the user.
+CREATE TABLE merged_visitors (
+    incarnation BLOB PRIMARY KEY,
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    merged_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX merged_visitors_user ON merged_visitors (user_id);
+
 -- Erasures that are asked for, under way, or done.
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
     project_id   INTEGER NOT NULL REFERENCES projects (id),
     erasure      TEXT NOT NULL CHECK (erasure IN ('account', 'activity', 'everything')),
-    origin       TEXT NOT NULL CHECK (origin IN ('schedule', 'request', 'page', 'reaper')),
+    origin       TEXT NOT NULL CHECK (origin IN ('schedule', 'request', 'page', 'reaper', 'ledger')),
     status       TEXT NOT NULL
                  CHECK (status IN ('scheduled', 'running', 'completed', 'failed', 'cancelled')),
     -- The identifier it was asked for; 'erased:<12 hex>' once nothing needs it.
     reference    TEXT NOT NULL,
+    -- Where a running job stands: rows leave, pages are scrubbed, bytes are searched.
+    step         TEXT CHECK (step IN ('erasing', 'scrubbing', 'verifying')),
+    -- Random: names its receipt, and, as the ledger has it, the request of a scheduled one.
+    receipt      BLOB NOT NULL UNIQUE,
+    -- SHA-256 of a salt and the user's name: whoever was given the salt can show that the
+    -- receipt is theirs. The salt is not kept.
+    subject      BLOB,
+    -- Keyed digest of the registration, as in the audit log.
+    pseudonym    BLOB,
     -- Whose rows it takes, from its beginning to its end. No foreign key: the row goes.
     user_id      INTEGER,
     cutoff       INTEGER,
@@ -199,13 +220,79 @@ CREATE TABLE jobs (
     retry_at     INTEGER,
     error        TEXT,
     rows_total   INTEGER NOT NULL DEFAULT 0,
-    rows_erased  INTEGER NOT NULL DEFAULT 0
+    rows_erased  INTEGER NOT NULL DEFAULT 0,
+    -- JSON: rows taken, by table.
+    counts       TEXT NOT NULL DEFAULT '{}',
+    begun_at     INTEGER,
+    erased_at    INTEGER,
+    scrubbed_at  INTEGER,
+    -- Of the person's values that were found in rows of others, and left.
+    mentions     INTEGER NOT NULL DEFAULT 0,
+    -- The receipt's place among the receipts.
+    receipt_no   INTEGER
 );
 
 CREATE INDEX jobs_scheduled ON jobs (start_at) WHERE status = 'scheduled';
-CREATE INDEX jobs_running ON jobs (updated_at) WHERE status = 'running';
+CREATE INDEX jobs_running ON jobs (step, updated_at) WHERE status = 'running';
+CREATE INDEX jobs_user ON jobs (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_reference ON jobs (reference, project_id);
+
+-- How far this database has seen the ledger of erasures beside it: one row.
+CREATE TABLE ledger_mark (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    ledger BLOB NOT NULL,
+    seq    INTEGER NOT NULL,
+    head   BLOB NOT NULL,
+    offset INTEGER NOT NULL
+);
+
+-- Who did what to whom. Each row has a hash over the hash of the row before it and its own
+-- content. A subject is a keyed pseudonym of a registration.
+CREATE TABLE audit (
+    seq        INTEGER PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    actor      TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    subject    BLOB,
+    project_id INTEGER,
+    job_id     INTEGER,
+    reason     TEXT,
+    request_id TEXT,
+    hash       BLOB NOT NULL
+);
+
+-- The audit log's end, signed from time to time.
+CREATE TABLE audit_heads (
+    seq       INTEGER PRIMARY KEY,
+    hash      BLOB NOT NULL,
+    at        INTEGER NOT NULL,
+    signature BLOB NOT NULL
+);
+
+-- Reads over the API, counted per key and day.
+CREATE TABLE api_reads (
+    key_id INTEGER NOT NULL,
+    day    INTEGER NOT NULL,
+    reads  INTEGER NOT NULL,
+    PRIMARY KEY (key_id, day)
+) WITHOUT ROWID;
+
+-- When work that comes round was done last.
+CREATE TABLE upkeep (
+    task    TEXT PRIMARY KEY,
+    done_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What is searched for in the files before a job is completed, and once more by night:
+-- keyed digests of pieces of the erased values (see src/store/search.rs).
+CREATE TABLE needles (
+    job_id INTEGER NOT NULL REFERENCES jobs (id),
+    word   INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    PRIMARY KEY (job_id, word, digest)
+) WITHOUT ROWID;
 
 -- Keyed digests of identifiers whose user was erased, for as long as late events may
 -- still come in for them. Without the secret, which lies outside this file, they say

@@ -1,5 +1,6 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -243,7 +244,7 @@ pub struct ProfileChange {
     pub live_mode: Option<bool>,
     /// Set these attributes; JSON null removes one.
     pub set: Attributes,
-    /// Set these unless they are set.
+    /// Set these unless they are set; JSON null sets nothing.
     pub set_once: Attributes,
     /// Remove these.
     pub unset: Vec<String>,
@@ -274,7 +275,7 @@ impl ProfileChange {
             extra: old.extra.clone(),
         };
         for (name, value) in &self.set_once {
-            if !new.attributes.contains_key(name) {
+            if !value.is_null() && !new.attributes.contains_key(name) {
                 new.attributes.insert(name.clone(), value.clone());
             }
         }
@@ -537,8 +538,37 @@ impl JobStatus {
     }
 }
 
-/// Who caused a job.
+/// Where a running job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Rows leave.
+    Erasing,
+    /// Rows are gone; the pages they lay on are cleaned.
+    Scrubbing,
+    /// The files are searched for what was theirs.
+    Verifying,
+}
+
+impl Step {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Step::Erasing => "erasing",
+            Step::Scrubbing => "scrubbing",
+            Step::Verifying => "verifying",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Step> {
+        [Step::Erasing, Step::Scrubbing, Step::Verifying].into_iter().find(|step| step.as_str() == text)
+    }
+}
+
+/// 16 random bytes that name a receipt, and in the ledger a scheduled request.
+pub type ReceiptId = [u8; 16];
+
+/// Who caused a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A deletion asked for by identifier, due at the next midnight.
     Schedule,
@@ -548,6 +578,8 @@ pub enum Origin {
     Page,
     /// Seven days hidden.
     Reaper,
+    /// Erased before: a database from before that was put back.
+    Ledger,
 }
 
 impl Origin {
@@ -557,11 +589,12 @@ impl Origin {
             Origin::Request => "request",
             Origin::Page => "page",
             Origin::Reaper => "reaper",
+            Origin::Ledger => "ledger",
         }
     }
 
     pub fn parse(text: &str) -> Option<Origin> {
-        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper]
+        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper, Origin::Ledger]
             .into_iter()
             .find(|origin| origin.as_str() == text)
     }
@@ -592,9 +625,34 @@ pub struct Job {
     /// Rows it had before it at its beginning, and rows it took.
     pub rows_total: i64,
     pub rows_erased: i64,
+    /// Rows it took, by table.
+    pub counts: BTreeMap<String, i64>,
+    /// While it runs.
+    pub step: Option<Step>,
+    pub receipt: ReceiptId,
+    /// SHA-256 of a salt that only the person was given, and the person's name.
+    pub subject: Option<[u8; 32]>,
+    /// Keyed digest of the registration.
+    pub pseudonym: Option<[u8; 16]>,
+    pub begun_at: Option<Millis>,
+    pub erased_at: Option<Millis>,
+    pub scrubbed_at: Option<Millis>,
+    /// Times that values of the person were found in rows of others, and left.
+    pub mentions: i64,
+    /// The receipt's place among the receipts.
+    pub receipt_no: Option<i64>,
 }
 
 impl Job {
+    /// Counts rows of a table that it took.
+    pub fn count(&mut self, table: &str, rows: usize) {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        if rows > 0 {
+            *self.counts.entry(table.to_owned()).or_default() += rows;
+            self.rows_erased += rows;
+        }
+    }
+
     /// Due, and not begun.
     pub fn is_overdue(&self, now: Millis) -> bool {
         self.status == JobStatus::Scheduled && self.start_at <= now

@@ -12,14 +12,16 @@ use actix_web::{HttpResponse, HttpServer, web};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
-use usher::app::App;
+use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::Clock;
 use usher::domain::{keys, projects};
 use usher::keyring::Keyring;
 use usher::model::{Scope, Scopes};
+use usher::proof::receipts::Receipts;
+use usher::proof::signing::Signer;
 use usher::server::Http;
-use usher::store::{Lane, Store};
+use usher::store::{Hygiene, Lane, Options, Store};
 use usher::worker::Worker;
 
 const WORKERS: usize = 2;
@@ -49,11 +51,30 @@ impl House {
         let path = dir.path().join("usher.db");
         let clock = Clock::system();
         let bell = Arc::new(Bell::default());
-        let store =
-            Store::open(&path, [7; 32], clock.clone(), Arc::clone(&bell), 8).expect("the store opens");
+        let store = Store::open(
+            &path,
+            Options {
+                secret: [7; 32],
+                clock: clock.clone(),
+                bell: Arc::clone(&bell),
+                points: 8,
+                hygiene: Hygiene::Whole,
+            },
+        )
+        .expect("the store opens");
         // With a limit that nobody reaches: counting is part of the work.
         let keyring = Keyring::new(clock.clone(), NonZero::new(u32::MAX / 64));
-        let app = App::new(store, keyring, bell, clock, 1 << 20).expect("the app");
+        let app = App::new(Parts {
+            store,
+            keyring,
+            bell,
+            clock,
+            recording_limit: 1 << 20,
+            signer: Signer::of(&[9; 32]),
+            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
+            backups: dir.path().join("backups"),
+        })
+        .expect("the app");
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app

@@ -127,6 +127,7 @@ fn origin(origin: Origin) -> &'static str {
         Origin::Request => "API",
         Origin::Page => "pages",
         Origin::Reaper => "trash",
+        Origin::Ledger => "restore",
     }
 }
 

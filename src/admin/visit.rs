@@ -24,7 +24,7 @@ use crate::clock::Millis;
 use crate::domain::admins;
 use crate::error::{Error, Result};
 use crate::model::{Admin, JobId, UserId};
-use crate::trace::Pattern;
+use crate::trace::{Actor, Pattern};
 
 /// A handler's answer; an error becomes a page of its own.
 pub type Answer = Result<HttpResponse>;
@@ -152,6 +152,9 @@ impl Visit {
         let signed_in = match jar.get(cookies::SIGN_IN) {
             Some(token) => {
                 let admin = app.read(|db| admins::signed_in(db, &token, now))?;
+                if let Some(admin) = &admin {
+                    Actor::Admin(admin.id.0).is();
+                }
                 admin.map(|admin| SignedIn { admin, token })
             }
             None => None,

@@ -4,6 +4,7 @@
 //! stands here once. The order of checks: path and method, key, scope, rate, then the
 //! handler's own: parameters, body, user.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,12 +15,15 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Scope};
+use crate::proof::receipt::Token;
+use crate::trace::Actor;
 
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
@@ -84,11 +88,8 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
         access: None,
     };
     let mut allowance = None;
-    let outcome = match admit(route, &mut call).await {
-        Ok(left) => {
-            allowance = left;
-            (route.handler)(call).await
-        }
+    let outcome = match admit(route, &mut call, &mut allowance).await {
+        Ok(()) => (route.handler)(call).await,
         Err(error) => Err(error),
     };
     let mut response = outcome.unwrap_or_else(|error| answer(route.dialect, &error));
@@ -98,18 +99,26 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
     response
 }
 
-async fn admit(route: &Route, call: &mut Call) -> Result<Option<Allowance>> {
-    let Some(scope) = route.scope else { return Ok(None) };
+/// `allowance` is where the key stands afterwards, also when the request is one too many.
+async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>) -> Result<()> {
+    let Some(scope) = route.scope else { return Ok(()) };
     let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
         (Some(key), _) => key,
         (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
         (None, None) => return Err(Error::NoKey),
     };
     let access = call.app.keyring().open(&key)?;
+    match access.key {
+        Some(id) => Actor::Key(id.0).is(),
+        None => Actor::Token.is(),
+    }
     access.require(scope)?;
-    let allowance = access.spend(call.app.clock())?;
+    *allowance = access.spend(call.app.clock());
+    if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
+        return Err(Error::RateLimited { retry_after });
+    }
     call.access = Some(access);
-    Ok(allowance)
+    Ok(())
 }
 
 fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
@@ -144,6 +153,16 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
             }
         }
         _ => {}
+    }
+    response
+}
+
+/// An answer to an erasure, with what the person is to be handed: the token by which they
+/// can show later that the receipt is theirs. It is not given again.
+pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpResponse {
+    let value = token.and_then(|token| header::HeaderValue::from_str(&token.to_string()).ok());
+    if let Some(value) = value {
+        response.headers_mut().insert(header::HeaderName::from_static("usher-receipt"), value);
     }
     response
 }
@@ -223,13 +242,30 @@ impl Call {
         Identifier::parse(Place::Path, name, &self.path(name)?)
     }
 
-    /// The query's parameters. [`Error::Invalid`] for one that is given twice.
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or for a query
+    /// that is not UTF-8 once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
+        self.parameters(None)
+    }
+
+    /// The same, but the parameter `list` may be given any number of times.
+    pub fn query_with_list(&self, list: &str) -> Result<Query> {
+        self.parameters(Some(list))
+    }
+
+    fn parameters(&self, list: Option<&str>) -> Result<Query> {
+        for pair in self.request.query_string().split('&') {
+            if percent_encoding::percent_decode_str(pair).decode_utf8().is_err() {
+                let name = pair.split('=').next().unwrap_or_default();
+                let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+                return Err(Error::invalid(Place::Query, name, "must be UTF-8, percent-encoded"));
+            }
+        }
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
         for (n, (name, _)) in pairs.iter().enumerate() {
-            if pairs[..n].iter().any(|(earlier, _)| earlier == name) {
+            if Some(name.as_str()) != list && pairs[..n].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::invalid(Place::Query, name, "must be given once"));
             }
         }
@@ -240,6 +276,16 @@ impl Call {
     pub fn header(&self, name: &str) -> Result<Option<&str>> {
         let value = self.request.headers().get(name).map(header::HeaderValue::to_str).transpose();
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
+    }
+
+    /// Where the request comes from, as well as it can be told: the address, for which a
+    /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
+    /// sends can say what it likes.
+    pub fn sender(&self) -> String {
+        let connection = self.request.connection_info();
+        let program = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
+        let program = String::from_utf8_lossy(program.unwrap_or_default());
+        format!("{} {program}", connection.realip_remote_addr().unwrap_or_default())
     }
 
     /// What the key opens. Only routes with a scope have one.
@@ -272,8 +318,9 @@ impl Call {
 
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
         let body = self.body(BODY_MAX).await?;
-        let Ok(object) = Object::parse(&body) else { return Ok(None) };
-        Ok(object.0.get(field).and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned))
+        let Ok(fields) = unread(&body) else { return Ok(None) };
+        let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+        Ok(key.filter(|key| !key.is_empty()))
     }
 }
 
@@ -295,12 +342,17 @@ async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<B
     Ok(body.freeze())
 }
 
-/// A query's parameters, each at most once.
+/// A query's parameters, each at most once, unless its route takes several.
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Each value of a parameter that may be given several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A number, if it is given. [`Error::Invalid`] if it is none.
@@ -400,6 +452,19 @@ impl Object {
             Some(_) => Err(fault()),
         }
     }
+}
+
+/// The fields of a JSON object, whose values are only known to be JSON: one that cannot be
+/// taken, for its depth or a broken character, spoils no other. [`Error::BadJson`] if it is
+/// no object.
+pub fn unread(body: &[u8]) -> Result<BTreeMap<String, &RawValue>> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::BadJson(match error.classify() {
+            // It would say what was there instead.
+            serde_json::error::Category::Data => "it must be an object".into(),
+            _ => error.to_string(),
+        })
+    })
 }
 
 /// The faults of an error, in whatever form it has them.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Route};
-use crate::domain::{activity, jobs, projects, users};
+use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, JobId, Origin, Project, Scope, Session, SessionId, User};
 use crate::store::Db;
@@ -121,15 +121,25 @@ async fn get_user(call: Call) -> Answer {
 async fn delete_user(call: Call) -> Answer {
     let project = project(&call)?;
     let user_id = call.identifier("userId")?;
-    let job = call.app.write(move |tx| jobs::schedule(tx, project.id, &user_id)).await?;
-    Ok(data(job_json(&job)))
+    let (job, token) = call
+        .app
+        .write(move |tx| {
+            let job = jobs::schedule(tx, project.id, &user_id)?;
+            // Of whoever holds the name now: good if they still do when it falls due.
+            let holder = users::named(tx, project.id, user_id.as_str())?;
+            let token = holder.map(|user| erase::token(tx, &job, &user));
+            Ok((job, token))
+        })
+        .await?;
+    Ok(dialect::with_token(data(job_json(&job)), token))
 }
 
 async fn user_sessions(call: Call) -> Answer {
     let project = project(&call)?;
     let user_id = call.identifier("userId")?;
     let query = call.query()?;
-    let bounds = (query.number("start_date")?.unwrap_or(0), query.number("end_date")?.unwrap_or(i64::MAX));
+    let start = query.number("start_date")?.unwrap_or(i64::MIN);
+    let bounds = (start, query.number("end_date")?.unwrap_or(i64::MAX));
     let found = call
         .app
         .scan(move |db| {
@@ -191,7 +201,7 @@ async fn list_projects(call: Call) -> Answer {
     let only = call.access()?.project;
     let projects = call.app.read(projects::list)?;
     let seen = projects.iter().filter(|project| only.is_none_or(|only| only == project.id));
-    Ok(data(seen.map(project_json).collect()))
+    Ok(data(seen.map(listed_project_json).collect()))
 }
 
 async fn get_project(call: Call) -> Answer {
@@ -261,14 +271,20 @@ fn job_json(job: &Job) -> Value {
     })
 }
 
+/// The vendor shows one project with these four, and tells its age in lists alone.
 fn project_json(project: &Project) -> Value {
     json!({
         "projectId": project.id.0,
-        "name": project.name,
         "projectKey": project.key,
         "platform": project.platform,
-        "createdAt": project.created_at,
+        "name": project.name,
     })
+}
+
+fn listed_project_json(project: &Project) -> Value {
+    let mut fields = project_json(project);
+    fields["createdAt"] = json!(project.created_at);
+    fields
 }
 
 fn session_json(session: &Session, user: &User) -> Value {

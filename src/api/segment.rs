@@ -6,6 +6,7 @@
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Object, Route};
@@ -84,25 +85,25 @@ pub fn routes() -> Vec<Route> {
 
 async fn batch(mut call: Call) -> Answer {
     let project = call.project()?;
-    let body = Object::parse(&call.body(BATCH_MAX).await?)?;
-    let Some(Value::Array(list)) = body.0.get("batch") else {
-        return Err(Error::invalid(Place::Body, "batch", "must be a list of messages"));
-    };
-    let skew = skew(&body, call.app.clock().now());
-    let messages: Vec<Result<Message>> = list.iter().map(|value| read(value, None, skew)).collect();
-    let mut faults = Vec::new();
+    let body = call.body(BATCH_MAX).await?;
+    let fields = dialect::unread(&body)?;
+    let list = fields.get("batch").and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
+    let list = list.ok_or_else(|| Error::invalid(Place::Body, "batch", "must be a list of messages"))?;
+    let sent_at = fields.get("sentAt").and_then(|text| serde_json::from_str::<String>(text.get()).ok());
+    let skew = skew(sent_at.as_deref(), call.app.clock().now());
+    let mut refused = Vec::new();
     let mut good = Vec::new();
-    for (index, message) in messages.into_iter().enumerate() {
-        match message {
+    for (index, text) in list.into_iter().enumerate() {
+        match parse(text).and_then(|message| read(&message, None, skew)) {
             Ok(message) => good.push((index, message)),
-            Err(error) => faults.push((index, error)),
+            Err(error) => refused.push((index, error)),
         }
     }
     if !good.is_empty() {
-        faults.extend(call.app.write(move |tx| take_all(tx, project, &good)).await?);
+        refused.extend(call.app.write(move |tx| take_all(tx, project, &good)).await?);
     }
-    faults.sort_by_key(|(index, _)| *index);
-    let errors: Vec<Value> = faults.iter().flat_map(|(index, error)| errors_json(*index, error)).collect();
+    refused.sort_by_key(|(index, _)| *index);
+    let errors: Vec<Value> = refused.iter().flat_map(|(index, error)| errors_json(*index, error)).collect();
     Ok(HttpResponse::Ok().json(match errors.is_empty() {
         true => json!({ "success": true }),
         false => json!({ "success": true, "errors": errors }),
@@ -112,8 +113,8 @@ async fn batch(mut call: Call) -> Answer {
 async fn single(mut call: Call, kind: &'static str) -> Answer {
     let project = call.project()?;
     let body = Object::parse(&call.body(MESSAGE_MAX).await?)?;
-    let skew = skew(&body, call.app.clock().now());
-    let message = read(&Value::Object(body.0), Some(kind), skew)?;
+    let skew = skew(body.0.get("sentAt").and_then(Value::as_str), call.app.clock().now());
+    let message = read(&body, Some(kind), skew)?;
     call.app.write(move |tx| take(tx, project, &message)).await?;
     Ok(HttpResponse::Ok().json(json!({ "success": true })))
 }
@@ -132,19 +133,28 @@ fn take_all(tx: &Tx, project: ProjectId, messages: &[(usize, Message)]) -> Resul
 }
 
 fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<()> {
-    match message {
+    let outcome = match message {
         Message::Event(incoming) => activity::record(tx, project, incoming).map(|_| ()),
         Message::Identify { subject, change, at } => {
             users::identify(tx, project, subject, change, *at).map(|_| ())
         }
+        Message::Group { subject, change, at } => {
+            users::describe(tx, project, subject, change, *at).map(|_| ())
+        }
         Message::Alias { previous, subject, at } => merge::alias(tx, project, previous, subject, *at),
-    }
+    };
+    outcome.map_err(|error| worded(message, error))
 }
 
 enum Message {
     Event(Box<Incoming>),
-    /// `identify`, and `group`, which names a group of the user's.
     Identify {
+        subject: Subject,
+        change: Box<ProfileChange>,
+        at: Option<Millis>,
+    },
+    /// Names a group of the user's.
+    Group {
         subject: Subject,
         change: Box<ProfileChange>,
         at: Option<Millis>,
@@ -156,32 +166,67 @@ enum Message {
     },
 }
 
-/// How much the client's clock is ahead of ours, by its `sentAt`; small differences are
-/// the way of the message, and are left alone.
-fn skew(body: &Object, now: Millis) -> Millis {
-    let sent_at = body.0.get("sentAt").and_then(Value::as_str).and_then(clock::parse_rfc3339);
-    sent_at.map_or(0, |sent_at| sent_at - now).max(0)
+/// A rule's error with the fields as a message has them.
+fn worded(message: &Message, error: Error) -> Error {
+    match (message, error) {
+        (Message::Alias { .. }, Error::Conflict(why)) => Error::invalid(Place::Body, "previousId", why),
+        (_, Error::Conflict(why)) => Error::invalid(Place::Body, "anonymousId", why),
+        (_, Error::Invalid(faults)) => Error::Invalid(
+            faults
+                .into_iter()
+                .map(|fault| Fault { field: field(message, &fault.field).into(), ..fault })
+                .collect(),
+        ),
+        (_, error) => error,
+    }
 }
 
-fn read(value: &Value, kind: Option<&str>, skew: Millis) -> Result<Message> {
-    let Value::Object(map) = value else {
-        return Err(Error::invalid(Place::Body, "message", "must be an object"));
-    };
-    let size = serde_json::to_string(map).map_err(Error::internal)?.len();
-    if size > MESSAGE_MAX {
-        return Err(Error::invalid(Place::Body, "message", "must have at most 32768 bytes"));
+fn field<'a>(message: &Message, name: &'a str) -> &'a str {
+    match (message, name) {
+        (Message::Event(incoming), "name") if incoming.kind == Kind::Event => "event",
+        (Message::Identify { .. }, "email") => "traits.email",
+        (Message::Identify { .. }, "firstName") => "traits.firstName",
+        (Message::Identify { .. }, "lastName") => "traits.lastName",
+        (Message::Identify { .. }, "displayName") => "traits.name",
+        (Message::Identify { .. }, "avatarUrl") => "traits.avatar",
+        (Message::Identify { .. }, "country") => "traits.country",
+        (Message::Identify { .. }, "city") => "traits.city",
+        (Message::Identify { .. } | Message::Group { .. }, "attributes") => "traits",
+        (_, name) => name,
     }
-    let message = Object(map.clone());
+}
+
+/// How much the client's clock is ahead of ours, by its `sentAt`; one that is behind may
+/// be the message's time on its way, and is left alone.
+fn skew(sent_at: Option<&str>, now: Millis) -> Millis {
+    sent_at.and_then(clock::parse_rfc3339).map_or(0, |sent_at| sent_at - now).max(0)
+}
+
+/// One message of a batch.
+fn parse(text: &RawValue) -> Result<Object> {
+    let fault = |message: String| Error::invalid(Place::Body, "message", message);
+    if text.get().len() > MESSAGE_MAX {
+        return Err(fault(format!("must have at most {MESSAGE_MAX} bytes")));
+    }
+    match serde_json::from_str(text.get()) {
+        Ok(Value::Object(map)) => Ok(Object(map)),
+        Ok(_) => Err(fault("must be an object".into())),
+        // serde_json's texts quote no values, only what it expected and where.
+        Err(error) => Err(fault(format!("cannot be read: {error}"))),
+    }
+}
+
+fn read(message: &Object, kind: Option<&str>, skew: Millis) -> Result<Message> {
     let named = message.text("type")?;
     let kind = match kind.or(named.as_deref()) {
         Some(kind) => kind,
         None => return Err(Error::invalid(Place::Body, "type", "is required")),
     };
     let subject = Subject {
-        identifier: identifier(&message, "userId")?,
-        anonymous_id: identifier(&message, "anonymousId")?,
+        identifier: identifier(message, "userId")?,
+        anonymous_id: identifier(message, "anonymousId")?,
     };
-    let at = time(&message, skew)?;
+    let at = time(message, skew)?;
     if kind != "alias" && subject.identifier.is_none() && subject.anonymous_id.is_none() {
         return Err(Error::invalid(Place::Body, "userId", "userId or anonymousId is required"));
     }
@@ -189,31 +234,28 @@ fn read(value: &Value, kind: Option<&str>, skew: Millis) -> Result<Message> {
         "track" => {
             let name = message.text("event")?.filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| Error::invalid(Place::Body, "event", "is required"))?;
-            event(&message, subject, at, Kind::Event, name)
+            event(message, subject, at, Kind::Event, name)
         }
         "page" | "screen" => {
             let kind = if kind == "page" { Kind::Page } else { Kind::Screen };
             let name = message.text("name")?.unwrap_or_default();
-            event(&message, subject, at, kind, name)
+            event(message, subject, at, kind, name)
         }
         "identify" => {
             let traits = message.object("traits")?;
             Ok(Message::Identify { subject, change: Box::new(change(&traits)?), at })
         }
         "group" => {
-            let group = identifier(&message, "groupId")?
+            let group = identifier(message, "groupId")?
                 .ok_or_else(|| Error::invalid(Place::Body, "groupId", "is required"))?;
             // The group's own traits are about no user, and are not kept.
             let mut set = Attributes::new();
             set.insert("groupId".into(), json!(group.as_str()));
-            Ok(Message::Identify {
-                subject,
-                change: Box::new(ProfileChange { set, ..Default::default() }),
-                at,
-            })
+            let change = Box::new(ProfileChange { set, ..ProfileChange::default() });
+            Ok(Message::Group { subject, change, at })
         }
         "alias" => {
-            let previous = identifier(&message, "previousId")?
+            let previous = identifier(message, "previousId")?
                 .ok_or_else(|| Error::invalid(Place::Body, "previousId", "is required"))?;
             if subject.identifier.is_none() {
                 return Err(Error::invalid(Place::Body, "userId", "is required"));
@@ -240,39 +282,40 @@ fn event(
     if let Some(category) = message.text("category")? {
         data.insert("category".into(), json!(category));
     }
-    let page = context.object("page")?;
-    let url = text_of(&properties.0, "url").or_else(|| text_of(&page.0, "url"));
+    let url = text_of(&properties.0, "url").or_else(|| text_in(&context, "page", "url"));
     let session = session_id(&context.0, "sessionId", "context.sessionId")?.map_or_else(
         || session_id(&properties.0, "session_id", "properties.session_id"),
         |session| Ok(Some(session)),
     )?;
-    let message_id = match message.0.get("messageId") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(id)) if id.is_empty() => None,
-        Some(Value::String(id)) => Some(id.clone()),
-        Some(_) => return Err(Error::invalid(Place::Body, "messageId", "must be a string")),
-    };
     Ok(Message::Event(Box::new(Incoming {
         subject,
         kind,
         name,
         at,
-        message_id,
+        message_id: message_id(message)?,
         session,
         url,
         data,
-        device: device(&context)?,
+        device: device(&context),
     })))
 }
 
-fn device(context: &Object) -> Result<Device> {
-    let part = |name: &str, field: &str| Ok(text_of(&context.object(name)?.0, field));
-    Ok(Device {
-        os: part("os", "name")?,
-        browser: part("browser", "name")?,
-        device: part("device", "type")?,
-        country: part("location", "country")?,
-    })
+/// A client may say anything of its surroundings: what is not where it is looked for is not
+/// there.
+fn device(context: &Object) -> Device {
+    Device {
+        os: text_in(context, "os", "name"),
+        browser: text_in(context, "browser", "name"),
+        device: text_in(context, "device", "type"),
+        country: text_in(context, "location", "country"),
+    }
+}
+
+fn message_id(message: &Object) -> Result<Option<String>> {
+    match message.0.get("messageId") {
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        _ => Ok(message.text("messageId")?.filter(|id| !id.is_empty())),
+    }
 }
 
 /// A session's name is a text or a number; empty is none.
@@ -332,6 +375,10 @@ fn change(traits: &Object) -> Result<ProfileChange> {
         change.city = change.city.or_else(|| text_of(address, "city").map(Some));
     }
     Ok(ProfileChange { set, ..change })
+}
+
+fn text_in(context: &Object, part: &str, field: &str) -> Option<String> {
+    context.0.get(part).and_then(Value::as_object).and_then(|map| text_of(map, field))
 }
 
 fn text_of(map: &Map<String, Value>, field: &str) -> Option<String> {

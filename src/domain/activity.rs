@@ -4,7 +4,8 @@ use crate::clock::Millis;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{
-    Attributes, Device, Event, Identifier, Kind, Project, ProjectId, Session, SessionId, User,
+    Attributes, Device, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Session, SessionId,
+    State, User, UserId,
 };
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
@@ -84,7 +85,25 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
     Ok(Taken::Stored)
 }
 
-fn check(incoming: &Incoming) -> Result<()> {
+/// Stores an event, and what it says of its user's profile; a hidden user stays hidden.
+/// [`Error::Invalid`] by the fields of either.
+pub fn record_with_profile(
+    tx: &Tx,
+    project: ProjectId,
+    incoming: &Incoming,
+    change: &ProfileChange,
+) -> Result<Taken> {
+    change.check()?;
+    let taken = record(tx, project, incoming)?;
+    if taken == Taken::Stored {
+        users::adjust(tx, users::ensure(tx, project, &incoming.subject)?, change)?;
+    }
+    Ok(taken)
+}
+
+/// [`Error::Invalid`] on `name`, `messageId` or `properties` if one is too large or has
+/// characters that it may not have.
+pub fn check(incoming: &Incoming) -> Result<()> {
     let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
     if incoming.name.chars().count() > 1_024 {
         return fault("name", "must have at most 1024 characters");
@@ -107,12 +126,20 @@ fn check(incoming: &Incoming) -> Result<()> {
 /// 30 minutes, or a new one. True: it is new. Interactions and logs, which no visit
 /// produces, join only what they name.
 fn join_session(tx: &Tx, user: &User, incoming: &Incoming, at: Millis) -> Result<(Option<SessionId>, bool)> {
-    let since = user.activity_since();
-    let found = match &incoming.session {
-        Some(name) => sessions::named(tx, user.id, name.as_str(), since, user.project)?,
-        None if matches!(incoming.kind, Kind::Interaction | Kind::Log) => return Ok((None, false)),
-        None => sessions::near(tx, user.id, at, since)?,
-    };
+    if incoming.session.is_none() && matches!(incoming.kind, Kind::Interaction | Kind::Log) {
+        return Ok((None, false));
+    }
+    let mut found: Option<Session> = None;
+    for (member, since) in rows::branches(tx, user.id, user.activity_since())? {
+        let theirs = match &incoming.session {
+            Some(name) => sessions::named(tx, member, name.as_str(), since, user.project)?,
+            None => sessions::near(tx, member, at, since)?,
+        };
+        let later = |one: &Session| found.as_ref().is_none_or(|other| other.started_at < one.started_at);
+        if theirs.as_ref().is_some_and(later) {
+            found = theirs;
+        }
+    }
     if let Some(session) = found {
         return Ok((Some(session.id), false));
     }
@@ -129,15 +156,15 @@ pub fn timeline(
     limit: u32,
     offset: u32,
 ) -> Result<Vec<Event>> {
-    let stretch = events::Stretch { since: user.activity_since(), from, to, limit, offset };
-    events::timeline(db, &rows::members(db, user.id)?, stretch)
+    let stretch = events::Stretch { from, to, limit, offset };
+    events::timeline(db, &rows::branches(db, user.id, user.activity_since())?, stretch)
 }
 
 /// When the user's newest event happened.
 pub fn last_at(db: &Db, user: &User) -> Result<Option<Millis>> {
     let mut last = None;
-    for member in rows::members(db, user.id)? {
-        last = last.max(events::last_at(db, member, user.activity_since())?);
+    for (member, since) in rows::branches(db, user.id, user.activity_since())? {
+        last = last.max(events::last_at(db, member, since)?);
     }
     Ok(last)
 }
@@ -145,8 +172,8 @@ pub fn last_at(db: &Db, user: &User) -> Result<Option<Millis>> {
 /// The user's sessions that began within the bounds (inclusive), the oldest first.
 pub fn sessions(db: &Db, user: &User, bounds: (Millis, Millis), limit: u32) -> Result<Vec<Session>> {
     let mut found = Vec::new();
-    for member in rows::members(db, user.id)? {
-        found.extend(sessions::list(db, member, user.activity_since(), bounds, limit)?);
+    for (member, since) in rows::branches(db, user.id, user.activity_since())? {
+        found.extend(sessions::list(db, member, since, bounds, limit)?);
     }
     found.sort_by_key(|session| (session.started_at, session.id));
     found.truncate(limit as usize);
@@ -156,29 +183,34 @@ pub fn sessions(db: &Db, user: &User, bounds: (Millis, Millis), limit: u32) -> R
 /// A session's events, the oldest first. [`Error::SessionNotFound`] if the project has
 /// no such session, or its user is not to be seen.
 pub fn of_session(db: &Db, project: &Project, id: SessionId, limit: u32) -> Result<Vec<Event>> {
-    let (session, _) = session(db, project.id, id)?;
-    events::of_session(db, session.user, id, (session.started_at, session.ended_at), limit)
+    let (session, user) = session(db, project.id, id)?;
+    let mut found = Vec::new();
+    // While a merge goes on, a session and its events may be of different members.
+    for member in rows::members(db, user.id)? {
+        found.extend(events::of_session(db, member, id, (session.started_at, session.ended_at), limit)?);
+    }
+    found.sort_by_key(|event| event.at);
+    found.truncate(limit as usize);
+    Ok(found)
 }
 
 /// A session that can be seen, and whose it is.
 pub fn session(db: &Db, project: ProjectId, id: SessionId) -> Result<(Session, User)> {
     let session = sessions::by_id(db, id)?.filter(|session| session.project == project);
     let session = session.ok_or(Error::SessionNotFound)?;
-    let user = owner(db, &session)?.filter(|user| session.started_at > user.activity_since());
-    let user = user.ok_or(Error::SessionNotFound)?;
-    Ok((session, user))
+    let user = owner(db, &session)?.ok_or(Error::SessionNotFound)?;
+    let branches = rows::branches(db, user.id, user.activity_since())?;
+    let seen = |(member, since): &(UserId, Millis)| *member == session.user && session.started_at > *since;
+    if branches.iter().any(seen) { Ok((session, user)) } else { Err(Error::SessionNotFound) }
 }
 
 /// The live user a session belongs to, through a merge that is still going on.
 fn owner(db: &Db, session: &Session) -> Result<Option<User>> {
-    use crate::model::State;
-    let Some(user) = rows::by_id(db, Some(session.project), session.user)? else { return Ok(None) };
-    let user = match user.state {
-        State::Merged => match rows::merged_into(db, user.id)? {
-            Some(into) => rows::by_id(db, Some(session.project), into)?,
-            None => None,
-        },
-        _ => Some(user),
-    };
-    Ok(user.filter(|user| user.state == State::Live))
+    let Some(mut user) = rows::by_id(db, Some(session.project), session.user)? else { return Ok(None) };
+    if user.state == State::Merged {
+        let into = rows::merged_into(db, user.id)?.map(|into| rows::by_id(db, Some(session.project), into));
+        let Some(into) = into.transpose()?.flatten() else { return Ok(None) };
+        user = into;
+    }
+    Ok(Some(user).filter(|user| user.state == State::Live))
 }

@@ -6,13 +6,20 @@
 
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
+
 use crate::clock::{DAY, Millis};
+use crate::domain::users as people;
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, JobStatus, Origin, State, User, UserId};
+use crate::ledger::Act;
+use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{self, Token};
 use crate::store::holdings::Subject;
 pub use crate::store::holdings::{Fate, Held};
+use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, holdings, jobs, users};
+use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users};
 
 /// Events of an erased user are recognised as late for this long.
 pub const LATE_EVENTS: Millis = 30 * DAY;
@@ -22,22 +29,86 @@ const ROWS: i64 = 250;
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    let job = jobs::insert(
-        tx,
-        &jobs::New {
-            project: user.project,
-            erasure,
-            origin,
-            status: JobStatus::Running,
-            // The job needs no name to find its rows, so it is not told one.
-            reference: &scrubbed(user),
-            user: Some(user.id),
-            cutoff: None,
-            start_at: tx.now(),
-            rows_total: 0,
-        },
-    )?;
+    let job = insert(tx, user, erasure, origin)?;
     start(tx, job, Some(user))
+}
+
+/// Begins the erasure of what an anonymous user did up to an instant: it becomes part of a
+/// user whose activity up to then is erased.
+pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Request)?;
+    job.cutoff = Some(cutoff);
+    enter(tx, &job, user, job.cutoff)?;
+    run(tx, &mut job, user)
+}
+
+/// The same for what the ledger orders, of anybody.
+pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
+    job.cutoff = Some(cutoff);
+    job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    let (events, first) = events::tally(tx, user.id, cutoff)?;
+    let activity = users::Activity {
+        sessions: sessions::tally(tx, user.id, cutoff)?,
+        events,
+        first,
+        last: user.last_seen.filter(|last| *last > cutoff),
+    };
+    holdings::reset_statistics(tx, user.id)?;
+    users::add_activity(tx, user.id, activity)?;
+    users::set_activity_erased(tx, user.id, cutoff)?;
+    run(tx, &mut job, user)
+}
+
+fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
+    let new = jobs::New {
+        project: user.project,
+        erasure,
+        origin,
+        // The job needs no name to find its rows, so it is not told one.
+        reference: &scrubbed(user),
+        start_at: tx.now(),
+        receipt: None,
+    };
+    jobs::insert(tx, &new)
+}
+
+/// What the ledger orders is not written down there again.
+fn enter(tx: &Tx, job: &Job, user: &User, cutoff: Option<Millis>) -> Result<()> {
+    if job.origin == Origin::Ledger {
+        return Ok(());
+    }
+    // What an activity's erasure takes is told by its time, if nothing else is said.
+    let cutoff = (job.erasure == Erasure::Activity).then(|| cutoff.unwrap_or(tx.now()));
+    people::enter(tx, user, |person| Act::Erased { person, erasure: job.erasure, cutoff })
+}
+
+fn note(tx: &Tx, job: &Job, user: &User) -> Result<()> {
+    let action = match job.erasure {
+        Erasure::Hide => "hide",
+        Erasure::Account => "erase account",
+        Erasure::Activity => "erase activity",
+        Erasure::Everything => "erase everything",
+    };
+    let entry = audit::Entry {
+        action,
+        subject: Some(people::pseudonym(tx, user)),
+        project: Some(job.project),
+        job: Some(job.id),
+        reason: Some(receipt::right(job.origin)),
+    };
+    audit::note(tx, &entry)
+}
+
+/// From now on the job takes the user's rows.
+fn run(tx: &Tx, job: &mut Job, user: &User) -> Result<()> {
+    job.begun_at = Some(tx.now());
+    job.pseudonym = Some(people::pseudonym(tx, user));
+    job.user = Some(user.id);
+    job.status = JobStatus::Running;
+    job.step = Some(Step::Erasing);
+    tx.wake_worker();
+    jobs::update(tx, job)
 }
 
 /// Whether this can be begun for a user in this state.
@@ -72,106 +143,167 @@ pub fn dry_run(db: &Db, user: &User, erasure: Erasure) -> Result<Vec<Outlook>> {
     Ok(outlook.collect())
 }
 
-/// Puts a user out of sight for a job that begins now. With nobody to erase, the job is
-/// completed with zero rows.
+/// Puts a user out of sight for a job that begins now. With nobody to erase, only the name
+/// that the job was asked by is left to go.
 pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
     let Some(user) = user else {
-        job.reference = unnamed()?;
-        job.status = JobStatus::Completed;
-        job.finished_at = Some(tx.now());
-        jobs::update(tx, &mut job)?;
+        job.begun_at = Some(tx.now());
+        Gather::new(tx, job.id)?.text(&job.reference)?;
+        job.status = JobStatus::Running;
+        rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
+    job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    enter(tx, &job, user, None)?;
+    note(tx, &job, user)?;
     let activity = user.event_count + user.session_count;
     match job.erasure {
         Erasure::Hide => return Err(Error::Conflict("hiding is not an erasure")),
         Erasure::Account => {
-            forget_names(tx, user)?;
+            forget_names(tx, user, &mut job)?;
             users::set_state(tx, user.id, State::Detached, None)?;
+            job.count("users", 1);
             job.rows_total = 1;
         }
         Erasure::Activity => {
-            job.cutoff = Some(tx.now());
+            // Whose account is gone does nothing more: all of it leaves.
+            job.cutoff = (user.state != State::Detached).then(|| tx.now());
             holdings::reset_statistics(tx, user.id)?;
             users::set_activity_erased(tx, user.id, tx.now())?;
             job.rows_total = activity;
         }
         Erasure::Everything => {
-            forget_names(tx, user)?;
+            forget_names(tx, user, &mut job)?;
             users::set_state(tx, user.id, State::Erasing, None)?;
             job.rows_total = activity + 1;
         }
     }
-    job.user = Some(user.id);
-    job.status = JobStatus::Running;
-    jobs::update(tx, &mut job)?;
-    tx.wake_worker();
+    run(tx, &mut job, user)?;
     Ok(job)
 }
 
-/// Empties the profile, frees every name, and remembers the names as digests.
-fn forget_names(tx: &Tx, user: &User) -> Result<()> {
+/// What the person is handed to show that the receipt is theirs. It is not kept, and cannot
+/// be made again once they are gone.
+pub fn token(tx: &Tx, job: &Job, user: &User) -> Token {
+    Token { receipt: Hex(job.receipt), salt: salt(tx, user) }
+}
+
+/// What the person is called in a receipt: its identifier, else an anonymous id, else the
+/// bare number.
+fn name(tx: &Tx, user: &User) -> Result<String> {
     if let Some(identifier) = &user.identifier {
-        tombstones::bury(tx, user.project, Named::Identifier(identifier))?;
-        jobs::scrub(tx, user.project, identifier, &scrubbed(user))?;
+        return Ok(identifier.clone());
+    }
+    Ok(aliases::of(tx, user.id, 1)?.pop().unwrap_or_else(|| user.id.to_string()))
+}
+
+/// Only the person is given it, and it cannot be made again once the registration is gone.
+fn salt(tx: &Tx, user: &User) -> [u8; 32] {
+    tx.keyed("receipt salt", &[&user.incarnation])
+}
+
+/// Empties the profile, frees every name, and remembers the names as digests.
+fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
+    holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
+    // Who was hidden for 7 days was gone then, whenever somebody comes by to see it: what
+    // has happened since is somebody new's.
+    let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
+    if let Some(identifier) = &user.identifier {
+        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
+        job.count("jobs", jobs::scrub(tx, user.project, identifier, &scrubbed(user))?);
     }
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
-        tombstones::bury(tx, user.project, Named::Anonymous(&anonymous_id))?;
+        tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
+        job.count("jobs", jobs::scrub(tx, user.project, &anonymous_id, &scrubbed(user))?);
     }
-    aliases::unlink(tx, user.id)?;
+    job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
 }
 
 /// Takes rows of a running job until there are none or the time is up. True: none is
-/// left, and the job is completed.
+/// left; what remains is to prove it.
 pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     let Some(user) = job.user else {
         return Err(Error::internal("a running job has no user"));
     };
+    let mut gather = Gather::new(tx, job.id)?;
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
     for member in members {
-        loop {
-            let taken = take(tx, member, job)?;
-            if taken == 0 {
-                break;
-            }
-            job.rows_erased += taken;
+        while let Some((table, taken)) =
+            holdings::take(tx, member, job.erasure, job.cutoff, ROWS, &mut gather)?
+        {
+            job.count(table, usize::try_from(taken).unwrap_or(0));
+            // It gets on: faults are counted from here again.
+            forget_faults(job);
             if Instant::now() >= deadline {
                 jobs::update(tx, job)?;
                 return Ok(false);
             }
         }
     }
-    finish(tx, job, user)?;
+    if job.erasure == Erasure::Activity
+        && users::by_id(tx, None, user)?.is_some_and(|row| row.state == State::Detached)
+    {
+        bury_empty(tx, job, user, &mut gather)?;
+    }
+    rows_are_gone(tx, job)?;
     Ok(true)
 }
 
-fn take(tx: &Tx, user: UserId, job: &Job) -> Result<i64> {
-    holdings::take(tx, user, job.erasure, job.cutoff, ROWS)
+/// What remains is to clean and search the files.
+fn rows_are_gone(tx: &Tx, job: &mut Job) -> Result<()> {
+    // Scheduled by a name, which is needed no longer and must go before the files are
+    // cleaned; any other job was never told one.
+    if job.origin == Origin::Schedule {
+        job.reference = unnamed()?;
+    }
+    job.step = Some(Step::Scrubbing);
+    job.erased_at = Some(tx.now());
+    tx.wake_worker();
+    jobs::update(tx, job)
 }
 
-/// Nothing is left that the job was to take.
-fn finish(tx: &Tx, job: &mut Job, user: UserId) -> Result<()> {
-    if job.erasure == Erasure::Activity
-        && let Some(row) = users::by_id(tx, None, user)?
-        && row.state == State::Detached
-    {
-        // Its account was gone before: an empty row is left, about nobody.
-        users::delete(tx, user)?;
-        job.rows_erased += 1;
-    }
-    if job.erasure == Erasure::Account {
-        job.rows_erased = 1;
-    }
-    job.reference = if job.reference.starts_with(SCRUBBED) { job.reference.clone() } else { unnamed()? };
+fn forget_faults(job: &mut Job) {
+    job.attempts = 0;
+    job.retry_at = None;
+    job.error = None;
+}
+
+/// Whether rows are left that the job was to take.
+pub fn any_left(db: &Db, job: &Job) -> Result<bool> {
+    job.user.map_or(Ok(false), |user| holdings::any_left(db, user, job.erasure, job.cutoff))
+}
+
+/// The files were searched and nothing was found: the job is completed.
+pub fn complete(tx: &Tx, job: &mut Job) -> Result<()> {
     job.status = JobStatus::Completed;
+    job.step = None;
     job.user = None;
     job.finished_at = Some(tx.now());
-    job.error = None;
+    forget_faults(job);
     job.rows_total = job.rows_erased;
     jobs::update(tx, job)
+}
+
+/// Removes the row of one whose account is gone, unless something is left that it did: then
+/// it is about nobody.
+fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Result<()> {
+    let mut members = users::members(tx, user)?;
+    for member in &members {
+        if holdings::any_left(tx, *member, Erasure::Activity, None)? {
+            return Ok(());
+        }
+    }
+    members.reverse();
+    for member in members {
+        while let Some((table, taken)) = holdings::take(tx, member, Erasure::Everything, None, ROWS, gather)?
+        {
+            job.count(table, usize::try_from(taken).unwrap_or(0));
+        }
+    }
+    Ok(())
 }
 
 const SCRUBBED: &str = "erased:";
@@ -179,7 +311,6 @@ const SCRUBBED: &str = "erased:";
 /// What stands in the place of a user's identifier: the same for all that was theirs,
 /// and made from a random number, so that it leads back to nobody.
 fn scrubbed(user: &User) -> String {
-    use sha2::{Digest, Sha256};
     let hash = Sha256::digest(user.incarnation);
     format!("{SCRUBBED}{}", data_encoding::HEXLOWER.encode(&hash[..6]))
 }

@@ -7,15 +7,18 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, merge, reap, users};
+use crate::domain::{erase, merge, reap, replay, users};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State};
-use crate::store::{Db, Tx, admins, jobs, tombstones, users as rows};
+use crate::ledger::{Act, Pseudonym, Request};
+use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
+use crate::store::{Db, Tx, admins, audit, jobs, tombstones, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
 /// The longest list of jobs.
 const LIST_MAX: u32 = 10_000;
+/// Jobs proven together at most.
+const UNPROVEN_MAX: u32 = 500;
 /// So many faults in a row, and a job is failed until somebody retries it.
 const ATTEMPTS: i64 = 5;
 
@@ -27,14 +30,18 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             project,
             erasure: Erasure::Everything,
             origin: Origin::Schedule,
-            status: JobStatus::Scheduled,
             reference: identifier.as_str(),
-            user: None,
-            cutoff: None,
             start_at: next_midnight(tx.now()),
-            rows_total: 0,
+            receipt: None,
         },
     )?;
+    tx.enter(Act::Scheduled {
+        request: Pseudonym(job.receipt),
+        project,
+        name: tx.names().name(project, identifier.as_str()),
+        due: job.start_at,
+    });
+    note(tx, &job, "schedule erasure")?;
     tx.wake_worker();
     Ok(job)
 }
@@ -48,8 +55,7 @@ pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
 
 /// The project's jobs that were scheduled by identifier, the newest first.
 pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
-    let jobs = jobs::list(db, Some(project), None, LIST_MAX)?;
-    Ok(jobs.into_iter().filter(|job| job.origin == Origin::Schedule).collect())
+    jobs::list_of(db, project, Origin::Schedule, LIST_MAX)
 }
 
 /// All jobs below a number, the newest first.
@@ -67,32 +73,78 @@ pub fn may_cancel(job: &Job) -> bool {
     job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
 }
 
+/// A request of the ledger's that the database does not know waits again: under its name,
+/// or, where nobody is held by that name, under the name's digest.
+pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
+    let digest = format!("{DIGEST}{}", request.name);
+    let new = jobs::New {
+        project: request.project,
+        erasure: Erasure::Everything,
+        origin: Origin::Schedule,
+        reference: name.unwrap_or(&digest),
+        start_at: request.due,
+        receipt: Some(request.request.0),
+    };
+    jobs::insert(tx, &new)?;
+    tx.wake_worker();
+    Ok(())
+}
+
+/// What stands before a name's digest where the name itself is not known.
+const DIGEST: &str = "name:";
+
+/// Ends a job that the ledger says was withdrawn.
+pub fn cancel_silently(tx: &Tx, mut job: Job) -> Result<()> {
+    job.status = JobStatus::Cancelled;
+    job.finished_at = Some(tx.now());
+    jobs::update(tx, &mut job)
+}
+
 /// Stops a job. One that has begun leaves what it has not taken yet under the bare id,
 /// as an account-only erasure does. [`Error::JobEnded`] if it is completed or cancelled,
 /// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
 pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     let mut job = get(tx, project, id)?;
-    if matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
+    // Once the rows are gone there is nothing left to cancel.
+    let gone = matches!(job.step, Some(JobStep::Scrubbing | JobStep::Verifying));
+    if gone || matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
         return Err(Error::JobEnded);
     }
     if !may_cancel(&job) {
         return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
     }
-    if let Some(user) = job.user {
+    if let Some(user) = job.user.take() {
         if let Some(row) = rows::by_id(tx, None, user)?
             && row.state == State::Erasing
         {
             rows::set_state(tx, user, State::Detached, None)?;
         }
-        if !job.reference.starts_with("erased:") {
-            job.reference = erase::unnamed()?;
-        }
+        // It has begun: who was meant is gone, and so is the name.
+        job.reference = erase::unnamed()?;
     }
+    if job.status == JobStatus::Scheduled {
+        tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
+    }
+    note(tx, &job, "cancel erasure")?;
     job.status = JobStatus::Cancelled;
+    job.step = None;
     job.finished_at = Some(tx.now());
     job.retry_at = None;
     jobs::update(tx, &mut job)?;
     Ok(job)
+}
+
+fn note(tx: &Tx, job: &Job, action: &str) -> Result<()> {
+    audit::note(
+        tx,
+        &audit::Entry {
+            action,
+            subject: job.pseudonym,
+            project: Some(job.project),
+            job: Some(job.id),
+            reason: job.error.as_deref(),
+        },
+    )
 }
 
 /// Lets a failed job go on. [`Error::Conflict`] if it has not failed.
@@ -101,7 +153,11 @@ pub fn retry(tx: &Tx, id: JobId) -> Result<Job> {
     if job.status != JobStatus::Failed {
         return Err(Error::Conflict("only a failed job can be retried"));
     }
+    note(tx, &job, "retry erasure")?;
     job.status = JobStatus::Running;
+    if job.step == Some(JobStep::Verifying) {
+        job.step = Some(JobStep::Scrubbing);
+    }
     job.attempts = 0;
     job.retry_at = None;
     job.error = None;
@@ -131,7 +187,6 @@ pub struct Step {
     pub more: bool,
     pub began: u64,
     pub reaped: u64,
-    pub completed: u64,
     pub faults: u64,
 }
 
@@ -145,7 +200,7 @@ pub fn step(tx: &Tx) -> Result<Step> {
             step.began += 1;
         } else if reap::sweep(tx)? {
             step.reaped += 1;
-        } else if let Some(job) = jobs::next_running(tx, tx.now())? {
+        } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
         } else if !merge::chunk(tx)? && !prune(tx)? {
             return Ok(step);
@@ -159,7 +214,7 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
     let id = job.id;
     let mut job = job;
     match tx.nested(|| erase::chunk(tx, &mut job, deadline)) {
-        Ok(done) => step.completed += u64::from(done),
+        Ok(_) => {}
         // No room is no fault of the job's: the whole step comes again.
         Err(error @ Error::Unavailable(_)) => return Err(error),
         Err(error) => {
@@ -176,9 +231,70 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let holder = users::holder(tx, job.project, &job.reference)?;
-    erase::start(tx, job, holder.as_ref())?;
+    let digest = job.reference.strip_prefix(DIGEST).and_then(Pseudonym::parse);
+    let user = match digest {
+        Some(digest) => replay::holder(tx, job.project, digest)?,
+        None => users::named(tx, job.project, &job.reference)?,
+    };
+    let request = Pseudonym(job.receipt);
+    erase::start(tx, job, user.as_ref())?;
+    // After what it took: a crash that tears the two apart leaves it pending.
+    tx.enter(Act::Begun { request });
     Ok(true)
+}
+
+/// Jobs whose rows are gone, and whose files are to be cleaned and searched.
+pub fn unproven(db: &Db, now: Millis) -> Result<Vec<Job>> {
+    jobs::unproven(db, now, UNPROVEN_MAX)
+}
+
+/// The files hold no stale byte as of now: they are searched next.
+pub fn note_scrubbed(tx: &Tx, ids: &[JobId]) -> Result<()> {
+    for id in ids {
+        let mut job = get(tx, None, *id)?;
+        job.step = Some(JobStep::Verifying);
+        job.scrubbed_at = Some(tx.now());
+        jobs::update(tx, &mut job)?;
+    }
+    Ok(())
+}
+
+/// What a search of the files found for a job.
+#[derive(Debug, Clone)]
+pub struct Searched {
+    pub id: JobId,
+    pub mentions: u64,
+    /// Where something was found that should not be there.
+    pub places: Vec<String>,
+    /// The number of the receipt that was written.
+    pub receipt: Option<i64>,
+}
+
+/// Completes a job for which nothing was found, fails one for which something was. False:
+/// it is not completed.
+pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
+    let mut job = get(tx, None, searched.id)?;
+    if job.status != JobStatus::Running {
+        return Ok(false);
+    }
+    if erase::any_left(tx, &job)? {
+        job.step = Some(JobStep::Erasing);
+        jobs::update(tx, &mut job)?;
+        tx.wake_worker();
+        return Ok(false);
+    }
+    job.receipt_no = searched.receipt;
+    job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    if searched.places.is_empty() {
+        erase::complete(tx, &mut job)?;
+        note(tx, &job, "erasure completed")?;
+        return Ok(true);
+    }
+    job.status = JobStatus::Failed;
+    job.error = Some(format!("values of the person were found in {}", searched.places.join("; ")));
+    jobs::update(tx, &mut job)?;
+    note(tx, &job, "erasure failed")?;
+    Ok(false)
 }
 
 fn prune(tx: &Tx) -> Result<bool> {

@@ -3,12 +3,16 @@
 
 pub mod activity;
 pub mod admins;
+pub mod attributes;
 pub mod erase;
 pub mod jobs;
 pub mod keys;
 pub mod merge;
 pub mod projects;
 pub mod reap;
+pub mod receipts;
 pub mod recordings;
+pub mod replay;
 pub mod secrets;
+pub mod seen;
 pub mod users;

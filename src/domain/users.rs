@@ -6,12 +6,15 @@
 use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
+use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
+use crate::proof::receipt::Token;
 pub use crate::store::holdings::Held;
+pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, holdings, jobs, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, audit, holdings, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,22 @@ pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
     users::list(db, listing)
 }
 
+/// Up to `limit` live users behind a position. It may read the whole project: for scans.
+pub fn page(
+    db: &Db,
+    paging: &Paging,
+    after: Option<&Position>,
+    limit: u32,
+    trial: Trial,
+) -> Result<Vec<User>> {
+    pages::page(db, paging, after, limit, trial)
+}
+
+/// How many live users there are on all pages. It reads the whole project: for scans.
+pub fn count(db: &Db, paging: &Paging, trial: Trial) -> Result<i64> {
+    pages::count(db, paging, trial)
+}
+
 /// Creates the user, or revives it, or updates it: whatever it takes.
 pub fn put(
     tx: &Tx,
@@ -97,14 +116,22 @@ pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileCha
 }
 
 /// Writes a change to a live or revivable user, who is live from then on.
-pub fn apply(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
-    let profile = change.apply(&user.profile)?;
+pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
+    let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
+        enter(tx, &user, |person| Act::Revived { person })?;
+        note(tx, &user, "revive")?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
     }
+    Ok(user)
+}
+
+/// Writes a change to a live or revivable user; a hidden one stays hidden.
+pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+    let profile = change.apply(&user.profile)?;
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
@@ -126,6 +153,11 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
         tombstones::bury(tx, user.project, Named::Identifier(&old))?;
         // A job that waits was meant for this person; ones that ended are scrubbed by name.
+        for job in jobs::waiting_for(tx, user.project, &old)? {
+            let name = tx.names().name(user.project, identifier.as_str());
+            let request = Pseudonym(job.receipt);
+            tx.enter(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+        }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
     user.updated_at = tx.now();
@@ -136,6 +168,8 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
 /// Hides a live user for 7 days. The caller has found it live.
 pub fn hide(tx: &Tx, user: &User) -> Result<()> {
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
+    enter(tx, user, |person| Act::Hidden { person })?;
+    note(tx, user, "hide")?;
     // The reaper has one more to wait for.
     tx.wake_worker();
     Ok(())
@@ -147,6 +181,25 @@ pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
     let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
     let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
     apply(tx, user, &ProfileChange::default())
+}
+
+/// Writes an act on a user down in the ledger: for each registration that makes it up.
+pub fn enter(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
+    for incarnation in users::incarnations(tx, user)? {
+        tx.enter(act(tx.names().person(&incarnation)));
+    }
+    Ok(())
+}
+
+/// Writes an act on a user down in the audit log.
+pub fn note(tx: &Tx, user: &User, action: &str) -> Result<()> {
+    let subject = Some(pseudonym(tx, user));
+    audit::note(tx, &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() })
+}
+
+/// Names a registration in the audit log.
+pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
+    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
 }
 
 /// Whom a message is about: a named user, an anonymous one, or both ids of one.
@@ -184,6 +237,24 @@ pub fn identify(
     Ok(Some(user))
 }
 
+/// Takes in what a client says of a user without saying who it is: creates and updates, but
+/// revives and merges nobody. `at` and None as in [`identify`].
+pub fn describe(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    change: &ProfileChange,
+    at: Option<Millis>,
+) -> Result<Option<User>> {
+    change.check()?;
+    if drop_late(tx, project, subject, at)? {
+        return Ok(None);
+    }
+    let user = adjust(tx, ensure(tx, project, subject)?, change)?;
+    touch(tx, &user, at)?;
+    Ok(Some(user))
+}
+
 /// The live or hidden user a message is about, created if need be; hidden ones stay
 /// hidden.
 pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
@@ -204,6 +275,14 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
     }
 }
 
+/// Whom a message is about that names nobody: a visitor, told apart from others by where
+/// the message came from, for a day.
+pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
+    let name = aliases::of_sender(tx, project, sender)?;
+    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
+    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
+}
+
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is
 /// counted as dropped.
 pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Millis>) -> Result<bool> {
@@ -220,9 +299,13 @@ pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Mill
     Ok(late)
 }
 
-/// Notes that the user did something, at a time or now.
+/// Notes that the user did something, at a time or now. What it did before its activity
+/// was erased is not noted.
 pub fn touch(tx: &Tx, user: &User, at: Option<Millis>) -> Result<()> {
     let at = at.unwrap_or(tx.now()).min(tx.now());
+    if at <= user.activity_since() {
+        return Ok(());
+    }
     if user.last_seen.is_none_or(|last| last < at) || user.first_seen.is_none_or(|first| at < first) {
         let activity = Activity { first: Some(at), last: Some(at), ..Activity::default() };
         users::add_activity(tx, user.id, activity)?;
@@ -265,7 +348,8 @@ pub fn insert(
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 
-fn nobody_named() -> Error {
+/// The error for a message that names no user.
+pub fn nobody_named() -> Error {
     Error::invalid(Place::Body, "userId", "userId or anonymousId is required")
 }
 
@@ -280,8 +364,8 @@ pub struct Stats {
 
 pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     let mut span = None;
-    for member in users::members(db, user.id)? {
-        if let Some((first, last)) = sessions::span(db, member, user.activity_since())? {
+    for (member, since) in users::branches(db, user.id, user.activity_since())? {
+        if let Some((first, last)) = sessions::span(db, member, since)? {
             let (earlier, later) = span.unwrap_or((first, last));
             span = Some((first.min(earlier), last.max(later)));
         }
@@ -314,6 +398,19 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
     let mut seen = std::collections::HashSet::new();
     found.retain(|user| seen.insert(user.id));
     Ok(found)
+}
+
+/// Whom an erasure means by a name: the live or revivable user with this identifier, else
+/// the one of whom this anonymous id is a part. A user goes whichever of its names the
+/// caller knows.
+pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
+    if let Some(user) = holder(tx, project, name)? {
+        return Ok(Some(user));
+    }
+    match aliases::user(tx, project, name)? {
+        Some(id) => unless_expired(tx, users::by_id(tx, Some(project), id)?),
+        None => Ok(None),
+    }
 }
 
 /// Live and revivable users, of one project or of all, below an id; the newest first. It
@@ -370,15 +467,16 @@ pub fn anonymous_ids(db: &Db, user: &User, limit: u32) -> Result<Vec<String>> {
     aliases::of(db, user.id, limit)
 }
 
-/// Erases what a caller may name by identifier, hidden or live.
+/// Erases whom a caller means by a name, hidden or live; what the person is to be handed. [`Error::UserNotFound`] if it
+/// means nobody.
 pub fn erase_by_identifier(
     tx: &Tx,
     project: ProjectId,
     identifier: &str,
     kind: crate::model::Erasure,
     origin: Origin,
-) -> Result<User> {
-    let user = get_hidden_too(tx, project, identifier, tx.now())?;
-    erase::begin(tx, &user, kind, origin)?;
-    Ok(user)
+) -> Result<Token> {
+    let user = named(tx, project, identifier)?.ok_or_else(|| Error::user_not_found(identifier))?;
+    let job = erase::begin(tx, &user, kind, origin)?;
+    Ok(erase::token(tx, &job, &user))
 }

@@ -4,7 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
-use super::{Db, Tx, corrupt};
+use super::{Db, Tx, corrupt, from_sql, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
@@ -56,8 +56,6 @@ pub fn insert(tx: &Tx, user: UserId, event: &Event) -> Result<()> {
 /// A stretch of a user's timeline.
 #[derive(Debug, Clone, Copy)]
 pub struct Stretch {
-    /// Later than this.
-    pub since: Millis,
     /// From and to, both included.
     pub from: Millis,
     pub to: Millis,
@@ -65,26 +63,28 @@ pub struct Stretch {
     pub offset: u32,
 }
 
-/// The newest first, over all of `members`.
-pub fn timeline(db: &Db, members: &[UserId], stretch: Stretch) -> Result<Vec<Event>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
-         ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
-    );
+const TIMELINE: &str = formatcp!(
+    "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
+     ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
+);
+
+/// The newest first, over all of `branches`: users, each with the instant after which its
+/// events are to be seen.
+pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Result<Vec<Event>> {
     // With rows still moving in from an anonymous user, each is asked for the whole
     // stretch from its beginning, and the offset is applied to all of them together.
-    let [user] = members else {
+    let [(user, since)] = branches else {
         let mut events = Vec::new();
         let reach = stretch.offset.saturating_add(stretch.limit);
-        for user in members {
-            let values = params![user.0, stretch.since, stretch.from, stretch.to, reach, 0];
-            events.extend(db.rows(sql, values, read)?);
+        for (user, since) in branches {
+            let values = params![user.0, since, stretch.from, stretch.to, reach, 0];
+            events.extend(db.rows(TIMELINE, values, read)?);
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         return Ok(events.into_iter().skip(stretch.offset as usize).take(stretch.limit as usize).collect());
     };
-    let values = params![user.0, stretch.since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    db.rows(sql, values, read)
+    let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    db.rows(TIMELINE, values, read)
 }
 
 /// A session's events, the oldest first. `span` are its start and end.
@@ -108,19 +108,61 @@ pub fn last_at(db: &Db, user: UserId, since: Millis) -> Result<Option<Millis>> {
     db.row(sql, params![user.0, since], |row| row.get(0))
 }
 
-/// Gives up to `limit` events of one user to another. What both were sent under the same
-/// message id is kept once. Returns how many left `from`, and how many of them were copies.
-pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<(i64, i64)> {
+/// How many events are later than `since`, and the oldest of them. Reads an index entry for
+/// each.
+pub fn tally(db: &Db, user: UserId, since: Millis) -> Result<(i64, Option<Millis>)> {
+    let sql = "SELECT COUNT(*), min(at) FROM events WHERE user_id = ?1 AND at > ?2";
+    Ok(db.row(sql, params![user.0, since], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
+}
+
+/// When the newest event of a stretch happened that passes the test. Its limit and offset
+/// count before the test. Reads no further than to that event.
+pub fn latest(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    stretch: Stretch,
+    passes: impl Fn(&Event) -> bool,
+) -> Result<Option<Millis>> {
+    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
+    let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    for event in statement.query_map(values, read).map_err(from_sql)? {
+        let event = event.map_err(from_sql)?;
+        if passes(&event) {
+            return Ok(Some(event.at));
+        }
+    }
+    Ok(None)
+}
+
+/// What became of some events that went from one user to another.
+pub struct Moved {
+    /// So many left the first.
+    pub rows: i64,
+    /// So many of these were there already, under the same message id, and are kept once.
+    pub copies: i64,
+    /// Sessions that had nothing but copies, and are gone.
+    pub emptied: i64,
+}
+
+/// Gives up to `limit` events of one user to another.
+pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<Moved> {
+    let count = |n: usize| i64::try_from(n).map_err(Error::internal);
     let sql = "SELECT message_key FROM events WHERE user_id = ?1 ORDER BY message_key LIMIT 1 OFFSET ?2";
     let last = tx.row(sql, params![from.0, limit - 1], |row| row.get(0))?.unwrap_or(i64::MAX);
-    let copies = tx.execute(
-        "DELETE FROM events WHERE user_id = ?1 AND message_key <= ?3
-             AND EXISTS (SELECT 1 FROM events AS copy
-                         WHERE copy.user_id = ?2 AND copy.message_key = events.message_key)",
-        params![from.0, to.0, last],
-    )?;
+    let copy = format!("user_id = ?1 AND message_key <= ?3 AND {COPY}");
+    let named = params![from.0, to.0, last];
+    let there: Option<()> =
+        tx.row(&format!("SELECT 1 FROM events WHERE {copy} LIMIT 1"), named, |_| Ok(()))?;
+    let (mut copies, mut emptied) = (0, 0);
+    if there.is_some() {
+        emptied = count(sessions::forget_copies(tx, from, to, last)?)?;
+        copies = count(tx.execute(&format!("DELETE FROM events WHERE {copy}"), named)?)?;
+    }
     let sql = "UPDATE events SET user_id = ?2 WHERE user_id = ?1 AND message_key <= ?3";
-    let moved = tx.execute(sql, params![from.0, to.0, last])?;
-    let count = |n: usize| i64::try_from(n).map_err(Error::internal);
-    Ok((count(moved)? + count(copies)?, count(copies)?))
+    let moved = count(tx.execute(sql, named)?)?;
+    Ok(Moved { rows: moved + copies, copies, emptied })
 }
+
+/// Whether an event of the first user is one that the second has as well.
+pub(super) const COPY: &str = "EXISTS (SELECT 1 FROM events AS copy
+    WHERE copy.user_id = ?2 AND copy.message_key = events.message_key)";

@@ -4,7 +4,8 @@
 
 use rusqlite::params;
 
-use super::{Db, Tx};
+use super::needles::Gather;
+use super::{Db, Tx, from_sql};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Erasure, User, UserId};
@@ -17,7 +18,7 @@ pub struct Table {
     pub subject: Subject,
     /// The column that, within one user's rows, names a row.
     key: &'static str,
-    /// The column with the time at which it happened.
+    /// The column with the time at which it happened, or how to find that.
     at: &'static str,
     account: Fate,
     activity: Fate,
@@ -91,7 +92,8 @@ pub const TABLES: &[Table] = &[
         label: "recording chunks",
         subject: Subject::User,
         key: "id",
-        at: "created_at",
+        // Its session's: the one does not stay without the other.
+        at: "(SELECT started_at FROM sessions WHERE sessions.id = recordings.session_id)",
         account: Fate::Stays,
         activity: Fate::Leaves,
         columns: &[
@@ -166,6 +168,20 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "merged_visitors",
+        label: "visitors merged into the user",
+        subject: Subject::User,
+        key: "incarnation",
+        at: "merged_at",
+        account: Fate::Stays,
+        activity: Fate::Stays,
+        columns: &[
+            column("incarnation", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("merged_at", Bookkeeping),
+        ],
+    },
+    Table {
         name: "users",
         label: "profile",
         subject: Subject::Itself,
@@ -215,6 +231,10 @@ pub const TABLES: &[Table] = &[
             column("origin", Bookkeeping),
             column("status", Bookkeeping),
             column("reference", Person("'erased:…'")),
+            column("step", Bookkeeping),
+            column("receipt", Bookkeeping),
+            column("subject", Bookkeeping),
+            column("pseudonym", Bookkeeping),
             column("user_id", Bookkeeping),
             column("cutoff", Bookkeeping),
             column("created_at", Bookkeeping),
@@ -226,6 +246,12 @@ pub const TABLES: &[Table] = &[
             column("error", Bookkeeping),
             column("rows_total", Bookkeeping),
             column("rows_erased", Bookkeeping),
+            column("counts", Bookkeeping),
+            column("begun_at", Bookkeeping),
+            column("erased_at", Bookkeeping),
+            column("scrubbed_at", Bookkeeping),
+            column("mentions", Bookkeeping),
+            column("receipt_no", Bookkeeping),
         ],
     },
     Table {
@@ -242,6 +268,54 @@ pub const TABLES: &[Table] = &[
             column("erased_at", Bookkeeping),
         ],
     },
+    ours(
+        "ledger_mark",
+        &[
+            column("one", Bookkeeping),
+            column("ledger", Bookkeeping),
+            column("seq", Bookkeeping),
+            column("head", Bookkeeping),
+            column("offset", Bookkeeping),
+        ],
+    ),
+    ours(
+        "audit",
+        &[
+            column("seq", Bookkeeping),
+            column("at", Bookkeeping),
+            column("actor", Bookkeeping),
+            column("action", Bookkeeping),
+            column("subject", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("job_id", Bookkeeping),
+            column("reason", Bookkeeping),
+            column("request_id", Bookkeeping),
+            column("hash", Bookkeeping),
+        ],
+    ),
+    ours(
+        "audit_heads",
+        &[
+            column("seq", Bookkeeping),
+            column("hash", Bookkeeping),
+            column("at", Bookkeeping),
+            column("signature", Bookkeeping),
+        ],
+    ),
+    ours(
+        "api_reads",
+        &[column("key_id", Bookkeeping), column("day", Bookkeeping), column("reads", Bookkeeping)],
+    ),
+    ours("upkeep", &[column("task", Bookkeeping), column("done_at", Bookkeeping)]),
+    ours(
+        "needles",
+        &[
+            column("job_id", Bookkeeping),
+            column("word", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("length", Bookkeeping),
+        ],
+    ),
     ours("sequences", &[column("name", Bookkeeping), column("value", Bookkeeping)]),
     ours(
         "projects",
@@ -334,7 +408,7 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
                     rows += db.row(&sql, params![member.0], |row| row.get(0))?.unwrap_or(0);
                 }
             }
-            Subject::Itself => rows = 1,
+            Subject::Itself => rows = i64::try_from(members.len()).unwrap_or(i64::MAX),
             Subject::Reference => {
                 let sql = "SELECT COUNT(*) FROM jobs WHERE reference = ?1 AND project_id = ?2";
                 let named = params![user.identifier, user.project.0];
@@ -348,25 +422,80 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
 }
 
 /// Takes up to `limit` rows that `erasure` makes leave, of one table, the first that has
-/// any. `cutoff` spares what is later. Returns how many; 0 means that none is left.
-pub fn take(tx: &Tx, user: UserId, erasure: Erasure, cutoff: Option<Millis>, limit: i64) -> Result<i64> {
+/// any; `gather` sees what was in them. `cutoff` spares what is later. Returns the table
+/// and how many; None means that none is left.
+pub fn take(
+    tx: &Tx,
+    user: UserId,
+    erasure: Erasure,
+    cutoff: Option<Millis>,
+    limit: i64,
+    gather: &mut Gather,
+) -> Result<Option<(&'static str, i64)>> {
     for table in of_users().filter(|table| table.fate(erasure) == Fate::Leaves) {
         let Table { name, key, at, .. } = table;
         let owner = table.owner();
         // No order is asked for: SQLite walks the index of the user's rows, by time where
         // there is one, and rows that are near in time share pages.
-        let taken = tx.execute(
-            &format!(
-                "DELETE FROM {name} WHERE {owner} = ?1 AND {key} IN
-                 (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
-            ),
-            params![user.0, cutoff.unwrap_or(Millis::MAX), limit],
-        )?;
+        let some = format!(
+            "{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
+        );
+        let values = params![user.0, cutoff.unwrap_or(Millis::MAX), limit];
+        if !gather.is_full() {
+            see(tx, table, &some, values, gather)?;
+        }
+        let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
         if taken > 0 {
-            return Ok(i64::try_from(taken).unwrap_or(i64::MAX));
+            return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
         }
     }
-    Ok(0)
+    Ok(None)
+}
+
+/// Shows what rows of a table hold of the person and of what it did.
+fn see(tx: &Tx, table: &Table, some: &str, values: impl rusqlite::Params, gather: &mut Gather) -> Result<()> {
+    let theirs = table.columns.iter().filter(|column| matches!(column.holds, Person(_) | Activity));
+    let columns: Vec<&str> = theirs.map(|column| column.name).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("SELECT {} FROM {} WHERE {some}", columns.join(", "), table.name);
+    tx.each(&sql, values, |row| {
+        (0..columns.len()).try_for_each(|n| gather.see(row.get_ref(n).map_err(from_sql)?))
+    })
+}
+
+/// Shows what the user's rows hold of the person.
+pub fn see_person(tx: &Tx, user: UserId, gather: &mut Gather) -> Result<()> {
+    for table in of_users().filter(|table| table.account != Fate::Stays) {
+        see(tx, table, &format!("{} = ?1", table.owner()), params![user.0], gather)?;
+    }
+    Ok(())
+}
+
+/// Whether a user has rows left that `erasure` makes leave, or columns that it empties.
+pub fn any_left(db: &Db, user: UserId, erasure: Erasure, cutoff: Option<Millis>) -> Result<bool> {
+    for table in of_users() {
+        let Table { name, at, .. } = table;
+        let owner = table.owner();
+        let wanted = match table.fate(erasure) {
+            Fate::Stays => continue,
+            Fate::Leaves => format!("{owner} = ?1 AND {at} <= ?2"),
+            Fate::Cleared => {
+                let kept = table.columns.iter().filter_map(|column| match column.holds {
+                    Person(cleared) => Some(format!("{} IS NOT {cleared}", column.name)),
+                    _ => None,
+                });
+                let kept: Vec<String> = kept.collect();
+                format!("{owner} = ?1 AND ?2 = ?2 AND ({})", kept.join(" OR "))
+            }
+        };
+        let sql = format!("SELECT 1 FROM {name} WHERE {wanted} LIMIT 1");
+        if db.row(&sql, params![user.0, cutoff.unwrap_or(Millis::MAX)], |_| Ok(()))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Empties every column about the person in the user's own row.

@@ -40,6 +40,8 @@ impl Ids {
     pub fn reserve(&self, conn: &Connection, now: Millis) -> rusqlite::Result<()> {
         let floor = self.last.get().max(now << COUNTER_BITS);
         if floor + (AHEAD << COUNTER_BITS) / 2 < self.marked.get() {
+            // A mark that was rolled back is none.
+            self.marking.set(self.marked.get());
             return Ok(());
         }
         let mark = floor + (AHEAD << COUNTER_BITS);

@@ -1,17 +1,24 @@
 //! Erasures that are asked for, under way, or done.
 
+use std::collections::BTreeMap;
+
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
 use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
-use crate::error::Result;
-use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, UserId};
+use crate::error::{Error, Result};
+use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, ReceiptId, Step, UserId};
 
 const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
-    updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased";
+    updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
+    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no";
 
 fn read(row: &Row) -> rusqlite::Result<Job> {
+    let step = match row.get_ref(18)?.as_str_or_null()? {
+        Some(step) => Some(Step::parse(step).ok_or_else(|| corrupt("a job's step"))?),
+        None => None,
+    };
     Ok(Job {
         id: JobId(row.get(0)?),
         project: ProjectId(row.get(1)?),
@@ -30,6 +37,16 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         error: row.get(14)?,
         rows_total: row.get(15)?,
         rows_erased: row.get(16)?,
+        counts: serde_json::from_str(row.get_ref(17)?.as_str()?).map_err(|_| corrupt("a job's counts"))?,
+        step,
+        receipt: row.get(19)?,
+        subject: row.get(20)?,
+        pseudonym: row.get(21)?,
+        begun_at: row.get(22)?,
+        erased_at: row.get(23)?,
+        scrubbed_at: row.get(24)?,
+        mentions: row.get(25)?,
+        receipt_no: row.get(26)?,
     })
 }
 
@@ -38,24 +55,31 @@ pub struct New<'a> {
     pub project: ProjectId,
     pub erasure: Erasure,
     pub origin: Origin,
-    pub status: JobStatus,
     pub reference: &'a str,
-    pub user: Option<UserId>,
-    pub cutoff: Option<Millis>,
     pub start_at: Millis,
-    pub rows_total: i64,
+    /// None: a new one.
+    pub receipt: Option<ReceiptId>,
 }
 
+/// A job that waits for its hour.
 pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
+    let receipt = match new.receipt {
+        Some(receipt) => receipt,
+        None => {
+            let mut receipt: ReceiptId = [0; 16];
+            getrandom::fill(&mut receipt).map_err(Error::internal)?;
+            receipt
+        }
+    };
     let job = Job {
         id: JobId(sequences::next(tx, "job")?),
         project: new.project,
         erasure: new.erasure,
         origin: new.origin,
-        status: new.status,
+        status: JobStatus::Scheduled,
         reference: new.reference.to_owned(),
-        user: new.user,
-        cutoff: new.cutoff,
+        user: None,
+        cutoff: None,
         created_at: tx.now(),
         updated_at: tx.now(),
         start_at: new.start_at,
@@ -63,13 +87,23 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         attempts: 0,
         retry_at: None,
         error: None,
-        rows_total: new.rows_total,
+        rows_total: 0,
         rows_erased: 0,
+        counts: BTreeMap::new(),
+        step: None,
+        receipt,
+        subject: None,
+        pseudonym: None,
+        begun_at: None,
+        erased_at: None,
+        scrubbed_at: None,
+        mentions: 0,
+        receipt_no: None,
     };
     tx.execute(
-        "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at,
-             updated_at, start_at, rows_total)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)",
+        "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
+             start_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
         params![
             job.id.0,
             job.project.0,
@@ -77,11 +111,9 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
             job.origin.as_str(),
             job.status.as_str(),
             job.reference,
-            job.user.map(|user| user.0),
-            job.cutoff,
+            job.receipt,
             job.created_at,
             job.start_at,
-            job.rows_total,
         ],
     )?;
     Ok(job)
@@ -92,7 +124,9 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
     job.updated_at = tx.now();
     tx.execute(
         "UPDATE jobs SET status = ?2, reference = ?3, user_id = ?4, cutoff = ?5, updated_at = ?6, start_at = ?7,
-             finished_at = ?8, attempts = ?9, retry_at = ?10, error = ?11, rows_total = ?12, rows_erased = ?13
+             finished_at = ?8, attempts = ?9, retry_at = ?10, error = ?11, rows_total = ?12, rows_erased = ?13,
+             counts = ?14, step = ?15, subject = ?16, pseudonym = ?17, begun_at = ?18, erased_at = ?19,
+             scrubbed_at = ?20, mentions = ?21, receipt_no = ?22
          WHERE id = ?1",
         params![
             job.id.0,
@@ -108,6 +142,15 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
             job.error,
             job.rows_total,
             job.rows_erased,
+            serde_json::to_string(&job.counts).map_err(Error::internal)?,
+            job.step.map(Step::as_str),
+            job.subject,
+            job.pseudonym,
+            job.begun_at,
+            job.erased_at,
+            job.scrubbed_at,
+            job.mentions,
+            job.receipt_no,
         ],
     )?;
     Ok(())
@@ -116,6 +159,20 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
 pub fn by_id(db: &Db, id: JobId) -> Result<Option<Job>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
     db.row(sql, params![id.0], read)
+}
+
+/// The job whose receipt, or request, has this name.
+pub fn by_receipt(db: &Db, receipt: ReceiptId) -> Result<Option<Job>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE receipt = ?1");
+    db.row(sql, params![receipt], read)
+}
+
+/// The scheduled jobs that name this.
+pub fn waiting_for(db: &Db, project: ProjectId, reference: &str) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled' ORDER BY id"
+    );
+    db.rows(sql, params![reference, project.0], read)
 }
 
 /// The newest first; those of one project, those below a number.
@@ -135,6 +192,14 @@ pub fn list(db: &Db, project: Option<ProjectId>, below: Option<JobId>, limit: u3
     }
 }
 
+/// The project's jobs that were caused in one way, the newest first.
+pub fn list_of(db: &Db, project: ProjectId, origin: Origin, limit: u32) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND origin = ?2 ORDER BY id DESC LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, origin.as_str(), limit], read)
+}
+
 /// The scheduled job that is due first.
 pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
     let sql =
@@ -142,14 +207,25 @@ pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
     db.row(sql, [], read)
 }
 
-/// The running job, not waiting for a retry at `now`, that was touched longest ago: so
-/// they take turns.
-pub fn next_running(db: &Db, now: Millis) -> Result<Option<Job>> {
+/// The job whose rows are leaving, not waiting for a retry at `now`, that was touched
+/// longest ago: so they take turns.
+pub fn next_erasing(db: &Db, now: Millis) -> Result<Option<Job>> {
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM jobs WHERE status = 'running' AND coalesce(retry_at, 0) <= ?1
+        "SELECT {COLUMNS} FROM jobs WHERE status = 'running' AND step = 'erasing' AND coalesce(retry_at, 0) <= ?1
          ORDER BY updated_at, id LIMIT 1"
     );
     db.row(sql, params![now], read)
+}
+
+/// Jobs whose rows are gone and whose files are still to be cleaned and searched, not
+/// waiting for a retry at `now`; the oldest first.
+pub fn unproven(db: &Db, now: Millis, limit: u32) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs
+         WHERE status = 'running' AND step IN ('scrubbing', 'verifying') AND coalesce(retry_at, 0) <= ?1
+         ORDER BY id LIMIT ?2"
+    );
+    db.rows(sql, params![now, limit], read)
 }
 
 /// When the first of the running jobs that wait for a retry may go on.
@@ -167,12 +243,12 @@ pub fn taking(db: &Db, user: UserId) -> Result<Option<Job>> {
 }
 
 /// Puts `scrubbed` in the place of an identifier in every job that no longer needs it.
-pub fn scrub(tx: &Tx, project: ProjectId, reference: &str, scrubbed: &str) -> Result<()> {
+/// Returns in how many.
+pub fn scrub(tx: &Tx, project: ProjectId, reference: &str, scrubbed: &str) -> Result<usize> {
     tx.execute(
         "UPDATE jobs SET reference = ?3 WHERE reference = ?1 AND project_id = ?2 AND status <> 'scheduled'",
         params![reference, project.0, scrubbed],
-    )?;
-    Ok(())
+    )
 }
 
 /// A user has another identifier from now on: so have the jobs that name it.

@@ -4,37 +4,60 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod book;
+mod file;
+mod filters;
 mod ids;
 mod migrations;
 mod pragmas;
+mod scrub;
+mod verify;
 mod writer;
 
 pub mod admins;
 pub mod aliases;
+pub mod audit;
 pub mod events;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;
+pub mod layout;
+pub mod needles;
+pub mod pages;
 pub mod projects;
 pub mod recordings;
+pub mod search;
+pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;
 pub mod users;
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, KeyInit, Mac};
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
+use sha2::Sha256;
 use tokio::sync::oneshot;
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
+use crate::ledger::{Act, Entry, Names, Position};
+use crate::trace::Who;
+use book::Book;
+pub use book::position as ledger_position;
+use file::Pages;
+use scrub::Scrub;
+pub use scrub::{Emptied, Totals};
+pub use verify::{Scope, Verdict};
 pub use writer::Lane;
 use writer::Writer;
 
@@ -48,6 +71,35 @@ pub struct Store {
     points: Pool<SqliteConnectionManager>,
     scans: Pool<SqliteConnectionManager>,
     writer: Writer,
+    /// The file itself. Closed last: closing it drops the locks that SQLite holds on it.
+    file: Pages,
+    wal: PathBuf,
+    folder: PathBuf,
+    secret: [u8; 32],
+    /// Every page was looked at since the start.
+    surveyed: AtomicBool,
+    /// Other files of the folder, as they were when they were searched last.
+    seen: Mutex<HashMap<PathBuf, verify::Stamp>>,
+}
+
+/// How a store is opened.
+pub struct Options {
+    /// What digests of identifiers are keyed with.
+    pub secret: [u8; 32],
+    pub clock: Clock,
+    pub bell: Arc<Bell>,
+    /// Point reads that may run at a time.
+    pub points: u32,
+    pub hygiene: Hygiene,
+}
+
+/// What keeps the file free of stale bytes. Each part can be left out by the tests that
+/// must then find some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hygiene {
+    Whole,
+    NoScrub,
+    NoScrubNorSecureDelete,
 }
 
 /// A connection to read with.
@@ -59,6 +111,7 @@ pub struct Db<'a> {
 pub struct Tx<'a> {
     db: Db<'a>,
     now: Millis,
+    who: Who,
     resources: &'a Resources,
 }
 
@@ -67,20 +120,40 @@ pub struct Resources {
     ids: ids::Ids,
     secret: [u8; 32],
     bell: Arc<Bell>,
+    book: Book,
 }
 
 impl Store {
-    /// Opens (or makes) the database at `path` and brings it to this version's schema.
-    /// `points` is how many point reads may run at a time. A newer schema than this
-    /// program knows, or SQLite built with unfit options, is [`Error::Unavailable`].
-    pub fn open(path: &Path, secret: [u8; 32], clock: Clock, bell: Arc<Bell>, points: u32) -> Result<Store> {
+    /// Opens (or makes) the database at `path` and brings it to this version's schema. A
+    /// newer schema than this program knows, or SQLite built with unfit options, is
+    /// [`Error::Unavailable`].
+    ///
+    /// The entries are those of the ledger beside it that the database has not seen: they
+    /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
+    pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
+        let Options { secret, clock, bell, points, hygiene } = options;
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
-        pragmas::writer(&conn).map_err(from_sql)?;
+        pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
         let ids = ids::Ids::load(&conn).map_err(from_sql)?;
-        let writer = Writer::start(conn, Resources { ids, secret, bell }, clock)?;
-        Ok(Store { points: pool(path, points)?, scans: pool(path, SCANS)?, writer })
+        let mut scrub = Scrub::new(path, hygiene);
+        // What a kill left in the WAL goes through the scrub before anything else.
+        scrub.checkpoint(&conn)?;
+        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now())?;
+        let writer = Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub)?;
+        let store = Store {
+            points: pool(path, points)?,
+            scans: pool(path, SCANS)?,
+            writer,
+            file: Pages::open(path)?,
+            wal: wal_of(path),
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            secret,
+            surveyed: AtomicBool::new(false),
+            seen: Mutex::default(),
+        };
+        Ok((store, unseen))
     }
 
     /// A short read, on the caller's thread. All its queries see one state of the file.
@@ -101,12 +174,65 @@ impl Store {
     }
 
     /// Queues a write; see [`writer`]. `clock` stamps its transaction.
-    pub fn submit<T, F>(&self, lane: Lane, clock: Clock, run: F) -> Result<oneshot::Receiver<Result<T>>>
+    pub fn submit<T, F>(
+        &self,
+        lane: Lane,
+        clock: Clock,
+        who: Who,
+        run: F,
+    ) -> Result<oneshot::Receiver<Result<T>>>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(lane, clock, run)
+        self.writer.submit(lane, clock, who, run)
+    }
+
+    /// Scrubs some of the pages that were written, behind the requests. Returns how many
+    /// wait still. It blocks, as the next ones do.
+    pub fn scrub(&self) -> Result<usize> {
+        self.writer.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
+    }
+
+    /// Takes the WAL into the file and empties it.
+    pub fn empty_wal(&self) -> Result<Emptied> {
+        self.writer.chore(|conn, scrub| scrub.empty(conn))
+    }
+
+    /// What was scrubbed and folded in since the start.
+    pub fn totals(&self) -> Result<Totals> {
+        self.writer.chore(|_, scrub| Ok(scrub.totals()))
+    }
+
+    /// These pages are to be scrubbed.
+    pub fn suspect(&self, pages: Vec<u32>) -> Result<()> {
+        self.writer.chore(move |_, scrub| {
+            scrub.suspect(pages);
+            Ok(())
+        })
+    }
+
+    /// These pages, of an [`Store::empty_wal`], were not verified.
+    pub fn unverified(&self, pages: Vec<u32>) -> Result<()> {
+        self.writer.chore(move |_, scrub| {
+            scrub.unverified(pages);
+            Ok(())
+        })
+    }
+
+    /// Zeroes some leaves of the freelist; see [`Scrub::blank`].
+    fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
+        self.writer.chore(move |conn, scrub| scrub.blank(conn, leaves))
+    }
+
+    /// The key that [`needles`] were taken down with.
+    pub fn search_key(&self) -> search::SearchKey {
+        search::SearchKey::new(keyed(&self.secret, "search", &[]))
+    }
+
+    /// The bytes of the file, as they lie on the disk.
+    pub fn file(&self) -> &Pages {
+        &self.file
     }
 
     /// Finishes what waits and folds the WAL in. Later writes are refused.
@@ -128,6 +254,17 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
     outcome
 }
 
+/// The ledger of erasures beside a database.
+pub fn ledger_of(database: &Path) -> PathBuf {
+    database.with_file_name("erasures.ledger")
+}
+
+fn wal_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
+}
+
 fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
     let manager = SqliteConnectionManager::file(path).with_init(pragmas::reader);
     Pool::builder()
@@ -139,13 +276,43 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
 }
 
 impl<'a> Tx<'a> {
-    fn new(conn: &'a Connection, now: Millis, resources: &'a Resources) -> Tx<'a> {
-        Tx { db: Db { conn }, now, resources }
+    fn new(conn: &'a Connection, now: Millis, who: Who, resources: &'a Resources) -> Tx<'a> {
+        Tx { db: Db { conn }, now, who, resources }
     }
 
     /// The transaction's time: one instant, however long it runs.
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// Who asks, and in which request.
+    pub fn who(&self) -> Who {
+        self.who
+    }
+
+    /// Writes an act down in the ledger, before this transaction commits.
+    pub fn enter(&self, act: Act) {
+        self.resources.book.enter(self.now, act);
+    }
+
+    /// The same for an act of another time.
+    pub fn enter_at(&self, at: Millis, act: Act) {
+        self.resources.book.enter(at, act);
+    }
+
+    /// The keyed digests under which the ledger knows people, names and keys.
+    pub fn names(&self) -> &Names {
+        &self.resources.book.names
+    }
+
+    /// Where the ledger stands; without what this transaction entered.
+    pub fn ledger(&self) -> Position {
+        self.resources.book.position()
+    }
+
+    /// All that the ledger orders is done, once this transaction commits.
+    pub fn caught_up(&self) {
+        self.resources.book.catch_up();
     }
 
     /// A new user or session id.
@@ -163,7 +330,11 @@ impl<'a> Tx<'a> {
     /// the rest of the transaction goes on.
     pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute("SAVEPOINT part", [])?;
+        let entered = self.resources.book.entered();
         let outcome = part();
+        if outcome.is_err() {
+            self.resources.book.forget(entered);
+        }
         // After a full disk there is no transaction to go on with; the writer sees to it.
         if outcome.is_err() && !self.conn.is_autocommit() {
             self.execute("ROLLBACK TO part", [])?;
@@ -176,6 +347,16 @@ impl<'a> Tx<'a> {
 
     fn secret(&self) -> &[u8; 32] {
         &self.resources.secret
+    }
+
+    /// A digest that says nothing without the secret; `purpose` sets it apart from others.
+    pub fn keyed(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        keyed(self.secret(), purpose, parts)
+    }
+
+    /// What is searched for is keyed with.
+    fn search_key(&self) -> search::SearchKey {
+        search::SearchKey::new(keyed(self.secret(), "search", &[]))
     }
 }
 
@@ -200,6 +381,21 @@ impl Db<'_> {
         rows.collect::<rusqlite::Result<Vec<T>>>().map_err(from_sql)
     }
 
+    /// Hands over each row of a query.
+    fn each(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        mut see: impl FnMut(&rusqlite::Row) -> Result<()>,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
+        let mut rows = statement.query(params).map_err(from_sql)?;
+        while let Some(row) = rows.next().map_err(from_sql)? {
+            see(row)?;
+        }
+        Ok(())
+    }
+
     /// The first row of a query, if it has one.
     fn row<T>(
         &self,
@@ -222,6 +418,16 @@ impl Tx<'_> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
         statement.execute(params).map_err(from_sql)
     }
+}
+
+/// HMAC-SHA256 of some parts, under a key of its own for each purpose.
+pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key"); // ok: HMAC takes any key
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    };
+    mac(&mac(secret, &[purpose.as_bytes()]), parts)
 }
 
 /// SQLite's errors carry no values of rows, only names of columns and codes.

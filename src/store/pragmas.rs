@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::Hygiene;
 use crate::error::{Error, Result};
 
 const PAGE_SIZE: u32 = 4_096;
@@ -22,7 +23,7 @@ const COMMON: &str = "
 /// Statements kept prepared on each connection.
 const CACHED: usize = 128;
 
-pub fn writer(conn: &Connection) -> rusqlite::Result<()> {
+pub fn writer(conn: &Connection, hygiene: Hygiene) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(CACHED);
     conn.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_SIZE};
@@ -31,7 +32,11 @@ pub fn writer(conn: &Connection) -> rusqlite::Result<()> {
          {COMMON}
          PRAGMA mmap_size = 0;
          PRAGMA cache_size = -65536;"
-    ))
+    ))?;
+    if hygiene == Hygiene::NoScrubNorSecureDelete {
+        conn.execute_batch("PRAGMA secure_delete = OFF")?;
+    }
+    Ok(())
 }
 
 pub fn reader(conn: &mut Connection) -> rusqlite::Result<()> {

@@ -3,6 +3,7 @@
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
+use super::events::COPY;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -41,9 +42,7 @@ pub fn by_id(db: &Db, id: SessionId) -> Result<Option<Session>> {
 /// Sessions of a project that their clients gave this name; two at most, to tell
 /// whether it is unambiguous.
 pub fn by_external_id(db: &Db, project: ProjectId, external_id: &str) -> Result<Vec<Session>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM sessions WHERE external_id = ?1 AND project_id = ?2 ORDER BY id DESC LIMIT 2"
-    );
+    let sql = formatcp!("SELECT {COLUMNS} FROM sessions WHERE external_id = ?1 AND project_id = ?2 LIMIT 2");
     db.rows(sql, params![external_id, project.0], read)
 }
 
@@ -62,15 +61,21 @@ pub fn named(
     db.row(sql, params![external_id, project.0, user.0, since], read)
 }
 
+/// Sessions that are named by their clients may overlap: so many of the latest are looked
+/// at, for one that is long over may not be the only one.
+const OVERLAPPING: u32 = 20;
+
 /// The user's session, begun after `since`, whose span lies within [`SESSION_GAP`] of
 /// `at`; the latest if several do.
 pub fn near(db: &Db, user: UserId, at: Millis, since: Millis) -> Result<Option<Session>> {
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM sessions WHERE user_id = ?1 AND started_at <= ?2 AND started_at > ?3
-         ORDER BY started_at DESC LIMIT 1"
+        "SELECT {COLUMNS} FROM
+             (SELECT * FROM sessions WHERE user_id = ?1 AND started_at <= ?2 AND started_at > ?3
+              ORDER BY started_at DESC LIMIT {OVERLAPPING})
+         WHERE ended_at >= ?4 ORDER BY started_at DESC LIMIT 1"
     );
-    let latest = db.row(sql, params![user.0, at.saturating_add(SESSION_GAP), since], read)?;
-    Ok(latest.filter(|session| session.ended_at.saturating_add(SESSION_GAP) >= at))
+    let (from, to) = (at.saturating_sub(SESSION_GAP), at.saturating_add(SESSION_GAP));
+    db.row(sql, params![user.0, to, since, from], read)
 }
 
 pub fn insert(
@@ -121,6 +126,39 @@ pub fn span(db: &Db, user: UserId, since: Millis) -> Result<Option<(Millis, Mill
         Ok((row.get::<_, Option<Millis>>(0)?, row.get::<_, Option<Millis>>(1)?))
     })?;
     Ok(span.and_then(|(first, last)| first.zip(last)))
+}
+
+/// How many of the user's sessions began after `since`.
+pub fn tally(db: &Db, user: UserId, since: Millis) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM sessions WHERE user_id = ?1 AND started_at > ?2";
+    Ok(db.row(sql, params![user.0, since], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Counts events out of their sessions that another user has as well, up to a message key.
+/// Returns how many sessions had nothing else, and are gone.
+pub fn forget_copies(tx: &Tx, from: UserId, to: UserId, last: i64) -> Result<usize> {
+    let of =
+        format!("FROM events WHERE user_id = ?1 AND message_key <= ?3 AND session_id IS NOT NULL AND {COPY}");
+    let named = params![from.0, to.0, last];
+    tx.execute(
+        &format!(
+            "UPDATE sessions SET event_count = event_count - copies.events,
+                 page_count = page_count - copies.pages, error_count = error_count - copies.errors
+             FROM (SELECT session_id, COUNT(*) AS events,
+                       COUNT(*) FILTER (WHERE kind IN ('page', 'screen')) AS pages,
+                       COUNT(*) FILTER (WHERE kind = 'error') AS errors
+                   {of} GROUP BY session_id) AS copies
+             WHERE sessions.id = copies.session_id"
+        ),
+        named,
+    )?;
+    tx.execute(
+        &format!(
+            "DELETE FROM sessions WHERE event_count = 0 AND recording_bytes = 0
+                 AND id IN (SELECT session_id {of})"
+        ),
+        named,
+    )
 }
 
 /// The user's sessions that began after `since` and within the bounds (inclusive), the

@@ -19,11 +19,17 @@ pub enum Named<'a> {
 
 /// Notes that whoever had this name is erased as of now.
 pub fn bury(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
+    bury_as_of(tx, project, named, tx.now())
+}
+
+/// The same as of another time; the latest counts.
+pub fn bury_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Result<()> {
     let digest = digest(tx, project, named)?;
     tx.execute(
         "INSERT INTO erased_identifiers (project_id, digest, erased_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (project_id, digest) DO UPDATE SET erased_at = excluded.erased_at",
-        params![project.0, digest, tx.now()],
+         ON CONFLICT (project_id, digest) DO UPDATE SET erased_at = excluded.erased_at
+             WHERE excluded.erased_at > erased_identifiers.erased_at",
+        params![project.0, digest, at],
     )?;
     Ok(())
 }

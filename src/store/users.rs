@@ -9,11 +9,11 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
 
-const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
+pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
     first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at";
 
-fn read(row: &Row) -> rusqlite::Result<User> {
+pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
     Ok(User {
         id: UserId(row.get(0)?),
         project: ProjectId(row.get(1)?),
@@ -206,10 +206,60 @@ pub fn members(db: &Db, id: UserId) -> Result<Vec<UserId>> {
     Ok(members)
 }
 
-/// Some merged user whose rows have not all moved, and where they go.
+/// The registrations that make the user up: its own, and those of visitors merged into it.
+pub fn incarnations(db: &Db, user: &User) -> Result<Vec<Incarnation>> {
+    let mut incarnations = vec![user.incarnation];
+    let sql = "SELECT incarnation FROM merged_visitors WHERE user_id = ?1";
+    incarnations.extend(db.rows(sql, params![user.id.0], |row| row.get::<_, Incarnation>(0))?);
+    Ok(incarnations)
+}
+
+/// Hands over every registration that is held, and whose it is now.
+pub fn each_registration(db: &Db, mut see: impl FnMut(UserId, &Incarnation)) -> Result<()> {
+    let sql = "SELECT id, incarnation FROM users UNION ALL SELECT user_id, incarnation FROM merged_visitors";
+    db.each(sql, [], |row| {
+        see(UserId(row.get(0).map_err(from_sql)?), &row.get(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
+/// Hands over every identifier that is held.
+pub fn each_identifier(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
+    db.each("SELECT project_id, identifier FROM users WHERE identifier IS NOT NULL", [], |row| {
+        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
+/// Notes that a visitor is part of the user from now on.
+pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
+    tx.execute(
+        "INSERT INTO merged_visitors (incarnation, user_id, merged_at) VALUES (?1, ?2, ?3)",
+        params![visitor.incarnation, into.0, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// The members of a user whose activity is to be seen after `since`, each with the instant
+/// after which its own is.
+pub fn branches(db: &Db, id: UserId, since: Millis) -> Result<Vec<(UserId, Millis)>> {
+    let mut branches = vec![(id, since)];
+    let sql = "SELECT id, activity_erased_at FROM users WHERE merged_into = ?1";
+    branches.extend(db.rows(sql, params![id.0], |row| {
+        let own: Option<Millis> = row.get(1)?;
+        Ok((UserId(row.get(0)?), own.map_or(since, |own| own.max(since))))
+    })?);
+    Ok(branches)
+}
+
+/// Some merged user whose rows have not all moved, and where they go. Where an erasure is
+/// still at work on either of the two, the rows wait, so that none escapes it.
 pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
-               WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing' LIMIT 1";
+               WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing'
+                   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.user_id IN (m.id, m.merged_into)
+                                   AND jobs.status IN ('running', 'failed') AND jobs.step = 'erasing')
+               LIMIT 1";
     db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }
 
@@ -276,7 +326,7 @@ pub enum Field {
 }
 
 impl Field {
-    fn column(self) -> &'static str {
+    pub(super) fn column(self) -> &'static str {
         match self {
             Field::Id => "id",
             Field::Identifier => "identifier",
@@ -296,18 +346,28 @@ impl Field {
     }
 }
 
-/// One condition of a list.
+/// A condition of a list. What is compared with a field that a user lacks does not hold.
 #[derive(Debug, Clone)]
 pub enum Filter {
     TextIs(Field, String),
     /// In any letter case (ASCII).
+    TextIsAlike(Field, String),
+    /// In any letter case (ASCII).
     TextContains(Field, String),
+    /// The whole of it, in any letter case (ASCII): `*` stands for any characters, `?` for one.
+    TextFits(Field, String),
     NumberIs(Field, i64),
     AtLeast(Field, i64),
     AtMost(Field, i64),
+    Above(Field, i64),
     Below(Field, i64),
+    /// The user lacks it.
+    Missing(Field),
     /// Not anonymous.
     Identified,
+    Not(Box<Filter>),
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,7 +418,7 @@ pub fn count(db: &Db, listing: &Listing) -> Result<i64> {
 }
 
 impl Direction {
-    fn sql(self) -> &'static str {
+    pub(super) fn sql(self) -> &'static str {
         match self {
             Direction::Ascending => "ASC",
             Direction::Descending => "DESC",
@@ -371,27 +431,8 @@ impl Listing {
         let mut sql = String::from("state = 'live' AND project_id = ?1");
         let mut values = vec![Sql::from(self.project.0)];
         for filter in &self.filters {
-            let n = values.len() + 1;
-            let (test, value) = match filter {
-                Filter::Identified => {
-                    sql.push_str(" AND identifier IS NOT NULL");
-                    continue;
-                }
-                Filter::TextIs(field, text) => {
-                    (format!("{} = ?{n}", field.column()), Sql::from(text.clone()))
-                }
-                // instr, for LIKE would read % and _ in the text as wildcards.
-                Filter::TextContains(field, text) => {
-                    (format!("instr(lower({}), lower(?{n})) > 0", field.column()), Sql::from(text.clone()))
-                }
-                Filter::NumberIs(field, number) => (format!("{} = ?{n}", field.column()), Sql::from(*number)),
-                Filter::AtLeast(field, number) => (format!("{} >= ?{n}", field.column()), Sql::from(*number)),
-                Filter::AtMost(field, number) => (format!("{} <= ?{n}", field.column()), Sql::from(*number)),
-                Filter::Below(field, number) => (format!("{} < ?{n}", field.column()), Sql::from(*number)),
-            };
             sql.push_str(" AND ");
-            sql.push_str(&test);
-            values.push(value);
+            sql.push_str(&filter.sql(&mut values));
         }
         (sql, values)
     }

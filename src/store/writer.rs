@@ -2,7 +2,8 @@
 //!
 //! It takes all closures that wait, runs each in a savepoint of its own, commits
 //! once, and only then answers them: durable before the answer, one fsync for many.
-//! Background work (erasing in chunks) waits behind the requests.
+//! Background work (erasing in chunks) waits behind the requests. Between groups it
+//! scrubs pages and checkpoints; see [`super::scrub`].
 //!
 //! A closure may run twice: when a fault ends the whole transaction, the others of
 //! its group begin again. So it must have no effect outside the transaction.
@@ -18,17 +19,19 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
+use super::scrub::{Emptied, Scrub};
 use super::{Resources, Tx, from_sql};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::trace::Who;
 
 /// How many requests may wait; one more is answered 503.
 const QUEUE_MAX: usize = 4_096;
 /// A group is committed after this many closures, or this long, though more wait.
 const GROUP_MAX: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(20);
-/// Frames in the WAL at which the writer checkpoints.
-const CHECKPOINT_FRAMES: i32 = 2_000;
+/// Frames in the WAL at which the writer checkpoints: 16 MiB.
+const CHECKPOINT_FRAMES: i32 = 4_000;
 
 thread_local! {
     /// Frames in the WAL after the last commit, as SQLite told the hook.
@@ -57,8 +60,26 @@ struct Shared {
 #[derive(Default)]
 struct Queues {
     requests: VecDeque<Box<dyn Task>>,
-    background: VecDeque<Box<dyn Task>>,
+    background: VecDeque<Behind>,
     stopping: bool,
+}
+
+/// What waits behind the requests.
+enum Behind {
+    Task(Box<dyn Task>),
+    Chore(Chore),
+}
+
+/// Work on the file itself, in no transaction of the writer's.
+type Chore = Box<dyn FnOnce(&Connection, &mut Scrub) + Send>;
+
+/// What the thread does next.
+enum Next {
+    Group(Vec<Box<dyn Task>>),
+    Behind(Behind),
+    /// Nothing waits.
+    Idle,
+    Stop,
 }
 
 /// A queued closure with the place its answer goes to.
@@ -66,6 +87,7 @@ trait Task: Send {
     /// Runs it; false if it failed and what it wrote must be undone.
     fn run(&mut self, tx: &Tx) -> bool;
     fn clock(&self) -> &Clock;
+    fn who(&self) -> Who;
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
@@ -77,6 +99,7 @@ trait Task: Send {
 struct Op<T, F> {
     run: F,
     clock: Clock,
+    who: Who,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -95,6 +118,10 @@ where
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    fn who(&self) -> Who {
+        self.who
     }
 
     fn panicked(&mut self) {
@@ -118,25 +145,31 @@ where
 
 impl Writer {
     /// Starts the thread on its connection.
-    pub fn start(conn: Connection, resources: Resources, clock: Clock) -> Result<Writer> {
+    pub fn start(conn: Connection, resources: Resources, clock: Clock, scrub: Scrub) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || Thread { conn, resources, clock }.run(&theirs))
+            .spawn(move || Thread { conn, resources, clock, scrub, fold_at: CHECKPOINT_FRAMES }.run(&theirs))
             .map_err(Error::internal)?;
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues `run`; the answer comes once it is on disk. [`Error::Unavailable`] when
     /// the queue is full or the store has stopped.
-    pub fn submit<T, F>(&self, lane: Lane, clock: Clock, run: F) -> Result<oneshot::Receiver<Result<T>>>
+    pub fn submit<T, F>(
+        &self,
+        lane: Lane,
+        clock: Clock,
+        who: Who,
+        run: F,
+    ) -> Result<oneshot::Receiver<Result<T>>>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Op { run, clock, outcome: None, reply });
+        let task = Box::new(Op { run, clock, who, outcome: None, reply });
         let mut queues = self.shared.queues();
         if queues.stopping {
             return Err(Error::Unavailable("the server is stopping"));
@@ -146,11 +179,30 @@ impl Writer {
                 return Err(Error::Unavailable("too many writes are waiting"));
             }
             Lane::Request => queues.requests.push_back(task),
-            Lane::Background => queues.background.push_back(task),
+            Lane::Background => queues.background.push_back(Behind::Task(task)),
         }
         drop(queues);
         self.shared.wake.notify_one();
         Ok(answer)
+    }
+
+    /// Queues a chore in the background and waits for it.
+    pub fn chore<T, F>(&self, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Scrub) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let mut queues = self.shared.queues();
+        if queues.stopping {
+            return Err(Error::Unavailable("the server is stopping"));
+        }
+        // Whoever asked may be gone.
+        let chore: Chore = Box::new(move |conn, scrub| _ = reply.send(run(conn, scrub)));
+        queues.background.push_back(Behind::Chore(chore));
+        drop(queues);
+        self.shared.wake.notify_one();
+        answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 
     /// Finishes what waits, folds the WAL into the database, and ends the thread.
@@ -177,25 +229,28 @@ impl Shared {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for work. Requests come first; after each group of them one background
-    /// closure gets its turn, so that neither starves. None: stopping, and empty.
-    fn next(&self, last: Lane) -> Option<(Lane, Vec<Box<dyn Task>>)> {
+    /// What to do next. Requests come first; after each group of them one thing from
+    /// behind them gets its turn, so that neither starves. Waits only if `patient`.
+    fn next(&self, last: Lane, patient: bool) -> Next {
         let mut queues = self.queues();
         loop {
             if last == Lane::Request
-                && let Some(task) = queues.background.pop_front()
+                && let Some(behind) = queues.background.pop_front()
             {
-                return Some((Lane::Background, vec![task]));
+                return Next::Behind(behind);
             }
             if !queues.requests.is_empty() {
                 let count = queues.requests.len().min(GROUP_MAX);
-                return Some((Lane::Request, queues.requests.drain(..count).collect()));
+                return Next::Group(queues.requests.drain(..count).collect());
             }
-            if let Some(task) = queues.background.pop_front() {
-                return Some((Lane::Background, vec![task]));
+            if let Some(behind) = queues.background.pop_front() {
+                return Next::Behind(behind);
             }
             if queues.stopping {
-                return None;
+                return Next::Stop;
+            }
+            if !patient {
+                return Next::Idle;
             }
             queues = self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
@@ -207,6 +262,9 @@ struct Thread {
     conn: Connection,
     resources: Resources,
     clock: Clock,
+    scrub: Scrub,
+    /// Frames in the WAL at which the next checkpoint begins.
+    fold_at: i32,
 }
 
 /// Why a transaction came to nothing.
@@ -223,23 +281,76 @@ impl Void {
 }
 
 impl Thread {
-    fn run(self, shared: &Shared) {
+    fn run(mut self, shared: &Shared) {
         self.conn.wal_hook(Some(note_frames));
         let mut last = Lane::Background;
-        while let Some((lane, tasks)) = shared.next(last) {
-            last = lane;
-            self.commit(tasks);
-            if WAL_FRAMES.get() >= CHECKPOINT_FRAMES {
-                self.checkpoint("PASSIVE");
+        loop {
+            let folding = WAL_FRAMES.get() >= self.fold_at;
+            match shared.next(last, !folding) {
+                Next::Group(tasks) => {
+                    last = Lane::Request;
+                    self.commit(tasks);
+                }
+                Next::Behind(Behind::Task(task)) => {
+                    last = Lane::Background;
+                    self.commit(vec![task]);
+                }
+                Next::Behind(Behind::Chore(chore)) => {
+                    last = Lane::Background;
+                    let Thread { conn, scrub, .. } = &mut self;
+                    if catch_unwind(AssertUnwindSafe(|| chore(conn, scrub))).is_err() {
+                        log::error!("a chore panicked");
+                        self.abandon();
+                    }
+                }
+                Next::Idle => {}
+                Next::Stop => break,
+            }
+            if folding {
+                self.fold();
             }
         }
-        self.checkpoint("TRUNCATE");
+        match self.scrub.empty(&self.conn) {
+            Ok(Emptied::Done { .. }) => {}
+            Ok(Emptied::Busy) => log::warn!("a reader held the WAL at the stop; the next start folds it in"),
+            Err(error) => log::error!("the last checkpoint failed: {error}"),
+        }
+    }
+
+    /// A step towards a checkpoint: scrubs a chunk, so that requests are served in
+    /// between; the last step folds the WAL in.
+    fn fold(&mut self) {
+        let step = match self.scrub.chunk(&self.conn) {
+            Ok(()) if self.scrub.waiting() > 0 => return,
+            Ok(()) => self.scrub.checkpoint(&self.conn),
+            Err(error) => Err(error),
+        };
+        self.fold_at = match step {
+            // The WAL begins anew at the next write.
+            Ok(true) => {
+                WAL_FRAMES.set(0);
+                CHECKPOINT_FRAMES
+            }
+            // A reader holds some back. Again after some frames more.
+            Ok(false) => WAL_FRAMES.get() + CHECKPOINT_FRAMES / 2,
+            Err(error) => {
+                log::error!("checkpoint failed: {error}");
+                WAL_FRAMES.get() + CHECKPOINT_FRAMES / 2
+            }
+        };
     }
 
     /// Commits the tasks as one group; if that fails, each by itself.
     fn commit(&self, tasks: Vec<Box<dyn Task>>) {
         let mut waiting = VecDeque::from(tasks);
         while !waiting.is_empty() {
+            if let Err(fault) = self.begin() {
+                // Nobody's fault, and the next would wait as long for the same.
+                log::error!("no write can begin: {}", fault.text);
+                self.abandon();
+                waiting.drain(..).for_each(|task| task.answer(Some(&fault)));
+                return;
+            }
             let mut group = Vec::with_capacity(waiting.len());
             match self.attempt(&mut waiting, &mut group) {
                 Ok(()) => group.into_iter().for_each(|task| task.answer(None)),
@@ -259,28 +370,24 @@ impl Thread {
         }
     }
 
-    /// Runs waiting tasks into `group` until the time is up, and commits.
+    /// Runs waiting tasks into `group` until the time is up, and commits; it has begun.
     fn attempt(
         &self,
         waiting: &mut VecDeque<Box<dyn Task>>,
         group: &mut Vec<Box<dyn Task>>,
     ) -> Result<(), Void> {
         let began = Instant::now();
-        let outcome = self.begin().and_then(|()| {
-            while let Some(mut task) = waiting.pop_front() {
-                let ran = self.one(&mut task);
-                group.push(task);
-                ran?;
-                if began.elapsed() > GROUP_TIME {
-                    break;
-                }
+        let mut outcome = Ok(());
+        while let Some(mut task) = waiting.pop_front() {
+            outcome = self.one(&mut task);
+            group.push(task);
+            if outcome.is_err() || began.elapsed() > GROUP_TIME {
+                break;
             }
-            self.end()
-        });
+        }
+        let outcome = outcome.and_then(|()| self.end());
         if outcome.is_err() {
             self.abandon();
-            // Begin may have failed before anything was taken.
-            group.extend(waiting.drain(..).take(usize::from(group.is_empty())));
         }
         outcome
     }
@@ -302,12 +409,23 @@ impl Thread {
     }
 
     fn end(&self) -> Result<(), Void> {
-        self.sql("COMMIT")?;
+        let first = self.resources.book.settle(&self.conn).map_err(|error| Void {
+            full: matches!(error, Error::Unavailable(_)),
+            text: error.to_string(),
+        })?;
+        if let Err(fault) = self.sql("COMMIT") {
+            // The ledger is ahead: what it says was done was not.
+            if let Some(first) = first {
+                self.resources.book.void(first, self.clock.now());
+            }
+            return Err(fault);
+        }
         self.resources.ids.reserved();
         Ok(())
     }
 
     fn abandon(&self) {
+        self.resources.book.forget(0);
         if !self.conn.is_autocommit() {
             let _ = self.sql("ROLLBACK");
         }
@@ -316,7 +434,8 @@ impl Thread {
     /// One task in its savepoint. Void: the whole transaction is lost.
     fn one(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
         self.sql("SAVEPOINT task")?;
-        let tx = Tx::new(&self.conn, task.clock().now(), &self.resources);
+        let tx = Tx::new(&self.conn, task.clock().now(), task.who(), &self.resources);
+        let entered = self.resources.book.entered();
         let good = catch_unwind(AssertUnwindSafe(|| task.run(&tx))).unwrap_or_else(|_| {
             log::error!("a write panicked");
             task.panicked();
@@ -330,6 +449,7 @@ impl Thread {
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
+            self.resources.book.forget(entered);
         }
         self.sql("RELEASE task")
     }
@@ -337,19 +457,6 @@ impl Thread {
     fn sql(&self, sql: &str) -> Result<(), Void> {
         self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(void)?;
         Ok(())
-    }
-
-    fn checkpoint(&self, mode: &str) {
-        let done = self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get::<_, i32>(2)?))
-        });
-        match done {
-            // All frames are in the database: the WAL begins anew at the next write.
-            Ok((0, log, moved)) if log == moved => WAL_FRAMES.set(0),
-            // A reader holds some back. Ask again after as many frames more.
-            Ok(_) => WAL_FRAMES.set(CHECKPOINT_FRAMES / 2),
-            Err(error) => log::error!("checkpoint failed: {}", from_sql(error)),
-        }
     }
 }
 

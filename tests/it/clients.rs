@@ -239,3 +239,20 @@ fn pypi_vemetric() {
     }
     check_absent(&report, &conn);
 }
+
+#[test]
+fn pypi_tap_gainsightpx() {
+    let Some((report, conn, _dir)) = drive(python("gainsight_python.py")) else { return };
+    assert_eq!(list(&report, "users").len(), 11);
+    for expected in list(&report, "users") {
+        let user = user(&conn, text(expected, "identifier")).expect("the user");
+        let email: String = conn
+            .query_row("SELECT email FROM users WHERE id = ?1", [user], |row| row.get(0))
+            .expect("an e-mail");
+        assert_eq!(email, text(expected, "email"));
+    }
+    let first = user(&conn, text(&list(&report, "users")[0], "identifier")).expect("the user");
+    let names: Vec<String> = events(&conn, first).into_iter().map(|(_, name, _, _)| name).collect();
+    assert_eq!(names, ["Signed Up"]);
+    check_absent(&report, &conn);
+}

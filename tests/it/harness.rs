@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use usher::admin::SetupLink;
-use usher::app::App;
+use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::{Clock, MINUTE, Millis};
 use usher::domain::activity::{self, Incoming};
@@ -22,8 +22,10 @@ use usher::keyring::Keyring;
 use usher::model::{
     Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Scope, Scopes, UserId,
 };
+use usher::proof::receipts::Receipts;
+use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
-use usher::store::{Db, Lane, Store, Tx};
+use usher::store::{self, Db, Hygiene, Lane, Store, Tx};
 use usher::worker::{self, Worker};
 
 /// 2026-03-04T10:00:00Z, a Wednesday: when every test begins.
@@ -35,6 +37,7 @@ pub struct Options {
     /// Run the worker thread; without it [`Server::tick`] does its work.
     pub worker: bool,
     pub clock: Clock,
+    pub hygiene: Hygiene,
 }
 
 pub struct Server {
@@ -80,15 +83,32 @@ impl Server {
             recording_limit: 1024 * 1024,
             worker: false,
             clock: Clock::manual(START),
+            hygiene: Hygiene::Whole,
         };
         change(&mut options);
         let clock = options.clock;
         let bell = Arc::new(Bell::default());
-        let store = Store::open(&dir.path().join("usher.db"), [7; 32], clock.clone(), Arc::clone(&bell), 4)
-            .expect("the store opens");
+        let how = store::Options {
+            secret: [7; 32],
+            clock: clock.clone(),
+            bell: Arc::clone(&bell),
+            points: 4,
+            hygiene: options.hygiene,
+        };
+        let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);
         let keyring = Keyring::new(clock.clone(), limit);
-        let app = App::new(store, keyring, bell, clock.clone(), options.recording_limit).expect("the app");
+        let app = App::new(Parts {
+            store,
+            keyring,
+            bell,
+            clock: clock.clone(),
+            recording_limit: options.recording_limit,
+            signer: Signer::of(&[9; 32]),
+            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
+            backups: dir.path().join("backups"),
+        })
+        .expect("the app");
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup);

@@ -152,6 +152,7 @@ fn erasing_everything_shows_what_goes_asks_for_the_identifier_and_leaves_nothing
             "Events, interactions and logs 40 goes",
             "Sessions 1 goes",
             "Anonymous ids 0 goes",
+            "Visitors merged into the user 0 goes",
             "Profile 1 goes",
             "Jobs that name the user 0 goes",
         ]
@@ -197,6 +198,7 @@ fn erasing_the_account_leaves_the_activity_under_the_bare_id_until_it_is_erased_
         "Events, interactions and logs 5 stays",
         "Sessions 1 stays",
         "Anonymous ids 0 goes",
+        "Visitors merged into the user 0 stays",
         "Profile everything that names the person; an empty row stays 1 goes",
         "Jobs that name the user 0 goes",
     ];
@@ -240,6 +242,7 @@ fn erasing_the_activity_leaves_the_account_which_goes_on() {
         "Events, interactions and logs 5 goes",
         "Sessions 1 goes",
         "Anonymous ids 0 stays",
+        "Visitors merged into the user 0 stays",
         "Profile its counters begin again at zero 1 stays",
         "Jobs that name the user 0 stays",
     ];

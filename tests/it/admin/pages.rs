@@ -164,7 +164,7 @@ fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
         &format!("Identifier ann Usher, Vemetric {id} Proficient AI u_{id} Alloy {:024x}", id.0),
         "Anonymous id visitor 7",
         "Events, interactions and logs 1,235",
-        "Anonymous ids 1 Profile 1 Jobs that name the user 0",
+        "Anonymous ids 1 Visitors merged into the user 0 Profile 1 Jobs that name the user 0",
         "page /pricing https://app.example.com/pricing {\"from\":\"ad\"}",
         "The latest 50 are shown; older ones are held.",
     ] {

@@ -1,5 +1,7 @@
-//! The background thread: the reaper, the jobs, the moves after a merge. It sleeps until
-//! the next thing is due and wakes when told.
+//! The background thread: the reaper, the jobs, the moves after a merge, and the proof of
+//! erasures. It sleeps until the next thing is due and wakes when told.
+
+mod prove;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,8 @@ use crate::store::Lane;
 const SLEEP: Duration = Duration::from_secs(60);
 /// The sleep after a fault.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The sleep while a reader holds up the proof of an erasure.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Report {
     pub reaped: u64,
     pub completed: u64,
     pub faults: u64,
+    /// Jobs whose rows are gone and which wait for a reader to let go of the old pages.
+    pub waiting: u64,
 }
 
 /// Does all that is due now, in steps short enough for requests to pass in between. No
@@ -39,12 +45,15 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
         report.steps += 1;
         report.began += step.began;
         report.reaped += step.reaped;
-        report.completed += step.completed;
         report.faults += step.faults;
         if !step.more {
             break;
         }
     }
+    let proved = prove::jobs(app, &go_on)?;
+    report.completed += proved.completed;
+    report.faults += proved.faults;
+    report.waiting += proved.waiting;
     let uses = app.keyring().take_uses();
     if !uses.is_empty() {
         app.write_blocking(Lane::Background, move |tx| keys::note_uses(tx, &uses))?;
@@ -104,7 +113,10 @@ fn run(app: &App, stopping: &AtomicBool) {
                         report.steps
                     );
                 }
-                until_next(app)
+                match report.waiting {
+                    0 => until_next(app),
+                    _ => WAIT,
+                }
             }
             Err(error) => {
                 log::error!("worker: {error}");

@@ -1,0 +1,101 @@
+//! What of the erased is searched for, until all files were searched: see [`super::search`].
+
+use rusqlite::params;
+use rusqlite::types::ValueRef;
+use serde_json::Value;
+
+use super::search::{Needle, SearchKey};
+use super::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::model::JobId;
+
+/// The most needles of one job. What comes later is not searched for, only scrubbed.
+const MOST: i64 = 10_000;
+
+/// Takes down the needles of one job.
+pub struct Gather<'a> {
+    tx: &'a Tx<'a>,
+    job: JobId,
+    key: SearchKey,
+    count: i64,
+}
+
+impl<'a> Gather<'a> {
+    pub fn new(tx: &'a Tx<'a>, job: JobId) -> Result<Gather<'a>> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM needles WHERE job_id = ?1 LIMIT ?2)";
+        let count = tx.row(sql, params![job.0, MOST], |row| row.get(0))?.unwrap_or(0);
+        Ok(Gather { tx, job, key: tx.search_key(), count })
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.count >= MOST
+    }
+
+    /// A value that is about to go; of JSON, its texts.
+    pub fn see(&mut self, value: ValueRef) -> Result<()> {
+        match value {
+            ValueRef::Text(text) => match serde_json::from_slice::<Value>(text) {
+                Ok(json @ (Value::Object(_) | Value::Array(_))) => self.see_json(&json),
+                _ => self.add(text),
+            },
+            ValueRef::Blob(bytes) => {
+                self.add(bytes.get(..64).unwrap_or(bytes))?;
+                self.add(bytes.get(bytes.len() / 2..bytes.len() / 2 + 64).unwrap_or_default())
+            }
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Ok(()),
+        }
+    }
+
+    fn see_json(&mut self, json: &Value) -> Result<()> {
+        match json {
+            Value::String(text) => self.add(text.as_bytes()),
+            Value::Array(list) => list.iter().try_for_each(|value| self.see_json(value)),
+            Value::Object(map) => map.values().try_for_each(|value| self.see_json(value)),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn text(&mut self, text: &str) -> Result<()> {
+        self.add(text.as_bytes())
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_full() {
+            return Ok(());
+        }
+        let mut needles = Vec::new();
+        self.key.needles(bytes, |needle| needles.push(needle));
+        for needle in needles {
+            let added = self.tx.execute(
+                "INSERT INTO needles (job_id, word, digest, length) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                params![self.job.0, needle.word, needle.digest, needle.length],
+            )?;
+            self.count += i64::try_from(added).map_err(Error::internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// The needles of a job.
+pub fn of(db: &Db, job: JobId) -> Result<Vec<(JobId, Needle)>> {
+    let sql = "SELECT word, digest, length FROM needles WHERE job_id = ?1";
+    db.rows(sql, params![job.0], |row| {
+        Ok((job, Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? }))
+    })
+}
+
+/// Jobs that ended and whose needles are still here, the oldest first.
+pub fn of_ended(db: &Db, limit: u32) -> Result<Vec<JobId>> {
+    let sql = "SELECT id FROM jobs WHERE status IN ('completed', 'cancelled')
+                   AND EXISTS (SELECT 1 FROM needles WHERE job_id = jobs.id) ORDER BY id LIMIT ?1";
+    db.rows(sql, params![limit], |row| Ok(JobId(row.get(0)?)))
+}
+
+/// Forgets up to `limit` needles of a job. Returns how many.
+pub fn forget(tx: &Tx, job: JobId, limit: u32) -> Result<usize> {
+    tx.execute(
+        "DELETE FROM needles WHERE job_id = ?1 AND (word, digest) IN
+             (SELECT word, digest FROM needles WHERE job_id = ?1 LIMIT ?2)",
+        params![job.0, limit],
+    )
+}

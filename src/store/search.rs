@@ -1,0 +1,207 @@
+//! Searching bytes for what was somebody's.
+//!
+//! What is searched for is kept as keyed digests alone: of its first 8 bytes, by which a
+//! scan finds a candidate at any offset, and of the whole, by which it makes sure. So it
+//! may wait in the database through a kill, and says nothing of anybody without the secret.
+
+use std::collections::{BTreeMap, HashMap};
+
+use siphasher::sip::SipHasher13;
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use super::layout::{self, Spot};
+use crate::model::JobId;
+
+/// Shorter texts are not searched for: they are anybody's.
+const SHORTEST: usize = 8;
+/// A longer one is searched for in pieces, for a text may be cut by the end of a page.
+const PIECE: usize = 32;
+/// Found so often in living rows, a text is not theirs alone.
+const COMMON: u32 = 16;
+/// Places named in an error.
+const PLACES: usize = 5;
+
+/// What is percent-encoded in addresses: all but RFC 3986's unreserved characters.
+const RESERVED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The two keys of the digests.
+#[derive(Clone, Copy)]
+pub struct SearchKey {
+    word: [u8; 16],
+    whole: [u8; 16],
+}
+
+/// A piece of what was somebody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Needle {
+    pub word: i64,
+    pub length: u8,
+    pub digest: [u8; 16],
+}
+
+impl SearchKey {
+    pub fn new(secret: [u8; 32]) -> SearchKey {
+        let (mut word, mut whole) = ([0; 16], [0; 16]);
+        word.copy_from_slice(&secret[..16]);
+        whole.copy_from_slice(&secret[16..]);
+        SearchKey { word, whole }
+    }
+
+    fn word(&self, bytes: [u8; SHORTEST]) -> i64 {
+        SipHasher13::new_with_key(&self.word).hash(&bytes).cast_signed()
+    }
+
+    fn whole(&self, bytes: &[u8]) -> [u8; 16] {
+        let mut hasher = SipHasher24::new_with_key(&self.whole);
+        std::hash::Hasher::write(&mut hasher, bytes);
+        hasher.finish128().as_bytes()
+    }
+
+    /// The needles of a value, in each form in which a program may write it: as it is,
+    /// escaped as in JSON, percent-encoded.
+    pub fn needles(&self, value: &[u8], mut add: impl FnMut(Needle)) {
+        self.pieces(value, &mut add);
+        let Ok(text) = std::str::from_utf8(value) else { return };
+        if let Ok(quoted) = serde_json::to_string(text)
+            && quoted.len() > text.len() + 2
+        {
+            self.pieces(&quoted.as_bytes()[1..quoted.len() - 1], &mut add);
+        }
+        let encoded = percent_encoding::utf8_percent_encode(text, RESERVED).to_string();
+        if encoded.len() > text.len() {
+            self.pieces(encoded.as_bytes(), &mut add);
+        }
+    }
+
+    fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
+        for piece in value.chunks(PIECE) {
+            let Some(word) = piece.first_chunk::<SHORTEST>() else { continue };
+            // Runs of one byte are in every file.
+            if word.iter().all(|byte| *byte == word[0]) {
+                continue;
+            }
+            let length = u8::try_from(piece.len()).unwrap_or(u8::MAX);
+            add(Needle { word: self.word(*word), length, digest: self.whole(piece) });
+        }
+    }
+}
+
+/// What a search came to, for one job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Times it was found in rows of others: left, as it is theirs, too.
+    pub mentions: u64,
+    /// Where it was found in what should have nothing: the first few places.
+    pub places: Vec<String>,
+    /// What was searched for, and what of it was left out, as others have it, too.
+    pub needles: u64,
+    pub common: u64,
+}
+
+/// A search for the needles of several jobs at once.
+pub struct Sieve {
+    key: SearchKey,
+    /// A bit for each value of the low bits of a word's hash: most offsets end here.
+    filter: Vec<u64>,
+    mask: u64,
+    by_word: HashMap<i64, Vec<usize>>,
+    needles: Vec<(JobId, Needle, u32)>,
+    found: BTreeMap<JobId, Found>,
+    /// Bytes looked at.
+    bytes: u64,
+}
+
+impl Sieve {
+    pub fn new(key: SearchKey, needles: Vec<(JobId, Needle)>) -> Sieve {
+        let bits = (needles.len() * 64).next_power_of_two().max(1 << 16);
+        let mut sieve = Sieve {
+            key,
+            filter: vec![0; bits / 64],
+            mask: bits as u64 - 1,
+            by_word: HashMap::with_capacity(needles.len()),
+            needles: Vec::with_capacity(needles.len()),
+            found: BTreeMap::new(),
+            bytes: 0,
+        };
+        for (job, needle) in needles {
+            let bit = needle.word.cast_unsigned() & sieve.mask;
+            sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
+            sieve.by_word.entry(needle.word).or_default().push(sieve.needles.len());
+            sieve.needles.push((job, needle, 0));
+        }
+        sieve
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn into_found(mut self) -> BTreeMap<JobId, Found> {
+        for (job, _, seen) in &self.needles {
+            let found = self.found.entry(*job).or_default();
+            found.needles += 1;
+            found.common += u64::from(*seen >= COMMON);
+        }
+        self.found
+    }
+
+    /// Searches a page of the database or of a frame of its WAL.
+    pub fn page(&mut self, number: u32, bytes: &[u8], is_free: bool, of: &str) {
+        for (offset, needle) in self.hits(bytes) {
+            let spot = layout::spot(bytes, number, offset);
+            let (job, _, seen) = &mut self.needles[needle];
+            let found = self.found.entry(*job).or_default();
+            match spot {
+                Ok(Spot::Cell) | Err(_) => {
+                    found.mentions += 1;
+                    *seen += 1;
+                }
+                Ok(Spot::Other) if !is_free => {
+                    found.mentions += 1;
+                    *seen += 1;
+                }
+                Ok(spot) => {
+                    if found.places.len() < PLACES {
+                        found.places.push(format!("{of}, page {number}, {}", spot.name()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Searches bytes of a file in which nothing of anybody should be.
+    pub fn bytes_of(&mut self, bytes: &[u8], of: &str) {
+        for (offset, needle) in self.hits(bytes) {
+            let found = self.found.entry(self.needles[needle].0).or_default();
+            if found.places.len() < PLACES {
+                found.places.push(format!("{of}, near byte {offset}"));
+            }
+        }
+    }
+
+    fn hits(&mut self, bytes: &[u8]) -> Vec<(usize, usize)> {
+        self.bytes += bytes.len() as u64;
+        let mut hits = Vec::new();
+        for (offset, word) in bytes.windows(SHORTEST).enumerate() {
+            let Some(word) = word.first_chunk::<SHORTEST>() else { break };
+            // Zeroes fill most of what is free.
+            if *word == [0; SHORTEST] {
+                continue;
+            }
+            let hash = self.key.word(*word);
+            let bit = hash.cast_unsigned() & self.mask;
+            if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
+                continue;
+            }
+            for &index in self.by_word.get(&hash).map_or(&[][..], Vec::as_slice) {
+                let (_, needle, seen) = &self.needles[index];
+                let whole = bytes.get(offset..offset + usize::from(needle.length));
+                if *seen < COMMON && whole.is_some_and(|whole| self.key.whole(whole) == needle.digest) {
+                    hits.push((offset, index));
+                }
+            }
+        }
+        hits
+    }
+}

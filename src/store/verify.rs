@@ -1,0 +1,216 @@
+//! Looking at the bytes of the files for what should not be there any more.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use super::Store;
+use super::layout::{self, PAGE};
+use super::search::{Found, Needle, SearchKey, Sieve};
+use crate::error::{Error, Result};
+use crate::model::JobId;
+
+/// Pages of the file looked at in one go by a survey.
+const STRETCH: u32 = 4_096;
+/// Bytes of another file read at once; pieces overlap by the length of the longest needle.
+const BUFFER: usize = 1 << 20;
+const OVERLAP: usize = 64;
+const WAL_HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+
+/// What of the database file is looked at.
+pub enum Scope {
+    /// These pages: those written since all were verified.
+    Written(Vec<u32>),
+    Whole,
+}
+
+/// What a look at the bytes came to.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub found: BTreeMap<JobId, Found>,
+    /// Pages with bytes in what is free. None should have any.
+    pub stale: Vec<u32>,
+    pub pages: u64,
+    pub bytes: u64,
+    pub needles: u64,
+}
+
+/// What tells a file's state: its length, and when it was written last.
+pub type Stamp = (u64, Option<SystemTime>);
+
+impl Verdict {
+    pub fn is_clean(&self) -> bool {
+        self.stale.is_empty() && self.found.values().all(|found| found.places.is_empty())
+    }
+}
+
+impl Store {
+    /// Looks at every page of the file once, and has those scrubbed that hold stale bytes:
+    /// what an unclean end, a restored file or another program's visit left. Returns how
+    /// many. It blocks; requests are served meanwhile.
+    pub fn survey(&self, go_on: &dyn Fn() -> bool) -> Result<u64> {
+        let mut found = 0;
+        let mut from: u32 = 1;
+        while go_on() {
+            let end = from.saturating_add(STRETCH).min(self.file().count()? + 1);
+            if from >= end {
+                break;
+            }
+            let mut stale = Vec::new();
+            self.file().range(from..end, |number, page| {
+                if layout::is_stale(page, number) == Ok(true) {
+                    stale.push(number);
+                }
+            })?;
+            found += stale.len() as u64;
+            if !stale.is_empty() {
+                self.suspect(stale)?;
+                while go_on() && self.scrub()? > 0 {}
+            }
+            from = end;
+        }
+        let mut leaves = self.used_leaves()?;
+        found += leaves.len() as u64;
+        while go_on() && !leaves.is_empty() {
+            leaves = self.blank(leaves)?;
+        }
+        if go_on() {
+            self.surveyed.store(true, Ordering::SeqCst);
+        }
+        Ok(found)
+    }
+
+    /// Whether every page was looked at since the start.
+    pub fn is_surveyed(&self) -> bool {
+        self.surveyed.load(Ordering::SeqCst)
+    }
+
+    /// Leaves of the freelist that are not blank.
+    fn used_leaves(&self) -> Result<Vec<u32>> {
+        let mut leaves = Vec::new();
+        self.file().trunks(|_, on_it| leaves.extend(on_it))?;
+        leaves.sort_unstable();
+        let mut used = Vec::new();
+        self.file().each(&leaves, |number, page| {
+            if page.iter().any(|byte| *byte != 0) {
+                used.push(number);
+            }
+        })?;
+        Ok(used)
+    }
+
+    /// Searches pages of the database, its WAL and other files for the needles of jobs.
+    /// It blocks, off the writer's thread.
+    pub fn verify(&self, key: SearchKey, needles: Vec<(JobId, Needle)>, scope: Scope) -> Result<Verdict> {
+        let others = self.others(matches!(scope, Scope::Whole))?;
+        let count = needles.len() as u64;
+        let mut sieve = Sieve::new(key, needles);
+        let mut verdict = Verdict { needles: count, ..Verdict::default() };
+        let mut free = HashSet::new();
+        self.file().trunks(|trunk, leaves| {
+            free.insert(trunk);
+            free.extend(leaves);
+        })?;
+        let mut see = |number: u32, page: &[u8]| {
+            verdict.pages += 1;
+            sieve.page(number, page, free.contains(&number), "usher.db");
+            if layout::is_stale(page, number) == Ok(true) {
+                verdict.stale.push(number);
+            }
+        };
+        match scope {
+            Scope::Written(numbers) => self.file().each(&numbers, &mut see)?,
+            Scope::Whole => self.file().range(1..self.file().count()? + 1, &mut see)?,
+        }
+        search_wal(&mut sieve, &self.wal, &free)?;
+        for path in others.keys() {
+            search_file(&mut sieve, path)?;
+        }
+        verdict.bytes = sieve.bytes();
+        verdict.found = sieve.into_found();
+        if verdict.is_clean() {
+            self.seen().extend(others);
+        }
+        Ok(verdict)
+    }
+
+    /// The other files of the directory, all or those that changed since they were searched
+    /// last. Not the backups, which are encrypted and have their own term, nor the secrets.
+    fn others(&self, all: bool) -> Result<HashMap<PathBuf, Stamp>> {
+        let mut found = HashMap::new();
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
+                let entry = entry.map_err(Error::internal)?;
+                let Ok(about) = entry.metadata() else { continue };
+                let (path, name) = (entry.path(), entry.file_name());
+                if about.is_dir() && name != "backups" && name != "secrets" {
+                    folders.push(path);
+                } else if about.is_file() && !name.to_string_lossy().starts_with("usher.db") {
+                    found.insert(path, (about.len(), about.modified().ok()));
+                }
+            }
+        }
+        let seen = self.seen();
+        found.retain(|path, stamp| all || seen.get(path) != Some(stamp));
+        Ok(found)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<PathBuf, Stamp>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The WAL's frames are pages too. One that is being written ends the search: it is of
+/// after the erasure.
+fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()> {
+    let Some(mut file) = open(path)? else { return Ok(()) };
+    let mut header = [0; WAL_HEADER];
+    if !fill(&mut file, &mut header)? {
+        return Ok(());
+    }
+    let mut frame = vec![0; FRAME_HEADER + PAGE];
+    while fill(&mut file, &mut frame)? {
+        let number = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
+        sieve.page(number, &frame[FRAME_HEADER..], free.contains(&number), "usher.db-wal");
+    }
+    Ok(())
+}
+
+fn search_file(sieve: &mut Sieve, path: &Path) -> Result<()> {
+    let Some(mut file) = open(path)? else { return Ok(()) };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
+    loop {
+        let kept = buffer.len().min(OVERLAP);
+        buffer.drain(..buffer.len() - kept);
+        let read = (&mut file).take(BUFFER as u64).read_to_end(&mut buffer).map_err(Error::internal)?;
+        if read == 0 {
+            return Ok(());
+        }
+        sieve.bytes_of(&buffer, &name);
+    }
+}
+
+/// None: it is gone.
+fn open(path: &Path) -> Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
+/// False: the file ended before.
+fn fill(file: &mut File, bytes: &mut [u8]) -> Result<bool> {
+    match file.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(Error::internal(error)),
+    }
+}

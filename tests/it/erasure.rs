@@ -1,0 +1,268 @@
+//! Erasure down to the bytes: of what was theirs, nothing is left in any file.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use usher::clock::DAY;
+use usher::model::REVIVABLE;
+use usher::store::Hygiene;
+
+use crate::harness::{Server, encode};
+
+/// Shorter windows are hit by chance.
+const WINDOW: usize = 12;
+
+/// A user with all that it was given.
+struct Person {
+    name: String,
+    email: String,
+    secrets: Vec<String>,
+}
+
+fn random(rng: &mut Rng, length: std::ops::Range<usize>) -> String {
+    let length = rng.usize(length);
+    (0..length).map(|_| rng.alphanumeric()).collect()
+}
+
+impl Person {
+    fn new(rng: &mut Rng) -> Person {
+        let (name, email) =
+            (random(rng, 16..28), format!("{}@{}.example", random(rng, 12..20), random(rng, 12..14)));
+        Person { secrets: vec![name.clone(), email.clone()], name, email }
+    }
+
+    fn secret(&mut self, rng: &mut Rng, length: std::ops::Range<usize>) -> String {
+        let secret = random(rng, length);
+        self.secrets.push(secret.clone());
+        secret
+    }
+
+    fn identify(&mut self, rng: &mut Rng) -> Value {
+        let traits = json!({
+            "email": self.email,
+            "firstName": self.secret(rng, 12..20),
+            "lastName": self.secret(rng, 12..30),
+            "plan": "enterprise-annual",
+            "note": self.secret(rng, 20..60),
+            "nested": { "list": [self.secret(rng, 12..40), 7], "deep": { "er": self.secret(rng, 12..24) } },
+        });
+        json!({ "type": "identify", "userId": self.name, "traits": traits })
+    }
+
+    fn anonymous(&mut self, rng: &mut Rng) -> Value {
+        let id = self.secret(rng, 20..36);
+        json!({ "type": "track", "anonymousId": id, "event": "Came By",
+                "messageId": self.secret(rng, 16..24), "properties": { "from": self.secret(rng, 16..40) } })
+    }
+
+    fn event(&mut self, rng: &mut Rng) -> Value {
+        // Some rows spill into overflow pages.
+        let long = if rng.u8(..20) == 0 { 3_000..9_000 } else { 20..200 };
+        json!({ "type": "track", "userId": self.name, "event": "Report Exported",
+                "messageId": self.secret(rng, 16..30),
+                "context": { "sessionId": self.secret(rng, 16..20) },
+                "properties": { "text": self.secret(rng, long), "kind": "quarterly report" } })
+    }
+}
+
+/// What of a test's people is left in a directory's files, by where it is.
+fn left(dir: &Path, people: &[&Person]) -> HashMap<String, usize> {
+    let mut windows: HashMap<[u8; WINDOW], ()> = HashMap::new();
+    let mut filter = vec![0u64; 1 << 20];
+    let slot = |window: &[u8; WINDOW]| {
+        let word = u64::from_le_bytes(window[..8].try_into().expect("8 bytes"));
+        usize::try_from(word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 38).expect("26 bits")
+    };
+    for secret in people.iter().flat_map(|person| &person.secrets) {
+        for window in secret.as_bytes().windows(WINDOW) {
+            let window: [u8; WINDOW] = window.try_into().expect("a window");
+            filter[slot(&window) / 64] |= 1 << (slot(&window) % 64);
+            windows.insert(window, ());
+        }
+    }
+    let mut found = HashMap::new();
+    for path in files(dir) {
+        let bytes = std::fs::read(&path).expect("a file");
+        for window in bytes.windows(WINDOW) {
+            let window: &[u8; WINDOW] = window.try_into().expect("a window");
+            if filter[slot(window) / 64] & (1 << (slot(window) % 64)) != 0 && windows.contains_key(window) {
+                *found
+                    .entry(path.file_name().expect("a name").to_string_lossy().into_owned())
+                    .or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
+}
+
+fn send(server: &Server, messages: &[Value]) {
+    for batch in messages.chunks(200) {
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            let body = json!({ "batch": batch }).to_string();
+            if body.len() > 450_000 {
+                let (one, other) = batch.split_at(batch.len() / 2);
+                batches.extend([one, other]);
+                continue;
+            }
+            let reply =
+                server.post("/v1/batch").bearer(&server.project().all).body(body, "application/json").send();
+            assert_eq!(reply.expect(200).json(), json!({ "success": true }));
+        }
+    }
+}
+
+/// Users written in several orders, updated, with anonymous pasts and recordings.
+fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
+    let mut people: Vec<Person> = (0..count).map(|_| Person::new(rng)).collect();
+    let mut messages = Vec::new();
+    for person in &mut people {
+        if rng.u8(..4) == 0 {
+            let visit = person.anonymous(rng);
+            messages.push(visit.clone());
+            messages.push(
+                json!({ "type": "identify", "userId": person.name, "anonymousId": visit["anonymousId"] }),
+            );
+        }
+        messages.push(person.identify(rng));
+        messages.push(person.event(rng));
+    }
+    send(server, &messages);
+    // Updates that grow and shrink rows, and more events, all over the file.
+    for _ in 0..2 {
+        let mut messages = Vec::new();
+        for person in &mut people {
+            if rng.bool() {
+                messages.push(person.identify(rng));
+            }
+            messages.push(person.event(rng));
+        }
+        rng.shuffle(&mut messages);
+        send(server, &messages);
+    }
+    for person in people.iter_mut().step_by(25) {
+        let visit = person.event(rng);
+        let session = visit["context"]["sessionId"].as_str().expect("a session").to_owned();
+        send(server, &[visit]);
+        let piece = person.secret(rng, 5_000..9_000);
+        let path = format!("/api/sessions/{session}/recording");
+        server.put(&path).bearer(&server.project().all).body(piece, "text/plain").send().expect(200);
+    }
+    server.tick();
+    people
+}
+
+/// Each way to erase.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Hard,
+    Proficient,
+    Scheduled,
+    Reaped,
+    AccountThenLogs,
+}
+
+const WAYS: [Way; 5] = [Way::Hard, Way::Proficient, Way::Scheduled, Way::Reaped, Way::AccountThenLogs];
+
+fn ask(server: &Server, way: Way, person: &Person) {
+    let key = &server.project().all;
+    let name = encode(&person.name);
+    match way {
+        Way::Hard => {
+            let path = format!("/v1/users/{name}?hardDelete=true");
+            server.delete(&path).header("X-APTRINSIC-API-KEY", key).send().expect(200);
+        }
+        Way::Reaped => {
+            let path = format!("/v1/users/{name}");
+            server.delete(&path).header("X-APTRINSIC-API-KEY", key).send().expect(200);
+        }
+        Way::Proficient => {
+            let id = user_id(server, &name);
+            server.delete(&format!("/users/u_{id}")).bearer(key).send().expect(200);
+        }
+        Way::Scheduled => {
+            let path = format!("/api/v1/{}/users/{name}", server.project().key);
+            server.delete(&path).bearer(key).send().expect(200);
+        }
+        Way::AccountThenLogs => {
+            let alloy = |path: String| {
+                server.delete(&path).bearer(key).header("x-api-version", "2025-09").send().expect(200)
+            };
+            let id: i64 = user_id(server, &name).parse().expect("a number");
+            alloy(format!("/users/{name}"));
+            alloy(format!("/users/{id:024x}/logs"));
+        }
+    }
+}
+
+fn user_id(server: &Server, name: &str) -> String {
+    let request = server.get(&format!("/users/{name}")).bearer(&server.project().all);
+    let reply = request.header("x-api-version", "2025-09").send().expect(200).json();
+    let id = reply["userId"].as_str().expect("an id");
+    i64::from_str_radix(id, 16).expect("a number").to_string()
+}
+
+/// Erases a share of some thousand users in each way; what is left of them anywhere.
+fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
+    let server = Server::with(|options| options.hygiene = hygiene);
+    let mut rng = Rng::with_seed(seed);
+    let people = populate(&server, &mut rng, count);
+    let share = count / 8;
+    let mut order: Vec<usize> = (0..count).collect();
+    rng.shuffle(&mut order);
+    let mut erased = Vec::new();
+    for (way, some) in WAYS.into_iter().zip(order.chunks(share)) {
+        for person in some {
+            ask(&server, way, &people[*person]);
+            erased.push(&people[*person]);
+        }
+        server.tick();
+    }
+    server.clock.advance(DAY);
+    server.tick();
+    server.clock.advance(REVIVABLE);
+    server.tick();
+    let conn = server.sqlite();
+    let open: i64 = conn
+        .query_row("SELECT COUNT(*) FROM jobs WHERE status <> 'completed'", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(open, 0, "jobs are not completed");
+    drop(conn);
+    let dir = server.path().parent().expect("a directory").to_owned();
+    let found = left(&dir, &erased);
+    // The others have everything: each of them still fills some windows.
+    let kept: Vec<&Person> = order[share * WAYS.len()..].iter().map(|n| &people[*n]).collect();
+    for person in kept.iter().step_by(37) {
+        assert!(!left(&dir, &[person]).is_empty(), "an untouched user's data is gone");
+    }
+    found
+}
+
+#[test]
+fn of_six_thousand_erased_users_no_byte_is_left_in_any_file() {
+    assert_eq!(run(Hygiene::Whole, 10_000, 1), HashMap::new());
+}
+
+/// The twins.
+#[test]
+fn without_the_scrub_some_bytes_are_found_and_without_secure_delete_thousands() {
+    let unscrubbed: usize = run(Hygiene::NoScrub, 5_000, 2).values().sum();
+    assert!(unscrubbed > 0, "the search finds nothing, scrubbed or not");
+    let careless: usize = run(Hygiene::NoScrubNorSecureDelete, 5_000, 3).values().sum();
+    assert!(careless > 1_000, "only {careless} windows are left without secure_delete");
+    eprintln!("windows left: {unscrubbed} without the scrub, {careless} without secure_delete either");
+}

@@ -1,0 +1,368 @@
+//! Segment's messages one by one: what is kept of each, and what is said of a bad one.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, fields};
+use crate::segment::{batch, count, events, find, names, post, refusals, refused, send, track, user};
+
+#[test]
+fn good_messages_are_kept_and_bad_ones_named_each_by_its_index_and_field() {
+    let server = Server::start();
+    let long = "x".repeat(257);
+    let bad: &[(Value, &str, &str)] = &[
+        (json!(5), "message", "must be an object"),
+        (json!(null), "message", "must be an object"),
+        (json!([]), "message", "must be an object"),
+        (json!({ "userId": "bad" }), "type", "is required"),
+        (json!({ "userId": "bad", "type": null }), "type", "is required"),
+        (json!({ "userId": "bad", "type": 1 }), "type", "must be a string"),
+        (
+            json!({ "userId": "bad", "type": "Track", "event": "x" }),
+            "type",
+            "must be identify, track, page, screen, group or alias",
+        ),
+        (json!({ "type": "track", "event": "x" }), "userId", "userId or anonymousId is required"),
+        (
+            json!({ "type": "page", "userId": null, "anonymousId": null }),
+            "userId",
+            "userId or anonymousId is required",
+        ),
+        (json!({ "type": "track", "event": "x", "userId": "" }), "userId", "must not be empty"),
+        (json!({ "type": "track", "event": "x", "userId": true }), "userId", "must be a string"),
+        (json!({ "type": "track", "event": "x", "userId": ["bad"] }), "userId", "must be a string"),
+        (
+            json!({ "type": "track", "event": "x", "userId": long }),
+            "userId",
+            "must have at most 256 characters",
+        ),
+        (
+            json!({ "type": "track", "event": "x", "userId": "bad\u{0}" }),
+            "userId",
+            "must not contain control characters",
+        ),
+        (
+            json!({ "type": "track", "event": "x", "anonymousId": long }),
+            "anonymousId",
+            "must have at most 256 characters",
+        ),
+        (json!({ "type": "track", "userId": "bad" }), "event", "is required"),
+        (json!({ "type": "track", "userId": "bad", "event": "" }), "event", "is required"),
+        (json!({ "type": "track", "userId": "bad", "event": 1 }), "event", "must be a string"),
+        (
+            json!({ "type": "track", "userId": "bad", "event": "x".repeat(1_025) }),
+            "event",
+            "must have at most 1024 characters",
+        ),
+        (
+            json!({ "type": "track", "userId": "bad", "event": "a\nb" }),
+            "event",
+            "must not contain control characters",
+        ),
+        (
+            json!({ "type": "page", "userId": "bad", "name": "x".repeat(1_025) }),
+            "name",
+            "must have at most 1024 characters",
+        ),
+        (json!({ "type": "page", "userId": "bad", "name": {} }), "name", "must be a string"),
+        (json!({ "type": "page", "userId": "bad", "category": 1 }), "category", "must be a string"),
+        (json!({ "type": "page", "userId": "bad", "properties": [] }), "properties", "must be an object"),
+        (json!({ "type": "page", "userId": "bad", "context": "x" }), "context", "must be an object"),
+        (
+            json!({ "type": "page", "userId": "bad", "context": { "sessionId": long } }),
+            "context.sessionId",
+            "must have at most 256 characters",
+        ),
+        (
+            json!({ "type": "page", "userId": "bad", "properties": { "session_id": "a\tb" } }),
+            "properties.session_id",
+            "must not contain control characters",
+        ),
+        (
+            json!({ "type": "page", "userId": "bad", "timestamp": "yesterday" }),
+            "timestamp",
+            "must be an ISO 8601 time with an offset",
+        ),
+        (
+            json!({ "type": "page", "userId": "bad", "timestamp": "2026-03-04T10:00:00" }),
+            "timestamp",
+            "must be an ISO 8601 time with an offset",
+        ),
+        (json!({ "type": "page", "userId": "bad", "timestamp": 5 }), "timestamp", "must be a string"),
+        (json!({ "type": "page", "userId": "bad", "messageId": {} }), "messageId", "must be a string"),
+        (
+            json!({ "type": "page", "userId": "bad", "messageId": "x".repeat(1_025) }),
+            "messageId",
+            "must have at most 1024 bytes",
+        ),
+        (json!({ "type": "identify", "userId": "bad", "traits": "x" }), "traits", "must be an object"),
+        (
+            json!({ "type": "identify", "userId": "bad", "traits": { "email": "x".repeat(1_025) } }),
+            "traits.email",
+            "must have at most 1024 characters",
+        ),
+        (
+            json!({ "type": "identify", "userId": "bad", "traits": { "name": "a\u{7}" } }),
+            "traits.name",
+            "must not contain control characters",
+        ),
+        (json!({ "type": "group", "userId": "bad" }), "groupId", "is required"),
+        (json!({ "type": "group", "userId": "bad", "groupId": "" }), "groupId", "must not be empty"),
+        (json!({ "type": "group", "groupId": "g" }), "userId", "userId or anonymousId is required"),
+        (json!({ "type": "alias", "userId": "bad" }), "previousId", "is required"),
+        (json!({ "type": "alias", "previousId": "p" }), "userId", "is required"),
+        (json!({ "type": "alias", "previousId": "p", "anonymousId": "q" }), "userId", "is required"),
+    ];
+    let mut messages = Vec::new();
+    let mut expected = Vec::new();
+    for (message, field, why) in bad {
+        messages.push(track("good", "before"));
+        expected.push((messages.len() as u64, (*field).to_owned(), (*why).to_owned()));
+        messages.push(message.clone());
+    }
+    messages.push(track("good", "last"));
+    assert_eq!(refusals(&server, json!(messages)), expected);
+    assert_eq!(events(&server, "good").len(), bad.len() + 1);
+    assert_eq!((count(&server, "users"), count(&server, "aliases")), (1, 0));
+
+    // Alone, each is a 400 that says the same.
+    for (message, field, why) in bad.iter().filter(|(message, ..)| message.is_object()) {
+        let Some(kind) = message["type"].as_str().filter(|kind| *kind != "Track") else { continue };
+        let body = send(&server, &format!("/v1/{kind}"), message.clone()).expect(400).json();
+        assert_eq!(fields(&body), ["code", "errors", "message", "success"], "{body}");
+        assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!("invalid")));
+        assert_eq!(body["errors"], json!([{ "index": 0, "field": field, "message": why }]));
+    }
+    assert_eq!(count(&server, "users"), 1);
+}
+
+#[test]
+fn a_message_that_json_allows_and_nobody_can_take_spoils_no_other() {
+    let server = Server::start();
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let with = |value: &str| {
+        format!(r#"{{"type":"track","userId":"bad","event":"x","properties":{{"p":{value}}}}}"#)
+    };
+    let good = track("ann", "good").to_string();
+    let long_number = format!("1{}", "0".repeat(400));
+    for bad in [
+        with(&deep(128)),
+        with(&deep(10_000)),
+        with("1e400"),
+        with("-1e999"),
+        with(&long_number),
+        with(r#""\ud83d""#),
+        with(r#""\udc00\ud800""#),
+    ] {
+        let text = format!("{{\"batch\":[{good},{bad},{good}]}}");
+        let faults = refused(&post(&server, "/v1/batch", text).expect(200).json());
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!((faults[0].0, faults[0].1.as_str()), (1, "message"));
+        assert!(faults[0].2.starts_with("cannot be read: "), "{faults:?}");
+        post(&server, "/v1/track", bad).expect(400);
+    }
+    assert_eq!(find(&server, "bad").map(|user| user.id), None);
+    assert_eq!(events(&server, "ann").len(), 14);
+    // As deep as it can be read, it can be read again.
+    let fine = with(&deep(124));
+    post(&server, "/v1/batch", format!("{{\"batch\":[{fine}]}}")).expect(200);
+    let number = with("123456789012345678901234567890");
+    post(&server, "/v1/batch", format!("{{\"batch\":[{number}]}}")).expect(200);
+    let events = events(&server, "bad");
+    assert_eq!(serde_json::to_string(&events[0].data["p"]).expect("JSON"), deep(124));
+    assert_eq!(events[1].data["p"], json!(1.2345678901234568e29));
+    let session = events[0].session.expect("a session").to_string();
+    let path = format!("/api/v1/{}/sessions/{session}/events", server.project().key);
+    assert!(server.get(&path).bearer(&server.project().all).send().expect(200).text.contains(&deep(124)));
+}
+
+#[test]
+fn a_key_that_is_there_twice_counts_as_the_last() {
+    let server = Server::start();
+    let text = r#"{"batch":[{"type":"page","userId":"x"}],
+        "batch":[{"type":"page","type":"track","event":"a","event":"b","userId":"x","userId":"ann",
+                  "properties":{"p":1,"p":2}}]}"#;
+    post(&server, "/v1/batch", text.into()).expect(200);
+    assert_eq!(find(&server, "x").map(|user| user.id), None);
+    let events = events(&server, "ann");
+    assert_eq!((events.len(), events[0].name.as_str(), &events[0].data["p"]), (1, "b", &json!(2)));
+}
+
+#[test]
+fn ids_may_be_numbers_null_or_any_text() {
+    let server = Server::start();
+    let unicode = "ä\u{301} 漢字 😀 'quoted\" \\ % + /";
+    let limit = "😀".repeat(256);
+    batch(
+        &server,
+        json!([
+            { "type": "track", "userId": 4711, "anonymousId": null, "event": "x", "messageId": 1 },
+            { "type": "track", "userId": "4711", "event": "x", "messageId": "1" },
+            { "type": "track", "userId": null, "anonymousId": 17, "event": "x", "traits": null, "context": null,
+              "properties": null, "messageId": null, "timestamp": null },
+            { "type": "track", "userId": unicode, "event": unicode, "messageId": unicode },
+            { "type": "track", "userId": limit, "event": "x".repeat(1_024), "messageId": "x".repeat(1_024) },
+            { "type": "group", "userId": 4711, "groupId": 12.5 },
+            { "type": "track", "userId": -0.5, "event": "x", "messageId": "" },
+            { "type": "track", "userId": -0.5, "event": "x", "messageId": "" },
+        ]),
+    );
+    assert_eq!(events(&server, "4711").len(), 1, "1 and \"1\" are one message");
+    assert_eq!(user(&server, "4711").profile.attributes["groupId"], "12.5");
+    let there = &events(&server, unicode)[0];
+    assert_eq!((there.name.as_str(), there.message_id.as_str()), (unicode, unicode));
+    assert_eq!(events(&server, &limit).len(), 1);
+    assert_eq!(events(&server, "-0.5").len(), 2, "an empty message id is none");
+    assert_eq!(count(&server, "users WHERE identifier IS NULL"), 1);
+    assert_eq!(count(&server, "aliases WHERE anonymous_id = '17'"), 1);
+}
+
+#[test]
+fn track_page_and_screen_are_events_and_keep_the_listed_fields_alone() {
+    let server = Server::start();
+    batch(
+        &server,
+        json!([
+            {
+                "type": "track", "userId": "ann", "event": "Order Completed", "messageId": "m1",
+                "properties": { "total": 19.9, "nested": { "list": [1, null, true] } },
+                "traits": { "email": "secret@example.com" }, "name": "not this", "category": "Shop",
+                "context": { "ip": "192.0.2.7", "traits": { "email": "secret@example.com" } },
+                "integrations": { "All": true }, "unknown": "unknown",
+            },
+            {
+                "type": "page", "userId": "ann", "name": "Pricing", "category": "Docs", "messageId": "m2",
+                "properties": { "url": "https://example.com/a?b#c", "title": "T" },
+            },
+            { "type": "page", "userId": "ann", "messageId": "m3", "context": { "page": { "url": "https://example.com/d" } } },
+            { "type": "screen", "userId": "ann", "name": "Basket", "messageId": "m4", "properties": { "items": 2 } },
+            { "type": "identify", "userId": "ann", "messageId": "m5" },
+            { "type": "group", "userId": "ann", "groupId": "g", "messageId": "m6" },
+            { "type": "alias", "userId": "ann", "previousId": "before", "messageId": "m7" },
+        ]),
+    );
+    let events = events(&server, "ann");
+    let shown: Vec<(&str, &str, &str, Option<&str>, Value)> = events
+        .iter()
+        .map(|event| {
+            let data = Value::Object(event.data.clone());
+            (event.message_id.as_str(), event.kind.as_str(), event.name.as_str(), event.url.as_deref(), data)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                "m1",
+                "event",
+                "Order Completed",
+                None,
+                json!({ "total": 19.9, "nested": { "list": [1, null, true] }, "category": "Shop" })
+            ),
+            (
+                "m2",
+                "page",
+                "Pricing",
+                Some("https://example.com/a?b#c"),
+                json!({ "url": "https://example.com/a?b#c", "title": "T", "category": "Docs" })
+            ),
+            ("m3", "page", "", Some("https://example.com/d"), json!({})),
+            ("m4", "screen", "Basket", None, json!({ "items": 2 })),
+        ]
+    );
+    assert_eq!(user(&server, "ann").event_count, 4);
+    for hidden in ["secret@example.com", "192.0.2.7", "unknown", "integrations"] {
+        let found = count(&server, &format!("events WHERE data LIKE '%{hidden}%' OR name LIKE '%{hidden}%'"));
+        assert_eq!(found, 0, "{hidden}");
+    }
+}
+
+#[test]
+fn the_path_says_what_a_single_message_is() {
+    let server = Server::start();
+    let body = |kind: &str| {
+        json!({
+            "type": kind, "userId": "ann", "anonymousId": "visitor", "event": "E", "name": "N", "groupId": "g",
+            "previousId": "visitor", "traits": { "plan": "team" },
+        })
+    };
+    for (path, other) in [
+        ("track", "page"),
+        ("page", "track"),
+        ("screen", "nonsense"),
+        ("identify", "track"),
+        ("group", "track"),
+        ("alias", "track"),
+    ] {
+        let reply = send(&server, &format!("/v1/{path}"), body(other)).expect(200);
+        assert_eq!(reply.json(), json!({ "success": true }));
+    }
+    let kinds: Vec<&str> = events(&server, "ann").iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["event", "page", "screen"]);
+    let attributes = user(&server, "ann").profile.attributes;
+    assert_eq!((&attributes["plan"], &attributes["groupId"]), (&json!("team"), &json!("g")));
+}
+
+#[test]
+fn known_traits_are_the_profiles_fields_and_the_rest_its_attributes() {
+    let server = Server::start();
+    let traits = json!({
+        "email": "ann@example.com", "firstName": "Ann", "last_name": "Lee", "name": "Ann Lee",
+        "avatar": "https://example.com/a.png", "address": { "city": "Zürich", "country": "CH", "street": "X" },
+        "plan": "team", "seats": 3, "beta": true, "gone": null, "nested": { "a": [1] },
+    });
+    send(&server, "/v1/identify", json!({ "userId": "ann", "traits": traits })).expect(200);
+    let profile = user(&server, "ann").profile;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    assert_eq!(
+        [
+            text(&profile.email),
+            text(&profile.first_name),
+            text(&profile.last_name),
+            text(&profile.display_name),
+            text(&profile.avatar_url),
+            text(&profile.city),
+            text(&profile.country),
+        ],
+        ["ann@example.com", "Ann", "Lee", "Ann Lee", "https://example.com/a.png", "Zürich", "CH"]
+    );
+    assert_eq!(
+        Value::Object(profile.attributes),
+        json!({
+            "address": { "city": "Zürich", "country": "CH", "street": "X" },
+            "plan": "team", "seats": 3, "beta": true, "nested": { "a": [1] },
+        })
+    );
+    // Null takes away, what is not said stays, and a text field is no other value.
+    let traits = json!({ "plan": null, "firstName": null, "email": 7, "seats": 4 });
+    send(&server, "/v1/identify", json!({ "userId": "ann", "traits": traits })).expect(200);
+    let profile = user(&server, "ann").profile;
+    assert_eq!((profile.first_name, profile.email.as_deref()), (None, Some("ann@example.com")));
+    assert_eq!((profile.attributes.get("plan"), &profile.attributes["seats"]), (None, &json!(4)));
+    assert_eq!(profile.attributes["email"], 7);
+}
+
+#[test]
+fn traits_that_outgrow_a_profile_are_refused_and_change_nothing() {
+    let server = Server::start();
+    let half = "x".repeat(30 * 1024);
+    let say = |name: &str| json!({ "type": "identify", "userId": "ann", "traits": { name: half } });
+    batch(&server, json!([say("a"), say("b")]));
+    let faults = refusals(&server, json!([say("c"), track("ann", "good")]));
+    assert_eq!((faults.len(), faults[0].0, faults[0].1.as_str()), (1, 0, "traits"));
+    assert_eq!(user(&server, "ann").profile.attributes.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(names(&server, "ann"), ["good"]);
+}
+
+#[test]
+fn what_a_client_says_of_its_surroundings_never_costs_an_event() {
+    let server = Server::start();
+    for context in [
+        json!({ "os": "iOS", "browser": 5, "device": ["x"], "location": null, "page": "https://example.com" }),
+        json!({ "os": { "name": 5 }, "page": { "url": {} }, "library": { "name": "x" }, "sessionId": { "a": 1 } }),
+        json!({ "sessionId": "", "active": true }),
+    ] {
+        batch(&server, json!([{ "type": "page", "userId": "ann", "context": context }]));
+    }
+    assert_eq!(events(&server, "ann").len(), 3);
+    assert_eq!(count(&server, "sessions"), 1);
+}
