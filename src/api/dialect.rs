@@ -242,8 +242,8 @@ impl Call {
         Identifier::parse(Place::Path, name, &self.path(name)?)
     }
 
-    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or for a query
-    /// that is not UTF-8 once decoded: read lossily, two different names would meet in one.
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or is not UTF-8
+    /// once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
         self.parameters(None)
     }
@@ -255,9 +255,10 @@ impl Call {
 
     fn parameters(&self, list: Option<&str>) -> Result<Query> {
         for pair in self.request.query_string().split('&') {
-            if percent_encoding::percent_decode_str(pair).decode_utf8().is_err() {
-                let name = pair.split('=').next().unwrap_or_default();
-                let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+            let decoded = percent_encoding::percent_decode_str(pair);
+            if decoded.clone().decode_utf8().is_err() {
+                let lossy = decoded.decode_utf8_lossy();
+                let name = lossy.split('=').next().unwrap_or_default();
                 return Err(Error::invalid(Place::Query, name, "must be UTF-8, percent-encoded"));
             }
         }

@@ -111,16 +111,19 @@ fn last_did(db: &Db, mark: seen::Mark, period: Period, test: &EventTest) -> Resu
     };
     let mut did = None;
     for branch in users::branches(db, mark.user, mark.since)? {
-        did = did.max(events::latest(db, branch, stretch, |event| test.passes(event))?);
+        let asked_for = |kind, name: &str| test.asks_for(kind, name);
+        did = did.max(events::latest(db, branch, stretch, asked_for, |event| test.passes(event))?);
     }
     Ok(did)
 }
 
 impl EventTest {
+    fn asks_for(&self, kind: Kind, name: &str) -> bool {
+        kind != Kind::Page && self.name.as_ref().is_none_or(|test| test.passes(name))
+    }
+
     fn passes(&self, event: &Event) -> bool {
-        event.kind != Kind::Page
-            && self.name.as_ref().is_none_or(|test| test.passes(&event.name))
-            && self.properties.iter().all(|(name, test)| test.passes(&text(event.data.get(name))))
+        self.properties.iter().all(|(name, test)| test.passes(&text(event.data.get(name))))
     }
 }
 

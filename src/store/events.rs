@@ -14,13 +14,17 @@ const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
 fn read(row: &Row) -> rusqlite::Result<Event> {
     Ok(Event {
         session: row.get::<_, Option<i64>>(0)?.map(SessionId),
-        kind: Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))?,
+        kind: kind(row)?,
         name: row.get(2)?,
         at: row.get(3)?,
         message_id: row.get(4)?,
         url: row.get(5)?,
         data: serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|_| corrupt("an event's data"))?,
     })
+}
+
+fn kind(row: &Row) -> rusqlite::Result<Kind> {
+    Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))
 }
 
 /// Where a message lies among its user's: 8 bytes of its id's hash.
@@ -115,20 +119,26 @@ pub fn tally(db: &Db, user: UserId, since: Millis) -> Result<(i64, Option<Millis
     Ok(db.row(sql, params![user.0, since], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
 }
 
-/// When the newest event of a stretch happened that passes the test. Its limit and offset
-/// count before the test. Reads no further than to that event.
+/// When the newest event of a stretch happened whose kind and name are asked for and that
+/// passes the test. Reads no further than to that event, and the data of those alone whose
+/// name is asked for. The stretch's limit and offset count before all tests.
 pub fn latest(
     db: &Db,
     (user, since): (UserId, Millis),
     stretch: Stretch,
+    asked_for: impl Fn(Kind, &str) -> bool,
     passes: impl Fn(&Event) -> bool,
 ) -> Result<Option<Millis>> {
     let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
     let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    for event in statement.query_map(values, read).map_err(from_sql)? {
-        let event = event.map_err(from_sql)?;
-        if passes(&event) {
-            return Ok(Some(event.at));
+    let events = statement.query_map(values, |row| {
+        let name = row.get_ref(2)?.as_str()?;
+        if asked_for(kind(row)?, name) { read(row).map(Some) } else { Ok(None) }
+    });
+    for event in events.map_err(from_sql)? {
+        match event.map_err(from_sql)? {
+            Some(event) if passes(&event) => return Ok(Some(event.at)),
+            _ => {}
         }
     }
     Ok(None)

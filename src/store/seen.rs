@@ -42,7 +42,7 @@ pub struct Mark {
 const SEEN_OPEN: &str = "last_seen";
 
 /// Of a period in the past: who was seen after it, too, may have been seen in it. Events of
-/// an anonymous user that is being merged count as they do in [`super::users::members`].
+/// an anonymous user that is being merged count as they do in [`super::users::branches`].
 const SEEN_CLOSED: &str = "CASE WHEN last_seen <= ?3 THEN last_seen ELSE coalesce(
     (SELECT max(at) FROM (
         SELECT (SELECT max(at) FROM events WHERE user_id = users.id
@@ -50,7 +50,8 @@ const SEEN_CLOSED: &str = "CASE WHEN last_seen <= ?3 THEN last_seen ELSE coalesc
         UNION ALL
         SELECT max(moving.at) FROM users AS part JOIN events AS moving ON moving.user_id = part.id
         WHERE part.merged_into = users.id AND moving.at >= ?2 AND moving.at <= ?3
-            AND moving.at > coalesce(users.activity_erased_at, ?2 - 1))),
+            AND moving.at > coalesce(users.activity_erased_at, ?2 - 1)
+            AND moving.at > coalesce(part.activity_erased_at, ?2 - 1))),
     CASE WHEN first_seen >= ?2 THEN first_seen END) END";
 
 const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name

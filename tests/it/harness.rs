@@ -61,7 +61,6 @@ pub struct Server {
 #[derive(Clone)]
 pub struct TestProject {
     pub id: ProjectId,
-    pub name: String,
     pub key: String,
     pub token: String,
     pub all: String,
@@ -310,7 +309,7 @@ fn serve(app: &App, setup: Option<SetupLink>) -> (SocketAddr, Stop, JoinHandle<(
 
 fn with_key(app: &App, project: Project) -> TestProject {
     let all = key(app, Some(project.id), Scopes::of(&Scope::ALL));
-    TestProject { id: project.id, name: project.name, key: project.key, token: project.ingest_token, all }
+    TestProject { id: project.id, key: project.key, token: project.ingest_token, all }
 }
 
 fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {

@@ -127,7 +127,7 @@ fn the_newest_come_first_and_test_users_can_be_told_apart() {
         assert_eq!(refused(reply, 400, "invalid_request"), format!("live_mode: {fault}"));
     }
     let reply = call(&server, "GET", "/users?other=%ff").send();
-    assert_eq!(refused(reply, 400, "invalid_request"), "live_mode: must be UTF-8, percent-encoded");
+    assert_eq!(refused(reply, 400, "invalid_request"), "other: must be UTF-8, percent-encoded");
     let second = server.second();
     assert_eq!(server.get("/users").bearer(&second.all).send().expect(200).json(), json!({ "data": [] }));
 }

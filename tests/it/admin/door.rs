@@ -1,10 +1,7 @@
 //! Who gets in: the first-run link, signing in, and for how long.
 
-use std::time::{Duration, Instant};
-
 use usher::clock::SECOND;
 use usher::domain::admins;
-use usher::model::Admin;
 
 use super::{Browser, PASSWORD, value_of, words};
 use crate::harness::{Reply, Server};

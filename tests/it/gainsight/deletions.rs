@@ -122,6 +122,8 @@ fn hard_delete_is_true_or_false_and_nothing_else() {
         let reply = call(&server, "DELETE", &format!("/v1/users/ann?hardDelete={value}")).send();
         assert_eq!(bad(reply), ["hardDelete: must be true or false"], "{value}");
     }
+    let broken = call(&server, "DELETE", "/v1/users/ann?hardDelete=%ff").send();
+    assert_eq!(bad(broken), ["hardDelete: must be UTF-8, percent-encoded"]);
     let twice = call(&server, "DELETE", "/v1/users/ann?hardDelete=false&hardDelete=true").send();
     assert_eq!(bad(twice), ["hardDelete: must be given once"]);
     assert_eq!(get(&server, "ann"), before);

@@ -253,12 +253,12 @@ fn a_scroll_id_is_good_for_the_search_that_gave_it_and_no_other() {
         let reply = call(&server, "GET", &format!("/v1/users?scrollId={forged}")).send();
         assert_eq!(bad(reply), none);
     }
-    for broken in
-        ["x", "%20", "null", &scroll[1..], &scroll[..scroll.len() - 4], &format!("{scroll}=")]
-    {
+    for broken in ["x", "%20", "null", &scroll[1..], &scroll[..scroll.len() - 4], &format!("{scroll}=")] {
         let reply = call(&server, "GET", &format!("/v1/users?scrollId={broken}")).send();
         assert_eq!(bad(reply), none, "{broken}");
     }
+    let reply = call(&server, "GET", "/v1/users?scrollId=%ff").send();
+    assert_eq!(bad(reply), ["scrollId: must be UTF-8, percent-encoded"]);
 }
 
 /// What a scrollId is made of. Nobody is to know, but whoever tries must get nowhere.

@@ -253,6 +253,34 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
 }
 
 #[test]
+fn what_a_visitor_had_erased_is_not_seen_in_whom_it_is_merged_into() {
+    let server = Server::start();
+    let project = server.project().id;
+    let subject = |identifier: Option<&str>| users::Subject {
+        identifier: identifier.map(named),
+        anonymous_id: Some(named("visitor")),
+    };
+    visit(&server, "visitor", at("2026-03-04T08:00:00Z"));
+    let alone = subject(None);
+    server.write(move |tx| {
+        let visitor = users::ensure(tx, project, &alone)?;
+        erase::begin(tx, &visitor, Erasure::Activity, Origin::Request)
+    });
+    server.clock.advance(SECOND);
+    send(&server, "/i", json!({ "identifier": "ann" })).expect(200);
+    let both = subject(Some("ann"));
+    server.write(move |tx| users::identify(tx, project, &both, &ProfileChange::default(), None));
+    server.clock.advance(DAY);
+    seen(&server, "ann", server.clock.now());
+    for when in ["before its rows have left", "after"] {
+        let that_day = list(&server, json!({ "dateRange": ["2026-03-04", "2026-03-04"] }));
+        assert_eq!(names(&that_day), ["ann"], "{when}");
+        assert_eq!(that_day["users"][0]["lastSeenAt"], "2026-03-04T10:00:01Z", "{when}");
+        server.tick();
+    }
+}
+
+#[test]
 fn a_bad_period_is_refused_by_name() {
     let server = Server::start();
     seen(&server, "ann", START);
