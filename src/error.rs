@@ -1,6 +1,6 @@
 //! The one error. It names what went wrong in the product's own nouns; each API
-//! words it in its own way, and [`crate::api::dialect::status`] is the only place
-//! that knows its HTTP status.
+//! words it in its own way, and so do the pages. Each of the two faces knows its HTTP
+//! status in one place: [`crate::api::dialect::status`] and the pages' table of words.
 
 use std::fmt;
 

@@ -405,6 +405,20 @@ fn a_fault_of_ours_is_a_page_that_tells_nothing_but_the_requests_number() {
 }
 
 #[test]
+fn what_cannot_be_done_just_now_is_a_page_that_says_when_to_come_again() {
+    let house = House::new();
+    house.server.expect_faults();
+    let browser = Browser::owner(&house.server);
+    let before = house.state();
+    house.server.app.stop();
+    let reply = browser.post(&house.path("/admin/users/{user}/hide"), &[]).expect(503);
+    is_page(&reply, "a stopping server");
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert!(words(&reply.text).contains("Nothing was changed; try again in a moment."), "{}", reply.text);
+    assert_eq!(house.state(), before);
+}
+
+#[test]
 fn the_sheet_and_the_icon_are_kept_by_browsers_until_they_change() {
     let server = Server::start();
     let page = Browser::new(&server).get("/admin/login").expect(200);

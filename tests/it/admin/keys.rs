@@ -85,6 +85,8 @@ fn a_form_for_a_key_that_is_not_right_comes_back_with_what_was_typed_and_why() {
         if name == "back\"end" {
             assert!(page.text.contains("value=\"back&#34;end\""), "{}", page.text);
         }
+        let select = part(&page.text, "<select id=\"key-project\"", ">");
+        assert_eq!(select.contains("aria-invalid"), project == "nope", "{select}");
         if project == second.key {
             assert!(page.text.contains(&format!("<option value=\"{project}\" selected>")), "{}", page.text);
         }

@@ -174,6 +174,34 @@ fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
     assert!(page.contains("datetime=\"2026-03-04T10:00:00Z\""), "{page}");
 }
 
+#[test]
+fn times_are_told_from_now_in_the_unit_that_fits_and_carry_the_absolute_one() {
+    use usher::clock::{DAY, HOUR, MINUTE};
+    let server = Server::start();
+    let id = server.seed("ann").events(1).insert();
+    let cases = [
+        (0, "just now"),
+        (MINUTE - 1, "just now"),
+        (MINUTE, "1 minute ago"),
+        (HOUR - 1, "59 minutes ago"),
+        (HOUR, "1 hour ago"),
+        (DAY - 1, "23 hours ago"),
+        (DAY, "1 day ago"),
+        (60 * DAY - 1, "59 days ago"),
+        (60 * DAY, "2 months ago"),
+        (730 * DAY, "2 years ago"),
+    ];
+    for (after, expected) in cases {
+        server.clock.advance(START + after - server.clock.now());
+        let page = Browser::owner(&server).get("/admin/users").expect(200).text;
+        let seen = part(&page, "data-label=\"Last seen\"", "</td>");
+        assert!(seen.contains(&format!(">{expected}</time>")), "{after}: {seen}");
+        assert!(seen.contains("title=\"4 Mar 2026, 10:00 UTC\""), "{seen}");
+        assert!(seen.contains("datetime=\"2026-03-04T10:00:00Z\""), "{seen}");
+    }
+    Browser::owner(&server).get(&page_of(id)).expect(200);
+}
+
 fn attributes(value: serde_json::Value) -> Attributes {
     value.as_object().expect("an object").clone()
 }
