@@ -129,7 +129,7 @@ impl Names {
 }
 
 /// HMAC-SHA256 over the parts, one after the other.
-fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC fills a short key up with zeros to a block: done here, where it cannot fail.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);

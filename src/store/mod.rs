@@ -40,17 +40,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hmac::{Hmac, KeyInit, Mac};
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
-use sha2::Sha256;
 use tokio::sync::oneshot;
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
-use crate::ledger::{Act, Entry, Names, Position};
+use crate::ledger::{Act, Entry, Names, Position, mac};
 use crate::trace::Who;
 use book::Book;
 pub use book::position as ledger_position;
@@ -422,11 +420,6 @@ impl Tx<'_> {
 
 /// HMAC-SHA256 of some parts, under a key of its own for each purpose.
 pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-    let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key"); // ok: HMAC takes any key
-        parts.iter().for_each(|part| mac.update(part));
-        mac.finalize().into_bytes().into()
-    };
     mac(&mac(secret, &[purpose.as_bytes()]), parts)
 }
 

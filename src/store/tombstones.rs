@@ -1,13 +1,12 @@
 //! Which identifiers were erased, as keyed digests: an event that comes in later than the
 //! erasure it belongs before must not bring its user back.
 
-use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
-use sha2::Sha256;
 
 use super::Tx;
 use crate::clock::Millis;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::ledger::mac;
 use crate::model::ProjectId;
 
 /// What is told apart: an identifier and an anonymous id may be the same text.
@@ -55,9 +54,6 @@ fn digest(tx: &Tx, project: ProjectId, named: Named) -> Result<Vec<u8>> {
         Named::Identifier(name) => (b'i', name),
         Named::Anonymous(name) => (b'a', name),
     };
-    let mut mac = Hmac::<Sha256>::new_from_slice(tx.secret()).map_err(Error::internal)?;
-    mac.update(&[kind]);
-    mac.update(&project.0.to_be_bytes());
-    mac.update(name.as_bytes());
-    Ok(mac.finalize().into_bytes()[..16].to_vec())
+    let digest = mac(tx.secret(), &[&[kind], &project.0.to_be_bytes(), name.as_bytes()]);
+    Ok(digest[..16].to_vec())
 }

@@ -32,6 +32,7 @@ mod process;
 mod proficient;
 mod proof;
 mod registry;
+mod replay;
 mod routes;
 mod seeds;
 mod segment;

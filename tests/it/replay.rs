@@ -1,0 +1,206 @@
+//! A database that was put back by hand: what the ledger says was erased, hidden, revoked or
+//! asked for since is so again before the first answer.
+
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+use usher::clock::{Clock, DAY};
+use usher::model::REVIVABLE;
+
+use crate::harness::{START, Server};
+
+const PX: &str = "X-APTRINSIC-API-KEY";
+
+struct House {
+    server: Server,
+    key: String,
+}
+
+impl House {
+    fn new(server: Server) -> House {
+        let key = server.project().all.clone();
+        House { server, key }
+    }
+
+    fn px(&self, method: &str, path: &str) -> u16 {
+        let request = self.server.request(method, path).header(PX, &self.key);
+        if method == "PUT" { request.json(json!({})).send().status } else { request.send().status }
+    }
+
+    fn status(&self, name: &str) -> u16 {
+        self.px("GET", &format!("/v1/users/{name}"))
+    }
+
+    /// Stops, keeps a copy of the database file, and starts again.
+    fn copied(self) -> (House, TempDir) {
+        let House { server, key } = self;
+        let now = server.clock.now();
+        let dir = server.stop();
+        let aside = tempfile::tempdir().expect("a directory");
+        std::fs::copy(dir.path().join("usher.db"), aside.path().join("usher.db")).expect("a copy");
+        (House { server: at(dir, now), key }, aside)
+    }
+
+    /// Stops, puts the copy back, and starts again.
+    fn put_back(self, aside: &Path) -> House {
+        let House { server, key } = self;
+        let now = server.clock.now();
+        let dir = server.stop();
+        std::fs::copy(aside.join("usher.db"), dir.path().join("usher.db")).expect("a copy");
+        let _ = std::fs::remove_file(dir.path().join("usher.db-wal"));
+        let _ = std::fs::remove_file(dir.path().join("usher.db-shm"));
+        House { server: at(dir, now), key }
+    }
+
+    fn events(&self, name: &str) -> i64 {
+        let sql = "SELECT event_count FROM users WHERE identifier = ?1";
+        self.server.sqlite().query_row(sql, [name], |row| row.get(0)).expect("a count")
+    }
+}
+
+fn at(dir: TempDir, now: i64) -> Server {
+    Server::over(dir, |options| options.clock = Clock::manual(now))
+}
+
+#[test]
+fn whoever_was_erased_hidden_or_revoked_since_is_so_at_the_first_answer() {
+    let house = House::new(Server::start());
+    for name in ["erased", "hidden", "revived", "waiting", "cancelled", "detached", "emptied", "untouched"] {
+        house.server.seed(name).events(3).insert();
+    }
+    let project = house.server.project().clone();
+    let revoked = house.server.key(Some(project.id), "read");
+    // Erased and registered again before the copy: the new one stays.
+    house.server.seed("again").events(5).insert();
+    assert_eq!(house.px("DELETE", "/v1/users/again?hardDelete=true"), 200);
+    house.server.tick();
+    house.server.clock.advance(1);
+    house.server.seed("again").events(2).insert();
+    assert_eq!(house.px("DELETE", "/v1/users/revived"), 200);
+    let openreplay = |house: &House, method: &str, path: &str| {
+        let path = format!("/api/v1/{}/{path}", project.key);
+        house.server.request(method, &path).bearer(&house.key).send().expect(200).json()
+    };
+    let kept = openreplay(&house, "DELETE", "users/cancelled")["data"]["jobId"].to_string();
+    let (house, aside) = house.copied();
+
+    assert_eq!(house.px("DELETE", "/v1/users/erased?hardDelete=true"), 200);
+    assert_eq!(house.px("DELETE", "/v1/users/hidden"), 200);
+    assert_eq!(house.px("PUT", "/v1/users/revived"), 204);
+    openreplay(&house, "DELETE", "users/waiting");
+    openreplay(&house, "DELETE", &format!("jobs/{kept}"));
+    let alloy = |path: &str| {
+        let request = house.server.delete(path).bearer(&house.key).header("x-api-version", "2025-09");
+        request.send().expect(200);
+    };
+    alloy("/users/detached");
+    alloy("/users/emptied/logs");
+    house.server.write(|tx| {
+        let last = usher::domain::keys::list(tx)?.into_iter().rfind(|key| key.scopes.names() == ["read"]);
+        usher::domain::keys::revoke(tx, last.expect("a key").id)
+    });
+    house.server.tick();
+    house.server.clock.advance(DAY / 2);
+
+    let house = house.put_back(aside.path());
+    assert_eq!(house.status("erased"), 404);
+    assert_eq!(house.status("hidden"), 404);
+    assert_eq!(house.status("detached"), 404);
+    assert_eq!((house.status("revived"), house.events("revived")), (200, 3));
+    assert_eq!((house.status("again"), house.events("again")), (200, 2));
+    assert_eq!((house.status("emptied"), house.events("emptied")), (200, 0));
+    assert_eq!((house.status("untouched"), house.events("untouched")), (200, 3));
+    assert_eq!(house.status("cancelled"), 200);
+    let reply = house.server.get("/users").bearer(&revoked).send();
+    assert_eq!(reply.status, 401, "a revoked key works again");
+    house.server.tick();
+    // The day goes on where it was: what waits for midnight does, and what was cancelled not.
+    assert_eq!(house.status("waiting"), 200);
+    house.server.clock.advance(DAY);
+    house.server.tick();
+    assert_eq!((house.status("waiting"), house.status("cancelled")), (404, 200));
+    // A millisecond before the 7 days are over the hidden one comes back whole.
+    let spent = house.server.clock.now() - (START + 1);
+    house.server.clock.advance(REVIVABLE - spent - 1);
+    assert_eq!(house.px("PUT", "/v1/users/hidden"), 204);
+    assert_eq!(house.events("hidden"), 3);
+}
+
+/// The twin: without what the ledger says, the old file does bring somebody back.
+#[test]
+fn without_its_ledger_an_old_file_is_refused_and_with_an_empty_one_it_would_bring_them_back() {
+    let house = House::new(Server::start());
+    house.server.seed("erased").events(3).insert();
+    let (house, aside) = house.copied();
+    assert_eq!(house.px("DELETE", "/v1/users/erased?hardDelete=true"), 200);
+    house.server.tick();
+    let dir = house.server.stop();
+    let key = house.key;
+    let old = tempfile::tempdir().expect("a directory");
+    std::fs::copy(aside.path().join("usher.db"), old.path().join("usher.db")).expect("a copy");
+    let refused = usher::store::Store::open(
+        &old.path().join("usher.db"),
+        usher::store::Options {
+            secret: [7; 32],
+            clock: Clock::manual(START),
+            bell: std::sync::Arc::default(),
+            points: 1,
+            hygiene: usher::store::Hygiene::Whole,
+        },
+    );
+    let why = refused.err().expect("refused").to_string();
+    assert!(why.contains("there is no ledger") && why.contains("put its newest copy there"), "{why}");
+    // The ledger cut back to where the old file knows it.
+    let conn = rusqlite::Connection::open(old.path().join("usher.db")).expect("the file opens");
+    let known: i64 = conn.query_row("SELECT offset FROM ledger_mark", [], |row| row.get(0)).expect("a mark");
+    drop(conn);
+    let ledger = std::fs::read(dir.path().join("erasures.ledger")).expect("the ledger");
+    let known = usize::try_from(known).expect("a length");
+    assert!(known < ledger.len());
+    std::fs::write(old.path().join("erasures.ledger"), &ledger[..known]).expect("a ledger");
+    let house = House { server: at(old, START + 1), key };
+    assert_eq!(house.status("erased"), 200);
+}
+
+/// A user erased as a whole goes from a copy in which its anonymous past stood alone.
+#[test]
+fn a_visitor_merged_since_goes_with_the_user() {
+    let house = House::new(Server::start());
+    let send = |house: &House, body: serde_json::Value| {
+        house.server.post("/v1/batch").bearer(&house.key).json(body).send().expect(200);
+    };
+    send(&house, json!({ "batch": [{ "type": "track", "anonymousId": "visitor-1", "event": "Came By" }] }));
+    house.server.seed("ann").events(1).insert();
+    let (house, aside) = house.copied();
+    send(&house, json!({ "batch": [{ "type": "identify", "userId": "ann", "anonymousId": "visitor-1" }] }));
+    house.server.tick();
+    assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
+    let house = house.put_back(aside.path());
+    house.server.tick();
+    let left: i64 =
+        house.server.sqlite().query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0)).expect("a count");
+    assert_eq!(left, 0);
+}
+
+/// A reader that stays open keeps a job from being completed.
+#[test]
+fn an_erasure_is_completed_only_after_the_last_reader_of_the_old_pages_is_gone() {
+    let house = House::new(Server::start());
+    house.server.seed("ann").events(3).insert();
+    let reader = house.server.sqlite();
+    reader.execute_batch("BEGIN").expect("a transaction");
+    let _: i64 = reader.query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0)).expect("a count");
+    assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
+    let report = house.server.tick();
+    assert_eq!((report.completed, report.waiting), (0, 1));
+    let status = |house: &House| -> (String, Option<String>) {
+        let sql = "SELECT status, step FROM jobs";
+        house.server.sqlite().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a job")
+    };
+    assert_eq!(status(&house), ("running".into(), Some("scrubbing".into())));
+    reader.execute_batch("COMMIT").expect("an end");
+    let report = house.server.tick();
+    assert_eq!((report.completed, report.waiting), (1, 0));
+    assert_eq!(status(&house), ("completed".into(), None));
+}
