@@ -214,8 +214,7 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Resu
     }
     members.reverse();
     for member in members {
-        while let Some((table, taken)) =
-            holdings::take(tx, member, Erasure::Everything, None, ROWS, gather)?
+        while let Some((table, taken)) = holdings::take(tx, member, Erasure::Everything, None, ROWS, gather)?
         {
             job.count(table, usize::try_from(taken).unwrap_or(0));
         }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::ProjectId;
 
 /// What is told apart: an identifier and an anonymous id may be the same text.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Named<'a> {
     Identifier(&'a str),
     Anonymous(&'a str),

@@ -245,7 +245,7 @@ impl Tale<'_> {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 48, max_shrink_iters: 400, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 32, max_shrink_iters: 400, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn whatever_happens_counters_are_right_and_nothing_erased_comes_back(
