@@ -105,6 +105,7 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_identifier ON users (identifier, project_id) WHERE identifier IS NOT NULL;
 CREATE INDEX users_email ON users (lower(email), project_id) WHERE email IS NOT NULL;
 CREATE INDEX users_newest ON users (project_id, id) WHERE state = 'live';
+CREATE INDEX users_created ON users (project_id, created_at, id) WHERE state = 'live';
 CREATE INDEX users_seen ON users (project_id, last_seen, id) WHERE state = 'live';
 CREATE INDEX users_hidden ON users (deleted_at) WHERE state = 'hidden';
 CREATE INDEX users_merged ON users (merged_into) WHERE merged_into IS NOT NULL;
@@ -194,7 +195,7 @@ CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
     project_id   INTEGER NOT NULL REFERENCES projects (id),
     erasure      TEXT NOT NULL CHECK (erasure IN ('account', 'activity', 'everything')),
-    origin       TEXT NOT NULL CHECK (origin IN ('schedule', 'request', 'page', 'reaper')),
+    origin       TEXT NOT NULL CHECK (origin IN ('schedule', 'request', 'page', 'reaper', 'ledger')),
     status       TEXT NOT NULL
                  CHECK (status IN ('scheduled', 'running', 'completed', 'failed', 'cancelled')),
     -- The identifier it was asked for; 'erased:<12 hex>' once nothing needs it.
@@ -236,6 +237,52 @@ CREATE INDEX jobs_running ON jobs (step, updated_at) WHERE status = 'running';
 CREATE INDEX jobs_user ON jobs (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_reference ON jobs (reference, project_id);
+
+-- How far this database has seen the ledger of erasures beside it: one row.
+CREATE TABLE ledger_mark (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    ledger BLOB NOT NULL,
+    seq    INTEGER NOT NULL,
+    head   BLOB NOT NULL,
+    offset INTEGER NOT NULL
+);
+
+-- Who did what to whom. Each row has a hash over the hash of the row before it and its own
+-- content. A subject is a keyed pseudonym of a registration.
+CREATE TABLE audit (
+    seq        INTEGER PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    actor      TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    subject    BLOB,
+    project_id INTEGER,
+    job_id     INTEGER,
+    reason     TEXT,
+    request_id TEXT,
+    hash       BLOB NOT NULL
+);
+
+-- The audit log's end, signed from time to time.
+CREATE TABLE audit_heads (
+    seq       INTEGER PRIMARY KEY,
+    hash      BLOB NOT NULL,
+    at        INTEGER NOT NULL,
+    signature BLOB NOT NULL
+);
+
+-- Reads over the API, counted per key and day.
+CREATE TABLE api_reads (
+    key_id INTEGER NOT NULL,
+    day    INTEGER NOT NULL,
+    reads  INTEGER NOT NULL,
+    PRIMARY KEY (key_id, day)
+) WITHOUT ROWID;
+
+-- When work that comes round was done last.
+CREATE TABLE upkeep (
+    task    TEXT PRIMARY KEY,
+    done_at INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- What is searched for in the files before a job is completed, and once more by night:
 -- keyed digests of pieces of the erased values (see src/store/search.rs).

@@ -1,21 +1,43 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::domain::projects;
+use crate::domain::replay::{self, Replayed};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
+use crate::ledger::{Entry, Orders};
+use crate::proof::receipts::Receipts;
+use crate::proof::signing::Signer;
 use crate::store::{Db, Lane, Store, Tx};
-use crate::trace::RequestId;
+use crate::trace::{Actor, RequestId, Who};
 
 #[derive(Clone)]
 pub struct App {
     inner: Arc<Inner>,
     /// Stamps this handle's writes.
     clock: Clock,
+    /// Who writes with it, outside of requests.
+    actor: Actor,
+}
+
+/// What an app is made of.
+pub struct Parts {
+    /// An open store, and what its ledger has that it has not seen.
+    pub store: (Store, Vec<Entry>),
+    pub keyring: Keyring,
+    pub bell: Arc<Bell>,
+    pub clock: Clock,
+    /// The largest recording of a session, in bytes.
+    pub recording_limit: usize,
+    pub signer: Signer,
+    pub receipts: Receipts,
+    /// The folder that backups are made in.
+    pub backups: PathBuf,
 }
 
 struct Inner {
@@ -23,19 +45,47 @@ struct Inner {
     keyring: Keyring,
     bell: Arc<Bell>,
     recording_limit: usize,
+    signer: Signer,
+    receipts: Mutex<Receipts>,
+    backups: PathBuf,
+    replayed: Mutex<Replayed>,
+    proving: Mutex<()>,
 }
 
 impl App {
-    /// Over an open store: makes the first project if there is none, loads the keys.
-    /// `recording_limit` is in bytes a session.
-    pub fn new(
-        store: Store,
-        keyring: Keyring,
-        bell: Arc<Bell>,
-        clock: Clock,
-        recording_limit: usize,
-    ) -> Result<App> {
-        let app = App { inner: Arc::new(Inner { store, keyring, bell, recording_limit }), clock };
+    /// Catches up with the ledger, makes the first project if there is none, loads the keys.
+    pub fn new(parts: Parts) -> Result<App> {
+        let Parts {
+            store: (store, unseen),
+            keyring,
+            bell,
+            clock,
+            recording_limit,
+            signer,
+            receipts,
+            backups,
+        } = parts;
+        let app = App {
+            inner: Arc::new(Inner {
+                store,
+                keyring,
+                bell,
+                recording_limit,
+                signer,
+                receipts: Mutex::new(receipts),
+                backups,
+                replayed: Mutex::default(),
+                proving: Mutex::default(),
+            }),
+            clock,
+            actor: Actor::System,
+        };
+        if !unseen.is_empty() {
+            let orders = Orders::from(unseen.as_slice());
+            let done = app.write_blocking(Lane::Request, move |tx| replay::run(tx, &orders))?;
+            log::info!("caught up with the ledger: {done:?}");
+            *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
+        }
         app.write_blocking(Lane::Request, projects::ensure_first)?;
         app.reload_keys()?;
         Ok(app)
@@ -43,7 +93,37 @@ impl App {
 
     /// The same app, whose writes through this handle happen at another time.
     pub fn at(&self, clock: Clock) -> App {
-        App { inner: Arc::clone(&self.inner), clock }
+        App { clock, ..self.clone() }
+    }
+
+    /// The same app, held by somebody else.
+    pub fn by(&self, actor: Actor) -> App {
+        App { actor, ..self.clone() }
+    }
+
+    /// What was caught up with at the start.
+    pub fn replayed(&self) -> Replayed {
+        *self.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What receipts and the audit log's heads are signed with.
+    pub fn signer(&self) -> &Signer {
+        &self.inner.signer
+    }
+
+    /// The chain of receipts.
+    pub fn receipts(&self) -> MutexGuard<'_, Receipts> {
+        self.inner.receipts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while erasures are proven: what was written since the last proof is one's.
+    pub fn proving(&self) -> MutexGuard<'_, ()> {
+        self.inner.proving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder that backups are made in.
+    pub fn backups(&self) -> &Path {
+        &self.inner.backups
     }
 
     pub fn clock(&self) -> &Clock {
@@ -94,7 +174,7 @@ impl App {
     {
         let request = RequestId::current().unwrap_or_default();
         let run = move |tx: &Tx| request.sync_scope(|| run(tx));
-        let answer = self.inner.store.submit(Lane::Request, self.clock.clone(), run)?;
+        let answer = self.inner.store.submit(Lane::Request, self.clock.clone(), Who::current(), run)?;
         answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 
@@ -104,7 +184,8 @@ impl App {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        let answer = self.inner.store.submit(lane, self.clock.clone(), run)?;
+        let who = Who { actor: self.actor, request: None };
+        let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
         answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 

@@ -95,7 +95,36 @@ pub fn rfc3339(at: Millis) -> String {
         .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
+/// `4 Mar 2026, 10:00 UTC`: for people.
+pub fn written(at: Millis) -> String {
+    jiff::Timestamp::from_second(at.div_euclid(SECOND))
+        .map_or_else(|_| String::new(), |time| time.strftime("%-d %b %Y, %H:%M UTC").to_string())
+}
+
 /// Reads an RFC 3339 / ISO 8601 time with an offset, to the millisecond.
 pub fn parse_rfc3339(text: &str) -> Option<Millis> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// Reads `YYYY-MM-DD` as the first millisecond of that day, UTC.
+pub fn parse_date(text: &str) -> Option<Millis> {
+    let in_full = text.len() == 10
+        && text.bytes().enumerate().all(|(n, byte)| match n {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    in_full.then(|| text.parse().ok().and_then(day_start))?
+}
+
+/// The first millisecond of the month, UTC, that lies `back` months before that of `at`.
+pub fn month_start(at: Millis, back: i64) -> Option<Millis> {
+    let days = jiff::Span::new().try_days(at.div_euclid(DAY)).ok()?;
+    let month = EPOCH.checked_add(days).ok()?.first_of_month();
+    month.checked_sub(jiff::Span::new().try_months(back).ok()?).ok().and_then(day_start)
+}
+
+const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+
+fn day_start(day: jiff::civil::Date) -> Option<Millis> {
+    i64::try_from(day.duration_since(EPOCH).as_millis()).ok()
 }

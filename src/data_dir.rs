@@ -45,6 +45,18 @@ impl DataDir {
         private().truncate(false).open(&at).map(drop).with_context(|| format!("cannot open {}", at.display()))
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn receipts(&self) -> PathBuf {
+        self.path.join("receipts")
+    }
+
+    pub fn backups(&self) -> PathBuf {
+        self.path.join("backups")
+    }
+
     pub fn socket(&self) -> PathBuf {
         socket(&self.path)
     }

@@ -48,6 +48,8 @@ pub struct Allowance {
     pub remaining: u32,
     /// When it is whole again, in seconds since 1970.
     pub reset: i64,
+    /// The request was one too many: the next one has a chance in so many seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Keyring {
@@ -121,26 +123,23 @@ impl Access {
         }))
     }
 
-    /// Counts a request. [`Error::RateLimited`] if it is one too many; None without limit.
-    pub fn spend(&self, clock: &Clock) -> Result<Option<Allowance>> {
+    /// Counts a request, and says whether it is one too many. None without limit.
+    pub fn spend(&self, clock: &Clock) -> Option<Allowance> {
         let now = clock.now();
         self.used_at.store(now, Ordering::Relaxed);
-        let Some(limiter) = &self.limiter else { return Ok(None) };
-        match limiter.check() {
-            Ok(state) => {
-                let limit = state.quota().burst_size().get();
-                let remaining = state.remaining_burst_capacity();
-                let interval = state.quota().replenish_interval();
-                let refill = interval * limit.saturating_sub(remaining);
-                let reset = now + i64::try_from(refill.as_millis()).unwrap_or(i64::MAX);
-                Ok(Some(Allowance { limit, remaining, reset: reset.div_euclid(1_000) + 1 }))
-            }
+        let limiter = self.limiter.as_ref()?;
+        let (quota, remaining, retry_after) = match limiter.check() {
+            Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),
             Err(refused) => {
                 let wait = refused.wait_time_from(Monotonic(clock.clone()).now());
-                let retry_after = wait.as_millis().div_ceil(1_000).max(1);
-                Err(Error::RateLimited { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) })
+                let seconds = wait.as_millis().div_ceil(1_000).max(1);
+                (refused.quota(), 0, Some(u64::try_from(seconds).unwrap_or(u64::MAX)))
             }
-        }
+        };
+        let limit = quota.burst_size().get();
+        let refill = quota.replenish_interval() * limit.saturating_sub(remaining);
+        let reset = now + i64::try_from(refill.as_millis()).unwrap_or(i64::MAX);
+        Some(Allowance { limit, remaining, reset: reset.div_euclid(1_000) + 1, retry_after })
     }
 }
 

@@ -1,14 +1,21 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `store`, all
-//! SQL; `domain`, the rules; `app`, the handle that handlers hold; `api` and `admin`,
+//! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `ledger`, the
+//! file of erasures; `proof`, receipts and chains; `vault`, backups as files; `trace`, who
+//! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `api`
+//! and `admin`,
 //! the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
 
 pub mod bell;
 pub mod clock;
 pub mod error;
 pub mod model;
+pub mod trace;
+
+pub mod ledger;
+pub mod proof;
+pub mod vault;
 
 pub mod store;
 
@@ -16,7 +23,6 @@ pub mod domain;
 
 pub mod app;
 pub mod keyring;
-pub mod trace;
 
 pub mod admin;
 pub mod api;

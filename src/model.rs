@@ -244,7 +244,7 @@ pub struct ProfileChange {
     pub live_mode: Option<bool>,
     /// Set these attributes; JSON null removes one.
     pub set: Attributes,
-    /// Set these unless they are set.
+    /// Set these unless they are set; JSON null sets nothing.
     pub set_once: Attributes,
     /// Remove these.
     pub unset: Vec<String>,
@@ -275,7 +275,7 @@ impl ProfileChange {
             extra: old.extra.clone(),
         };
         for (name, value) in &self.set_once {
-            if !new.attributes.contains_key(name) {
+            if !value.is_null() && !new.attributes.contains_key(name) {
                 new.attributes.insert(name.clone(), value.clone());
             }
         }
@@ -567,7 +567,8 @@ impl Step {
 pub type ReceiptId = [u8; 16];
 
 /// Who caused a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A deletion asked for by identifier, due at the next midnight.
     Schedule,
@@ -577,6 +578,8 @@ pub enum Origin {
     Page,
     /// Seven days hidden.
     Reaper,
+    /// Erased before: a database from before that was put back.
+    Ledger,
 }
 
 impl Origin {
@@ -586,11 +589,12 @@ impl Origin {
             Origin::Request => "request",
             Origin::Page => "page",
             Origin::Reaper => "reaper",
+            Origin::Ledger => "ledger",
         }
     }
 
     pub fn parse(text: &str) -> Option<Origin> {
-        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper]
+        [Origin::Schedule, Origin::Request, Origin::Page, Origin::Reaper, Origin::Ledger]
             .into_iter()
             .find(|origin| origin.as_str() == text)
     }

@@ -12,11 +12,11 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, web};
 
-use crate::admin::{self, SetupLink};
+use crate::admin::{self, Doorkeeper, SetupLink};
 use crate::api;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::trace::RequestId;
+use crate::trace::{Pattern, RequestId};
 
 /// How long requests in flight may take to end after a stop, in seconds.
 const STOP_TIME: u64 = 30;
@@ -40,6 +40,8 @@ impl Http {
     pub fn on(listener: TcpListener, app: &App, setup: Option<SetupLink>, workers: usize) -> Result<Http> {
         let addr = listener.local_addr().map_err(Error::internal)?;
         let stopping = Arc::new(AtomicBool::new(false));
+        // Made once, so that all threads count the same attempts.
+        let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
         let server = HttpServer::new(move || {
@@ -47,6 +49,7 @@ impl Http {
             Routes::new()
                 .app_data(app.clone())
                 .app_data(setup.clone())
+                .app_data(door.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))
                 .configure(mount)
@@ -126,8 +129,8 @@ async fn trace(
 
 fn pattern(response: &ServiceResponse<impl MessageBody>) -> String {
     let request = response.request();
-    let of_api = request.extensions().get::<api::Pattern>().map(|pattern| pattern.0.to_owned());
-    of_api.or_else(|| request.match_pattern()).unwrap_or_else(|| "(no route)".to_owned())
+    let taken = request.extensions().get::<Pattern>().map(|pattern| pattern.0.to_owned());
+    taken.or_else(|| request.match_pattern()).unwrap_or_else(|| "(no route)".to_owned())
 }
 
 fn level(status: StatusCode) -> log::Level {

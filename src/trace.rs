@@ -1,14 +1,73 @@
-//! The id of the request that is being served, for log lines and error bodies.
+//! The request that is being served, as log lines and error bodies name it.
 
+use std::cell::Cell;
 use std::fmt;
 
 tokio::task_local! {
     static REQUEST: RequestId;
+    static ACTOR: Cell<Actor>;
 }
+
+/// Who does something. No end user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Actor {
+    /// The program itself: the reaper, a job that fell due, the replay of the ledger.
+    #[default]
+    System,
+    /// Whoever owns the directory, on the command line.
+    Operator,
+    /// An API key, by its number.
+    Key(i64),
+    /// A project's public ingest token.
+    Token,
+    /// An admin in the pages, by its number.
+    Admin(i64),
+}
+
+impl Actor {
+    /// Who asks for what this runs for.
+    pub fn current() -> Actor {
+        ACTOR.try_with(Cell::get).unwrap_or_default()
+    }
+
+    /// It turned out who asks.
+    pub fn is(self) {
+        // Outside a request there is nobody to note it for.
+        let _ = ACTOR.try_with(|actor| actor.set(self));
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Actor::System => f.write_str("system"),
+            Actor::Operator => f.write_str("operator"),
+            Actor::Key(id) => write!(f, "key {id}"),
+            Actor::Token => f.write_str("ingest token"),
+            Actor::Admin(id) => write!(f, "admin {id}"),
+        }
+    }
+}
+
+/// Who asks, and in which request: what a write is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Who {
+    pub actor: Actor,
+    pub request: Option<RequestId>,
+}
+
+impl Who {
+    pub fn current() -> Who {
+        Who { actor: Actor::current(), request: RequestId::current() }
+    }
+}
+
+/// The pattern of the route that a request took, for the log: its path has identifiers in it.
+pub struct Pattern(pub &'static str);
 
 /// 16 hex digits. Random, so that lines of several processes can be told apart; nothing
 /// depends on nobody guessing one.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct RequestId(u64);
 
 impl RequestId {
@@ -23,7 +82,7 @@ impl RequestId {
 
     /// Runs a future, or a closure on any thread, on behalf of this request.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        REQUEST.scope(self, future).await
+        REQUEST.scope(self, ACTOR.scope(Cell::default(), future)).await
     }
 
     pub fn sync_scope<T>(self, run: impl FnOnce() -> T) -> T {

@@ -12,12 +12,14 @@ use actix_web::{HttpResponse, HttpServer, web};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
-use usher::app::App;
+use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::Clock;
 use usher::domain::{keys, projects};
 use usher::keyring::Keyring;
 use usher::model::{Scope, Scopes};
+use usher::proof::receipts::Receipts;
+use usher::proof::signing::Signer;
 use usher::server::Http;
 use usher::store::{Hygiene, Lane, Options, Store};
 use usher::worker::Worker;
@@ -62,7 +64,17 @@ impl House {
         .expect("the store opens");
         // With a limit that nobody reaches: counting is part of the work.
         let keyring = Keyring::new(clock.clone(), NonZero::new(u32::MAX / 64));
-        let app = App::new(store, keyring, bell, clock, 1 << 20).expect("the app");
+        let app = App::new(Parts {
+            store,
+            keyring,
+            bell,
+            clock,
+            recording_limit: 1 << 20,
+            signer: Signer::of(&[9; 32]),
+            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
+            backups: dir.path().join("backups"),
+        })
+        .expect("the app");
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app

@@ -1,12 +1,66 @@
-//! To come.
-use crate::{app::App, error::Result};
-pub struct SetupLink(String);
-impl SetupLink {
-    pub fn new(_: &App) -> Result<Option<SetupLink>> {
-        Ok(None)
-    }
-    pub fn path(&self) -> String {
-        self.0.clone()
-    }
+//! The HTML face: pages for the people who run the server. A file per section of the
+//! menu; each lists its own routes, this file mounts them.
+//!
+//! The pages call the same verbs as the APIs and never an API. Every address and answer
+//! under `/admin` passes [`visit::answer`], which lets the request in, and dresses the
+//! answer in the headers that all pages have.
+
+mod assets;
+mod cookies;
+mod doorkeeper;
+mod erase;
+mod fields;
+mod flash;
+mod guard;
+mod holdings;
+mod ids;
+mod jobs;
+mod keys;
+mod page;
+mod projects;
+mod setup;
+mod show;
+mod sign_in;
+mod theme;
+mod trash;
+mod user;
+mod users;
+mod visit;
+
+use std::rc::Rc;
+
+use actix_web::{HttpRequest, web};
+
+use crate::app::App;
+pub use doorkeeper::Doorkeeper;
+pub use setup::SetupLink;
+pub use visit::{Gate, Route};
+
+/// Every address that the pages have.
+pub fn routes() -> Vec<Route> {
+    let sections = [
+        setup::routes(),
+        sign_in::routes(),
+        theme::routes(),
+        users::routes(),
+        user::routes(),
+        erase::routes(),
+        trash::routes(),
+        jobs::routes(),
+        projects::routes(),
+        keys::routes(),
+    ];
+    sections.into_iter().flatten().collect()
 }
-pub fn mount(_: &mut actix_web::web::ServiceConfig) {}
+
+/// Mounts `/admin` and the files under `/static`. Two prefixes, so that a request to an
+/// API is held up by no more than two comparisons.
+pub fn mount(config: &mut web::ServiceConfig) {
+    let routes: Rc<[Route]> = routes().into();
+    let pages = web::to(move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
+        visit::answer(Rc::clone(&routes), App::clone(&app), request, payload.into_inner())
+    });
+    config
+        .service(web::scope("/static").default_service(web::to(assets::serve)))
+        .service(web::scope("/admin").default_service(pages));
+}

@@ -133,13 +133,15 @@ async fn update_user(mut call: Call) -> Answer {
 async fn delete_user(call: Call) -> Answer {
     let project = project(&call)?;
     let name = call.identifier("userId")?;
-    call.app
+    let token = call
+        .app
         .write(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_by_id)?;
-            erase::begin(tx, &user, Erasure::Account, Origin::Request)
+            let job = erase::begin(tx, &user, Erasure::Account, Origin::Request)?;
+            Ok(erase::token(tx, &job, &user))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(json!({ "success": true })))
+    Ok(dialect::with_token(HttpResponse::Ok().json(json!({ "success": true })), Some(token)))
 }
 
 /// seeds/003: "To remove that data as part of a compliance request, see our 'Delete User
@@ -147,13 +149,15 @@ async fn delete_user(call: Call) -> Answer {
 async fn delete_logs(call: Call) -> Answer {
     let project = project(&call)?;
     let name = call.identifier("userId")?;
-    call.app
+    let token = call
+        .app
         .write(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_detached_too_by_id)?;
-            erase::begin(tx, &user, Erasure::Activity, Origin::Request)
+            let job = erase::begin(tx, &user, Erasure::Activity, Origin::Request)?;
+            Ok(erase::token(tx, &job, &user))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(json!({ "message": "Success" })))
+    Ok(dialect::with_token(HttpResponse::Ok().json(json!({ "message": "Success" })), Some(token)))
 }
 
 /// The key's project, of a request in a version that we speak.

@@ -22,6 +22,8 @@ use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Scope};
+use crate::proof::receipt::Token;
+use crate::trace::Actor;
 
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
@@ -86,11 +88,8 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
         access: None,
     };
     let mut allowance = None;
-    let outcome = match admit(route, &mut call).await {
-        Ok(left) => {
-            allowance = left;
-            (route.handler)(call).await
-        }
+    let outcome = match admit(route, &mut call, &mut allowance).await {
+        Ok(()) => (route.handler)(call).await,
         Err(error) => Err(error),
     };
     let mut response = outcome.unwrap_or_else(|error| answer(route.dialect, &error));
@@ -100,18 +99,26 @@ pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Paylo
     response
 }
 
-async fn admit(route: &Route, call: &mut Call) -> Result<Option<Allowance>> {
-    let Some(scope) = route.scope else { return Ok(None) };
+/// `allowance` is where the key stands afterwards, also when the request is one too many.
+async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>) -> Result<()> {
+    let Some(scope) = route.scope else { return Ok(()) };
     let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
         (Some(key), _) => key,
         (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
         (None, None) => return Err(Error::NoKey),
     };
     let access = call.app.keyring().open(&key)?;
+    match access.key {
+        Some(id) => Actor::Key(id.0).is(),
+        None => Actor::Token.is(),
+    }
     access.require(scope)?;
-    let allowance = access.spend(call.app.clock())?;
+    *allowance = access.spend(call.app.clock());
+    if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
+        return Err(Error::RateLimited { retry_after });
+    }
     call.access = Some(access);
-    Ok(allowance)
+    Ok(())
 }
 
 fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
@@ -146,6 +153,16 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
             }
         }
         _ => {}
+    }
+    response
+}
+
+/// An answer to an erasure, with what the person is to be handed: the token by which they
+/// can show later that the receipt is theirs. It is not given again.
+pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpResponse {
+    let value = token.and_then(|token| header::HeaderValue::from_str(&token.to_string()).ok());
+    if let Some(value) = value {
+        response.headers_mut().insert(header::HeaderName::from_static("usher-receipt"), value);
     }
     response
 }
@@ -225,7 +242,8 @@ impl Call {
         Identifier::parse(Place::Path, name, &self.path(name)?)
     }
 
-    /// The query's parameters. [`Error::Invalid`] for one that is given twice.
+    /// The query's parameters. [`Error::Invalid`] for one that is given twice, or is not UTF-8
+    /// once decoded: read lossily, two different names would meet in one.
     pub fn query(&self) -> Result<Query> {
         self.parameters(None)
     }
@@ -236,6 +254,14 @@ impl Call {
     }
 
     fn parameters(&self, list: Option<&str>) -> Result<Query> {
+        for pair in self.request.query_string().split('&') {
+            let decoded = percent_encoding::percent_decode_str(pair);
+            if decoded.clone().decode_utf8().is_err() {
+                let lossy = decoded.decode_utf8_lossy();
+                let name = lossy.split('=').next().unwrap_or_default();
+                return Err(Error::invalid(Place::Query, name, "must be UTF-8, percent-encoded"));
+            }
+        }
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
@@ -251,6 +277,16 @@ impl Call {
     pub fn header(&self, name: &str) -> Result<Option<&str>> {
         let value = self.request.headers().get(name).map(header::HeaderValue::to_str).transpose();
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
+    }
+
+    /// Where the request comes from, as well as it can be told: the address, for which a
+    /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
+    /// sends can say what it likes.
+    pub fn sender(&self) -> String {
+        let connection = self.request.connection_info();
+        let program = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
+        let program = String::from_utf8_lossy(program.unwrap_or_default());
+        format!("{} {program}", connection.realip_remote_addr().unwrap_or_default())
     }
 
     /// What the key opens. Only routes with a scope have one.

@@ -124,16 +124,17 @@ async fn delete_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
     let hard = call.query()?.flag("hardDelete")?.unwrap_or(false);
-    call.app
+    let token = call
+        .app
         .write(move |tx| match hard {
-            false => users::hide(tx, &users::get(tx, project, id.as_str())?),
+            false => users::hide(tx, &users::get(tx, project, id.as_str())?).map(|()| None),
             true => {
                 let everything = Erasure::Everything;
-                users::erase_by_identifier(tx, project, id.as_str(), everything, Origin::Request).map(drop)
+                users::erase_by_identifier(tx, project, id.as_str(), everything, Origin::Request).map(Some)
             }
         })
         .await?;
-    Ok(done(StatusCode::OK))
+    Ok(dialect::with_token(done(StatusCode::OK), token))
 }
 
 /// seeds/002: "If a user with the same id is created or updated within the next 7 days, the
@@ -174,8 +175,9 @@ async fn get_user(call: Call) -> Answer {
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
     let search = Search::read(&call.query_with_list("filter")?, project)?;
-    let page = call.app.scan(move |db| search.run(db)).await?;
-    Ok(HttpResponse::Ok().json(page.json()))
+    // A page may be large: it is put together on the scan's thread, not on one that answers.
+    let page = call.app.scan(move |db| Ok(search.run(db)?.json())).await?;
+    Ok(HttpResponse::Ok().json(page))
 }
 
 /// `{identifyId, eventName, date?, attributes?, sessionId?, url?, eventId?, …}`. A user that

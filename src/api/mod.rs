@@ -19,6 +19,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::trace::Pattern;
 use dialect::{Dialect, Route};
 
 /// Whose API a route is.
@@ -86,9 +87,6 @@ pub fn mount(config: &mut web::ServiceConfig) {
         },
     ));
 }
-
-/// The pattern of the route that a request took, for the log.
-pub struct Pattern(pub &'static str);
 
 async fn dispatch(
     routes: Rc<[(Face, Route)]>,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Route};
-use crate::domain::{activity, jobs, projects, users};
+use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, JobId, Origin, Project, Scope, Session, SessionId, User};
 use crate::store::Db;
@@ -121,8 +121,17 @@ async fn get_user(call: Call) -> Answer {
 async fn delete_user(call: Call) -> Answer {
     let project = project(&call)?;
     let user_id = call.identifier("userId")?;
-    let job = call.app.write(move |tx| jobs::schedule(tx, project.id, &user_id)).await?;
-    Ok(data(job_json(&job)))
+    let (job, token) = call
+        .app
+        .write(move |tx| {
+            let job = jobs::schedule(tx, project.id, &user_id)?;
+            // Of whoever holds the name now: good if they still do when it falls due.
+            let holder = users::named(tx, project.id, user_id.as_str())?;
+            let token = holder.map(|user| erase::token(tx, &job, &user));
+            Ok((job, token))
+        })
+        .await?;
+    Ok(dialect::with_token(data(job_json(&job)), token))
 }
 
 async fn user_sessions(call: Call) -> Answer {

@@ -129,15 +129,16 @@ async fn update_user(mut call: Call) -> Answer {
 async fn delete_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = user_id(&call)?;
-    let user = call
+    let (user, token) = call
         .app
         .write(move |tx| {
             let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
-            erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
-            Ok(user)
+            let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+            let token = erase::token(tx, &job, &user);
+            Ok((user, token))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(user_json(&user)))
+    Ok(dialect::with_token(HttpResponse::Ok().json(user_json(&user)), Some(token)))
 }
 
 /// The path's user. Only an id as it is shown will do, never a name, so that a call meant

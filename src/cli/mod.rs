@@ -5,19 +5,23 @@ mod control;
 mod demo;
 mod logging;
 mod serve;
+mod verify;
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::App;
+use crate::app::{App, Parts};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::keyring::Keyring;
+use crate::proof::receipts::Receipts;
+use crate::proof::signing::{Missing, Signer};
 use crate::store::{Hygiene, Options, Store};
+use crate::trace::Actor;
 use act::Act;
 use std::sync::Arc;
 
@@ -46,6 +50,8 @@ enum Command {
     Admin(Admin),
     /// Fill a project with users to try things on
     Demo(Demo),
+    /// Check the proof of an erasure, offline: needs nothing but the files that are named
+    Verify(Box<verify::Verify>),
 }
 
 #[derive(Subcommand)]
@@ -113,6 +119,7 @@ pub fn run() -> anyhow::Result<()> {
             logging::start("warn,usher=info");
             return serve::run(&config);
         }
+        Some(Command::Verify(what)) => return verify::run(&what),
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
         Some(Command::Key(Key::Create { of, name, scopes })) => {
@@ -143,7 +150,7 @@ pub fn run() -> anyhow::Result<()> {
 /// Acts on a directory that no server holds.
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system())?;
-    let outcome = act.perform(&app, &|done, all| bar.show(done, all));
+    let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
     app.stop();
     outcome
 }
@@ -159,7 +166,19 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
-    Ok(App::new(store, keyring, bell, clock, config.recording_limit())?)
+    let receipts = Receipts::open(&data.receipts())?;
+    let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
+    let signer = Signer::open(data.path(), missing)?;
+    Ok(App::new(Parts {
+        store,
+        keyring,
+        bell,
+        clock,
+        recording_limit: config.recording_limit(),
+        signer,
+        receipts,
+        backups: data.backups(),
+    })?)
 }
 
 fn password() -> anyhow::Result<String> {

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::server::Http;
+use crate::trace::Actor;
 use crate::worker::Worker;
 
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
@@ -34,7 +35,7 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
     // Both end before the store does.
-    let _control = Control::start(data, app.clone())?;
+    let _control = Control::start(data, app.by(Actor::Operator))?;
     let _worker = Worker::start(app.clone())?;
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.

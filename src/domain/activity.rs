@@ -4,7 +4,8 @@ use crate::clock::Millis;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{
-    Attributes, Device, Event, Identifier, Kind, Project, ProjectId, Session, SessionId, State, User, UserId,
+    Attributes, Device, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Session, SessionId,
+    State, User, UserId,
 };
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
@@ -84,7 +85,25 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
     Ok(Taken::Stored)
 }
 
-fn check(incoming: &Incoming) -> Result<()> {
+/// Stores an event, and what it says of its user's profile; a hidden user stays hidden.
+/// [`Error::Invalid`] by the fields of either.
+pub fn record_with_profile(
+    tx: &Tx,
+    project: ProjectId,
+    incoming: &Incoming,
+    change: &ProfileChange,
+) -> Result<Taken> {
+    change.check()?;
+    let taken = record(tx, project, incoming)?;
+    if taken == Taken::Stored {
+        users::adjust(tx, users::ensure(tx, project, &incoming.subject)?, change)?;
+    }
+    Ok(taken)
+}
+
+/// [`Error::Invalid`] on `name`, `messageId` or `properties` if one is too large or has
+/// characters that it may not have.
+pub fn check(incoming: &Incoming) -> Result<()> {
     let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
     if incoming.name.chars().count() > 1_024 {
         return fault("name", "must have at most 1024 characters");
@@ -111,7 +130,7 @@ fn join_session(tx: &Tx, user: &User, incoming: &Incoming, at: Millis) -> Result
         return Ok((None, false));
     }
     let mut found: Option<Session> = None;
-    for (member, since) in rows::branches(tx, user)? {
+    for (member, since) in rows::branches(tx, user.id, user.activity_since())? {
         let theirs = match &incoming.session {
             Some(name) => sessions::named(tx, member, name.as_str(), since, user.project)?,
             None => sessions::near(tx, member, at, since)?,
@@ -138,13 +157,13 @@ pub fn timeline(
     offset: u32,
 ) -> Result<Vec<Event>> {
     let stretch = events::Stretch { from, to, limit, offset };
-    events::timeline(db, &rows::branches(db, user)?, stretch)
+    events::timeline(db, &rows::branches(db, user.id, user.activity_since())?, stretch)
 }
 
 /// When the user's newest event happened.
 pub fn last_at(db: &Db, user: &User) -> Result<Option<Millis>> {
     let mut last = None;
-    for (member, since) in rows::branches(db, user)? {
+    for (member, since) in rows::branches(db, user.id, user.activity_since())? {
         last = last.max(events::last_at(db, member, since)?);
     }
     Ok(last)
@@ -153,7 +172,7 @@ pub fn last_at(db: &Db, user: &User) -> Result<Option<Millis>> {
 /// The user's sessions that began within the bounds (inclusive), the oldest first.
 pub fn sessions(db: &Db, user: &User, bounds: (Millis, Millis), limit: u32) -> Result<Vec<Session>> {
     let mut found = Vec::new();
-    for (member, since) in rows::branches(db, user)? {
+    for (member, since) in rows::branches(db, user.id, user.activity_since())? {
         found.extend(sessions::list(db, member, since, bounds, limit)?);
     }
     found.sort_by_key(|session| (session.started_at, session.id));
@@ -180,7 +199,7 @@ pub fn session(db: &Db, project: ProjectId, id: SessionId) -> Result<(Session, U
     let session = sessions::by_id(db, id)?.filter(|session| session.project == project);
     let session = session.ok_or(Error::SessionNotFound)?;
     let user = owner(db, &session)?.ok_or(Error::SessionNotFound)?;
-    let branches = rows::branches(db, &user)?;
+    let branches = rows::branches(db, user.id, user.activity_since())?;
     let seen = |(member, since): &(UserId, Millis)| *member == session.user && session.started_at > *since;
     if branches.iter().any(seen) { Ok((session, user)) } else { Err(Error::SessionNotFound) }
 }

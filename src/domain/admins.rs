@@ -12,17 +12,26 @@ use crate::store::{Db, Tx, admins};
 
 /// A sign-in lasts this long.
 pub const SIGN_IN: Millis = 12 * HOUR;
-const PASSWORD_MIN: usize = 10;
+/// The shortest password, in characters.
+pub const PASSWORD_MIN: usize = 10;
+const PASSWORD_MAX: usize = 1_000;
 
 /// argon2id of a password. Slow on purpose: not on the writer's thread, nor on one that
 /// serves others. [`Error::Invalid`] on `password` if it is too short or too long.
 pub fn hash_password(password: &str) -> Result<String> {
-    let length = password.chars().count();
-    if !(PASSWORD_MIN..=1_000).contains(&length) {
-        return Err(Error::invalid(Place::Body, "password", "must have at least 10 characters"));
-    }
+    check_password(password)?;
     let hash = Argon2::default().hash_password(password.as_bytes()).map_err(Error::internal)?;
     Ok(hash.to_string())
+}
+
+/// [`Error::Invalid`] on `password` if it is too short or too long.
+pub fn check_password(password: &str) -> Result<()> {
+    let fault = |message: String| Err(Error::invalid(Place::Body, "password", message));
+    match password.chars().count() {
+        0..PASSWORD_MIN => fault(format!("must have at least {PASSWORD_MIN} characters")),
+        PASSWORD_MIN..=PASSWORD_MAX => Ok(()),
+        _ => fault(format!("must have at most {PASSWORD_MAX} characters")),
+    }
 }
 
 /// Whether the password is the admin's. As slow as [`hash_password`], also when there is
@@ -39,6 +48,16 @@ pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
 /// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
 pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
     let name = name.trim();
+    check_name(name)?;
+    if admins::by_name(tx, name)?.is_some() {
+        return Err(Error::NameTaken("name"));
+    }
+    admins::insert(tx, name, password_hash)
+}
+
+/// [`Error::Invalid`] on `name` if nobody can be called that.
+pub fn check_name(name: &str) -> Result<()> {
+    let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         return Err(Error::invalid(
             Place::Body,
@@ -46,10 +65,7 @@ pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
             "must have 1 to 100 characters, none of them control",
         ));
     }
-    if admins::by_name(tx, name)?.is_some() {
-        return Err(Error::NameTaken("name"));
-    }
-    admins::insert(tx, name, password_hash)
+    Ok(())
 }
 
 /// The first admin, the owner. [`Error::Conflict`] once there is one.

@@ -9,11 +9,17 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 
 use crate::clock::{DAY, Millis};
+use crate::domain::users as people;
 use crate::error::{Error, Result};
+use crate::ledger::Act;
 use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{self, Token};
+use crate::store::holdings::Subject;
+pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, holdings, jobs, users};
+use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users};
 
 /// Events of an erased user are recognised as late for this long.
 pub const LATE_EVENTS: Millis = 30 * DAY;
@@ -32,6 +38,25 @@ pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<J
 pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
     let mut job = insert(tx, user, Erasure::Activity, Origin::Request)?;
     job.cutoff = Some(cutoff);
+    enter(tx, &job, user, job.cutoff)?;
+    run(tx, &mut job, user)
+}
+
+/// The same for what the ledger orders, of anybody.
+pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
+    job.cutoff = Some(cutoff);
+    job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    let (events, first) = events::tally(tx, user.id, cutoff)?;
+    let activity = users::Activity {
+        sessions: sessions::tally(tx, user.id, cutoff)?,
+        events,
+        first,
+        last: user.last_seen.filter(|last| *last > cutoff),
+    };
+    holdings::reset_statistics(tx, user.id)?;
+    users::add_activity(tx, user.id, activity)?;
+    users::set_activity_erased(tx, user.id, cutoff)?;
     run(tx, &mut job, user)
 }
 
@@ -43,19 +68,79 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         // The job needs no name to find its rows, so it is not told one.
         reference: &scrubbed(user),
         start_at: tx.now(),
+        receipt: None,
     };
     jobs::insert(tx, &new)
+}
+
+/// What the ledger orders is not written down there again.
+fn enter(tx: &Tx, job: &Job, user: &User, cutoff: Option<Millis>) -> Result<()> {
+    if job.origin == Origin::Ledger {
+        return Ok(());
+    }
+    // What an activity's erasure takes is told by its time, if nothing else is said.
+    let cutoff = (job.erasure == Erasure::Activity).then(|| cutoff.unwrap_or(tx.now()));
+    people::enter(tx, user, |person| Act::Erased { person, erasure: job.erasure, cutoff })
+}
+
+fn note(tx: &Tx, job: &Job, user: &User) -> Result<()> {
+    let action = match job.erasure {
+        Erasure::Hide => "hide",
+        Erasure::Account => "erase account",
+        Erasure::Activity => "erase activity",
+        Erasure::Everything => "erase everything",
+    };
+    let entry = audit::Entry {
+        action,
+        subject: Some(people::pseudonym(tx, user)),
+        project: Some(job.project),
+        job: Some(job.id),
+        reason: Some(receipt::right(job.origin)),
+    };
+    audit::note(tx, &entry)
 }
 
 /// From now on the job takes the user's rows.
 fn run(tx: &Tx, job: &mut Job, user: &User) -> Result<()> {
     job.begun_at = Some(tx.now());
-    job.pseudonym = Some(pseudonym(tx, user));
+    job.pseudonym = Some(people::pseudonym(tx, user));
     job.user = Some(user.id);
     job.status = JobStatus::Running;
     job.step = Some(Step::Erasing);
     tx.wake_worker();
     jobs::update(tx, job)
+}
+
+/// Whether this can be begun for a user in this state.
+pub fn may_begin(user: &User, erasure: Erasure) -> bool {
+    match user.state {
+        State::Live | State::Hidden => erasure != Erasure::Hide,
+        State::Detached => erasure == Erasure::Activity,
+        State::Erasing | State::Merged => false,
+    }
+}
+
+/// What an erasure would do to the rows of one table.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub held: Held,
+    pub fate: Fate,
+}
+
+/// What an erasure would do, table by table, without doing it. It reads an index entry a
+/// row: for scans.
+pub fn dry_run(db: &Db, user: &User, erasure: Erasure) -> Result<Vec<Outlook>> {
+    let held = holdings::inventory(db, user, &users::members(db, user.id)?)?;
+    let outlook = held.into_iter().map(|held| {
+        let table = holdings::TABLES.iter().find(|table| table.name == held.table);
+        let fate = table.map_or(Fate::Stays, |table| match (table.subject, user.state) {
+            // With the last of its activity a row without an account goes too.
+            (Subject::Itself, State::Detached) => Fate::Leaves,
+            _ => table.fate(erasure),
+        });
+        Outlook { held, fate }
+    });
+    Ok(outlook.collect())
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, only the name
@@ -68,7 +153,9 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
-    job.subject = Some(subject(&salt(tx, user), &name(tx, user)?));
+    job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    enter(tx, &job, user, None)?;
+    note(tx, &job, user)?;
     let activity = user.event_count + user.session_count;
     match job.erasure {
         Erasure::Hide => return Err(Error::Conflict("hiding is not an erasure")),
@@ -95,6 +182,12 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
     Ok(job)
 }
 
+/// What the person is handed to show that the receipt is theirs. It is not kept, and cannot
+/// be made again once they are gone.
+pub fn token(tx: &Tx, job: &Job, user: &User) -> Token {
+    Token { receipt: Hex(job.receipt), salt: salt(tx, user) }
+}
+
 /// What the person is called in a receipt: its identifier, else an anonymous id, else the
 /// bare number.
 fn name(tx: &Tx, user: &User) -> Result<String> {
@@ -107,15 +200,6 @@ fn name(tx: &Tx, user: &User) -> Result<String> {
 /// Only the person is given it, and it cannot be made again once the registration is gone.
 fn salt(tx: &Tx, user: &User) -> [u8; 32] {
     tx.keyed("receipt salt", &[&user.incarnation])
-}
-
-fn subject(salt: &[u8; 32], name: &str) -> [u8; 32] {
-    Sha256::new().chain_update(salt).chain_update(name).finalize().into()
-}
-
-/// Names a registration in the audit log.
-fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
-    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
 }
 
 /// Empties the profile, frees every name, and remembers the names as digests.

@@ -7,10 +7,11 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, merge, reap, users};
+use crate::domain::{erase, merge, reap, replay, users};
 use crate::error::{Error, Result};
+use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
-use crate::store::{Db, Tx, admins, jobs, tombstones, users as rows};
+use crate::store::{Db, Tx, admins, audit, jobs, tombstones, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -31,8 +32,16 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             origin: Origin::Schedule,
             reference: identifier.as_str(),
             start_at: next_midnight(tx.now()),
+            receipt: None,
         },
     )?;
+    tx.enter(Act::Scheduled {
+        request: Pseudonym(job.receipt),
+        project,
+        name: tx.names().name(project, identifier.as_str()),
+        due: job.start_at,
+    });
+    note(tx, &job, "schedule erasure")?;
     tx.wake_worker();
     Ok(job)
 }
@@ -54,6 +63,43 @@ pub fn list(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
     jobs::list(db, None, below, limit)
 }
 
+/// Whether any job is at work.
+pub fn any_running(db: &Db) -> Result<bool> {
+    jobs::any_in(db, JobStatus::Running)
+}
+
+/// Whether [`cancel`] would stop this job.
+pub fn may_cancel(job: &Job) -> bool {
+    job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
+}
+
+/// A request of the ledger's that the database does not know waits again: under its name,
+/// or, where nobody is held by that name, under the name's digest.
+pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
+    let digest = format!("{DIGEST}{}", request.name);
+    let new = jobs::New {
+        project: request.project,
+        erasure: Erasure::Everything,
+        origin: Origin::Schedule,
+        reference: name.unwrap_or(&digest),
+        start_at: request.due,
+        receipt: Some(request.request.0),
+    };
+    jobs::insert(tx, &new)?;
+    tx.wake_worker();
+    Ok(())
+}
+
+/// What stands before a name's digest where the name itself is not known.
+const DIGEST: &str = "name:";
+
+/// Ends a job that the ledger says was withdrawn.
+pub fn cancel_silently(tx: &Tx, mut job: Job) -> Result<()> {
+    job.status = JobStatus::Cancelled;
+    job.finished_at = Some(tx.now());
+    jobs::update(tx, &mut job)
+}
+
 /// Stops a job. One that has begun leaves what it has not taken yet under the bare id,
 /// as an account-only erasure does. [`Error::JobEnded`] if it is completed or cancelled,
 /// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
@@ -64,7 +110,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     if gone || matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
         return Err(Error::JobEnded);
     }
-    if job.origin != Origin::Schedule {
+    if !may_cancel(&job) {
         return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
     }
     if let Some(user) = job.user.take() {
@@ -76,6 +122,10 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
         // It has begun: who was meant is gone, and so is the name.
         job.reference = erase::unnamed()?;
     }
+    if job.status == JobStatus::Scheduled {
+        tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
+    }
+    note(tx, &job, "cancel erasure")?;
     job.status = JobStatus::Cancelled;
     job.step = None;
     job.finished_at = Some(tx.now());
@@ -84,12 +134,26 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     Ok(job)
 }
 
+fn note(tx: &Tx, job: &Job, action: &str) -> Result<()> {
+    audit::note(
+        tx,
+        &audit::Entry {
+            action,
+            subject: job.pseudonym,
+            project: Some(job.project),
+            job: Some(job.id),
+            reason: job.error.as_deref(),
+        },
+    )
+}
+
 /// Lets a failed job go on. [`Error::Conflict`] if it has not failed.
 pub fn retry(tx: &Tx, id: JobId) -> Result<Job> {
     let mut job = get(tx, None, id)?;
     if job.status != JobStatus::Failed {
         return Err(Error::Conflict("only a failed job can be retried"));
     }
+    note(tx, &job, "retry erasure")?;
     job.status = JobStatus::Running;
     if job.step == Some(JobStep::Verifying) {
         job.step = Some(JobStep::Scrubbing);
@@ -167,8 +231,15 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let user = users::named(tx, job.project, &job.reference)?;
+    let digest = job.reference.strip_prefix(DIGEST).and_then(Pseudonym::parse);
+    let user = match digest {
+        Some(digest) => replay::holder(tx, job.project, digest)?,
+        None => users::named(tx, job.project, &job.reference)?,
+    };
+    let request = Pseudonym(job.receipt);
     erase::start(tx, job, user.as_ref())?;
+    // After what it took: a crash that tears the two apart leaves it pending.
+    tx.enter(Act::Begun { request });
     Ok(true)
 }
 
@@ -195,26 +266,34 @@ pub struct Searched {
     pub mentions: u64,
     /// Where something was found that should not be there.
     pub places: Vec<String>,
+    /// The number of the receipt that was written.
+    pub receipt: Option<i64>,
 }
 
 /// Completes a job for which nothing was found, fails one for which something was. False:
 /// it is not completed.
 pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
     let mut job = get(tx, None, searched.id)?;
+    if job.status != JobStatus::Running {
+        return Ok(false);
+    }
     if erase::any_left(tx, &job)? {
         job.step = Some(JobStep::Erasing);
         jobs::update(tx, &mut job)?;
         tx.wake_worker();
         return Ok(false);
     }
+    job.receipt_no = searched.receipt;
     job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
     if searched.places.is_empty() {
         erase::complete(tx, &mut job)?;
+        note(tx, &job, "erasure completed")?;
         return Ok(true);
     }
     job.status = JobStatus::Failed;
     job.error = Some(format!("values of the person were found in {}", searched.places.join("; ")));
     jobs::update(tx, &mut job)?;
+    note(tx, &job, "erasure failed")?;
     Ok(false)
 }
 

@@ -2,8 +2,9 @@
 
 use crate::domain::secrets;
 use crate::error::{Error, Place, Result};
+use crate::ledger::Act;
 use crate::model::{Key, KeyId, ProjectId, Scopes};
-use crate::store::{Db, Tx, keys, projects};
+use crate::store::{Db, Tx, audit, keys, projects};
 
 /// A new key of a project, or of the whole organisation; and its secret, which nobody
 /// can read again.
@@ -22,12 +23,27 @@ pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -
     let secret = secrets::token("ush_")?;
     let hint: String = secret.chars().take(8).collect();
     let key = keys::insert(tx, project, name, &hint, &secrets::hash(&secret), scopes)?;
+    note(tx, "create key", key.id, project)?;
     Ok((key, secret))
 }
 
 /// [`Error::KeyNotFound`] if there is no such key, or it is revoked already.
 pub fn revoke(tx: &Tx, id: KeyId) -> Result<()> {
-    if keys::revoke(tx, id)? { Ok(()) } else { Err(Error::KeyNotFound) }
+    let key = keys::list(tx)?.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
+    let key = key.ok_or(Error::KeyNotFound)?;
+    tx.enter(Act::KeyRevoked { key: tx.names().key(&key.hash) });
+    note(tx, "revoke key", key.id, key.project)?;
+    revoke_silently(tx, id)
+}
+
+/// The same, as the ledger orders it.
+pub fn revoke_silently(tx: &Tx, id: KeyId) -> Result<()> {
+    keys::revoke(tx, id).map(|_| ())
+}
+
+fn note(tx: &Tx, action: &str, id: KeyId, project: Option<ProjectId>) -> Result<()> {
+    let reason = format!("key {id}");
+    audit::note(tx, &audit::Entry { action, project, reason: Some(&reason), ..audit::Entry::default() })
 }
 
 /// All keys, revoked ones included.

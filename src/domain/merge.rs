@@ -7,6 +7,7 @@ use crate::clock::Millis;
 use crate::domain::erase;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Result};
+use crate::ledger::Act;
 use crate::model::{Attributes, Identifier, Profile, ProfileChange, ProjectId, State, User, UserId};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
@@ -81,6 +82,11 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
         for anonymous_id in aliases::of(tx, visitor.id, u32::MAX)? {
             tombstones::bury_as_of(tx, visitor.project, Named::Anonymous(&anonymous_id), erased_at)?;
         }
+    }
+    if visitor.state == State::Hidden {
+        // Else an older copy, in which it stands alone, would let it expire, and its erasure
+        // would take the named user along.
+        users::enter(tx, &visitor, |person| Act::Revived { person })?;
     }
     let activity = activity_since(tx, &visitor, named.activity_since())?;
     aliases::relink(tx, visitor.id, named.id)?;

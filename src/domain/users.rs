@@ -6,12 +6,15 @@
 use crate::clock::Millis;
 use crate::domain::{erase, merge, reap};
 use crate::error::{Error, Place, Result};
+use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
+use crate::proof::receipt::Token;
+pub use crate::store::holdings::Held;
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 pub use crate::store::users::{Direction, Field, Filter, Listing};
-use crate::store::{Db, Tx, aliases, jobs, pages, projects, sessions, users};
+use crate::store::{Db, Tx, aliases, audit, holdings, jobs, pages, projects, sessions, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +120,8 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
+        enter(tx, &user, |person| Act::Revived { person })?;
+        note(tx, &user, "revive")?;
         user.state = State::Live;
         user.deleted_at = None;
         user.updated_at = tx.now();
@@ -148,6 +153,11 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
         tombstones::bury(tx, user.project, Named::Identifier(&old))?;
         // A job that waits was meant for this person; ones that ended are scrubbed by name.
+        for job in jobs::waiting_for(tx, user.project, &old)? {
+            let name = tx.names().name(user.project, identifier.as_str());
+            let request = Pseudonym(job.receipt);
+            tx.enter(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+        }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
     user.updated_at = tx.now();
@@ -158,6 +168,8 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
 /// Hides a live user for 7 days. The caller has found it live.
 pub fn hide(tx: &Tx, user: &User) -> Result<()> {
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
+    enter(tx, user, |person| Act::Hidden { person })?;
+    note(tx, user, "hide")?;
     // The reaper has one more to wait for.
     tx.wake_worker();
     Ok(())
@@ -169,6 +181,25 @@ pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
     let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
     let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
     apply(tx, user, &ProfileChange::default())
+}
+
+/// Writes an act on a user down in the ledger: for each registration that makes it up.
+pub fn enter(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
+    for incarnation in users::incarnations(tx, user)? {
+        tx.enter(act(tx.names().person(&incarnation)));
+    }
+    Ok(())
+}
+
+/// Writes an act on a user down in the audit log.
+pub fn note(tx: &Tx, user: &User, action: &str) -> Result<()> {
+    let subject = Some(pseudonym(tx, user));
+    audit::note(tx, &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() })
+}
+
+/// Names a registration in the audit log.
+pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
+    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
 }
 
 /// Whom a message is about: a named user, an anonymous one, or both ids of one.
@@ -242,6 +273,14 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
         },
         (None, None) => Err(nobody_named()),
     }
+}
+
+/// Whom a message is about that names nobody: a visitor, told apart from others by where
+/// the message came from, for a day.
+pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
+    let name = aliases::of_sender(tx, project, sender)?;
+    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
+    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
 }
 
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is
@@ -333,7 +372,7 @@ pub struct Stats {
 
 pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     let mut span = None;
-    for (member, since) in users::branches(db, user)? {
+    for (member, since) in users::branches(db, user.id, user.activity_since())? {
         if let Some((first, last)) = sessions::span(db, member, since)? {
             let (earlier, later) = span.unwrap_or((first, last));
             span = Some((first.min(earlier), last.max(later)));
@@ -345,6 +384,9 @@ pub fn stats(db: &Db, user: &User) -> Result<Stats> {
     });
     Ok(Stats { sessions: user.session_count, first, last })
 }
+
+/// So many users of a project with one e-mail are found.
+const FOUND_MAX: u32 = 100;
 
 /// How the admin pages find somebody: by identifier, id (in any API's form), anonymous
 /// id, or e-mail; each is one probe. Live and revivable users of every project.
@@ -358,11 +400,8 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
         for id in ids {
             found.extend(users::by_id(db, Some(*project), *id)?);
         }
+        found.extend(users::by_email(db, *project, text, FOUND_MAX)?);
     }
-    let limit = 100;
-    found.extend(
-        users::by_email(db, text, limit)?.into_iter().filter(|user| projects.contains(&user.project)),
-    );
     found.retain(|user| user.state == State::Live || user.is_revivable(now));
     let mut seen = std::collections::HashSet::new();
     found.retain(|user| seen.insert(user.id));
@@ -382,7 +421,61 @@ pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
     }
 }
 
-/// Erases whom a caller means by a name, hidden or live. [`Error::UserNotFound`] if it
+/// Live and revivable users, of one project or of all, below an id; the newest first. It
+/// looks at everybody who is hidden: for scans.
+pub fn newest(
+    db: &Db,
+    project: Option<ProjectId>,
+    below: Option<UserId>,
+    limit: u32,
+    now: Millis,
+) -> Result<Vec<User>> {
+    let below = below.unwrap_or(UserId(i64::MAX));
+    let projects = match project {
+        Some(project) => vec![project],
+        None => projects::list(db)?.into_iter().map(|project| project.id).collect(),
+    };
+    let mut found = users::newest_hidden(db, project, now - REVIVABLE, below, limit)?;
+    for project in projects {
+        found.extend(users::newest(db, project, below, limit)?);
+    }
+    found.sort_by_key(|user| std::cmp::Reverse(user.id));
+    found.truncate(limit as usize);
+    Ok(found)
+}
+
+/// Revivable users of all projects, the next to be reaped first; `after` is the last one
+/// seen, and since when it is hidden.
+pub fn trash(db: &Db, after: Option<(Millis, UserId)>, limit: u32, now: Millis) -> Result<Vec<User>> {
+    let expired = (now - REVIVABLE, UserId(i64::MAX));
+    users::hidden(db, Some(after.map_or(expired, |after| after.max(expired))), limit)
+}
+
+/// What is held under an id, whatever its state: a live or revivable user, what is left
+/// of one whose account is gone, or of one that is being erased. An anonymous user that
+/// was merged is whom it was merged into. [`Error::UserNotFound`] if nothing is held, or
+/// it was hidden for 7 days.
+pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
+    let mut user = users::by_id(db, None, id)?;
+    if user.as_ref().is_some_and(|user| user.state == State::Merged)
+        && let Some(into) = users::merged_into(db, id)?
+    {
+        user = users::by_id(db, None, into)?;
+    }
+    user.filter(|user| !user.is_expired(now)).ok_or_else(|| Error::user_not_found(id.to_string()))
+}
+
+/// How many rows of each table are about a user. It reads an index entry a row: for scans.
+pub fn inventory(db: &Db, user: &User) -> Result<Vec<Held>> {
+    holdings::inventory(db, user, &users::members(db, user.id)?)
+}
+
+/// The user's anonymous ids, `limit` at most.
+pub fn anonymous_ids(db: &Db, user: &User, limit: u32) -> Result<Vec<String>> {
+    aliases::of(db, user.id, limit)
+}
+
+/// Erases whom a caller means by a name, hidden or live; what the person is to be handed. [`Error::UserNotFound`] if it
 /// means nobody.
 pub fn erase_by_identifier(
     tx: &Tx,
@@ -390,8 +483,8 @@ pub fn erase_by_identifier(
     identifier: &str,
     kind: crate::model::Erasure,
     origin: Origin,
-) -> Result<User> {
+) -> Result<Token> {
     let user = named(tx, project, identifier)?.ok_or_else(|| Error::user_not_found(identifier))?;
-    erase::begin(tx, &user, kind, origin)?;
-    Ok(user)
+    let job = erase::begin(tx, &user, kind, origin)?;
+    Ok(erase::token(tx, &job, &user))
 }

@@ -1,10 +1,27 @@
 //! Anonymous ids and whose they are.
 
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
+use sha2::Sha256;
 
-use super::{Db, Tx};
-use crate::error::Result;
+use super::{Db, Tx, from_sql};
+use crate::clock::DAY;
+use crate::error::{Error, Result};
 use crate::model::{ProjectId, UserId};
+
+/// An anonymous id for who gave none: the same for one sender in one project on one day.
+/// A keyed digest: what the sender is told by is not kept, and without the secret, which
+/// lies outside the file, this leads back to nobody.
+pub fn of_sender(tx: &Tx, project: ProjectId, sender: &str) -> Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(tx.secret()).map_err(Error::internal)?;
+    // Another first byte than the digests of erased names have.
+    mac.update(b"v");
+    mac.update(&project.0.to_be_bytes());
+    mac.update(&tx.now().div_euclid(DAY).to_be_bytes());
+    mac.update(sender.as_bytes());
+    Ok(format!("visitor-{}", HEXLOWER.encode(&mac.finalize().into_bytes()[..16])))
+}
 
 pub fn user(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<UserId>> {
     let sql = "SELECT user_id FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2";
@@ -31,6 +48,14 @@ pub fn relink(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
 pub fn of(db: &Db, user: UserId, limit: u32) -> Result<Vec<String>> {
     let sql = "SELECT anonymous_id FROM aliases WHERE user_id = ?1 ORDER BY anonymous_id LIMIT ?2";
     db.rows(sql, params![user.0, limit], |row| row.get(0))
+}
+
+/// Hands over every anonymous id that is held.
+pub fn each(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
+    db.each("SELECT project_id, anonymous_id FROM aliases", [], |row| {
+        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+        Ok(())
+    })
 }
 
 /// Removes all of the user's. Returns how many.

@@ -4,7 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
-use super::{Db, Tx, corrupt, sessions};
+use super::{Db, Tx, corrupt, from_sql, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
@@ -14,13 +14,17 @@ const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
 fn read(row: &Row) -> rusqlite::Result<Event> {
     Ok(Event {
         session: row.get::<_, Option<i64>>(0)?.map(SessionId),
-        kind: Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))?,
+        kind: kind(row)?,
         name: row.get(2)?,
         at: row.get(3)?,
         message_id: row.get(4)?,
         url: row.get(5)?,
         data: serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|_| corrupt("an event's data"))?,
     })
+}
+
+fn kind(row: &Row) -> rusqlite::Result<Kind> {
+    Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))
 }
 
 /// Where a message lies among its user's: 8 bytes of its id's hash.
@@ -63,13 +67,14 @@ pub struct Stretch {
     pub offset: u32,
 }
 
+const TIMELINE: &str = formatcp!(
+    "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
+     ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
+);
+
 /// The newest first, over all of `branches`: users, each with the instant after which its
 /// events are to be seen.
 pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Result<Vec<Event>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4
-         ORDER BY at DESC, id DESC LIMIT ?5 OFFSET ?6"
-    );
     // With rows still moving in from an anonymous user, each is asked for the whole
     // stretch from its beginning, and the offset is applied to all of them together.
     let [(user, since)] = branches else {
@@ -77,13 +82,13 @@ pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Res
         let reach = stretch.offset.saturating_add(stretch.limit);
         for (user, since) in branches {
             let values = params![user.0, since, stretch.from, stretch.to, reach, 0];
-            events.extend(db.rows(sql, values, read)?);
+            events.extend(db.rows(TIMELINE, values, read)?);
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         return Ok(events.into_iter().skip(stretch.offset as usize).take(stretch.limit as usize).collect());
     };
     let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    db.rows(sql, values, read)
+    db.rows(TIMELINE, values, read)
 }
 
 /// A session's events, the oldest first. `span` are its start and end.
@@ -112,6 +117,31 @@ pub fn last_at(db: &Db, user: UserId, since: Millis) -> Result<Option<Millis>> {
 pub fn tally(db: &Db, user: UserId, since: Millis) -> Result<(i64, Option<Millis>)> {
     let sql = "SELECT COUNT(*), min(at) FROM events WHERE user_id = ?1 AND at > ?2";
     Ok(db.row(sql, params![user.0, since], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
+}
+
+/// When the newest event of a stretch happened whose kind and name are asked for and that
+/// passes the test. Reads no further than to that event, and the data of those alone whose
+/// name is asked for. The stretch's limit and offset count before all tests.
+pub fn latest(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    stretch: Stretch,
+    asked_for: impl Fn(Kind, &str) -> bool,
+    passes: impl Fn(&Event) -> bool,
+) -> Result<Option<Millis>> {
+    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
+    let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    let events = statement.query_map(values, |row| {
+        let name = row.get_ref(2)?.as_str()?;
+        if asked_for(kind(row)?, name) { read(row).map(Some) } else { Ok(None) }
+    });
+    for event in events.map_err(from_sql)? {
+        match event.map_err(from_sql)? {
+            Some(event) if passes(&event) => return Ok(Some(event.at)),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What became of some events that went from one user to another.

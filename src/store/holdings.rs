@@ -41,7 +41,7 @@ pub enum Subject {
 }
 
 /// What an erasure does to a table's rows. `Everything` takes all of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Stays,
     /// The row stays, its columns about the person are emptied.
@@ -268,6 +268,45 @@ pub const TABLES: &[Table] = &[
             column("erased_at", Bookkeeping),
         ],
     },
+    ours(
+        "ledger_mark",
+        &[
+            column("one", Bookkeeping),
+            column("ledger", Bookkeeping),
+            column("seq", Bookkeeping),
+            column("head", Bookkeeping),
+            column("offset", Bookkeeping),
+        ],
+    ),
+    ours(
+        "audit",
+        &[
+            column("seq", Bookkeeping),
+            column("at", Bookkeeping),
+            column("actor", Bookkeeping),
+            column("action", Bookkeeping),
+            column("subject", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("job_id", Bookkeeping),
+            column("reason", Bookkeeping),
+            column("request_id", Bookkeeping),
+            column("hash", Bookkeeping),
+        ],
+    ),
+    ours(
+        "audit_heads",
+        &[
+            column("seq", Bookkeeping),
+            column("hash", Bookkeeping),
+            column("at", Bookkeeping),
+            column("signature", Bookkeeping),
+        ],
+    ),
+    ours(
+        "api_reads",
+        &[column("key_id", Bookkeeping), column("day", Bookkeeping), column("reads", Bookkeeping)],
+    ),
+    ours("upkeep", &[column("task", Bookkeeping), column("done_at", Bookkeeping)]),
     ours(
         "needles",
         &[

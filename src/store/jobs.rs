@@ -57,12 +57,20 @@ pub struct New<'a> {
     pub origin: Origin,
     pub reference: &'a str,
     pub start_at: Millis,
+    /// None: a new one.
+    pub receipt: Option<ReceiptId>,
 }
 
 /// A job that waits for its hour.
 pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
-    let mut receipt: ReceiptId = [0; 16];
-    getrandom::fill(&mut receipt).map_err(Error::internal)?;
+    let receipt = match new.receipt {
+        Some(receipt) => receipt,
+        None => {
+            let mut receipt: ReceiptId = [0; 16];
+            getrandom::fill(&mut receipt).map_err(Error::internal)?;
+            receipt
+        }
+    };
     let job = Job {
         id: JobId(sequences::next(tx, "job")?),
         project: new.project,
@@ -151,6 +159,20 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
 pub fn by_id(db: &Db, id: JobId) -> Result<Option<Job>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
     db.row(sql, params![id.0], read)
+}
+
+/// The job whose receipt, or request, has this name.
+pub fn by_receipt(db: &Db, receipt: ReceiptId) -> Result<Option<Job>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE receipt = ?1");
+    db.row(sql, params![receipt], read)
+}
+
+/// The scheduled jobs that name this.
+pub fn waiting_for(db: &Db, project: ProjectId, reference: &str) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled' ORDER BY id"
+    );
+    db.rows(sql, params![reference, project.0], read)
 }
 
 /// The newest first; those of one project, those below a number.

@@ -4,6 +4,7 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod book;
 mod file;
 mod filters;
 mod ids;
@@ -15,6 +16,7 @@ mod writer;
 
 pub mod admins;
 pub mod aliases;
+pub mod audit;
 pub mod events;
 pub mod holdings;
 pub mod jobs;
@@ -25,6 +27,7 @@ pub mod pages;
 pub mod projects;
 pub mod recordings;
 pub mod search;
+pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;
@@ -47,6 +50,10 @@ use tokio::sync::oneshot;
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
+use crate::ledger::{Act, Entry, Names, Position};
+use crate::trace::Who;
+use book::Book;
+pub use book::position as ledger_position;
 use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
@@ -104,6 +111,7 @@ pub struct Db<'a> {
 pub struct Tx<'a> {
     db: Db<'a>,
     now: Millis,
+    who: Who,
     resources: &'a Resources,
 }
 
@@ -112,13 +120,17 @@ pub struct Resources {
     ids: ids::Ids,
     secret: [u8; 32],
     bell: Arc<Bell>,
+    book: Book,
 }
 
 impl Store {
     /// Opens (or makes) the database at `path` and brings it to this version's schema. A
     /// newer schema than this program knows, or SQLite built with unfit options, is
     /// [`Error::Unavailable`].
-    pub fn open(path: &Path, options: Options) -> Result<Store> {
+    ///
+    /// The entries are those of the ledger beside it that the database has not seen: they
+    /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
+    pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene } = options;
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
@@ -128,8 +140,9 @@ impl Store {
         let mut scrub = Scrub::new(path, hygiene);
         // What a kill left in the WAL goes through the scrub before anything else.
         scrub.checkpoint(&conn)?;
-        let writer = Writer::start(conn, Resources { ids, secret, bell }, clock, scrub)?;
-        Ok(Store {
+        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now())?;
+        let writer = Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub)?;
+        let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
             writer,
@@ -139,7 +152,8 @@ impl Store {
             secret,
             surveyed: AtomicBool::new(false),
             seen: Mutex::default(),
-        })
+        };
+        Ok((store, unseen))
     }
 
     /// A short read, on the caller's thread. All its queries see one state of the file.
@@ -160,12 +174,18 @@ impl Store {
     }
 
     /// Queues a write; see [`writer`]. `clock` stamps its transaction.
-    pub fn submit<T, F>(&self, lane: Lane, clock: Clock, run: F) -> Result<oneshot::Receiver<Result<T>>>
+    pub fn submit<T, F>(
+        &self,
+        lane: Lane,
+        clock: Clock,
+        who: Who,
+        run: F,
+    ) -> Result<oneshot::Receiver<Result<T>>>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(lane, clock, run)
+        self.writer.submit(lane, clock, who, run)
     }
 
     /// Scrubs some of the pages that were written, behind the requests. Returns how many
@@ -177,6 +197,11 @@ impl Store {
     /// Takes the WAL into the file and empties it.
     pub fn empty_wal(&self) -> Result<Emptied> {
         self.writer.chore(|conn, scrub| scrub.empty(conn))
+    }
+
+    /// What was scrubbed and folded in since the start.
+    pub fn totals(&self) -> Result<Totals> {
+        self.writer.chore(|_, scrub| Ok(scrub.totals()))
     }
 
     /// These pages are to be scrubbed.
@@ -229,6 +254,11 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
     outcome
 }
 
+/// The ledger of erasures beside a database.
+pub fn ledger_of(database: &Path) -> PathBuf {
+    database.with_file_name("erasures.ledger")
+}
+
 fn wal_of(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push("-wal");
@@ -246,13 +276,43 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
 }
 
 impl<'a> Tx<'a> {
-    fn new(conn: &'a Connection, now: Millis, resources: &'a Resources) -> Tx<'a> {
-        Tx { db: Db { conn }, now, resources }
+    fn new(conn: &'a Connection, now: Millis, who: Who, resources: &'a Resources) -> Tx<'a> {
+        Tx { db: Db { conn }, now, who, resources }
     }
 
     /// The transaction's time: one instant, however long it runs.
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// Who asks, and in which request.
+    pub fn who(&self) -> Who {
+        self.who
+    }
+
+    /// Writes an act down in the ledger, before this transaction commits.
+    pub fn enter(&self, act: Act) {
+        self.resources.book.enter(self.now, act);
+    }
+
+    /// The same for an act of another time.
+    pub fn enter_at(&self, at: Millis, act: Act) {
+        self.resources.book.enter(at, act);
+    }
+
+    /// The keyed digests under which the ledger knows people, names and keys.
+    pub fn names(&self) -> &Names {
+        &self.resources.book.names
+    }
+
+    /// Where the ledger stands; without what this transaction entered.
+    pub fn ledger(&self) -> Position {
+        self.resources.book.position()
+    }
+
+    /// All that the ledger orders is done, once this transaction commits.
+    pub fn caught_up(&self) {
+        self.resources.book.catch_up();
     }
 
     /// A new user or session id.
@@ -270,7 +330,11 @@ impl<'a> Tx<'a> {
     /// the rest of the transaction goes on.
     pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute("SAVEPOINT part", [])?;
+        let entered = self.resources.book.entered();
         let outcome = part();
+        if outcome.is_err() {
+            self.resources.book.forget(entered);
+        }
         // After a full disk there is no transaction to go on with; the writer sees to it.
         if outcome.is_err() && !self.conn.is_autocommit() {
             self.execute("ROLLBACK TO part", [])?;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{ProjectId, User, UserId};
 
 /// Rows that are looked at in one go when each is to be tried by the caller.
-const CHUNK: u32 = 1_000;
+const CHUNK: u32 = 250;
 
 /// Which live users, in which order. Equal ones are ordered by id, in the direction of the
 /// last field.
@@ -159,19 +159,16 @@ fn behind(order: &[(Field, Direction)], after: &Position) -> Vec<Part> {
 impl Part {
     fn read(self, db: &Db, paging: &Paging, order: &[(Field, Direction)], limit: usize) -> Result<Vec<User>> {
         let mut values = vec![Sql::from(paging.project.0)];
-        let mut sql = format!(
-            "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND {}",
-            paging.filter.sql(&mut values)
-        );
+        let mut which = format!("state = 'live' AND project_id = ?1 AND {}", paging.filter.sql(&mut values));
         let rest = self.same.len();
         for (key, (field, _)) in self.same.into_iter().zip(order) {
-            sql.push_str(" AND ");
-            sql.push_str(&key.test(field.column(), "=", &mut values));
+            which.push_str(" AND ");
+            which.push_str(&key.test(field.column(), "=", &mut values));
         }
         if let Some((next, (field, direction))) = self.next.zip(order.get(rest)) {
             let sign = if *direction == Direction::Ascending { ">" } else { "<" };
-            sql.push_str(" AND ");
-            sql.push_str(&match next {
+            which.push_str(" AND ");
+            which.push_str(&match next {
                 Next::Beyond(key) => key.test(field.column(), sign, &mut values),
                 Next::Missing => format!("{} IS NULL", field.column()),
                 Next::Present => format!("{} IS NOT NULL", field.column()),
@@ -181,8 +178,16 @@ impl Part {
             .iter()
             .map(|(field, direction)| format!("{} {}", field.column(), direction.sql()))
             .collect();
+        let order = order.join(", ");
         values.push(Sql::from(i64::try_from(limit).map_err(Error::internal)?));
-        sql.push_str(&format!(" ORDER BY {} LIMIT ?{}", order.join(", "), values.len()));
+        // Where no index has the order, the ids alone are sorted: with whole rows in the sorter
+        // it took more than twice as long.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM users WHERE id IN
+                 (SELECT id FROM users WHERE {which} ORDER BY {order} LIMIT ?{})
+             ORDER BY {order}",
+            values.len()
+        );
         db.rows(&sql, rusqlite::params_from_iter(values), users::read)
     }
 }

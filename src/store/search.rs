@@ -94,6 +94,9 @@ pub struct Found {
     pub mentions: u64,
     /// Where it was found in what should have nothing: the first few places.
     pub places: Vec<String>,
+    /// What was searched for, and what of it was left out, as others have it, too.
+    pub needles: u64,
+    pub common: u64,
 }
 
 /// A search for the needles of several jobs at once.
@@ -134,7 +137,12 @@ impl Sieve {
         self.bytes
     }
 
-    pub fn into_found(self) -> BTreeMap<JobId, Found> {
+    pub fn into_found(mut self) -> BTreeMap<JobId, Found> {
+        for (job, _, seen) in &self.needles {
+            let found = self.found.entry(*job).or_default();
+            found.needles += 1;
+            found.common += u64::from(*seen >= COMMON);
+        }
         self.found
     }
 

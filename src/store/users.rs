@@ -85,13 +85,15 @@ pub fn by_id(db: &Db, project: Option<ProjectId>, id: UserId) -> Result<Option<U
     Ok(user.filter(|user| project.is_none_or(|project| user.project == project)))
 }
 
-/// Live and hidden users with this e-mail, in any letter case; `limit` at most.
-pub fn by_email(db: &Db, email: &str, limit: u32) -> Result<Vec<User>> {
-    // SQLite uses the index, which has no row without an e-mail, only if it is told so.
+/// Live and hidden users of a project with this e-mail, in any letter case; `limit` at most.
+pub fn by_email(db: &Db, project: ProjectId, email: &str, limit: u32) -> Result<Vec<User>> {
+    // NOT NULL is said, for SQLite does not conclude it from lower(), and without it the
+    // index, which has no row without an e-mail, is passed over for the whole table.
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM users WHERE email IS NOT NULL AND lower(email) = lower(?1) LIMIT ?2"
+        "SELECT {COLUMNS} FROM users
+         WHERE email IS NOT NULL AND lower(email) = lower(?1) AND project_id = ?2 LIMIT ?3"
     );
-    db.rows(sql, params![email, limit], read)
+    db.rows(sql, params![email, project.0, limit], read)
 }
 
 /// A new live user. The caller has seen to it that the identifier is free.
@@ -230,6 +232,23 @@ pub fn incarnations(db: &Db, user: &User) -> Result<Vec<Incarnation>> {
     Ok(incarnations)
 }
 
+/// Hands over every registration that is held, and whose it is now.
+pub fn each_registration(db: &Db, mut see: impl FnMut(UserId, &Incarnation)) -> Result<()> {
+    let sql = "SELECT id, incarnation FROM users UNION ALL SELECT user_id, incarnation FROM merged_visitors";
+    db.each(sql, [], |row| {
+        see(UserId(row.get(0).map_err(from_sql)?), &row.get(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
+/// Hands over every identifier that is held.
+pub fn each_identifier(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
+    db.each("SELECT project_id, identifier FROM users WHERE identifier IS NOT NULL", [], |row| {
+        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+        Ok(())
+    })
+}
+
 /// Notes that a visitor is part of the user from now on.
 pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
     tx.execute(
@@ -239,13 +258,12 @@ pub fn note_merged(tx: &Tx, visitor: &User, into: UserId) -> Result<()> {
     Ok(())
 }
 
-/// The members of a live or hidden user, each with the instant after which its activity is
-/// to be seen.
-pub fn branches(db: &Db, user: &User) -> Result<Vec<(UserId, Millis)>> {
-    let since = user.activity_since();
-    let mut branches = vec![(user.id, since)];
+/// The members of a user whose activity is to be seen after `since`, each with the instant
+/// after which its own is.
+pub fn branches(db: &Db, id: UserId, since: Millis) -> Result<Vec<(UserId, Millis)>> {
+    let mut branches = vec![(id, since)];
     let sql = "SELECT id, activity_erased_at FROM users WHERE merged_into = ?1";
-    branches.extend(db.rows(sql, params![user.id.0], |row| {
+    branches.extend(db.rows(sql, params![id.0], |row| {
         let own: Option<Millis> = row.get(1)?;
         Ok((UserId(row.get(0)?), own.map_or(since, |own| own.max(since))))
     })?);
@@ -258,7 +276,7 @@ pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
                WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing'
                    AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.user_id IN (m.id, m.merged_into)
-                                   AND jobs.step = 'erasing')
+                                   AND jobs.status IN ('running', 'failed') AND jobs.step = 'erasing')
                LIMIT 1";
     db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }
@@ -271,6 +289,33 @@ pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Ve
          ORDER BY deleted_at, id LIMIT ?3"
     );
     db.rows(sql, params![at, id.0, limit], read)
+}
+
+/// Live users of a project below an id, the newest first.
+pub fn newest(db: &Db, project: ProjectId, below: UserId, limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND id < ?2
+         ORDER BY id DESC LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, below.0, limit], read)
+}
+
+/// Users, of one project or of all, below an id, that were hidden after `since`; the
+/// newest first. It looks at everybody who is hidden: for scans.
+pub fn newest_hidden(
+    db: &Db,
+    project: Option<ProjectId>,
+    since: Millis,
+    below: UserId,
+    limit: u32,
+) -> Result<Vec<User>> {
+    // With + the id's own order is no use: else all live users are walked for the few hidden.
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users
+         WHERE state = 'hidden' AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1) AND +id < ?3
+         ORDER BY +id DESC LIMIT ?4"
+    );
+    db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)
 }
 
 /// When the user that has been hidden longest was hidden.

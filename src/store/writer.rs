@@ -23,6 +23,7 @@ use super::scrub::{Emptied, Scrub};
 use super::{Resources, Tx, from_sql};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::trace::Who;
 
 /// How many requests may wait; one more is answered 503.
 const QUEUE_MAX: usize = 4_096;
@@ -86,6 +87,7 @@ trait Task: Send {
     /// Runs it; false if it failed and what it wrote must be undone.
     fn run(&mut self, tx: &Tx) -> bool;
     fn clock(&self) -> &Clock;
+    fn who(&self) -> Who;
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
@@ -97,6 +99,7 @@ trait Task: Send {
 struct Op<T, F> {
     run: F,
     clock: Clock,
+    who: Who,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -115,6 +118,10 @@ where
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    fn who(&self) -> Who {
+        self.who
     }
 
     fn panicked(&mut self) {
@@ -150,13 +157,19 @@ impl Writer {
 
     /// Queues `run`; the answer comes once it is on disk. [`Error::Unavailable`] when
     /// the queue is full or the store has stopped.
-    pub fn submit<T, F>(&self, lane: Lane, clock: Clock, run: F) -> Result<oneshot::Receiver<Result<T>>>
+    pub fn submit<T, F>(
+        &self,
+        lane: Lane,
+        clock: Clock,
+        who: Who,
+        run: F,
+    ) -> Result<oneshot::Receiver<Result<T>>>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Op { run, clock, outcome: None, reply });
+        let task = Box::new(Op { run, clock, who, outcome: None, reply });
         let mut queues = self.shared.queues();
         if queues.stopping {
             return Err(Error::Unavailable("the server is stopping"));
@@ -396,12 +409,23 @@ impl Thread {
     }
 
     fn end(&self) -> Result<(), Void> {
-        self.sql("COMMIT")?;
+        let first = self.resources.book.settle(&self.conn).map_err(|error| Void {
+            full: matches!(error, Error::Unavailable(_)),
+            text: error.to_string(),
+        })?;
+        if let Err(fault) = self.sql("COMMIT") {
+            // The ledger is ahead: what it says was done was not.
+            if let Some(first) = first {
+                self.resources.book.void(first, self.clock.now());
+            }
+            return Err(fault);
+        }
         self.resources.ids.reserved();
         Ok(())
     }
 
     fn abandon(&self) {
+        self.resources.book.forget(0);
         if !self.conn.is_autocommit() {
             let _ = self.sql("ROLLBACK");
         }
@@ -410,7 +434,8 @@ impl Thread {
     /// One task in its savepoint. Void: the whole transaction is lost.
     fn one(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
         self.sql("SAVEPOINT task")?;
-        let tx = Tx::new(&self.conn, task.clock().now(), &self.resources);
+        let tx = Tx::new(&self.conn, task.clock().now(), task.who(), &self.resources);
+        let entered = self.resources.book.entered();
         let good = catch_unwind(AssertUnwindSafe(|| task.run(&tx))).unwrap_or_else(|_| {
             log::error!("a write panicked");
             task.panicked();
@@ -424,6 +449,7 @@ impl Thread {
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
+            self.resources.book.forget(entered);
         }
         self.sql("RELEASE task")
     }

@@ -1,10 +1,16 @@
 //! The proof of erasures: once rows are gone, the pages they lay on are scrubbed, the WAL
 //! is emptied, and the files are searched for what was theirs. Only then is a job completed.
 
+use std::time::Instant;
+
 use crate::app::App;
+use crate::domain::erase;
 use crate::domain::jobs::{self, Searched};
+use crate::domain::receipts::{self, Evidence, Search};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobId};
+use crate::proof::receipt::{ScanMode, Scrub};
+use crate::proof::receipts::Trouble;
 use crate::store::search::Needle;
 use crate::store::{Emptied, Lane, Scope, Totals, Verdict, needles};
 
@@ -22,6 +28,7 @@ pub struct Proved {
 
 /// Proves the jobs that wait for it, all at once.
 pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
+    let _alone = app.proving();
     let now = app.clock().now();
     let jobs = app.read(|db| jobs::unproven(db, now))?;
     if jobs.is_empty() {
@@ -34,30 +41,45 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         }
     }
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let began = Instant::now();
+    let before = app.store().totals()?;
     let mut tries = 0;
-    let verdict = loop {
+    let (verdict, totals) = loop {
         if !go_on() {
             return Ok(Proved::default());
         }
         tries += 1;
-        let Some((written, _)) = clean(app)? else {
+        let Some((written, totals)) = clean(app)? else {
             return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
         };
         if tries == 1 {
             let ids = ids.clone();
             app.write_blocking(Lane::Background, move |tx| jobs::note_scrubbed(tx, &ids))?;
         }
-        let verdict = search(app, &jobs, Scope::Written(written.clone()))?;
-        if verdict.is_clean() {
-            break verdict;
+        let searched = search(app, &jobs, Scope::Written(written.clone()));
+        if searched.as_ref().is_ok_and(Verdict::is_clean) {
+            break (searched?, totals);
         }
         app.store().unverified(written)?;
+        let verdict = searched?;
         app.store().suspect(verdict.stale.clone())?;
         if tries == TRIES {
-            break verdict;
+            break (verdict, totals);
         }
     };
-    conclude(app, &jobs, verdict)
+    let evidence = Evidence {
+        scrub: Scrub { pages: totals.pages - before.pages, changed: totals.changed - before.changed },
+        frames: totals.frames - before.frames,
+        mode: ScanMode::ChangedPages,
+        bytes: verdict.bytes,
+        pages: verdict.pages,
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        verified_at: app.clock().now(),
+        backups: Vec::new(),
+    };
+    // Read again: the steps were noted meanwhile.
+    let jobs: Vec<Job> = app.read(|db| ids.iter().map(|id| jobs::get(db, None, *id)).collect())?;
+    conclude(app, &jobs, &verdict, &evidence)
 }
 
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
@@ -77,29 +99,57 @@ fn search(app: &App, jobs: &[Job], scope: Scope) -> Result<Verdict> {
     app.store().verify(app.store().search_key(), all, scope)
 }
 
-fn conclude(app: &App, jobs: &[Job], verdict: Verdict) -> Result<Proved> {
-    let stale = verdict.stale.first().copied();
+/// Writes the receipts, then completes their jobs: a kill in between leaves a receipt that
+/// is taken up again.
+fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, evidence: &Evidence) -> Result<Proved> {
     let mut proved = Proved::default();
+    let mut good = Vec::new();
     for job in jobs {
-        let found = verdict.found.get(&job.id).cloned().unwrap_or_default();
-        let searched = Searched { id: job.id, mentions: found.mentions, places: found.places };
-        let id = job.id;
-        let outcome = match stale.filter(|_| searched.places.is_empty()) {
-            // What is there is nobody's that is known, but it should not be there.
-            Some(page) => Err(Error::internal(format!("page {page} keeps stale bytes"))),
-            None => app.write_blocking(Lane::Background, move |tx| jobs::conclude(tx, &searched)),
-        };
-        match outcome {
-            Ok(true) => proved.completed += 1,
-            Ok(false) => proved.faults += 1,
+        match witness(app, job, verdict, evidence) {
+            Ok(searched) => good.push(searched),
             Err(error @ Error::Unavailable(_)) => return Err(error),
             Err(error) => {
-                log::error!("job {id} could not be proven: {error}");
-                let text = error.to_string();
+                log::error!("job {} could not be proven: {error}", job.id);
+                let (id, text) = (job.id, error.to_string());
                 app.write_blocking(Lane::Background, move |tx| jobs::note_fault(tx, id, &text))?;
                 proved.faults += 1;
             }
         }
     }
+    let all = good.len() as u64;
+    proved.completed = app.write_blocking(Lane::Background, move |tx| {
+        good.iter()
+            .try_fold(0, |completed, searched| Ok(completed + u64::from(jobs::conclude(tx, searched)?)))
+    })?;
+    proved.faults += all - proved.completed;
     Ok(proved)
+}
+
+/// What the search found for a job; its receipt is written, if it found nothing.
+fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Result<Searched> {
+    let found = verdict.found.get(&job.id).cloned().unwrap_or_default();
+    if let Some(page) = verdict.stale.first().filter(|_| found.places.is_empty()) {
+        // What is there is nobody's that is known, but it should not be there.
+        return Err(Error::internal(format!("page {page} keeps stale bytes")));
+    }
+    let mut searched = Searched { id: job.id, mentions: found.mentions, places: found.places, receipt: None };
+    if !searched.places.is_empty() || app.read(|db| erase::any_left(db, job))? {
+        return Ok(searched);
+    }
+    let search = Search { needles: found.needles, dropped: found.common, mentions: found.mentions };
+    let now = app.clock().now();
+    if let Some(draft) = app.read(|db| receipts::draft(db, job, evidence, search, now))? {
+        let stored = app.receipts().next(app.signer(), &draft).map_err(trouble)?;
+        searched.receipt = i64::try_from(stored.receipt.number).ok();
+    }
+    Ok(searched)
+}
+
+fn trouble(trouble: Trouble) -> Error {
+    match trouble {
+        Trouble::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Error::Unavailable("the disk is full")
+        }
+        trouble => Error::internal(trouble),
+    }
 }

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::process::{Process, check_file, directory, lines, sqlite};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 /// A program that `tests/run` installs. None: it did not; then `CI=true` makes it a failure.
-fn installed(program: PathBuf) -> Option<PathBuf> {
+pub fn installed(program: PathBuf) -> Option<PathBuf> {
     if program.exists() {
         return Some(program);
     }
@@ -237,5 +237,22 @@ fn pypi_vemetric() {
         assert_eq!(avatar.as_deref(), expected["avatarUrl"].as_str());
         assert_eq!(serde_json::from_str::<Value>(&data).expect("JSON"), expected["data"]);
     }
+    check_absent(&report, &conn);
+}
+
+#[test]
+fn pypi_tap_gainsightpx() {
+    let Some((report, conn, _dir)) = drive(python("gainsight_python.py")) else { return };
+    assert_eq!(list(&report, "users").len(), 11);
+    for expected in list(&report, "users") {
+        let user = user(&conn, text(expected, "identifier")).expect("the user");
+        let email: String = conn
+            .query_row("SELECT email FROM users WHERE id = ?1", [user], |row| row.get(0))
+            .expect("an e-mail");
+        assert_eq!(email, text(expected, "email"));
+    }
+    let first = user(&conn, text(&list(&report, "users")[0], "identifier")).expect("the user");
+    let names: Vec<String> = events(&conn, first).into_iter().map(|(_, name, _, _)| name).collect();
+    assert_eq!(names, ["Signed Up"]);
     check_absent(&report, &conn);
 }

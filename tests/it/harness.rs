@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use usher::admin::SetupLink;
-use usher::app::App;
+use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::{Clock, MINUTE, Millis};
 use usher::domain::activity::{self, Incoming};
@@ -22,6 +22,8 @@ use usher::keyring::Keyring;
 use usher::model::{
     Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Scope, Scopes, UserId,
 };
+use usher::proof::receipts::Receipts;
+use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
 use usher::store::{self, Db, Hygiene, Lane, Store, Tx};
 use usher::worker::{self, Worker};
@@ -59,7 +61,6 @@ pub struct Server {
 #[derive(Clone)]
 pub struct TestProject {
     pub id: ProjectId,
-    pub name: String,
     pub key: String,
     pub token: String,
     pub all: String,
@@ -96,7 +97,17 @@ impl Server {
         let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);
         let keyring = Keyring::new(clock.clone(), limit);
-        let app = App::new(store, keyring, bell, clock.clone(), options.recording_limit).expect("the app");
+        let app = App::new(Parts {
+            store,
+            keyring,
+            bell,
+            clock: clock.clone(),
+            recording_limit: options.recording_limit,
+            signer: Signer::of(&[9; 32]),
+            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
+            backups: dir.path().join("backups"),
+        })
+        .expect("the app");
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup);
@@ -298,7 +309,7 @@ fn serve(app: &App, setup: Option<SetupLink>) -> (SocketAddr, Stop, JoinHandle<(
 
 fn with_key(app: &App, project: Project) -> TestProject {
     let all = key(app, Some(project.id), Scopes::of(&Scope::ALL));
-    TestProject { id: project.id, name: project.name, key: project.key, token: project.ingest_token, all }
+    TestProject { id: project.id, key: project.key, token: project.ingest_token, all }
 }
 
 fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {

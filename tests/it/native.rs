@@ -300,12 +300,12 @@ fn a_piece_without_a_type_or_without_bytes_is_refused() {
     let server = Server::start();
     let id = session(&server, "ann");
     let form = "must be a media type of at most 255 bytes";
-    for (content_type, message) in
-        [("", form), ("nonsense", form), (&format!("text/{}", "x".repeat(255)), form), ("é/x", "is required")]
-    {
+    for content_type in ["", "nonsense", &format!("text/{}", "x".repeat(255))] {
         let errors = refused(recording(&server, "PUT", &id).body("x", content_type).send(), 400, "invalid");
-        assert_eq!(errors, json!([{ "field": "Content-Type", "message": message }]));
+        assert_eq!(errors, json!([{ "field": "Content-Type", "message": form }]));
     }
+    let errors = refused(recording(&server, "PUT", &id).body("x", "é/x").send(), 400, "invalid");
+    assert_eq!(errors, json!([{ "field": "content-type", "message": "must be printable ASCII" }]));
     let errors = refused(recording(&server, "PUT", &id).send(), 400, "invalid");
     assert_eq!(errors, json!([{ "field": "Content-Type", "message": "is required" }]));
     let errors = refused(recording(&server, "PUT", &id).body("", "text/plain").send(), 400, "invalid");

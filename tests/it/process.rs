@@ -1,7 +1,7 @@
 //! The built program as its users run it: a process with a directory, that can be killed.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,6 @@ pub struct Process {
     pub base: String,
     /// What it printed up to the line that a person would open.
     pub greeting: String,
-    pub dir: PathBuf,
 }
 
 /// `usher` with some arguments, on a directory.
@@ -77,7 +76,7 @@ impl Process {
         let greeting = told.recv_timeout(PATIENCE).expect("the server says where it serves");
         let first = greeting.lines().next().expect("a line");
         let base = first.split_whitespace().last().expect("an address").to_owned();
-        Process { child, base, greeting, dir: dir.to_owned() }
+        Process { child, base, greeting }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -88,10 +87,6 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// SIGTERM, and the end of the process.

@@ -126,6 +126,8 @@ fn the_newest_come_first_and_test_users_can_be_told_apart() {
         let reply = call(&server, "GET", &format!("/users{query}")).send();
         assert_eq!(refused(reply, 400, "invalid_request"), format!("live_mode: {fault}"));
     }
+    let reply = call(&server, "GET", "/users?other=%ff").send();
+    assert_eq!(refused(reply, 400, "invalid_request"), "other: must be UTF-8, percent-encoded");
     let second = server.second();
     assert_eq!(server.get("/users").bearer(&second.all).send().expect(200).json(), json!({ "data": [] }));
 }

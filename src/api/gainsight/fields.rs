@@ -142,6 +142,18 @@ fn put(map: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 impl Kind {
+    /// What stands for nothing told.
+    fn untold(self) -> Value {
+        match self {
+            Kind::Text => json!(""),
+            Kind::Choice(choices) => json!(choices.first()),
+            Kind::Integer | Kind::Time => json!(0),
+            Kind::Decimal => json!(0.0),
+            Kind::Flag => json!(false),
+            Kind::Texts | Kind::Objects => json!([]),
+        }
+    }
+
     /// As the vendor types attributes; it has four types.
     pub fn attribute_type(self) -> &'static str {
         match self {
@@ -163,14 +175,7 @@ impl Field {
             Home::Registration => Some(json!(uuid(user))),
             Home::Nowhere => None,
         };
-        value.unwrap_or_else(|| match self.kind {
-            Kind::Text => json!(""),
-            Kind::Choice(choices) => json!(choices.first()),
-            Kind::Integer | Kind::Time => json!(0),
-            Kind::Decimal => json!(0.0),
-            Kind::Flag => json!(false),
-            Kind::Texts | Kind::Objects => json!([]),
-        })
+        value.unwrap_or_else(|| self.kind.untold())
     }
 
     /// Whether a body may set it; what may not be set is ignored.
@@ -239,8 +244,8 @@ fn uuid(user: &User) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// What a body tells of a user: absent fields stay as they are, null and the empty text
-/// empty them. [`Error::Invalid`] with every field that is not of its kind.
+/// What a body tells of a user: absent fields stay as they are; null, and what stands for
+/// nothing in an answer, empty them. [`Error::Invalid`] with every field that is not of its kind.
 pub fn change(body: &Object) -> Result<ProfileChange> {
     let mut change = ProfileChange::default();
     let mut faults: Vec<Fault> = Vec::new();
@@ -285,7 +290,8 @@ fn find<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&
 }
 
 fn tell(change: &mut ProfileChange, field: &Field, value: &Value) {
-    let value = if value.as_str() == Some("") { &Value::Null } else { value };
+    // A user that is put back as it was read is told nothing by it.
+    let value = if *value == field.kind.untold() { &Value::Null } else { value };
     match field.home {
         Home::Column(column) => {
             if let Some(slot) = destination(column, change) {

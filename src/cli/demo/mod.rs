@@ -13,6 +13,7 @@ use crate::domain::{activity, erase, jobs, projects, recordings, users};
 use crate::error::Result;
 use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
 use crate::store::{Lane, Tx};
+use crate::worker;
 use people::{Cast, HEAVY_EVENTS, Visit};
 
 pub struct Size {
@@ -175,8 +176,7 @@ impl Story {
     }
 
     fn work(&self) -> Result<()> {
-        while self.app.write_blocking(Lane::Background, jobs::step)?.more {}
-        Ok(())
+        worker::tick(&self.app).map(|_| ())
     }
 
     fn record(&self, person: u32) -> Result<()> {

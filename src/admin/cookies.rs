@@ -1,0 +1,86 @@
+//! The cookies of the pages. Over HTTPS they are `Secure` and have the `__Host-` prefix,
+//! which keeps other hosts of the domain from setting them; over plain HTTP, as on a
+//! home's network, they have neither, for a browser would throw them away.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
+
+use super::flash::Flash;
+use crate::clock::SECOND;
+use crate::domain::{admins, secrets};
+use crate::error::Result;
+
+/// The secret of a sign-in.
+pub const SIGN_IN: &str = "usher_sign_in";
+/// What the forms are sealed with before anybody is signed in.
+pub const GUEST: &str = "usher_guest";
+/// What the next page says.
+pub const FLASH: &str = "usher_flash";
+/// Light or dark; without it, as the system has it.
+pub const THEME: &str = "usher_theme";
+
+/// A browser's cookies, on one request.
+pub struct Jar<'a> {
+    request: &'a HttpRequest,
+    https: bool,
+}
+
+impl<'a> Jar<'a> {
+    pub fn of(request: &'a HttpRequest) -> Jar<'a> {
+        Jar { request, https: request.connection_info().scheme() == "https" }
+    }
+
+    pub fn get(&self, name: &str) -> Option<String> {
+        let cookie = self.request.cookie(&self.name(name))?;
+        Some(cookie.value().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub fn sign_in(&self, token: &str) -> Cookie<'static> {
+        self.cookie(SIGN_IN, token).max_age(Duration::seconds(admins::SIGN_IN / SECOND)).finish()
+    }
+
+    /// Goes when the browser is closed.
+    pub fn guest(&self, secret: &str) -> Cookie<'static> {
+        self.cookie(GUEST, secret).finish()
+    }
+
+    pub fn flash(&self, flash: &Flash) -> Cookie<'static> {
+        self.cookie(FLASH, &flash.written()).max_age(Duration::minutes(1)).finish()
+    }
+
+    pub fn theme(&self, theme: &str) -> Cookie<'static> {
+        self.cookie(THEME, theme).max_age(Duration::days(365)).finish()
+    }
+
+    pub fn removal(&self, name: &str) -> Cookie<'static> {
+        self.cookie(name, "").max_age(Duration::ZERO).finish()
+    }
+
+    /// `Lax`, for `Strict` would ask whoever follows a link from a mail to sign in again;
+    /// no form of another site is sent with it.
+    fn cookie(&self, name: &str, value: &str) -> CookieBuilder<'static> {
+        Cookie::build(self.name(name), value.to_owned())
+            .path("/")
+            .secure(self.https)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", if self.https { "__Host-" } else { "" })
+    }
+}
+
+pub fn new_guest() -> Result<String> {
+    secrets::token("")
+}
+
+/// The theme that the browser asks for; "auto" unless it asks for one.
+pub fn theme(jar: &Jar) -> &'static str {
+    match jar.get(THEME).as_deref() {
+        Some("light") => "light",
+        Some("dark") => "dark",
+        _ => "auto",
+    }
+}

@@ -1,0 +1,122 @@
+//! Erasing for good: a page that is its own dry run, and a form that asks for the
+//! identifier to be typed.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::flash::Flash;
+use super::holdings::{self, FateLine};
+use super::page::Page;
+use super::show::{Count, plain};
+use super::user::{self, Head};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::domain::{erase, projects, users};
+use crate::error::{Error, Place, Result};
+use crate::model::{Erasure, Origin, User, UserId};
+
+pub fn routes() -> Vec<Route> {
+    let path = "/admin/users/{user}/erase/{kind}";
+    vec![
+        Route::new(Method::GET, path, Gate::SignedIn, show),
+        Route::new(Method::POST, path, Gate::SignedIn, begin),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "erase.html")]
+struct ErasePage {
+    page: Page,
+    user: Head,
+    kind: &'static str,
+    rows: Vec<FateLine>,
+    goes: Count,
+    stays: Count,
+    error: Option<String>,
+    must_type_what: &'static str,
+    must_type: String,
+    /// It has characters in it that cannot be seen.
+    unseen: bool,
+    typed: String,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let (id, kind) = asked(&visit)?;
+    dry_run(&visit, id, kind, None).await
+}
+
+async fn begin(visit: Visit) -> Answer {
+    let (id, kind) = asked(&visit)?;
+    let typed = visit.form.text("confirm").to_owned();
+    let begun = visit.app.write(move |tx| {
+        let user = users::held(tx, id, tx.now())?;
+        check(&user, kind)?;
+        if typed != must_type(&user).1 {
+            return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
+        }
+        erase::begin(tx, &user, kind, Origin::Page)
+    });
+    match begun.await {
+        Ok(job) => {
+            let to = match kind {
+                Erasure::Everything => "/admin/users".to_owned(),
+                _ => user::path(id),
+            };
+            Ok(visit.go_and_say(&to, Flash::Erasing(kind, job.id)))
+        }
+        Err(Error::Invalid(_)) => {
+            let error = "This is not what is asked for, letter by letter. Nothing was erased.".to_owned();
+            dry_run(&visit, id, kind, Some(error)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whom the path names, and what of it.
+fn asked(visit: &Visit) -> Result<(UserId, Erasure)> {
+    let kind = Erasure::parse(visit.segment("kind")).filter(|kind| *kind != Erasure::Hide);
+    Ok((visit.user()?, kind.ok_or(Error::NoSuchRoute)?))
+}
+
+fn check(user: &User, kind: Erasure) -> Result<()> {
+    match erase::may_begin(user, kind) {
+        true => Ok(()),
+        false => Err(Error::Conflict("this is erased already, or is being erased")),
+    }
+}
+
+/// What is typed to confirm, and what that is.
+fn must_type(user: &User) -> (&'static str, String) {
+    match &user.identifier {
+        Some(identifier) => ("identifier", identifier.clone()),
+        None => ("id", user.id.to_string()),
+    }
+}
+
+async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>) -> Answer {
+    let now = visit.now;
+    let read = visit.app.scan(move |db| {
+        let user = users::held(db, id, now)?;
+        check(&user, kind)?;
+        let (project, outlook) = (projects::get(db, user.project)?, erase::dry_run(db, &user, kind)?);
+        Ok((user, project, outlook))
+    });
+    let (user, project, outlook) = read.await?;
+    let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
+    let (must_type_what, must_type) = must_type(&user);
+    let head = Head::new(&user, &project);
+    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = ErasePage {
+        page: visit.page("users", format!("Erase {}", head.heading))?,
+        user: head,
+        kind: kind.as_str(),
+        rows,
+        goes,
+        stays,
+        error,
+        must_type_what,
+        unseen: plain(&must_type) != must_type,
+        must_type,
+        typed: visit.form.text("confirm").to_owned(),
+    };
+    visit.html(status, &page)
+}

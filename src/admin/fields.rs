@@ -1,0 +1,68 @@
+//! Named values of a query, or of a form that was sent.
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{HttpRequest, web};
+use bytes::BytesMut;
+use futures_util::StreamExt;
+
+use crate::error::{Error, Place, Result};
+
+/// The largest form: all of them are small.
+const FORM_MAX: usize = 64 * 1024;
+
+#[derive(Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn of_query(request: &HttpRequest) -> Result<Fields> {
+        parse(request.query_string(), Place::Query)
+    }
+
+    /// [`Error::TooLarge`], or [`Error::Invalid`] if it is no form.
+    pub async fn of_form(request: &HttpRequest, payload: Payload) -> Result<Fields> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let message = "must be application/x-www-form-urlencoded";
+            return Err(Error::invalid(Place::Header, "Content-Type", message));
+        }
+        let mut body = BytesMut::new();
+        let mut payload = payload;
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Error::invalid(Place::Body, "form", "could not be read"))?;
+            if body.len() + chunk.len() > FORM_MAX {
+                return Err(Error::TooLarge { limit: FORM_MAX });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let text = std::str::from_utf8(&body);
+        parse(text.map_err(|_| Error::invalid(Place::Body, "form", "must be UTF-8"))?, Place::Body)
+    }
+
+    /// A value, empty if there is none; the first if there are several.
+    pub fn text(&self, name: &str) -> &str {
+        self.given(name).unwrap_or_default()
+    }
+
+    /// A value, if it was sent, be it empty.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A value that is not empty.
+    pub fn some(&self, name: &str) -> Option<&str> {
+        self.given(name).filter(|text| !text.is_empty())
+    }
+
+    /// All values of a name, as ticked boxes send them.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn parse(text: &str, place: Place) -> Result<Fields> {
+    web::Query::<Vec<(String, String)>>::from_query(text)
+        .map(|pairs| Fields(pairs.into_inner()))
+        .map_err(|_| Error::invalid(place, "form", "must be name=value pairs"))
+}

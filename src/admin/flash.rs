@@ -1,0 +1,91 @@
+//! What the next page says about what was just done. It travels in a cookie as a word and
+//! a number, never as text, so that nobody can put words into our pages.
+
+use crate::clock::Millis;
+use crate::model::{Erasure, JobId, UserId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flash {
+    SignedOut,
+    Hidden(UserId),
+    Restored,
+    /// What is erased, and the job that takes the rows.
+    Erasing(Erasure, JobId),
+    Cancelled(JobId),
+    Retried(JobId),
+    ProjectCreated,
+    KeyRevoked,
+}
+
+/// The same, for a template.
+pub struct FlashView {
+    pub tone: &'static str,
+    pub text: String,
+    pub undo: Option<Undo>,
+}
+
+pub struct Undo {
+    pub action: String,
+    pub label: &'static str,
+}
+
+impl Flash {
+    /// As the cookie has it.
+    pub fn written(&self) -> String {
+        match self {
+            Flash::SignedOut => "signed-out".into(),
+            Flash::Hidden(user) => format!("hidden.{user}"),
+            Flash::Restored => "restored".into(),
+            Flash::Erasing(erasure, job) => format!("{}.{job}", erasure.as_str()),
+            Flash::Cancelled(job) => format!("cancelled.{job}"),
+            Flash::Retried(job) => format!("retried.{job}"),
+            Flash::ProjectCreated => "project-created".into(),
+            Flash::KeyRevoked => "key-revoked".into(),
+        }
+    }
+
+    /// Reads what [`Flash::written`] wrote.
+    pub fn read(text: &str) -> Option<Flash> {
+        let (word, number) = text.split_once('.').unwrap_or((text, ""));
+        let number: Option<Millis> = number.parse().ok();
+        Some(match (word, number) {
+            ("signed-out", None) => Flash::SignedOut,
+            ("hidden", Some(user)) => Flash::Hidden(UserId(user)),
+            ("restored", None) => Flash::Restored,
+            ("cancelled", Some(job)) => Flash::Cancelled(JobId(job)),
+            ("retried", Some(job)) => Flash::Retried(JobId(job)),
+            ("project-created", None) => Flash::ProjectCreated,
+            ("key-revoked", None) => Flash::KeyRevoked,
+            (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
+            _ => return None,
+        })
+    }
+
+    pub fn view(self) -> FlashView {
+        let text = match self {
+            Flash::SignedOut => "You are signed out.".into(),
+            Flash::Hidden(_) => "The user is hidden.".into(),
+            Flash::Restored => "The user is back, with the whole history.".into(),
+            Flash::Erasing(Erasure::Account, job) => {
+                format!("The account is erased. The activity stays under the bare id (job {job}).")
+            }
+            Flash::Erasing(Erasure::Activity, job) => {
+                format!("The activity is out of sight; job {job} takes its rows away.")
+            }
+            Flash::Erasing(_, job) => {
+                format!("The user is gone for every caller; job {job} takes the rows away.")
+            }
+            Flash::Cancelled(job) => format!("Job {job} is cancelled."),
+            Flash::Retried(job) => format!("Job {job} goes on."),
+            Flash::ProjectCreated => "The project is made.".into(),
+            Flash::KeyRevoked => "The key is revoked.".into(),
+        };
+        let undo = match self {
+            Flash::Hidden(user) => {
+                Some(Undo { action: format!("/admin/users/{user}/restore"), label: "Undo" })
+            }
+            _ => None,
+        };
+        FlashView { tone: "ok", text, undo }
+    }
+}

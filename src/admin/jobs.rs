@@ -1,0 +1,157 @@
+//! Jobs: erasures that wait for their hour or work in the background.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::flash::Flash;
+use super::page::Page;
+use super::show::{Count, Time, plain};
+use super::user;
+use super::users::{name, names};
+use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::clock::Millis;
+use crate::domain::{jobs, projects};
+use crate::error::{Error, Place, Result};
+use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project};
+
+const PAGE: u32 = 50;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/jobs", Gate::SignedIn, list),
+        Route::new(Method::POST, "/admin/jobs/{job}/cancel", Gate::SignedIn, cancel),
+        Route::new(Method::POST, "/admin/jobs/{job}/retry", Gate::SignedIn, retry),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "jobs.html")]
+struct JobsPage {
+    page: Page,
+    jobs: Vec<Row>,
+    /// A job is at work.
+    running: bool,
+    /// The page is to renew itself.
+    refresh: bool,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+struct Row {
+    number: JobId,
+    what: &'static str,
+    user_href: Option<String>,
+    reference: String,
+    project: String,
+    origin: &'static str,
+    status: &'static str,
+    overdue: bool,
+    attempts: i64,
+    error: Option<String>,
+    progress: Option<Progress>,
+    rows: Count,
+    start: Time,
+    can_cancel: bool,
+    can_retry: bool,
+}
+
+struct Progress {
+    done: Count,
+    total: Count,
+}
+
+async fn list(visit: Visit) -> Answer {
+    let (below, now) = (below(&visit)?, visit.now);
+    let read = visit
+        .app
+        .scan(move |db| Ok((projects::list(db)?, jobs::list(db, below, PAGE + 1)?, jobs::any_running(db)?)));
+    let (projects, mut found, running) = read.await?;
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let off = visit.query.some("refresh").filter(|refresh| *refresh == "off");
+    let link = |below: Option<JobId>| {
+        let below = below.map(|id| id.to_string());
+        address("/admin/jobs", &[("below", below.as_deref()), ("refresh", off)])
+    };
+    let page = JobsPage {
+        page: visit.page("jobs", "Jobs")?,
+        jobs: found.iter().map(|job| row(job, &projects, now)).collect(),
+        running,
+        refresh: running && off.is_none(),
+        first: below.map(|_| link(None)),
+        next: found.last().filter(|_| more).map(|last| link(Some(last.id))),
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+fn below(visit: &Visit) -> Result<Option<JobId>> {
+    let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a job");
+    visit.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
+}
+
+fn row(job: &Job, projects: &[Project], now: Millis) -> Row {
+    let at_work = matches!(job.status, JobStatus::Running | JobStatus::Failed);
+    let progress =
+        Progress { done: Count(job.rows_erased), total: Count(job.rows_total.max(job.rows_erased)) };
+    Row {
+        number: job.id,
+        what: what(job.erasure),
+        user_href: user_href(job, projects),
+        reference: plain(&job.reference),
+        project: name(&names(projects), job.project),
+        origin: origin(job.origin),
+        status: job.status.as_str(),
+        overdue: job.is_overdue(now),
+        attempts: job.attempts,
+        error: job.error.as_deref().map(plain),
+        progress: Some(progress).filter(|progress| at_work && progress.total.0 > 0),
+        rows: Count(job.rows_erased),
+        start: Time::new(job.start_at, now),
+        can_cancel: jobs::may_cancel(job),
+        can_retry: job.status == JobStatus::Failed,
+    }
+}
+
+fn what(erasure: Erasure) -> &'static str {
+    match erasure {
+        Erasure::Hide => "nothing",
+        Erasure::Account => "the account",
+        Erasure::Activity => "the activity",
+        Erasure::Everything => "everything",
+    }
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Schedule => "schedule",
+        Origin::Request => "API",
+        Origin::Page => "pages",
+        Origin::Reaper => "trash",
+        Origin::Ledger => "restore",
+    }
+}
+
+/// Where the job's user is found: by its bare id once the job took hold of it, before
+/// that by the identifier.
+fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
+    match (job.status, job.user) {
+        (JobStatus::Running | JobStatus::Failed, Some(id)) => Some(user::path(id)),
+        (JobStatus::Scheduled, None) => {
+            let key = projects.iter().find(|project| project.id == job.project)?.key.as_str();
+            Some(address("/admin/users", &[("q", Some(&job.reference)), ("project", Some(key))]))
+        }
+        _ => None,
+    }
+}
+
+async fn cancel(visit: Visit) -> Answer {
+    let id = visit.job()?;
+    visit.app.write(move |tx| jobs::cancel(tx, None, id)).await?;
+    Ok(visit.go_and_say("/admin/jobs", Flash::Cancelled(id)))
+}
+
+async fn retry(visit: Visit) -> Answer {
+    let id = visit.job()?;
+    visit.app.write(move |tx| jobs::retry(tx, id)).await?;
+    Ok(visit.go_and_say("/admin/jobs", Flash::Retried(id)))
+}

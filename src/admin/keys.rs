@@ -1,0 +1,183 @@
+//! Keys: making one, which shows it once, and revoking one.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::flash::Flash;
+use super::page::{Page, sentence};
+use super::projects::{self, ProjectForm};
+use super::show::{Time, plain};
+use super::users::{Choice, choices};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::clock::Millis;
+use crate::domain::{keys, projects as project_rules};
+use crate::error::{Error, Place, Result};
+use crate::model::{Key, KeyId, Project, ProjectId, Scope, Scopes};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/keys", Gate::SignedIn, elsewhere),
+        Route::new(Method::POST, "/admin/keys", Gate::SignedIn, create),
+        Route::new(Method::POST, "/admin/keys/{key}/revoke", Gate::SignedIn, revoke),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "key_created.html")]
+struct KeyCreatedPage {
+    page: Page,
+    name: String,
+    project: Option<String>,
+    scopes: String,
+    key: String,
+}
+
+pub struct KeyRow {
+    pub id: KeyId,
+    pub name: String,
+    pub prefix: String,
+    pub project: Option<String>,
+    pub scopes: String,
+    pub created: Time,
+    pub last_used: Option<Time>,
+    pub revoked: Option<Time>,
+}
+
+impl KeyRow {
+    pub fn new(key: &Key, projects: &[Project], now: Millis) -> KeyRow {
+        let time = |at: Millis| Time::new(at, now);
+        KeyRow {
+            id: key.id,
+            name: plain(&key.name),
+            prefix: key.hint.clone(),
+            project: key.project.map(|project| name_of(projects, project)),
+            scopes: key.scopes.names().join(", "),
+            created: time(key.created_at),
+            last_used: key.last_used_at.map(time),
+            revoked: key.revoked_at.map(time),
+        }
+    }
+}
+
+/// The form for a new key, as it is sent or as it first stands.
+pub struct KeyForm {
+    pub name: String,
+    pub projects: Vec<Choice>,
+    pub organisation: bool,
+    pub scopes: Vec<ScopeChoice>,
+    pub error: Option<String>,
+    pub error_field: &'static str,
+}
+
+pub struct ScopeChoice {
+    pub name: &'static str,
+    pub hint: &'static str,
+    pub checked: bool,
+}
+
+/// What is wrong with a form for a key.
+pub struct Fault {
+    pub field: &'static str,
+    pub text: String,
+}
+
+impl KeyForm {
+    pub fn new(visit: &Visit, projects: &[Project], fault: Option<Fault>) -> KeyForm {
+        let sent = fault.is_some();
+        let chosen = visit.form.given("project").filter(|_| sent);
+        let project = match chosen {
+            Some(key) => projects.iter().find(|project| project.key == key),
+            None => projects.first(),
+        };
+        let ticked: Vec<&str> = visit.form.all("scopes").collect();
+        let scope = |scope: Scope| ScopeChoice {
+            name: scope.as_str(),
+            hint: hint(scope),
+            checked: if sent { ticked.contains(&scope.as_str()) } else { Scopes::usual().has(scope) },
+        };
+        KeyForm {
+            name: if sent { visit.form.text("name").to_owned() } else { String::new() },
+            projects: choices(projects, project.map(|project| project.id)),
+            organisation: chosen.is_some_and(str::is_empty),
+            scopes: Scope::ALL.into_iter().map(scope).collect(),
+            error_field: fault.as_ref().map_or("", |fault| fault.field),
+            error: fault.map(|fault| fault.text),
+        }
+    }
+}
+
+fn hint(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Ingest => "send in users and events",
+        Scope::Read => "look users up",
+        Scope::Write => "create and change users",
+        Scope::Delete => "hide and erase users",
+        Scope::Admin => "make projects",
+    }
+}
+
+fn name_of(projects: &[Project], id: ProjectId) -> String {
+    let project = projects.iter().find(|project| project.id == id);
+    project.map_or_else(|| format!("project {id}"), |project| plain(&project.name))
+}
+
+/// A key is shown in answer to its form; who asks for that address again is led back.
+async fn elsewhere(visit: Visit) -> Answer {
+    Ok(visit.go(projects::PATH).finish())
+}
+
+async fn create(visit: Visit) -> Answer {
+    match make(&visit).await {
+        Ok((key, secret, project)) => {
+            visit.app.reload_keys()?;
+            let mut page = visit.page("projects", "Key created")?;
+            page.path = projects::PATH.to_owned();
+            let page = KeyCreatedPage {
+                page,
+                name: plain(&key.name),
+                project: project.map(|project| plain(&project.name)),
+                scopes: key.scopes.names().join(", "),
+                key: secret,
+            };
+            visit.html(StatusCode::OK, &page)
+        }
+        Err(Error::Invalid(faults)) => {
+            let fault = faults.into_iter().next().map(|fault| match fault.field.as_str() {
+                "name" => Fault { field: "name", text: sentence("The name", &fault.message) },
+                "project" => Fault { field: "project", text: sentence("The project", &fault.message) },
+                _ => Fault { field: "scopes", text: sentence("The scopes", &fault.message) },
+            });
+            projects::show(&visit, StatusCode::UNPROCESSABLE_ENTITY, ProjectForm::default(), fault).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the key that the form asks for: it, its secret, and its project.
+async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
+    let name = visit.form.text("name").to_owned();
+    let scopes: Vec<&str> = visit.form.all("scopes").collect();
+    let scopes = Scopes::parse(&scopes.join(","))?;
+    let fault = |message: &str| Error::invalid(Place::Body, "project", message);
+    // An empty one is the organisation: one that is left out must not become that.
+    let project_key = visit.form.given("project").ok_or_else(|| fault("must be chosen"))?.to_owned();
+    let made = visit.app.write(move |tx| {
+        let project = match project_key.as_str() {
+            "" => None,
+            key => Some(project_rules::by_key(tx, key)?),
+        };
+        let (key, secret) = keys::create(tx, project.as_ref().map(|project| project.id), &name, scopes)?;
+        Ok((key, secret, project))
+    });
+    made.await.map_err(|error| match error {
+        Error::ProjectNotFound => fault("must be one of those that are there"),
+        error => error,
+    })
+}
+
+async fn revoke(visit: Visit) -> Answer {
+    let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
+    visit.app.write(move |tx| keys::revoke(tx, id)).await?;
+    visit.app.reload_keys()?;
+    Ok(visit.go_and_say(projects::PATH, Flash::KeyRevoked))
+}

@@ -1,0 +1,193 @@
+//! What all pages have in common, and the pages that say what went wrong.
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::cookies::{self, Jar};
+use super::flash::FlashView;
+use super::{assets, guard};
+use crate::error::Error;
+use crate::trace::RequestId;
+
+/// What the layouts show.
+pub struct Page {
+    pub title: String,
+    /// The entry of the menu that is lit.
+    pub section: &'static str,
+    pub theme: &'static str,
+    /// The address of the style sheet, which changes with its content.
+    pub sheet: String,
+    pub flash: Option<FlashView>,
+    pub form_token: String,
+    pub admin_name: String,
+    /// The address of this page, to come back to.
+    pub path: String,
+}
+
+/// A page that says one thing.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct MessagePage {
+    pub page: Page,
+    pub status: Option<u16>,
+    pub text: String,
+    pub request_id: Option<String>,
+    pub link_href: String,
+    pub link_label: &'static str,
+}
+
+/// A fault of a field, as a sentence: its name for people, then what is wrong with it.
+pub fn sentence(what: &str, message: &str) -> String {
+    format!("{what} {message}.")
+}
+
+/// Headers of everything under `/admin`: nothing is loaded, framed, sent elsewhere or kept.
+pub fn dress(headers: &mut HeaderMap) {
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                  base-uri 'none'; frame-ancestors 'none'";
+    let values = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Not no-referrer: with that, browsers send `Origin: null` with a form.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-frame-options"), "DENY"),
+    ];
+    for (name, value) in values {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// The page for an error, logged if it is a fault of ours.
+pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
+    match error {
+        Error::Internal(why) => log::error!("{why}"),
+        Error::Unavailable(why) => log::warn!("a page could not be shown: {why}"),
+        _ => {}
+    }
+    let (status, title, text) = words(error);
+    let came_from = guard::came_from(request).filter(|_| request.method() == Method::POST);
+    let link = match came_from {
+        Some(page) => (page, "Open the page again"),
+        None => ("/admin/users".to_owned(), "Go to the users"),
+    };
+    let mut response = message(request, status, (title, text), link);
+    let headers = response.headers_mut();
+    match error {
+        Error::RateLimited { retry_after } => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        Error::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Error::MethodNotAllowed { allow } => {
+            if let Ok(allow) = HeaderValue::from_str(allow) {
+                headers.insert(header::ALLOW, allow);
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// A page with a status, a title, a sentence or two, and where to go on.
+pub fn message(
+    request: &HttpRequest,
+    status: StatusCode,
+    (title, text): (&str, String),
+    (link_href, link_label): (String, &'static str),
+) -> HttpResponse {
+    let page = MessagePage {
+        page: Page {
+            title: title.to_owned(),
+            section: "",
+            theme: cookies::theme(&Jar::of(request)),
+            sheet: assets::sheet(),
+            flash: None,
+            form_token: String::new(),
+            admin_name: String::new(),
+            path: String::new(),
+        },
+        status: Some(status.as_u16()),
+        text,
+        request_id: RequestId::current().filter(|_| status.is_server_error()).map(|id| id.to_string()),
+        link_href,
+        link_label,
+    };
+    let mut builder = HttpResponse::build(status);
+    builder.content_type("text/html; charset=utf-8");
+    match page.render() {
+        Ok(text) => builder.body(text),
+        Err(error) => {
+            log::error!("the page for an error could not be written: {error}");
+            builder.body("<!doctype html><title>Usher</title><p>Something went wrong.")
+        }
+    }
+}
+
+/// Status, title and text of every error, where a page has no words of its own.
+fn words(error: &Error) -> (StatusCode, &'static str, String) {
+    let said = |status, title, text: &str| (status, title, text.to_owned());
+    let nothing = "There is no page at this address.";
+    match error {
+        Error::NoSuchRoute => said(StatusCode::NOT_FOUND, "No such page", nothing),
+        Error::UserNotFound { .. } => said(
+            StatusCode::NOT_FOUND,
+            "No such user",
+            "Nothing is held under this id. An erased user is not found here again.",
+        ),
+        Error::JobNotFound => said(StatusCode::NOT_FOUND, "No such job", "There is no job of this number."),
+        Error::KeyNotFound => {
+            said(StatusCode::NOT_FOUND, "No such key", "There is no such key, or it is revoked already.")
+        }
+        Error::ProjectNotFound => {
+            said(StatusCode::NOT_FOUND, "No such project", "There is no project with this key.")
+        }
+        Error::SessionNotFound => said(StatusCode::NOT_FOUND, "No such session", nothing),
+        Error::MethodNotAllowed { .. } => said(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Nothing to show here",
+            "This address only takes what a form sends. Use the buttons of the pages.",
+        ),
+        Error::Forbidden(why) => said(StatusCode::FORBIDDEN, "Refused", why),
+        Error::NoKey | Error::MalformedKey | Error::UnknownKey => {
+            said(StatusCode::UNAUTHORIZED, "Not signed in", "Sign in first.")
+        }
+        Error::RateLimited { .. } => {
+            said(StatusCode::TOO_MANY_REQUESTS, "Too often", &capital(&error.to_string()))
+        }
+        Error::TooLarge { .. } => {
+            said(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "The form is larger than any of ours.")
+        }
+        Error::Invalid(_) | Error::BadJson(_) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "Not understood", capital(&error.to_string()))
+        }
+        Error::IdentifierTaken
+        | Error::NameTaken(_)
+        | Error::JobEnded
+        | Error::Ambiguous(_)
+        | Error::Conflict(_) => {
+            (StatusCode::CONFLICT, "It is no longer like that", capital(&error.to_string()))
+        }
+        Error::Unavailable(_) => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not just now",
+            "The server is too busy or short of room. Nothing was changed; try again in a moment.",
+        ),
+        Error::Internal(_) => said(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong",
+            "The fault is on our side and was written to the log.",
+        ),
+    }
+}
+
+/// An error's words as a sentence.
+pub fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(char::to_uppercase);
+    let stop = if text.ends_with('.') { "" } else { "." };
+    first.into_iter().flatten().chain(rest).chain(stop.chars()).collect()
+}

@@ -1,0 +1,143 @@
+//! The first-run link: it sets the owner's name and password, once.
+
+use actix_web::HttpResponse;
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+use subtle::ConstantTimeEq;
+
+use super::doorkeeper::Doorkeeper;
+use super::page::{self, Page};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::app::App;
+use crate::domain::{admins, secrets};
+use crate::error::{Error, Result};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/setup/{token}", Gate::Everybody, show),
+        Route::new(Method::POST, "/admin/setup", Gate::Everybody, set),
+    ]
+}
+
+/// Opens the setup page. It is known to this process alone and ends with it.
+pub struct SetupLink {
+    token: String,
+}
+
+impl SetupLink {
+    /// None: somebody can sign in already.
+    pub fn new(app: &App) -> Result<Option<SetupLink>> {
+        match app.read(admins::any)? {
+            true => Ok(None),
+            false => Ok(Some(SetupLink { token: secrets::token("")? })),
+        }
+    }
+
+    /// Its address, without the host.
+    pub fn path(&self) -> String {
+        format!("/admin/setup/{}", self.token)
+    }
+
+    fn is(&self, token: &str) -> bool {
+        // By their hashes, so that the time it takes tells nothing, not even the length.
+        secrets::hash(&self.token).ct_eq(&secrets::hash(token)).into()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "setup.html")]
+struct SetupPage {
+    page: Page,
+    error: Option<String>,
+    error_field: &'static str,
+    setup_token: String,
+    name: String,
+    min_length: usize,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let token = visit.segment("token").to_owned();
+    if let Some(closed) = closed(&visit, &token)? {
+        return Ok(closed);
+    }
+    form(&visit, StatusCode::OK, token, "", None)
+}
+
+/// The passwords are looked at, and one hashed, before the writer is asked; that nobody
+/// sets a second one is for the writer to see.
+async fn set(visit: Visit) -> Answer {
+    let token = visit.form.text("setup_token").to_owned();
+    if let Some(closed) = closed(&visit, &token)? {
+        return Ok(closed);
+    }
+    match owner(&visit).await {
+        Ok(secret) => Ok(visit.go("/admin/users").cookie(visit.jar().sign_in(&secret)).finish()),
+        Err(Error::Invalid(faults)) => {
+            let fault = faults.into_iter().next();
+            let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {
+                Some(("name", message)) => ("name", page::sentence("The name", message)),
+                Some(("password_again", message)) => {
+                    ("password_again", page::sentence("The second password", message))
+                }
+                Some((_, message)) => ("password", page::sentence("The password", message)),
+                None => ("", String::new()),
+            };
+            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, token, field, Some(text))
+        }
+        Err(Error::Conflict(_)) => Ok(used(&visit)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the owner and signs it in: the secret of the sign-in.
+async fn owner(visit: &Visit) -> Result<String> {
+    let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
+    admins::check_name(&name)?;
+    admins::check_password(&password)?;
+    if visit.form.text("password_again") != password {
+        let message = "is not the same as the first";
+        return Err(Error::invalid(crate::error::Place::Body, "password_again", message));
+    }
+    let door = visit.shared::<Doorkeeper>()?;
+    let hash = door.hash(move || admins::hash_password(&password)).await??;
+    visit
+        .app
+        .write(move |tx| {
+            let owner = admins::create_owner(tx, &name, &hash)?;
+            admins::sign_in(tx, &owner)
+        })
+        .await
+}
+
+fn form(
+    visit: &Visit,
+    status: StatusCode,
+    setup_token: String,
+    error_field: &'static str,
+    error: Option<String>,
+) -> Answer {
+    let page = SetupPage {
+        page: visit.page("", "Set up the owner")?,
+        error,
+        error_field,
+        setup_token,
+        name: visit.form.text("name").to_owned(),
+        min_length: admins::PASSWORD_MIN,
+    };
+    visit.html(status, &page)
+}
+
+/// The answer to a link that opens nothing, or nothing any more.
+fn closed(visit: &Visit, token: &str) -> Result<Option<HttpResponse>> {
+    let link = visit.shared::<Option<SetupLink>>()?;
+    if !link.as_ref().as_ref().is_some_and(|link| link.is(token)) {
+        let text = "A link of this kind works once, and until the server is started again. \
+                    As long as nobody can sign in, each start prints a new one.";
+        return Ok(Some(visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)));
+    }
+    Ok(if visit.app.read(admins::any)? { Some(used(visit)) } else { None })
+}
+
+fn used(visit: &Visit) -> HttpResponse {
+    visit.message(StatusCode::GONE, "This link was used", "The owner's password is set. Sign in with it.")
+}

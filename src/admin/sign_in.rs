@@ -1,0 +1,133 @@
+//! Signing in and out.
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::doorkeeper::Doorkeeper;
+use super::flash::{Flash, FlashView};
+use super::page::Page;
+use super::visit::{Answer, Gate, Route, Visit};
+use super::{cookies, guard, show};
+use crate::domain::admins;
+use crate::error::{Error, Result};
+
+pub const PATH: &str = "/admin/login";
+const HOME: &str = "/admin/users";
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin", Gate::SignedIn, home),
+        Route::new(Method::GET, "/admin/", Gate::SignedIn, home),
+        Route::new(Method::GET, PATH, Gate::Everybody, show),
+        Route::new(Method::POST, PATH, Gate::Everybody, sign_in),
+        Route::new(Method::POST, "/admin/logout", Gate::SignedIn, sign_out),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct SignInPage {
+    page: Page,
+    error: Option<String>,
+    name: String,
+    next: String,
+}
+
+/// To the sign-in page, which leads back to where one wanted to go.
+pub fn first(request: &HttpRequest) -> HttpResponse {
+    let wanted = match *request.method() {
+        // What a form was to do is not done after the sign-in; its page is shown again.
+        Method::POST => guard::came_from(request),
+        _ => request.uri().path_and_query().and_then(|path| guard::local(path.as_str())).map(str::to_owned),
+    };
+    let query = wanted.map(|path| {
+        let path = percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC);
+        format!("?next={path}")
+    });
+    let to = format!("{PATH}{}", query.unwrap_or_default());
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+async fn home(visit: Visit) -> Answer {
+    Ok(visit.go(HOME).finish())
+}
+
+async fn show(visit: Visit) -> Answer {
+    let next = next(visit.query.text("next"));
+    if visit.is_signed_in() {
+        return Ok(visit.go(&next).finish());
+    }
+    form(&visit, StatusCode::OK, next, None)
+}
+
+async fn sign_in(visit: Visit) -> Answer {
+    let next = next(visit.form.text("next"));
+    match token(&visit).await {
+        Ok(Some(token)) => Ok(visit.go(&next).cookie(visit.jar().sign_in(&token)).finish()),
+        Ok(None) => {
+            let text = "The name or the password is wrong.".to_owned();
+            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, next, Some(text))
+        }
+        Err(Error::RateLimited { retry_after }) => {
+            let wait = show::many(i64::try_from(retry_after).unwrap_or(i64::MAX), "second");
+            let text = format!("Too many attempts. Try again in {wait}.");
+            let mut response = form(&visit, StatusCode::TOO_MANY_REQUESTS, next, Some(text))?;
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry_after));
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The secret of a new sign-in. None: the name or the password is wrong.
+/// [`Error::RateLimited`] after too many attempts, right or wrong.
+async fn token(visit: &Visit) -> Result<Option<String>> {
+    let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
+    let door = visit.shared::<Doorkeeper>()?;
+    door.let_try(&name)?;
+    let admin = visit.app.read(|db| admins::by_name(db, &name))?;
+    let check = move || {
+        let right = admins::is_password(admin.as_ref(), &password);
+        admin.filter(|_| right)
+    };
+    let Some(admin) = door.hash(check).await? else { return Ok(None) };
+    door.forgive(&name);
+    let before = visit.sign_in_token();
+    let token = visit
+        .app
+        .write(move |tx| {
+            if let Some(before) = &before {
+                admins::sign_out(tx, before)?;
+            }
+            admins::sign_in(tx, &admin)
+        })
+        .await?;
+    Ok(Some(token))
+}
+
+async fn sign_out(visit: Visit) -> Answer {
+    if let Some(token) = visit.sign_in_token() {
+        visit.app.write(move |tx| admins::sign_out(tx, &token)).await?;
+    }
+    let mut response = visit.go_and_say(PATH, Flash::SignedOut);
+    response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
+    Ok(response)
+}
+
+fn next(asked: &str) -> String {
+    guard::local(asked).unwrap_or(HOME).to_owned()
+}
+
+fn form(visit: &Visit, status: StatusCode, next: String, error: Option<String>) -> Answer {
+    let mut page = visit.page("", "Sign in")?;
+    if !visit.app.read(admins::any)? {
+        page.flash = Some(FlashView {
+            tone: "warn",
+            text: "Nobody can sign in yet: open the link that the server printed when it started.".into(),
+            undo: None,
+        });
+    }
+    let name = visit.form.text("name").to_owned();
+    visit.html(status, &SignInPage { page, error, name, next })
+}

@@ -1,0 +1,22 @@
+//! Light, dark, or as the system has it.
+
+use actix_web::http::Method;
+
+use super::cookies;
+use super::guard;
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::error::{Error, Place};
+
+pub fn routes() -> Vec<Route> {
+    vec![Route::new(Method::POST, "/admin/theme", Gate::SignedIn, choose)]
+}
+
+async fn choose(visit: Visit) -> Answer {
+    let cookie = match visit.form.text("theme") {
+        theme @ ("light" | "dark") => visit.jar().theme(theme),
+        "auto" => visit.jar().removal(cookies::THEME),
+        _ => return Err(Error::invalid(Place::Body, "theme", "must be light, dark or auto")),
+    };
+    let next = guard::local(visit.form.text("next")).unwrap_or("/admin/users");
+    Ok(visit.go(next).cookie(cookie).finish())
+}

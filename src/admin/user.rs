@@ -1,0 +1,258 @@
+//! One user: what is held, and what can be done about it.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+use serde_json::Value;
+
+use super::flash::Flash;
+use super::page::Page;
+use super::show::{Count, Time, beginning, left, plain};
+use super::users::{heading, nameless, state_label};
+use super::visit::{Answer, Gate, Route, Visit};
+use super::{holdings, ids};
+use crate::clock::Millis;
+use crate::domain::users::Held;
+use crate::domain::{activity, projects, users};
+use crate::error::{Error, Result};
+use crate::model::{Attributes, Event, Project, REVIVABLE, State, User, UserId};
+use crate::store::Db;
+
+/// Entries of the timeline that are shown.
+const ACTIVITY: u32 = 50;
+/// Anonymous ids that are shown.
+const ALIASES: u32 = 20;
+/// Characters of an entry's data that are shown.
+const DATA: usize = 400;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/users/{user}", Gate::SignedIn, show),
+        Route::new(Method::POST, "/admin/users/{user}/hide", Gate::SignedIn, hide),
+        Route::new(Method::POST, "/admin/users/{user}/restore", Gate::SignedIn, restore),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct UserPage {
+    page: Page,
+    user: Head,
+    hidden: Option<Hidden>,
+    stats: Stats,
+    profile: Vec<Pair>,
+    ids: Vec<Pair>,
+    holdings: Vec<holdings::Line>,
+    activity: Vec<Entry>,
+    more_activity: bool,
+}
+
+/// Who a page is about.
+pub struct Head {
+    pub id: UserId,
+    pub heading: String,
+    pub identifier: Option<String>,
+    /// What it is when it has no identifier.
+    pub nameless: &'static str,
+    pub project: String,
+    pub state: &'static str,
+    pub state_label: &'static str,
+}
+
+struct Hidden {
+    left: String,
+    since: Time,
+    due: Time,
+}
+
+struct Stats {
+    sessions: Count,
+    events: Count,
+    first_seen: Option<Time>,
+    last_seen: Option<Time>,
+}
+
+struct Pair {
+    label: String,
+    value: String,
+    mono: bool,
+}
+
+struct Entry {
+    time: Time,
+    kind: &'static str,
+    name: String,
+    data: String,
+}
+
+/// All that is read for the page, in one state of the file.
+struct Found {
+    user: User,
+    project: Project,
+    held: Vec<Held>,
+    aliases: Vec<String>,
+    activity: Vec<Event>,
+}
+
+impl Head {
+    pub fn new(user: &User, project: &Project) -> Head {
+        Head {
+            id: user.id,
+            heading: heading(user),
+            identifier: user.identifier.as_deref().map(plain),
+            nameless: nameless(user.state),
+            project: plain(&project.name),
+            state: user.state.as_str(),
+            state_label: state_label(user.state),
+        }
+    }
+}
+
+async fn show(visit: Visit) -> Answer {
+    let (id, now) = (visit.user()?, visit.now);
+    let found = visit.app.scan(move |db| found(db, id, now)).await?;
+    if found.user.id != id {
+        return Ok(visit.go(&path(found.user.id)).finish());
+    }
+    let Found { user, project, held, aliases, mut activity } = found;
+    let more_activity = activity.len() > ACTIVITY as usize;
+    activity.truncate(ACTIVITY as usize);
+    let time = |at: Millis| Time::new(at, now);
+    let head = Head::new(&user, &project);
+    let page = UserPage {
+        page: visit.page("users", head.heading.clone())?,
+        user: head,
+        hidden: user.deleted_at.filter(|_| user.state == State::Hidden).map(|since| Hidden {
+            left: format!("{} left", left(since + REVIVABLE - now)),
+            since: time(since),
+            due: time(since + REVIVABLE),
+        }),
+        stats: Stats {
+            sessions: Count(user.session_count),
+            events: Count(user.event_count),
+            first_seen: user.first_seen.map(time),
+            last_seen: user.last_seen.map(time),
+        },
+        profile: profile(&user, now),
+        ids: names(&user, &aliases),
+        holdings: holdings::lines(&user, &held),
+        activity: activity.iter().map(|event| entry(event, now)).collect(),
+        more_activity,
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+fn found(db: &Db, id: UserId, now: Millis) -> Result<Found> {
+    let user = users::held(db, id, now)?;
+    let activity = match user.state {
+        // It is gone for every caller; how much is left may be seen, what it is may not.
+        State::Erasing | State::Merged => Vec::new(),
+        State::Live | State::Hidden | State::Detached => {
+            activity::timeline(db, &user, Millis::MIN, Millis::MAX, ACTIVITY + 1, 0)?
+        }
+    };
+    Ok(Found {
+        project: projects::get(db, user.project)?,
+        held: users::inventory(db, &user)?,
+        aliases: users::anonymous_ids(db, &user, ALIASES + 1)?,
+        activity,
+        user,
+    })
+}
+
+fn profile(user: &User, now: Millis) -> Vec<Pair> {
+    if matches!(user.state, State::Detached | State::Erasing | State::Merged) {
+        return Vec::new();
+    }
+    let profile = &user.profile;
+    let texts = [
+        ("E-mail", &profile.email),
+        ("First name", &profile.first_name),
+        ("Last name", &profile.last_name),
+        ("Display name", &profile.display_name),
+        ("Avatar", &profile.avatar_url),
+        ("Country", &profile.country),
+        ("City", &profile.city),
+    ];
+    let pair = |label: &str, value: &str, mono| Pair { label: label.to_owned(), value: plain(value), mono };
+    let mut pairs: Vec<Pair> =
+        texts.into_iter().filter_map(|(label, value)| Some(pair(label, value.as_deref()?, false))).collect();
+    if !profile.live_mode {
+        pairs.push(pair("Mode", "a test user", false));
+    }
+    let registered = Time::new(user.created_at, now);
+    pairs.push(pair("Registered", &format!("{}, {}", registered.relative, registered.absolute), false));
+    for (name, value) in profile.extra.iter().chain(&profile.attributes) {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        pairs.push(pair(&plain(name), &value, true));
+    }
+    pairs
+}
+
+/// Everything the user may be called by.
+fn names(user: &User, aliases: &[String]) -> Vec<Pair> {
+    let pair = |label: &str, value: String| Pair { label: label.to_owned(), value, mono: true };
+    let mut pairs = Vec::new();
+    pairs.extend(user.identifier.as_deref().map(|identifier| pair("Identifier", plain(identifier))));
+    pairs.extend(ids::forms(user.id).map(|(label, form)| pair(label, form)));
+    let shown = ALIASES as usize;
+    pairs.extend(aliases.iter().take(shown).map(|alias| pair("Anonymous id", plain(alias))));
+    if aliases.len() > shown {
+        pairs.push(pair("Anonymous ids", "and more".into()));
+    }
+    pairs
+}
+
+fn entry(event: &Event, now: Millis) -> Entry {
+    Entry {
+        time: Time::new(event.at, now),
+        kind: event.kind.as_str(),
+        name: plain(&event.name),
+        data: data(event.url.as_deref(), &event.data),
+    }
+}
+
+/// The address of an event, and its values as JSON.
+fn data(url: Option<&str>, values: &Attributes) -> String {
+    let values = match values.is_empty() {
+        true => None,
+        false => serde_json::to_string(values).ok(),
+    };
+    let parts: Vec<&str> = [url, values.as_deref()].into_iter().flatten().collect();
+    beginning(&plain(&parts.join(" ")), DATA)
+}
+
+async fn hide(visit: Visit) -> Answer {
+    let id = visit.user()?;
+    let hidden = visit.app.write(move |tx| {
+        let user = users::held(tx, id, tx.now())?;
+        match user.state {
+            State::Live => users::hide(tx, &user).map(|()| user.id),
+            State::Hidden => Err(Error::Conflict("the user is hidden already")),
+            _ => Err(Error::Conflict("what is left of an erased user cannot be hidden")),
+        }
+    });
+    let id = hidden.await?;
+    Ok(visit.go_and_say(&path(id), Flash::Hidden(id)))
+}
+
+async fn restore(visit: Visit) -> Answer {
+    let id = visit.user()?;
+    visit
+        .app
+        .write(move |tx| match users::held(tx, id, tx.now())?.state {
+            State::Live => Err(Error::Conflict("the user is not hidden any more")),
+            _ => users::restore(tx, id),
+        })
+        .await?;
+    // From the trash one goes on with the trash.
+    let back = visit.came_from().filter(|page| page.starts_with("/admin/trash"));
+    Ok(visit.go_and_say(&back.unwrap_or_else(|| path(id)), Flash::Restored))
+}
+
+/// The address of a user's page.
+pub fn path(user: UserId) -> String {
+    format!("/admin/users/{user}")
+}

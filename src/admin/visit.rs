@@ -1,0 +1,287 @@
+//! A request to the pages: how it is let in, what a handler reads of it, and how it is
+//! answered.
+//!
+//! The order of checks: address and method, where a form comes from, who is signed in,
+//! the form's token; then the handler's own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use askama::Template;
+
+use super::cookies::{self, Jar};
+use super::fields::Fields;
+use super::flash::Flash;
+use super::guard::{self, Seal};
+use super::page::{self, Page};
+use super::sign_in;
+use crate::app::App;
+use crate::clock::Millis;
+use crate::domain::admins;
+use crate::error::{Error, Result};
+use crate::model::{Admin, JobId, UserId};
+use crate::trace::{Actor, Pattern};
+
+/// A handler's answer; an error becomes a page of its own.
+pub type Answer = Result<HttpResponse>;
+
+type Handler = Rc<dyn Fn(Visit) -> Pin<Box<dyn Future<Output = Answer>>>>;
+
+/// Who may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    Everybody,
+    SignedIn,
+}
+
+/// One address of the pages.
+#[derive(Clone)]
+pub struct Route {
+    pub method: Method,
+    /// `/admin/users/{user}`: each name in braces is one segment.
+    pub path: &'static str,
+    pub gate: Gate,
+    handler: Handler,
+}
+
+impl Route {
+    pub fn new<F, Fut>(method: Method, path: &'static str, gate: Gate, handler: F) -> Route
+    where
+        F: Fn(Visit) -> Fut + 'static,
+        Fut: Future<Output = Answer> + 'static,
+    {
+        Route { method, path, gate, handler: Rc::new(move |visit| Box::pin(handler(visit))) }
+    }
+
+    fn fits(&self, path: &str) -> bool {
+        let (mut ours, mut theirs) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return true,
+                (Some(our), Some(their)) if our == their || our.starts_with('{') && !their.is_empty() => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Answers any request under `/admin`.
+pub async fn answer(routes: Rc<[Route]>, app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let outcome = admit(&routes, app, &request, payload).await;
+    let mut response = outcome.unwrap_or_else(|error| page::of_error(&request, &error));
+    page::dress(response.headers_mut());
+    response
+}
+
+async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Payload) -> Answer {
+    let route = find(routes, request)?;
+    request.extensions_mut().insert(Pattern(route.path));
+    let posted = route.method == Method::POST;
+    if posted {
+        guard::check_origin(request)?;
+    }
+    let Some(mut visit) = Visit::open(app, request, route)? else {
+        return Ok(sign_in::first(request));
+    };
+    if posted {
+        visit.form = Fields::of_form(request, payload).await?;
+        visit.seal.check(visit.form.text(guard::FIELD))?;
+    }
+    (route.handler)(visit).await
+}
+
+/// The route of a request. [`Error::NoSuchRoute`] or [`Error::MethodNotAllowed`].
+fn find<'a>(routes: &'a [Route], request: &HttpRequest) -> Result<&'a Route> {
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let here: Vec<&Route> = routes.iter().filter(|route| route.fits(request.path())).collect();
+    if let Some(route) = here.iter().find(|route| route.method == *method) {
+        return Ok(route);
+    }
+    if here.is_empty() {
+        return Err(Error::NoSuchRoute);
+    }
+    let mut allow: Vec<&str> = here.iter().map(|route| route.method.as_str()).collect();
+    if allow.contains(&"GET") {
+        allow.push("HEAD");
+    }
+    allow.sort_unstable();
+    Err(Error::MethodNotAllowed { allow: allow.join(", ") })
+}
+
+/// An address of ours with a query; parameters without a value are left out.
+pub fn address(path: &str, query: &[(&str, Option<&str>)]) -> String {
+    let pairs = query.iter().filter_map(|(name, value)| {
+        let value = percent_encoding::utf8_percent_encode((*value)?, percent_encoding::NON_ALPHANUMERIC);
+        Some(format!("{name}={value}"))
+    });
+    let pairs = pairs.collect::<Vec<String>>().join("&");
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") }
+}
+
+/// A request that was let in.
+pub struct Visit {
+    pub app: App,
+    /// One time for the whole page.
+    pub now: Millis,
+    /// What a POST sent; its token is checked already.
+    pub form: Fields,
+    pub query: Fields,
+    request: HttpRequest,
+    pattern: &'static str,
+    signed_in: Option<SignedIn>,
+    /// What forms on this page are sealed with.
+    seal: Seal,
+    /// The cookie that the seal is made from, if this visit has to set it.
+    new_guest: Option<String>,
+}
+
+struct SignedIn {
+    admin: Admin,
+    token: String,
+}
+
+impl Visit {
+    /// None: the route is for people who are signed in, and nobody is.
+    fn open(app: App, request: &HttpRequest, route: &Route) -> Result<Option<Visit>> {
+        let now = app.clock().now();
+        let jar = Jar::of(request);
+        let signed_in = match jar.get(cookies::SIGN_IN) {
+            Some(token) => {
+                let admin = app.read(|db| admins::signed_in(db, &token, now))?;
+                if let Some(admin) = &admin {
+                    Actor::Admin(admin.id.0).is();
+                }
+                admin.map(|admin| SignedIn { admin, token })
+            }
+            None => None,
+        };
+        let mut new_guest = None;
+        let seal = match (&signed_in, route.gate) {
+            (Some(signed_in), Gate::SignedIn) => Seal::new(&signed_in.token),
+            (None, Gate::SignedIn) => return Ok(None),
+            (_, Gate::Everybody) => match jar.get(cookies::GUEST) {
+                Some(guest) => Seal::new(&guest),
+                None => {
+                    let guest = cookies::new_guest()?;
+                    let seal = Seal::new(&guest);
+                    new_guest = Some(guest);
+                    seal
+                }
+            },
+        };
+        Ok(Some(Visit {
+            now,
+            form: Fields::default(),
+            query: Fields::of_query(request)?,
+            request: request.clone(),
+            pattern: route.path,
+            signed_in,
+            seal,
+            new_guest,
+            app,
+        }))
+    }
+
+    pub fn is_signed_in(&self) -> bool {
+        self.signed_in.is_some()
+    }
+
+    /// The secret of the sign-in, if there is one.
+    pub fn sign_in_token(&self) -> Option<String> {
+        self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
+    }
+
+    /// Something that the server made once for all requests.
+    pub fn shared<T: 'static>(&self) -> Result<web::Data<T>> {
+        self.request
+            .app_data::<web::Data<T>>()
+            .cloned()
+            .ok_or_else(|| Error::internal("the server lacks what its pages share"))
+    }
+
+    /// A segment of the path, as it came.
+    pub fn segment(&self, name: &str) -> &str {
+        let pairs = self.pattern.split('/').zip(self.request.path().split('/'));
+        pairs
+            .filter_map(|(pattern, segment)| {
+                let known = pattern.strip_prefix('{')?.strip_suffix('}')?;
+                (known == name).then_some(segment)
+            })
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// The path's user. [`Error::UserNotFound`] if it is no number.
+    pub fn user(&self) -> Result<UserId> {
+        let text = self.segment("user");
+        text.parse().map(UserId).map_err(|_| Error::user_not_found(text))
+    }
+
+    /// The path's job. [`Error::JobNotFound`] if it is no number.
+    pub fn job(&self) -> Result<JobId> {
+        self.segment("job").parse().map(JobId).map_err(|_| Error::JobNotFound)
+    }
+
+    /// The address of the page whose form or link led here, if it is one of ours.
+    pub fn came_from(&self) -> Option<String> {
+        guard::came_from(&self.request)
+    }
+
+    /// What every page has, for one of a section of the menu.
+    pub fn page(&self, section: &'static str, title: impl Into<String>) -> Result<Page> {
+        let jar = Jar::of(&self.request);
+        let path = self.request.uri().path_and_query().map_or("/admin/users", |path| path.as_str());
+        Ok(Page {
+            title: title.into(),
+            section,
+            theme: cookies::theme(&jar),
+            sheet: super::assets::sheet(),
+            flash: jar.get(cookies::FLASH).and_then(|text| Flash::read(&text)).map(Flash::view),
+            form_token: self.seal.token()?,
+            admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// The answer with a page.
+    pub fn html(&self, status: StatusCode, template: &impl Template) -> Answer {
+        let jar = Jar::of(&self.request);
+        let mut builder = HttpResponse::build(status);
+        if let Some(guest) = &self.new_guest {
+            builder.cookie(jar.guest(guest));
+        }
+        // Whoever has seen it needs it no more.
+        if jar.get(cookies::FLASH).is_some() {
+            builder.cookie(jar.removal(cookies::FLASH));
+        }
+        let text = template.render().map_err(Error::internal)?;
+        Ok(builder.content_type("text/html; charset=utf-8").body(text))
+    }
+
+    /// On to another page, after something was done or for want of anything to do here.
+    pub fn go(&self, path: &str) -> HttpResponseBuilder {
+        let mut builder = HttpResponse::SeeOther();
+        builder.insert_header((header::LOCATION, path));
+        builder
+    }
+
+    /// On to another page, which says what was done.
+    pub fn go_and_say(&self, path: &str, flash: Flash) -> HttpResponse {
+        let cookie = Jar::of(&self.request).flash(&flash);
+        self.go(path).cookie(cookie).finish()
+    }
+
+    /// The answer with a page that says one thing and leads to the sign-in.
+    pub fn message(&self, status: StatusCode, title: &str, text: &str) -> HttpResponse {
+        let link = (sign_in::PATH.to_owned(), "Sign in");
+        page::message(&self.request, status, (title, text.to_owned()), link)
+    }
+
+    pub fn jar(&self) -> Jar<'_> {
+        Jar::of(&self.request)
+    }
+}

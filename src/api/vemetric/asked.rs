@@ -1,0 +1,302 @@
+//! What a request asks for: whom, of which period, in which order, which page of it.
+
+use serde_json::Value;
+
+use super::faults::Faults;
+use crate::api::dialect::{Call, Object, Query};
+use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::domain::seen::{Column, EventTest, Listing, Operator, Order, Period, TextTest};
+use crate::domain::users::{self, Direction};
+use crate::error::{Error, Fault, Place, Result};
+use crate::model::{Identifier, ProjectId, User, UserId};
+use crate::store::Db;
+
+/// One user.
+pub enum Target {
+    /// None: a number that is nobody's.
+    Id(Option<UserId>),
+    Identifier(Identifier),
+}
+
+impl Default for Target {
+    fn default() -> Target {
+        Target::Id(None)
+    }
+}
+
+impl Target {
+    /// [`Error::UserNotFound`] if the project has no such live user.
+    pub fn find(&self, db: &Db, project: ProjectId) -> Result<User> {
+        match self {
+            Target::Id(Some(id)) => users::get_by_id(db, project, *id),
+            Target::Id(None) => Err(Error::user_not_found("")),
+            Target::Identifier(identifier) => users::get(db, project, identifier.as_str()),
+        }
+    }
+}
+
+/// seeds/001: "You have to either provide id or identifier." Both or neither is a fault of
+/// both.
+pub fn target(query: &Query) -> Result<Target> {
+    match (query.get("id"), query.get("identifier")) {
+        (Some(id), None) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(Target::Id(id.parse().map(UserId).ok()))
+        }
+        (Some(_), None) => Err(Error::invalid(Place::Query, "id", "id must be a numeric user id")),
+        (None, Some(name)) => Identifier::parse(Place::Query, "identifier", name).map(Target::Identifier),
+        _ => Err(Error::Invalid(
+            ["id", "identifier"]
+                .map(|field| Fault::new(Place::Query, field, "Provide exactly one of id or identifier"))
+                .into(),
+        )),
+    }
+}
+
+/// The body of `POST /v1/users`.
+pub struct Users {
+    pub span: Span,
+    pub page: Page,
+    order: Order,
+    direction: Direction,
+}
+
+impl Users {
+    pub fn listing(&self, project: ProjectId) -> Listing {
+        Listing {
+            project,
+            period: self.span.period(),
+            order: self.order.clone(),
+            direction: self.direction,
+            limit: self.page.limit,
+            offset: self.page.offset,
+        }
+    }
+}
+
+pub async fn users(call: &mut Call) -> Result<Users> {
+    let now = call.app.clock().now();
+    let body = call.object().await?;
+    let mut faults = Faults::default();
+    let span = faults.keep(span(&body, now)).unwrap_or_default();
+    let page = page(&body, &mut faults);
+    let order = faults.keep(order(&body)).flatten();
+    faults.done()?;
+    let (order, direction) = order.unwrap_or((Order::By(Column::Seen), Direction::Descending));
+    Ok(Users { span, page, order, direction })
+}
+
+/// The query and the body of `POST /v1/users/events`.
+pub struct Events {
+    pub target: Target,
+    pub span: Span,
+    pub page: Page,
+}
+
+pub async fn events(call: &mut Call) -> Result<Events> {
+    let now = call.app.clock().now();
+    let mut faults = Faults::default();
+    let target = faults.keep(call.query().and_then(|query| target(&query))).unwrap_or_default();
+    let body = faults.keep(call.object().await);
+    let (span, page) = body.map_or_else(Default::default, |body| {
+        (faults.keep(span(&body, now)).unwrap_or_default(), page(&body, &mut faults))
+    });
+    faults.done()?;
+    Ok(Events { target, span, page })
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Page {
+    pub limit: u32,
+    pub offset: u32,
+}
+
+fn page(body: &Object, faults: &mut Faults) -> Page {
+    // The vendor's filters are not known here. To leave them out of account would list users
+    // whom the caller meant to keep out.
+    let filtered = match body.0.get("filters") {
+        None | Some(Value::Null) => false,
+        Some(filters) => filters.as_array().is_none_or(|list| !list.is_empty()),
+    };
+    if filtered {
+        let message = "cannot be applied by this server; leave it out";
+        faults.keep::<()>(Err(Error::invalid(Place::Body, "filters", message)));
+    }
+    let mut whole = |field: &str, least: u32, most: u32, usual: u32| {
+        let number = faults.keep(body.number(field)).flatten();
+        let fits = |number: i64| u32::try_from(number).ok().filter(|n| (least..=most).contains(n));
+        let message = || format!("must be between {least} and {most}");
+        let checked =
+            number.map(|number| fits(number).ok_or_else(|| Error::invalid(Place::Body, field, message())));
+        faults.keep(checked.transpose()).flatten().unwrap_or(usual)
+    };
+    Page { limit: whole("limit", 1, 1_000, 100), offset: whole("offset", 0, u32::MAX, 0) }
+}
+
+/// A stretch of time, as it is shown: in whole seconds, of which the last one is part of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    pub from: Millis,
+    pub to: Millis,
+    /// It goes on until now.
+    open: bool,
+}
+
+impl Span {
+    fn period(self) -> Period {
+        Period { from: self.from, to: (!self.open).then(|| self.until()) }
+    }
+
+    /// Its last millisecond; of an open one there is none.
+    pub fn until(self) -> Millis {
+        if self.open { Millis::MAX } else { self.to + SECOND - 1 }
+    }
+}
+
+const SPANS: &str = "must be live, 1hr, 24hrs, 7days, 30days, 3months, 6months, 1year or [start, end]";
+const TIMES: &str = "must be YYYY-MM-DD or a time such as 2026-01-19T12:30:00Z";
+/// 9999-12-30T22:00:00Z: the last second that can be shown.
+const LAST: Millis = 253_402_207_200_000;
+
+/// `dateRange`: "Can be either one of the preset strings below, or an array with two date
+/// strings [start, end]."
+fn span(body: &Object, now: Millis) -> Result<Span> {
+    let fault = |message| Error::invalid(Place::Body, "dateRange", message);
+    match body.0.get("dateRange") {
+        None | Some(Value::Null) => Err(fault("is required")),
+        Some(Value::String(name)) => {
+            let from = preset(name, now).ok_or_else(|| fault(SPANS))?;
+            Ok(Span { from, to: seconds(now), open: true })
+        }
+        Some(Value::Array(ends)) if ends.len() == 2 => {
+            let mut faults = Faults::default();
+            let from = faults.keep(end(&ends[0], "start", 0)).unwrap_or_default();
+            let to = faults.keep(end(&ends[1], "end", DAY - SECOND)).unwrap_or_default();
+            faults.done()?;
+            if from > to {
+                return Err(fault("Start date must be before or equal to end date"));
+            }
+            Ok(Span { from, to, open: to + SECOND > now })
+        }
+        Some(_) => Err(fault(SPANS)),
+    }
+}
+
+/// One end of a range, in whole seconds. A date is a whole day: a range begins with its
+/// first second, and ends `more` after that, with its last.
+fn end(value: &Value, which: &str, more: Millis) -> Result<Millis> {
+    let text = value.as_str().unwrap_or_default();
+    let at = match clock::parse_date(text) {
+        Some(date) => Some(date + more),
+        None => clock::parse_rfc3339(text).map(seconds),
+    };
+    let fault = || Error::invalid(Place::Body, "dateRange", format!("{which} {TIMES}"));
+    at.map(|at| at.min(LAST)).ok_or_else(fault)
+}
+
+fn seconds(at: Millis) -> Millis {
+    at.div_euclid(SECOND) * SECOND
+}
+
+/// When a preset begins. The vendor's server counts whole columns of its charts, the one
+/// that is not over included: 10 of half a minute, 6 of 10 minutes, 24 hours, 7 or 30 days,
+/// 12 weeks from Monday, 6 or 13 months; all UTC.
+fn preset(name: &str, now: Millis) -> Option<Millis> {
+    let back = |unit: Millis, more: Millis| (now.div_euclid(unit) - more) * unit;
+    match name {
+        "live" => Some(back(MINUTE / 2, 9)),
+        "1hr" => Some(back(10 * MINUTE, 5)),
+        "24hrs" => Some(back(HOUR, 23)),
+        "7days" => Some(back(DAY, 6)),
+        "30days" => Some(back(DAY, 29)),
+        // The first day of 1970 was a Thursday.
+        "3months" => Some(back(DAY, (now.div_euclid(DAY) + 3).rem_euclid(7) + 11 * 7)),
+        "6months" => clock::month_start(now, 5),
+        "1year" => clock::month_start(now, 12),
+        _ => None,
+    }
+}
+
+const FIELDS: &str = "field must be lastSeenAt, displayName, identifier, country or lastEventFired";
+const DIRECTIONS: &str = "direction must be asc or desc";
+const OPERATORS: &str = "must be any, eq, notEq, contains, notContains, startsWith or endsWith";
+
+/// `orderBy`: "At the moment it's only possible to order by one field"; `lastEventFired`
+/// "sorts users by when they last fired a matching event filter".
+fn order(body: &Object) -> Result<Option<(Order, Direction)>> {
+    let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
+    let item = match body.0.get("orderBy") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(list)) if list.is_empty() => return Ok(None),
+        Some(Value::Array(list)) if list.len() == 1 => &list[0],
+        Some(Value::Array(_)) => return fault("orderBy", "orderBy can include max one item"),
+        Some(_) => return fault("orderBy", "must be a list of at most one [field, direction]"),
+    };
+    let item = item.as_array().map_or(&[][..], Vec::as_slice);
+    let by = match item.first().and_then(Value::as_str) {
+        _ if !(2..=3).contains(&item.len()) => return fault("orderBy.0", "must be [field, direction]"),
+        Some("lastEventFired") => match item.get(2) {
+            Some(filter) => Order::LastDid(event_test(filter)?),
+            None => return fault("orderBy.0", "must be [lastEventFired, direction, event filter]"),
+        },
+        _ if item.len() == 3 => return fault("orderBy.0", "only lastEventFired takes an event filter"),
+        Some("lastSeenAt") => Order::By(Column::Seen),
+        Some("displayName") => Order::By(Column::Name),
+        Some("identifier") => Order::By(Column::Identifier),
+        Some("country") => Order::By(Column::Country),
+        _ => return fault("orderBy.0", FIELDS),
+    };
+    match item[1].as_str() {
+        Some("asc") => Ok(Some((by, Direction::Ascending))),
+        Some("desc") => Ok(Some((by, Direction::Descending))),
+        _ => fault("orderBy.0", DIRECTIONS),
+    }
+}
+
+/// `{"name": {operator, value}, "properties": [{property, operator, value}]}`, one of them
+/// at least.
+fn event_test(filter: &Value) -> Result<EventTest> {
+    let at = "orderBy.0.2";
+    let fault = |field: String, message: &str| Error::invalid(Place::Body, field, message);
+    let filter = filter.as_object().ok_or_else(|| fault(at.into(), "must be an object"))?;
+    let name = match filter.get("name") {
+        None | Some(Value::Null) => None,
+        Some(name) => Some(text_test(name, &format!("{at}.name"))?),
+    };
+    let mut properties = Vec::new();
+    let list = match filter.get("properties") {
+        None | Some(Value::Null) => &[][..],
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(fault(format!("{at}.properties"), "must be a list")),
+    };
+    for (n, test) in list.iter().enumerate() {
+        let at = format!("{at}.properties.{n}");
+        let property = test["property"].as_str();
+        let property = property.ok_or_else(|| fault(format!("{at}.property"), "must be a string"))?;
+        properties.push((property.to_owned(), text_test(test, &at)?));
+    }
+    if name.is_none() && properties.is_empty() {
+        return Err(fault(at.into(), "must have name or properties"));
+    }
+    Ok(EventTest { name, properties })
+}
+
+fn text_test(test: &Value, at: &str) -> Result<TextTest> {
+    let fault = |field: &str, message: &str| Error::invalid(Place::Body, format!("{at}.{field}"), message);
+    let operator = match test["operator"].as_str() {
+        Some("any") => Operator::Any,
+        Some("eq") => Operator::Is,
+        Some("notEq") => Operator::IsNot,
+        Some("contains") => Operator::Contains,
+        Some("notContains") => Operator::ContainsNot,
+        Some("startsWith") => Operator::StartsWith,
+        Some("endsWith") => Operator::EndsWith,
+        _ => return Err(fault("operator", OPERATORS)),
+    };
+    let value = match &test["value"] {
+        Value::String(value) => value.clone(),
+        Value::Null if operator == Operator::Any => String::new(),
+        _ => return Err(fault("value", "must be a string")),
+    };
+    Ok(TextTest { operator, value })
+}

@@ -1,0 +1,164 @@
+//! `usher verify`: checks what was handed out, with nothing but the files that are named. No
+//! data directory is opened, no lock taken, no server asked.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::clock::{self, Millis};
+use crate::model::Erasure;
+use crate::proof::check::{BYTES_MAX, check_one};
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{Receipt, ScanMode, Token, is_subject};
+use crate::proof::signing::{NotAKey, PublicKey};
+
+/// A public key's file has a few hundred bytes.
+const KEY_FILE_MAX: u64 = 64 * 1024;
+
+/// What to check. A word that cannot be understood, or a file that cannot be read, is a
+/// fault of usage, told before anything is checked.
+#[derive(Args)]
+pub struct Verify {
+    /// The receipt to check: its file, as it was handed out
+    // The check of a whole directory, `usher verify` without a receipt, goes into `run`.
+    #[arg(long, value_name = "FILE", value_parser = receipt_file)]
+    receipt: ReceiptFile,
+    /// The public key that should have signed it: a signing.pub file, or 64 hex digits
+    #[arg(long, value_name = "FILE|HEX", value_parser = public_key)]
+    key: PublicKey,
+    /// What the erased person was given, to show that the receipt is theirs
+    #[arg(long, requires = "identifier")]
+    token: Option<Token>,
+    /// What the erased person was called in the app
+    #[arg(long, value_name = "NAME", requires = "token", allow_hyphen_values = true)]
+    identifier: Option<String>,
+}
+
+/// A file as it was when the command line was read.
+#[derive(Clone)]
+struct ReceiptFile {
+    path: PathBuf,
+    bytes: Arc<[u8]>,
+}
+
+/// Prints what the receipt says, if it is good. Otherwise an error that says why not.
+pub fn run(what: &Verify) -> anyhow::Result<()> {
+    let Verify { receipt: ReceiptFile { path, bytes }, key, .. } = what;
+    let receipt = check_one(bytes, key).with_context(|| format!("{} is no good receipt", path.display()))?;
+    let mut said = story(&receipt, Hex::sha256(bytes))?;
+    if let (Some(token), Some(identifier)) = (&what.token, &what.identifier) {
+        if token.receipt != receipt.id {
+            bail!("the receipt is good, but the token is of another receipt, {}", token.receipt);
+        }
+        if !is_subject(&receipt, &token.salt, identifier) {
+            bail!("the receipt is good, but it is not about the person named, or the token is not theirs");
+        }
+        said.push_str("\nThis receipt is about the person named: the token shows it.\n");
+    }
+    // A reader that has gone away wants no more; the exit code says the rest.
+    let _ = std::io::stdout().lock().write_all(said.as_bytes());
+    Ok(())
+}
+
+/// What a good receipt says, for people.
+fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
+    let Receipt { number, id, asked, done, scrub, checkpoint, scan, ledger, audit, .. } = receipt;
+    let mut out = String::new();
+    let to = &mut out;
+    writeln!(to, "The signature is good: nothing in this receipt was changed since it was signed.")?;
+    writeln!(to, "Receipt {number}, {id}, signed by the key {}", receipt.key)?;
+    writeln!(to)?;
+    let what = match asked.erasure {
+        Erasure::Account => "the account; the activity stays under a bare number",
+        Erasure::Activity => "the activity; the account stays",
+        Erasure::Everything | Erasure::Hide => "everything",
+    };
+    writeln!(to, "Erased:     {what}")?;
+    writeln!(to, "Asked for:  {}, {} (origin: {})", time(asked.at), asked.right, asked.origin.as_str())?;
+    writeln!(to, "Begun:      {} (due {})", time(done.began_at), time(asked.due))?;
+    writeln!(to, "Rows gone:  {}", time(done.erased_at))?;
+    writeln!(
+        to,
+        "Scrubbed:   {}; {} pages looked at, {} changed; write-ahead log emptied of {} frames",
+        time(done.scrubbed_at),
+        scrub.pages,
+        scrub.changed,
+        checkpoint.frames
+    )?;
+    let mode = match scan.mode {
+        ScanMode::ChangedPages => "what was written since the last search of all",
+        ScanMode::WholeFiles => "the whole files",
+    };
+    writeln!(
+        to,
+        "Searched:   {}; {mode}, {} bytes, for {} texts; {} found",
+        time(done.verified_at),
+        scan.bytes,
+        scan.needles,
+        scan.found
+    )?;
+    writeln!(to, "Completed:  {}", time(done.completed_at))?;
+    list(to, "What went:", receipt.counts.iter().map(|gone| format!("{:>12}  {}", gone.rows, gone.label)))?;
+    let stays = receipt.stays.iter();
+    list(to, "What stays:", stays.map(|stay| format!("{:>12}  {}: {}", stay.rows, stay.label, stay.why)))?;
+    if receipt.mentions > 0 {
+        let mentions = receipt.mentions;
+        writeln!(
+            to,
+            "\nIn other people's data, {mentions} places read like something of theirs; they were left."
+        )?;
+    }
+    let backups = receipt.backups.iter();
+    list(
+        to,
+        "Backups that still hold the person, encrypted:",
+        backups.map(|backup| {
+            format!("{}, made {}, removed {}", backup.name, time(backup.made_at), time(backup.pruned_at))
+        }),
+    )?;
+    writeln!(to)?;
+    match number {
+        1 => writeln!(to, "In the chain of receipts it is the first.")?,
+        _ => writeln!(to, "In the chain of receipts it is number {number}, after {}", receipt.previous)?,
+    }
+    writeln!(to, "Its own hash, which the next one names: {hash}")?;
+    writeln!(to, "Ledger of erasures: entry {} of {}, {}", ledger.seq, ledger.id, ledger.head)?;
+    writeln!(to, "Audit log: row {}, {}", audit.seq, audit.head)?;
+    Ok(out)
+}
+
+fn list(to: &mut String, title: &str, lines: impl Iterator<Item = String>) -> std::fmt::Result {
+    let mut lines = lines.peekable();
+    writeln!(to, "\n{title}{}", if lines.peek().is_none() { " nothing" } else { "" })?;
+    lines.try_for_each(|line| writeln!(to, "  {line}"))
+}
+
+/// The form of a receipt holds every time to a year of four digits.
+fn time(at: Millis) -> String {
+    clock::rfc3339(at)
+}
+
+fn receipt_file(path: &str) -> Result<ReceiptFile, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        // A little more than a receipt can have: enough to see that it is none.
+        .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot read it: {error}"))?;
+    Ok(ReceiptFile { path: PathBuf::from(path), bytes: bytes.into() })
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return text.parse().map_err(|why: NotAKey| why.to_string());
+    }
+    let mut given = String::new();
+    File::open(text)
+        .and_then(|file| file.take(KEY_FILE_MAX).read_to_string(&mut given))
+        .map_err(|error| format!("it is not 64 hex digits, and as a file it cannot be read: {error}"))?;
+    given.parse().map_err(|why: NotAKey| format!("the text of the file {why}"))
+}

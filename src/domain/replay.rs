@@ -1,0 +1,179 @@
+//! Catching up with the ledger: a database that was put back from a backup does what was
+//! ordered since, before anybody is served. So nobody who was erased comes back with it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::clock::Millis;
+use crate::domain::{erase, jobs, keys, users};
+use crate::error::Place;
+use crate::error::Result;
+use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
+use crate::model::{Erasure, Identifier, JobStatus, Origin, ProjectId, State, User, UserId};
+use crate::store::{Tx, aliases, audit, jobs as job_rows, keys as key_rows, projects, users as rows};
+
+/// What a replay did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// People erased again, wholly or in part.
+    pub erased: u64,
+    pub hidden: u64,
+    pub revived: u64,
+    /// Scheduled erasures that are waiting again, and that wait no longer.
+    pub scheduled: u64,
+    pub ended: u64,
+    pub keys: u64,
+}
+
+/// Does what the entries order that the database has not seen. In the transaction that
+/// records that it has seen them.
+pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
+    let mut done = Replayed::default();
+    if let Some(seq) = orders.reaches_back() {
+        log::warn!("entry {seq} of the ledger was voided after the database had seen it");
+    }
+    if !orders.is_empty() {
+        end_requests(tx, orders, &mut done)?;
+        for id in concerned(tx, orders)? {
+            if let Some(user) = rows::by_id(tx, None, id)? {
+                settle(tx, orders, &user, &mut done)?;
+            }
+        }
+        renew_requests(tx, orders, &mut done)?;
+        for key in key_rows::list(tx)?.into_iter().filter(|key| key.revoked_at.is_none()) {
+            if orders.is_revoked(tx.names().key(&key.hash)) {
+                keys::revoke_silently(tx, key.id)?;
+                done.keys += 1;
+            }
+        }
+        let reason = format!(
+            "{} people erased again, {} hidden, {} revived, {} keys revoked",
+            done.erased, done.hidden, done.revived, done.keys
+        );
+        audit::note(
+            tx,
+            &audit::Entry { action: "replay ledger", reason: Some(&reason), ..audit::Entry::default() },
+        )?;
+    }
+    tx.caught_up();
+    Ok(done)
+}
+
+/// The users that something was ordered for, whichever of their registrations it names.
+fn concerned(tx: &Tx, orders: &Orders) -> Result<BTreeSet<UserId>> {
+    let mut found = BTreeSet::new();
+    rows::each_registration(tx, |id, incarnation| {
+        if orders.concern(tx.names().person(incarnation)) {
+            found.insert(id);
+        }
+    })?;
+    Ok(found)
+}
+
+fn settle(tx: &Tx, orders: &Orders, user: &User, done: &mut Replayed) -> Result<()> {
+    let people: Vec<Pseudonym> =
+        rows::incarnations(tx, user)?.iter().map(|incarnation| tx.names().person(incarnation)).collect();
+    for (at, act) in orders.complement(&people) {
+        tx.enter_at(at, act);
+    }
+    let standing = Standing { state: user.state, hidden_since: user.deleted_at };
+    match fate(standing, &orders.for_person(&people)) {
+        Fate::Erase => {
+            erase::begin(tx, user, Erasure::Everything, Origin::Ledger)?;
+            done.erased += 1;
+        }
+        Fate::Detach { activity } => {
+            erase::begin(tx, user, Erasure::Account, Origin::Ledger)?;
+            done.erased += 1;
+            lose_activity(tx, user, activity)?;
+        }
+        Fate::Keep { seen, activity } => {
+            match seen {
+                Some(Seen::HiddenSince(at)) => {
+                    rows::set_state(tx, user.id, State::Hidden, Some(at))?;
+                    tx.wake_worker();
+                    done.hidden += 1;
+                }
+                Some(Seen::Live) => {
+                    rows::set_state(tx, user.id, State::Live, None)?;
+                    done.revived += 1;
+                }
+                None => {}
+            }
+            done.erased += u64::from(lose_activity(tx, user, activity)?);
+        }
+    }
+    Ok(())
+}
+
+/// Erases what a user did up to an instant. False: it did nothing.
+fn lose_activity(tx: &Tx, user: &User, cutoff: Option<Millis>) -> Result<bool> {
+    let Some(cutoff) = cutoff else { return Ok(false) };
+    let Some(user) = rows::by_id(tx, None, user.id)? else { return Ok(false) };
+    erase::begin_again(tx, &user, cutoff)?;
+    Ok(true)
+}
+
+/// Requests that were withdrawn or have begun since wait no longer.
+fn end_requests(tx: &Tx, orders: &Orders, done: &mut Replayed) -> Result<()> {
+    for (request, ended) in orders.ended() {
+        let Some(job) = job_rows::by_receipt(tx, request.0)? else { continue };
+        if job.status != JobStatus::Scheduled {
+            continue;
+        }
+        done.ended += 1;
+        match ended {
+            Ended::Cancelled(_) => jobs::cancel_silently(tx, job)?,
+            // Whom it took is erased by orders of their own: the job finds nobody.
+            Ended::Begun(_) => erase::start(tx, job, None).map(|_| ())?,
+        }
+    }
+    Ok(())
+}
+
+/// Requests that the database does not know wait again.
+fn renew_requests(tx: &Tx, orders: &Orders, done: &mut Replayed) -> Result<()> {
+    let mut unknown: Vec<Request> = Vec::new();
+    for request in orders.pending() {
+        let known = job_rows::by_receipt(tx, request.request.0)?.is_some();
+        // A project made since is gone, and all its users with it.
+        if !known && projects::by_id(tx, request.project)?.is_some() {
+            unknown.push(request);
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let wanted: HashMap<Pseudonym, ProjectId> =
+        unknown.iter().map(|request| (request.name, request.project)).collect();
+    let names = spelled(tx, |name| wanted.contains_key(&name))?;
+    for request in unknown {
+        jobs::renew(tx, &request, names.get(&request.name).map(String::as_str))?;
+        done.scheduled += 1;
+    }
+    Ok(())
+}
+
+/// Whom a request means that is known by its digest alone.
+pub fn holder(tx: &Tx, project: ProjectId, name: Pseudonym) -> Result<Option<User>> {
+    match spelled(tx, |other| other == name)?.remove(&name) {
+        Some(name) => {
+            let name = Identifier::parse(Place::Body, "userId", &name)?;
+            users::named(tx, project, name.as_str())
+        }
+        None => Ok(None),
+    }
+}
+
+/// The names, of all that are held, whose digests are wanted. It reads every user.
+fn spelled(tx: &Tx, wanted: impl Fn(Pseudonym) -> bool) -> Result<HashMap<Pseudonym, String>> {
+    let mut found = HashMap::new();
+    let mut see = |project: ProjectId, name: &str| {
+        let digest = tx.names().name(project, name);
+        if wanted(digest) {
+            found.insert(digest, name.to_owned());
+        }
+    };
+    aliases::each(tx, &mut see)?;
+    rows::each_identifier(tx, &mut see)?;
+    Ok(found)
+}

@@ -1,0 +1,152 @@
+//! Whom a project saw in a period, and when.
+
+use std::cmp::Reverse;
+
+use serde_json::Value;
+
+use crate::clock::Millis;
+use crate::domain::users::Direction;
+use crate::error::Result;
+use crate::model::{Event, Kind, ProjectId, User};
+pub use crate::store::seen::{Column, Period};
+use crate::store::{Db, events, seen, users};
+
+/// Which users, in which order.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub project: ProjectId,
+    pub period: Period,
+    pub order: Order,
+    pub direction: Direction,
+    pub limit: u32,
+    pub offset: u32,
+}
+
+/// What they are ordered by. Users without it come last, equal ones are ordered by id.
+#[derive(Debug, Clone)]
+pub enum Order {
+    By(Column),
+    /// By when each last did, in the period, something that passes the test.
+    LastDid(EventTest),
+}
+
+/// What an event has to be. A page view is none.
+#[derive(Debug, Clone, Default)]
+pub struct EventTest {
+    pub name: Option<TextTest>,
+    /// Of its data; each has to pass.
+    pub properties: Vec<(String, TextTest)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TextTest {
+    pub operator: Operator,
+    pub value: String,
+}
+
+/// [`Operator::Is`] and [`Operator::IsNot`] tell letter cases apart, the others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Any,
+    Is,
+    IsNot,
+    Contains,
+    ContainsNot,
+    StartsWith,
+    EndsWith,
+}
+
+/// A user who was seen.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    pub user: User,
+    /// When it was last seen in the period.
+    pub at: Millis,
+    /// When it last did what the list is ordered by.
+    pub did: Option<Millis>,
+}
+
+/// The live users that were seen in the period. It may read all of the project's users, and
+/// by [`Order::LastDid`] all their events in the period: for scans.
+pub fn list(db: &Db, listing: &Listing) -> Result<Vec<Sighting>> {
+    match &listing.order {
+        Order::By(column) => {
+            let order = (*column, listing.direction);
+            let page = (listing.limit, listing.offset);
+            let found = seen::list(db, listing.project, listing.period, order, page)?;
+            Ok(found.into_iter().map(|(user, at)| Sighting { user, at, did: None }).collect())
+        }
+        Order::LastDid(test) => list_by_event(db, listing, test),
+    }
+}
+
+fn list_by_event(db: &Db, listing: &Listing, test: &EventTest) -> Result<Vec<Sighting>> {
+    let mut found = Vec::new();
+    for mark in seen::marks(db, listing.project, listing.period)? {
+        found.push((last_did(db, mark, listing.period, test)?, mark));
+    }
+    match listing.direction {
+        Direction::Ascending => found.sort_by_key(|(did, mark)| (did.is_none(), *did, mark.user)),
+        Direction::Descending => {
+            found.sort_by_key(|(did, mark)| (did.is_none(), Reverse(*did), Reverse(mark.user)));
+        }
+    }
+    let page = found.into_iter().skip(listing.offset as usize).take(listing.limit as usize);
+    let mut sightings = Vec::new();
+    for (did, mark) in page {
+        // All of this reads one state of the file: who was listed is still there.
+        if let Some(user) = users::by_id(db, Some(listing.project), mark.user)? {
+            sightings.push(Sighting { user, at: mark.at, did });
+        }
+    }
+    Ok(sightings)
+}
+
+fn last_did(db: &Db, mark: seen::Mark, period: Period, test: &EventTest) -> Result<Option<Millis>> {
+    let stretch = events::Stretch {
+        from: period.from,
+        to: period.to.unwrap_or(Millis::MAX),
+        limit: u32::MAX,
+        offset: 0,
+    };
+    let mut did = None;
+    for branch in users::branches(db, mark.user, mark.since)? {
+        let asked_for = |kind, name: &str| test.asks_for(kind, name);
+        did = did.max(events::latest(db, branch, stretch, asked_for, |event| test.passes(event))?);
+    }
+    Ok(did)
+}
+
+impl EventTest {
+    fn asks_for(&self, kind: Kind, name: &str) -> bool {
+        kind != Kind::Page && self.name.as_ref().is_none_or(|test| test.passes(name))
+    }
+
+    fn passes(&self, event: &Event) -> bool {
+        self.properties.iter().all(|(name, test)| test.passes(&text(event.data.get(name))))
+    }
+}
+
+/// A value as the text that it is compared as; what is none of one piece is empty.
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+        _ => String::new(),
+    }
+}
+
+impl TextTest {
+    fn passes(&self, text: &str) -> bool {
+        let (lower, value) = (|| text.to_lowercase(), || self.value.to_lowercase());
+        match self.operator {
+            Operator::Any => true,
+            Operator::Is => text == self.value,
+            Operator::IsNot => text != self.value,
+            Operator::Contains => lower().contains(&value()),
+            Operator::ContainsNot => !lower().contains(&value()),
+            Operator::StartsWith => lower().starts_with(&value()),
+            Operator::EndsWith => lower().ends_with(&value()),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What a database has to do about the entries that it has not seen. Pure: no file, no
+//! clock, no database.
+//!
+//! A person in a database is one or several incarnations: its own, and those of the
+//! visitors that were merged into it. What was ordered for one of them holds for the whole
+//! person, as when the person is named by any of its names: what a visitor did cannot be
+//! told from the rest once it was merged.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Pseudonym;
+use super::entry::{Act, Entry};
+use crate::clock::Millis;
+use crate::model::{Erasure, ProjectId, State};
+
+/// The entries beyond a database's mark, put together: what counts of them in the end.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    people: HashMap<Pseudonym, Person>,
+    requests: HashMap<Pseudonym, Stand>,
+    keys: HashSet<Pseudonym>,
+    reaches_back: Option<u64>,
+}
+
+/// What was ordered for one incarnation.
+#[derive(Debug, Clone, Copy, Default)]
+struct Person {
+    everything: Option<Millis>,
+    account: Option<Millis>,
+    activity: Option<Cutoff>,
+    seen: Option<Last>,
+}
+
+/// The latest cut-off, and when it was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cutoff {
+    cutoff: Millis,
+    at: Millis,
+}
+
+/// The last time that somebody was hidden or revived.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    seq: u64,
+    at: Millis,
+    seen: Seen,
+}
+
+/// Whether a person can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    Live,
+    /// The 7 days run from here.
+    HiddenSince(Millis),
+}
+
+/// A request that was accepted, and is neither withdrawn nor begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    pub request: Pseudonym,
+    pub project: ProjectId,
+    /// Of whoever holds it when the request falls due.
+    pub name: Pseudonym,
+    pub due: Millis,
+    /// When it was accepted.
+    pub at: Millis,
+}
+
+/// How a request ended, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Cancelled(Millis),
+    /// Whom it took is ordered to be erased, person by person.
+    Begun(Millis),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stand {
+    Pending(Request),
+    Ended(Ended),
+}
+
+/// What is to be erased of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erase {
+    Everything,
+    /// The account; and, if there is a cut-off, the activity up to it.
+    Account {
+        activity: Option<Millis>,
+    },
+    /// The activity up to the cut-off.
+    Activity {
+        cutoff: Millis,
+    },
+}
+
+/// What was ordered for a person, whatever the state it has in the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PersonOrders {
+    pub erase: Option<Erase>,
+    /// Hidden since then, and not revived.
+    pub hidden_at: Option<Millis>,
+    /// Revived, and not hidden again.
+    pub revived: bool,
+}
+
+impl From<&[Entry]> for Orders {
+    /// The orders for a database that stands at the mark before these entries. Those that
+    /// were declared void are left out before anything else is looked at.
+    fn from(entries: &[Entry]) -> Orders {
+        let mut orders = Orders::default();
+        // Backwards: the entries from here on are void, as one that stands after them says.
+        let mut void_from = u64::MAX;
+        let mut kept = Vec::new();
+        for entry in entries.iter().rev() {
+            match entry.act {
+                Act::Void { from } => void_from = void_from.min(from),
+                _ if entry.seq >= void_from => {}
+                _ => kept.push(entry),
+            }
+        }
+        if let Some(first) = entries.first() {
+            orders.reaches_back = Some(void_from).filter(|from| *from < first.seq);
+        }
+        kept.into_iter().rev().for_each(|entry| orders.take(entry));
+        orders
+    }
+}
+
+impl Orders {
+    fn take(&mut self, entry: &Entry) {
+        let at = entry.at;
+        match entry.act {
+            Act::Scheduled { request, project, name, due } => {
+                let pending = Request { request, project, name, due, at };
+                self.requests.insert(request, Stand::Pending(pending));
+            }
+            Act::Cancelled { request } => {
+                self.requests.insert(request, Stand::Ended(Ended::Cancelled(at)));
+            }
+            Act::Begun { request } => {
+                self.requests.insert(request, Stand::Ended(Ended::Begun(at)));
+            }
+            Act::Hidden { person } => self.see(person, entry, Seen::HiddenSince(at)),
+            Act::Revived { person } => self.see(person, entry, Seen::Live),
+            Act::Erased { person, erasure, cutoff } => {
+                let person = self.people.entry(person).or_default();
+                match erasure {
+                    Erasure::Everything => person.everything = person.everything.or(Some(at)),
+                    Erasure::Account => person.account = person.account.or(Some(at)),
+                    Erasure::Activity => {
+                        let new = Cutoff { cutoff: cutoff.unwrap_or(at), at };
+                        person.activity = person.activity.max(Some(new));
+                    }
+                    // No line of a ledger says so, and none can be written.
+                    Erasure::Hide => {}
+                }
+            }
+            Act::KeyRevoked { key } => {
+                self.keys.insert(key);
+            }
+            Act::Void { .. } => {}
+        }
+    }
+
+    fn see(&mut self, person: Pseudonym, entry: &Entry, seen: Seen) {
+        let last = Last { seq: entry.seq, at: entry.at, seen };
+        self.people.entry(person).or_default().seen = Some(last);
+    }
+
+    /// Nothing has to be done.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.requests.is_empty() && self.keys.is_empty()
+    }
+
+    /// The incarnations that something was ordered for, in no order.
+    pub fn people(&self) -> impl Iterator<Item = Pseudonym> {
+        self.people.keys().copied()
+    }
+
+    /// Whether something was ordered for this incarnation.
+    pub fn concern(&self, person: Pseudonym) -> bool {
+        self.people.contains_key(&person)
+    }
+
+    /// What was ordered for a person, given its own incarnation and those merged into it.
+    pub fn for_person(&self, people: &[Pseudonym]) -> PersonOrders {
+        self.whole(people).orders()
+    }
+
+    /// The acts that some incarnations of a person have and others lack, for those that lack
+    /// them: to be appended, each with its time, when the orders for the person are applied.
+    /// So whoever is erased or hidden as a part of somebody is so in every older copy too,
+    /// where it stands alone. Empty as a rule: it takes an append that was torn by a crash,
+    /// or a restore to before a merge and then to after it.
+    pub fn complement(&self, people: &[Pseudonym]) -> Vec<(Millis, Act)> {
+        let whole = self.whole(people);
+        let mut acts = Vec::new();
+        for person in people.iter().copied() {
+            let own = self.people.get(&person).copied().unwrap_or_default();
+            let erased = |at, erasure, cutoff| Some((at, Act::Erased { person, erasure, cutoff }));
+            acts.extend(match whole.everything {
+                Some(at) if own.everything.is_none() => erased(at, Erasure::Everything, None),
+                _ => None,
+            });
+            if whole.everything.is_some() {
+                continue;
+            }
+            acts.extend(match whole.account {
+                Some(at) if own.account.is_none() => erased(at, Erasure::Account, None),
+                _ => None,
+            });
+            acts.extend(match whole.activity {
+                Some(new) if own.activity.is_none_or(|own| own.cutoff < new.cutoff) => {
+                    erased(new.at, Erasure::Activity, Some(new.cutoff))
+                }
+                _ => None,
+            });
+            if whole.account.is_some() {
+                continue;
+            }
+            acts.extend(match whole.seen {
+                Some(last) if own.seen.map(|own| own.seen) != Some(last.seen) => Some(match last.seen {
+                    Seen::Live => (last.at, Act::Revived { person }),
+                    Seen::HiddenSince(at) => (at, Act::Hidden { person }),
+                }),
+                _ => None,
+            });
+        }
+        acts
+    }
+
+    fn whole(&self, people: &[Pseudonym]) -> Person {
+        people.iter().filter_map(|person| self.people.get(person)).fold(Person::default(), Person::and)
+    }
+
+    /// Requests that are pending, the one that is due first first. One that the database does
+    /// not know has to be put there.
+    pub fn pending(&self) -> Vec<Request> {
+        let mut pending: Vec<Request> = self
+            .requests
+            .values()
+            .filter_map(|stand| match stand {
+                Stand::Pending(request) => Some(*request),
+                Stand::Ended(_) => None,
+            })
+            .collect();
+        pending.sort_by_key(|request| (request.due, request.at, request.request));
+        pending
+    }
+
+    /// The pending requests that are bound to this name.
+    pub fn pending_for(&self, name: Pseudonym) -> Vec<Request> {
+        let mut pending = self.pending();
+        pending.retain(|request| request.name == name);
+        pending
+    }
+
+    /// Requests that have ended, in no order. One that waits in the database must not wait
+    /// there any longer.
+    pub fn ended(&self) -> impl Iterator<Item = (Pseudonym, Ended)> {
+        self.requests.iter().filter_map(|(request, stand)| match stand {
+            Stand::Pending(_) => None,
+            Stand::Ended(ended) => Some((*request, *ended)),
+        })
+    }
+
+    /// How this request ended, if it did.
+    pub fn end_of(&self, request: Pseudonym) -> Option<Ended> {
+        match self.requests.get(&request)? {
+            Stand::Pending(_) => None,
+            Stand::Ended(ended) => Some(*ended),
+        }
+    }
+
+    /// The keys that were revoked, in no order.
+    pub fn revoked(&self) -> impl Iterator<Item = Pseudonym> {
+        self.keys.iter().copied()
+    }
+
+    /// Whether this key was revoked.
+    pub fn is_revoked(&self, key: Pseudonym) -> bool {
+        self.keys.contains(&key)
+    }
+
+    /// An entry that the database has seen, and that was declared void afterwards: the disk
+    /// kept a commit that it had reported as failed. Whoever asked was told that it failed.
+    pub fn reaches_back(&self) -> Option<u64> {
+        self.reaches_back
+    }
+}
+
+impl Person {
+    /// What holds for a person of whom both are incarnations.
+    fn and(self, other: &Person) -> Person {
+        Person {
+            everything: self.everything.or(other.everything),
+            account: self.account.or(other.account),
+            activity: self.activity.max(other.activity),
+            seen: [self.seen, other.seen].into_iter().flatten().max_by_key(|last| last.seq),
+        }
+    }
+
+    fn orders(self) -> PersonOrders {
+        let activity = self.activity.map(|activity| activity.cutoff);
+        let erase = match (self.everything, self.account, activity) {
+            (Some(_), _, _) => Some(Erase::Everything),
+            (None, Some(_), activity) => Some(Erase::Account { activity }),
+            (None, None, Some(cutoff)) => Some(Erase::Activity { cutoff }),
+            (None, None, None) => None,
+        };
+        // Without an account there is nobody to hide or to revive.
+        let seen = match erase {
+            Some(Erase::Everything | Erase::Account { .. }) => None,
+            Some(Erase::Activity { .. }) | None => self.seen.map(|last| last.seen),
+        };
+        PersonOrders {
+            erase,
+            hidden_at: match seen {
+                Some(Seen::HiddenSince(at)) => Some(at),
+                _ => None,
+            },
+            revived: seen == Some(Seen::Live),
+        }
+    }
+}
+
+/// The state that a person has in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub state: State,
+    /// `User::deleted_at`.
+    pub hidden_since: Option<Millis>,
+}
+
+/// What has to be done to a person in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Everything goes, for good.
+    Erase,
+    /// The account goes; and the activity up to the cut-off, if there is one.
+    Detach { activity: Option<Millis> },
+    /// It stays; is hidden or made live first, if told so; and loses its activity up to the
+    /// cut-off, if there is one.
+    Keep { seen: Option<Seen>, activity: Option<Millis> },
+}
+
+impl Fate {
+    /// Nothing has to be done.
+    pub const LEAVE: Fate = Fate::Keep { seen: None, activity: None };
+}
+
+/// Decides what has to be done to a person that stands so in the database. Applied twice, it
+/// does nothing the second time but erase activity again up to the same cut-off: that the
+/// person has lost it already does not say that what was merged into it has.
+pub fn fate(standing: Standing, orders: &PersonOrders) -> Fate {
+    let activity = match orders.erase {
+        Some(Erase::Activity { cutoff }) => Some(cutoff),
+        Some(Erase::Account { activity }) => activity,
+        Some(Erase::Everything) | None => None,
+    };
+    match (standing.state, orders.erase) {
+        // Its rows are leaving, or go wherever the rows go of whom it was merged into.
+        (State::Erasing | State::Merged, _) => Fate::LEAVE,
+        (_, Some(Erase::Everything)) => Fate::Erase,
+        (State::Detached, _) => Fate::Keep { seen: None, activity },
+        (State::Live | State::Hidden, Some(Erase::Account { .. })) => Fate::Detach { activity },
+        (State::Live | State::Hidden, Some(Erase::Activity { .. }) | None) => {
+            let stands = match standing.state {
+                State::Hidden => standing.hidden_since.map(Seen::HiddenSince),
+                _ => Some(Seen::Live),
+            };
+            let told = orders.hidden_at.map(Seen::HiddenSince).or(orders.revived.then_some(Seen::Live));
+            Fate::Keep { seen: told.filter(|told| Some(*told) != stands), activity }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Is this file a receipt that the given key signed, and nobody changed since?
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::hex::Hex;
+use super::receipt::{FORMAT, Receipt, VERSION, signed_text};
+use super::signing::PublicKey;
+use super::{canonical, form};
+
+/// No receipt is as large as this; what is, is not read.
+pub const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why a file is no good receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub what: What,
+    /// The fields that do not have the right form, as far as the file can be read.
+    pub fields: Vec<form::Fault>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// More than [`BYTES_MAX`].
+    TooLarge,
+    /// It cannot be read at all.
+    NotJson(canonical::Fault),
+    /// It can be read, but not one and the same text can be written of it.
+    NotCanonical(canonical::Fault),
+    /// Whole and signed, but by this key.
+    OtherKey(Hex<32>),
+    /// No key signed these bytes.
+    Signature,
+    /// Signed by the key, but of this later version.
+    Newer(u64),
+    /// Signed by the key, but no receipt: [`Fault::fields`] says why.
+    Form,
+}
+
+/// The receipt in these bytes, if they are canonical, of the right form, and signed by the
+/// key. Whatever byte of a receipt is changed, this is a [`Fault`].
+pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
+    let bare = |what| Fault { what, fields: Vec::new() };
+    if bytes.len() > BYTES_MAX {
+        return Err(bare(What::TooLarge));
+    }
+    let (value, spelling) = canonical::read(bytes).map_err(|fault| bare(What::NotJson(fault)))?;
+    let mut fields = form::faults(&value);
+    if let Some(fault) = spelling {
+        return Err(Fault { what: What::NotCanonical(fault), fields });
+    }
+    let named = value["key"].as_str().and_then(|text| text.parse::<Hex<32>>().ok());
+    if !is_signed(&value, key) {
+        let what = match named {
+            Some(other) if is_signed_by(&value, other) => What::OtherKey(other),
+            _ => What::Signature,
+        };
+        if what == What::Signature && named.is_some_and(|named| named != key.hex()) {
+            fields.push(form::Fault::new("key", "is not the key that was given"));
+        }
+        return Err(Fault { what, fields });
+    }
+    if named != Some(key.hex()) {
+        fields.push(form::Fault::new("key", "is not the key that signed it"));
+    }
+    let version = value["version"].as_u64().unwrap_or_default();
+    if value["format"] == FORMAT && version > VERSION {
+        return Err(bare(What::Newer(version)));
+    }
+    if !fields.is_empty() {
+        return Err(Fault { what: What::Form, fields });
+    }
+    read(value)
+}
+
+/// The receipt in these bytes, whoever signed it, if they are canonical and of the right form.
+pub(super) fn read_unsigned(bytes: &[u8]) -> Result<Receipt, Fault> {
+    let (value, spelling) =
+        canonical::read(bytes).map_err(|fault| Fault { what: What::NotJson(fault), fields: Vec::new() })?;
+    let fields = form::faults(&value);
+    match spelling {
+        Some(fault) => Err(Fault { what: What::NotCanonical(fault), fields }),
+        None if !fields.is_empty() => Err(Fault { what: What::Form, fields }),
+        None => read(value),
+    }
+}
+
+/// A value that [`form::faults`] finds nothing wrong with.
+fn read(value: Value) -> Result<Receipt, Fault> {
+    serde_json::from_value(value)
+        .map_err(|error| Fault { what: What::Form, fields: vec![form::Fault::new("", &error.to_string())] })
+}
+
+fn is_signed(receipt: &Value, key: &PublicKey) -> bool {
+    let signature = receipt["signature"].as_str().and_then(|text| text.parse().ok());
+    signature.is_some_and(|signature| key.verify(signed_text(receipt).as_bytes(), &signature))
+}
+
+fn is_signed_by(receipt: &Value, key: Hex<32>) -> bool {
+    PublicKey::from_bytes(&key.0).is_ok_and(|key| is_signed(receipt, &key))
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::TooLarge => write!(f, "it is larger than any receipt, which has at most {BYTES_MAX} bytes"),
+            What::NotJson(fault) | What::NotCanonical(fault) => fault.fmt(f),
+            What::OtherKey(key) => write!(f, "it was signed by another key than the one given, by {key}"),
+            What::Signature => {
+                f.write_str("the signature is not good: the receipt was changed after signing")
+            }
+            What::Newer(version) => {
+                write!(f, "it is of version {version}; this Usher knows receipts up to version {VERSION}")
+            }
+            What::Form => f.write_str("it is signed, but it is no receipt"),
+        }?;
+        if !self.fields.is_empty() {
+            f.write_str("; these fields are wrong: ")?;
+            form::list(f, &self.fields)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}

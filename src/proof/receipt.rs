@@ -1,0 +1,338 @@
+//! A receipt: what was asked, what was done, what stays, signed. One for each erasure, a
+//! file of canonical JSON, and each names the one before it by its hash.
+//!
+//! It names nobody. Whoever was erased has a token with the salt of the subject's hash, and
+//! can show with it that the receipt is theirs; nobody else can tell.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::form;
+use super::hex::{Hex, NotHex};
+use super::signing::Signer;
+use super::{audit, canonical};
+use crate::clock::Millis;
+use crate::model::{Erasure, Origin};
+
+pub const FORMAT: &str = "usher-receipt";
+pub const VERSION: u64 = 1;
+
+/// Names a receipt: random, made with the job that the receipt ends.
+pub type Id = Hex<16>;
+
+/// A receipt as it lies in its file. All times are in ms since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// Always [`VERSION`], until a field changes.
+    pub version: u64,
+    /// Its place in the chain: 1, 2, 3, … without a gap.
+    pub number: u64,
+    pub id: Id,
+    /// The installation that made it, by the id of its ledger of erasures.
+    pub installation: Hex<16>,
+    /// SHA-256 of the person's salt and then their identifier; see [`subject`].
+    pub subject: Hex<32>,
+    pub asked: Asked,
+    pub done: Done,
+    /// What went, kind by kind; a kind of which there was nothing is named, too.
+    pub counts: Vec<Gone>,
+    /// What is left of what was held of the person, and why.
+    pub stays: Vec<Stay>,
+    /// Places in other people's rows that read like something of theirs, and were left.
+    pub mentions: u64,
+    pub scrub: Scrub,
+    pub checkpoint: Checkpoint,
+    pub scan: Scan,
+    /// Where the ledger of erasures stood when the receipt was made: this erasure is in it.
+    pub ledger: LedgerPosition,
+    /// Where the audit log stood when the receipt was made.
+    pub audit: audit::Position,
+    /// Backups from before the erasure, which still hold the person, encrypted.
+    pub backups: Vec<Backup>,
+    /// SHA-256 of the file of the receipt before it; zeros for the first.
+    pub previous: Hex<32>,
+    /// The public half of the key that signed it.
+    pub key: Hex<32>,
+    /// Ed25519, over the canonical JSON of all the fields but this.
+    pub signature: Hex<64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Account, activity or everything; never [`Erasure::Hide`], which erases nothing.
+    pub erasure: Erasure,
+    /// Who caused it.
+    pub origin: Origin,
+    /// By what right, in words; see [`right`].
+    pub right: String,
+    /// When it was asked for.
+    pub at: Millis,
+    /// When it was to begin.
+    pub due: Millis,
+}
+
+/// When the steps of the erasure were done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Done {
+    /// Out of sight for every caller.
+    pub began_at: Millis,
+    /// The last row was gone.
+    pub erased_at: Millis,
+    /// No page held a stale byte, and the write-ahead log was empty.
+    pub scrubbed_at: Millis,
+    /// The search had found nothing of theirs.
+    pub verified_at: Millis,
+    pub completed_at: Millis,
+}
+
+/// Rows of one kind that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// The registry's name for them.
+    pub kind: String,
+    /// What the pages call them.
+    pub label: String,
+    pub rows: u64,
+}
+
+/// Rows of one kind that stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stay {
+    pub kind: String,
+    pub label: String,
+    pub rows: u64,
+    pub why: String,
+}
+
+/// The scrub of stale bytes in the pages of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrub {
+    /// Pages looked at, and those of them that held stale bytes.
+    pub pages: u64,
+    pub changed: u64,
+}
+
+/// The emptying of the write-ahead log after the scrub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Always true: there is no receipt before that.
+    pub truncated: bool,
+    /// Frames that were in the log.
+    pub frames: u64,
+}
+
+/// The search for what was theirs, in the bytes of the files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    pub mode: ScanMode,
+    /// How much was read.
+    pub bytes: u64,
+    pub pages: u64,
+    /// Texts searched for, and those left out because others have them too or because they
+    /// are too short to be told from chance.
+    pub needles: u64,
+    pub needles_dropped: u64,
+    /// Always 0: there is no receipt while anything is found.
+    pub found: u64,
+    pub took_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScanMode {
+    /// What was written since the last search of all.
+    #[serde(rename = "changed pages")]
+    ChangedPages,
+    #[serde(rename = "whole files")]
+    WholeFiles,
+}
+
+/// An entry of the ledger of erasures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerPosition {
+    /// Of the ledger's file.
+    pub id: Hex<16>,
+    pub seq: u64,
+    /// The chain's value there.
+    pub head: Hex<32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    pub name: String,
+    pub made_at: Millis,
+    /// When it is removed.
+    pub pruned_at: Millis,
+}
+
+/// All that a receipt says but for its place in the chain and its signature; the fields are
+/// [`Receipt`]'s.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub id: Id,
+    pub installation: Hex<16>,
+    pub subject: Hex<32>,
+    pub asked: Asked,
+    pub done: Done,
+    pub counts: Vec<Gone>,
+    pub stays: Vec<Stay>,
+    pub mentions: u64,
+    pub scrub: Scrub,
+    pub checkpoint: Checkpoint,
+    pub scan: Scan,
+    pub ledger: LedgerPosition,
+    pub audit: audit::Position,
+    pub backups: Vec<Backup>,
+}
+
+impl Draft {
+    /// The receipt with its place in the chain, signed. Faults, if it says something that no
+    /// receipt may say: that something was found, or that the log was not emptied.
+    pub fn seal(&self, signer: &Signer, number: u64, previous: Hex<32>) -> Result<Receipt, Vec<form::Fault>> {
+        let draft = self.clone();
+        let mut receipt = Receipt {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            number,
+            id: draft.id,
+            installation: draft.installation,
+            subject: draft.subject,
+            asked: draft.asked,
+            done: draft.done,
+            counts: draft.counts,
+            stays: draft.stays,
+            mentions: draft.mentions,
+            scrub: draft.scrub,
+            checkpoint: draft.checkpoint,
+            scan: draft.scan,
+            ledger: draft.ledger,
+            audit: draft.audit,
+            backups: draft.backups,
+            previous,
+            key: signer.public().hex(),
+            signature: Hex([0; 64]),
+        };
+        let value = receipt.value();
+        let faults = form::faults(&value);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        receipt.signature = signer.sign(signed_text(&value).as_bytes());
+        Ok(receipt)
+    }
+}
+
+impl Receipt {
+    /// The bytes of its file.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut text = String::new();
+        canonical::write(&self.value(), &mut text);
+        text.into_bytes()
+    }
+
+    fn value(&self) -> Value {
+        // It has no key that is not a text, so it cannot fail; if it did, null is no receipt.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// What the file of this receipt is called.
+    pub fn file_name(&self) -> String {
+        file_name(self.number, self.id)
+    }
+}
+
+/// What a signature of this receipt is over.
+pub(super) fn signed_text(receipt: &Value) -> String {
+    let mut rest = receipt.clone();
+    if let Value::Object(fields) = &mut rest {
+        fields.remove("signature");
+    }
+    let mut text = String::new();
+    canonical::write(&rest, &mut text);
+    text
+}
+
+/// `000001-<id>.json`
+pub fn file_name(number: u64, id: Id) -> String {
+    format!("{number:06}-{id}.json")
+}
+
+/// The number and id that a file's name says. None: it is not a receipt's.
+pub fn of_file_name(name: &str) -> Option<(u64, Id)> {
+    let (number, id) = name.strip_suffix(".json")?.split_once('-')?;
+    let (number, id) = (number.parse().ok()?, id.parse().ok()?);
+    // One number has one name.
+    (number > 0 && file_name(number, id) == name).then_some((number, id))
+}
+
+/// The right by which an erasure of this origin is done, unless there is a better one to say.
+pub fn right(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Schedule | Origin::Request => "request of the person (GDPR Art. 17), passed on by the app",
+        Origin::Page => "request of the person (GDPR Art. 17), carried out by staff",
+        Origin::Ledger => "erased before; a database from before that was put back",
+        Origin::Reaper => "deleted 7 days before and not taken back (GDPR Art. 17)",
+    }
+}
+
+/// The hash by which a receipt speaks of a person. The salt is as long as the hash, so where
+/// it ends and the identifier begins is not in doubt.
+pub fn subject(salt: &[u8; 32], identifier: &str) -> Hex<32> {
+    Hex(Sha256::new().chain_update(salt).chain_update(identifier.as_bytes()).finalize().into())
+}
+
+/// The receipt is about whoever had this identifier and was given this salt.
+pub fn is_subject(receipt: &Receipt, salt: &[u8; 32], identifier: &str) -> bool {
+    subject(salt, identifier) == receipt.subject
+}
+
+/// What a person is given, to find their receipt and to show that it is theirs:
+/// `<receipt's id>.<salt>`, both in hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    pub receipt: Id,
+    pub salt: [u8; 32],
+}
+
+/// A text is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 32 hex digits, a point, and 64 hex digits, as it was handed out")]
+pub struct NotAToken;
+
+impl FromStr for Token {
+    type Err = NotAToken;
+
+    fn from_str(text: &str) -> Result<Token, NotAToken> {
+        let (receipt, salt) = text.split_once('.').ok_or(NotAToken)?;
+        let salt: Hex<32> = salt.parse().map_err(|NotHex(_)| NotAToken)?;
+        Ok(Token { receipt: receipt.parse().map_err(|NotHex(_)| NotAToken)?, salt: salt.0 })
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.receipt, Hex(self.salt))
+    }
+}
+
+impl fmt::Debug for Token {
+    /// Without the salt: whoever has it can tell whose receipt it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({})", self.receipt)
+    }
+}

@@ -1,0 +1,158 @@
+//! The receipts on disk: `DIR/receipts/000001-<id>.json` and so on. The directory is the
+//! chain: where it ends, the next receipt goes on. A receipt that is in it is final.
+//!
+//! They lie beside the database, not in it, so that a database put back loses none.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::check::{self, BYTES_MAX};
+use super::hex::Hex;
+use super::receipt::{self, Draft, Id, Receipt};
+use super::signing::Signer;
+use super::{form, whole};
+
+/// The end of a chain of receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// 0: there is no receipt.
+    pub number: u64,
+    /// SHA-256 of the receipt's file; zeros where there is none.
+    pub hash: Hex<32>,
+}
+
+impl Last {
+    pub const NONE: Last = Last { number: 0, hash: Hex::ZERO };
+}
+
+/// A receipt and its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub receipt: Receipt,
+    pub path: PathBuf,
+    /// As they lie in the file: what is handed out.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes: what the next receipt names as the previous one.
+    pub hash: Hex<32>,
+}
+
+/// Why a receipt could not be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    /// The file was changed.
+    #[error("{} is no good receipt any more: {fault}", path.display())]
+    Damaged { path: PathBuf, fault: check::Fault },
+    /// A fault of the program: what it did is not what a receipt may say.
+    #[error("this is not what a receipt may say: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Form(Vec<form::Fault>),
+}
+
+/// The directory, held by one process.
+pub struct Receipts {
+    folder: PathBuf,
+    numbers: HashMap<Id, u64>,
+    last: Last,
+    /// A receipt is under its name, but a power cut might still undo that.
+    unsettled: bool,
+}
+
+impl Receipts {
+    /// The receipts in this directory, which is made if it is not there. What a stop left half
+    /// written is removed. Files that are no receipts are left alone and not counted.
+    pub fn open(folder: &Path) -> Result<Receipts, Trouble> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(trouble("make", folder))?;
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder).map_err(trouble("read", folder))? {
+            let name = entry.map_err(trouble("read", folder))?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if whole::is_draft(name) {
+                let path = folder.join(name);
+                whole::remove(&path).map_err(trouble("remove", &path))?;
+            }
+            names.extend(receipt::of_file_name(name));
+        }
+        names.sort_unstable();
+        let last = match names.last() {
+            None => Last::NONE,
+            Some(&(number, id)) => {
+                let path = folder.join(receipt::file_name(number, id));
+                Last { number, hash: Hex::sha256(&read(&path)?) }
+            }
+        };
+        let mut numbers = HashMap::with_capacity(names.len());
+        for (number, id) in names {
+            // Of two with one id the first is the one that was made.
+            numbers.entry(id).or_insert(number);
+        }
+        // A stop may have come between the naming of the last one and the sync of that.
+        Ok(Receipts { folder: folder.to_owned(), numbers, last, unsettled: true })
+    }
+
+    /// Where the chain ends: what the next receipt follows, and what to remember elsewhere, so
+    /// that a cut tail is noticed.
+    pub fn last(&self) -> Last {
+        self.last
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// The receipt of this id. None: there is none; [`Trouble::Damaged`]: its file was changed
+    /// so that it cannot be read. The signature is not checked here.
+    pub fn find(&self, id: Id) -> Result<Option<Stored>, Trouble> {
+        let Some(number) = self.numbers.get(&id) else { return Ok(None) };
+        let path = self.folder.join(receipt::file_name(*number, id));
+        let bytes = read(&path)?;
+        match check::read_unsigned(&bytes) {
+            Ok(receipt) => Ok(Some(Stored { receipt, path, hash: Hex::sha256(&bytes), bytes })),
+            Err(fault) => Err(Trouble::Damaged { path, fault }),
+        }
+    }
+
+    /// The receipt of this draft's id: the one that there is already, as it is, or the draft
+    /// signed and put at the end of the chain. When this returns, it outlasts a power cut. A
+    /// [`Trouble::Form`] or a full disk leaves the chain as it was; the same call may come again.
+    pub fn next(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
+        let stored = match self.find(draft.id)? {
+            Some(stored) => stored,
+            None => self.write(signer, draft)?,
+        };
+        if self.unsettled {
+            whole::settle(&self.folder).map_err(trouble("sync", &self.folder))?;
+            self.unsettled = false;
+        }
+        Ok(stored)
+    }
+
+    fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
+        let receipt = draft.seal(signer, self.last.number + 1, self.last.hash).map_err(Trouble::Form)?;
+        let (name, bytes) = (receipt.file_name(), receipt.bytes());
+        let path = self.folder.join(&name);
+        whole::put(&self.folder, &name, &bytes, 0o600).map_err(trouble("write", &path))?;
+        // It is there from now on, also if the sync of the folder fails: it is never made twice.
+        let hash = Hex::sha256(&bytes);
+        self.unsettled = true;
+        self.numbers.insert(receipt.id, receipt.number);
+        self.last = Last { number: receipt.number, hash };
+        Ok(Stored { receipt, path, bytes, hash })
+    }
+}
+
+/// The whole file, or a little more than a receipt can have.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .map_err(trouble("read", path))?;
+    Ok(bytes)
+}
+
+fn trouble<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Trouble + 'a {
+    move |source| Trouble::Io { doing, path: path.to_owned(), source }
+}

@@ -1,0 +1,48 @@
+//! Files that are there whole or not at all, whenever the machine stops.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// The file under its name, written and synced under another and then renamed. It is sure to
+/// outlast a power cut after [`settle`].
+pub fn put(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let draft = folder.join(draft_of(name));
+    remove(&draft)?;
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+        // The mask of the process may have taken more away than is meant.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, folder.join(name))
+    };
+    write().inspect_err(|_| {
+        // On a full disk the draft's bytes are wanted back; if it stays, it is removed later.
+        let _ = remove(&draft);
+    })
+}
+
+/// What [`put`] named is under its name for good.
+pub fn settle(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a file if it is there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The name of the file that becomes `name`.
+fn draft_of(name: &str) -> String {
+    format!(".{name}.new")
+}
+
+/// A file of this name was left by a stop in the middle of [`put`].
+pub fn is_draft(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".new")
+}

@@ -1,0 +1,168 @@
+//! The writer's side of the ledger of erasures: the acts of a group are written down, and
+//! synced, before the group commits; the commit records how far the database has seen them.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Db, from_sql};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::ledger::{Act, Entry, Ledger, LedgerId, Names, Position};
+
+pub struct Book {
+    ledger: RefCell<Ledger>,
+    pub names: Names,
+    /// Acts of the open transaction, in the order in which they were done.
+    acts: RefCell<Vec<(Millis, Act)>>,
+    /// The open transaction has caught up with the ledger, and is to record it.
+    caught_up: Cell<bool>,
+    /// Entries from here on are to be voided, and could not be yet: nothing else may be
+    /// entered, for the next start would take them for done.
+    to_void: Cell<Option<u64>>,
+}
+
+impl Book {
+    /// Opens the ledger beside a database, or begins one beside a new database. The entries
+    /// are those that the database has not seen. [`Error::Internal`] with the way out where
+    /// the two do not belong together.
+    pub fn open(
+        conn: &Connection,
+        path: &Path,
+        secret: &[u8; 32],
+        now: Millis,
+    ) -> Result<(Book, Vec<Entry>)> {
+        let mark = mark(conn)?;
+        let (ledger, entries) = match mark {
+            None if !path.exists() => (Ledger::create(path, now).map_err(Error::internal)?, Vec::new()),
+            mark => {
+                let (ledger, entries, opened) = Ledger::open(path, mark.as_ref()).map_err(Error::internal)?;
+                if opened.cut > 0 {
+                    log::warn!("{} bytes of an unfinished entry were cut off the ledger", opened.cut);
+                }
+                (ledger, entries)
+            }
+        };
+        if entries.is_empty() {
+            record(conn, &ledger.position())?;
+        }
+        let book = Book {
+            ledger: RefCell::new(ledger),
+            names: Names::new(secret),
+            acts: RefCell::default(),
+            caught_up: Cell::new(false),
+            to_void: Cell::new(None),
+        };
+        Ok((book, entries))
+    }
+
+    pub fn enter(&self, at: Millis, act: Act) {
+        self.acts.borrow_mut().push((at, act));
+    }
+
+    /// How many acts the open transaction has; to go back to, with [`Book::forget`].
+    pub fn entered(&self) -> usize {
+        self.acts.borrow().len()
+    }
+
+    pub fn forget(&self, entered: usize) {
+        self.acts.borrow_mut().truncate(entered);
+    }
+
+    pub fn catch_up(&self) {
+        self.caught_up.set(true);
+    }
+
+    pub fn position(&self) -> Position {
+        self.ledger.borrow().position()
+    }
+
+    /// Before the commit: what was done is on disk in the ledger, and the database records
+    /// it. Returns the first entry's number, if there is one: it must be voided if the commit
+    /// fails. An error leaves the ledger as it was.
+    pub fn settle(&self, conn: &Connection) -> Result<Option<u64>> {
+        let acts = std::mem::take(&mut *self.acts.borrow_mut());
+        if acts.is_empty() {
+            if self.caught_up.take() {
+                record(conn, &self.position())?;
+            }
+            return Ok(None);
+        }
+        self.caught_up.set(false);
+        if let Some(from) = self.to_void.get() {
+            self.void(from, acts.first().map_or(0, |(at, _)| *at));
+            if self.to_void.get().is_some() {
+                return Err(Error::Unavailable("the ledger of erasures cannot be written"));
+            }
+        }
+        let mut ledger = self.ledger.borrow_mut();
+        let first = ledger.position().seq + 1;
+        let at = acts.last().map_or(0, |(at, _)| *at);
+        let position = ledger.append_each(acts).map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Error::Unavailable("the disk is full")
+            }
+            _ => Error::internal(format!("the ledger cannot be written: {error}")),
+        })?;
+        drop(ledger);
+        match record(conn, &position) {
+            Ok(()) => Ok(Some(first)),
+            Err(error) => {
+                self.void(first, at);
+                Err(error)
+            }
+        }
+    }
+
+    /// The transaction of these entries came to nothing.
+    pub fn void(&self, from: u64, at: Millis) {
+        self.to_void.set(Some(from));
+        match self.ledger.borrow_mut().append_each([(at, Act::Void { from })]) {
+            Ok(_) => self.to_void.set(None),
+            Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
+        }
+    }
+}
+
+/// How far the database has seen the ledger. [`Error::Internal`] if it never saw one.
+pub fn position(db: &Db) -> Result<Position> {
+    mark(db.conn)?.ok_or_else(|| Error::internal("the database has no ledger"))
+}
+
+/// None: it never saw one.
+fn mark(conn: &Connection) -> Result<Option<Position>> {
+    let row = conn
+        .query_row("SELECT ledger, seq, head, offset FROM ledger_mark", [], |row| {
+            Ok((
+                row.get::<_, [u8; 16]>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, [u8; 32]>(2)?,
+                row.get::<_, i64>(3)?,
+            ))
+        })
+        .optional()
+        .map_err(from_sql)?;
+    row.map(|(ledger, seq, head, offset)| {
+        Ok(Position {
+            ledger: LedgerId(ledger),
+            seq: u64::try_from(seq).map_err(Error::internal)?,
+            head,
+            offset: u64::try_from(offset).map_err(Error::internal)?,
+        })
+    })
+    .transpose()
+}
+
+fn record(conn: &Connection, position: &Position) -> Result<()> {
+    let seq = i64::try_from(position.seq).map_err(Error::internal)?;
+    let offset = i64::try_from(position.offset).map_err(Error::internal)?;
+    conn.prepare_cached(
+        "INSERT INTO ledger_mark (one, ledger, seq, head, offset) VALUES (1, ?1, ?2, ?3, ?4)
+         ON CONFLICT (one) DO UPDATE SET ledger = excluded.ledger, seq = excluded.seq, head = excluded.head,
+             offset = excluded.offset",
+    )
+    .and_then(|mut upsert| upsert.execute(params![position.ledger.0, seq, position.head, offset]))
+    .map_err(from_sql)?;
+    Ok(())
+}

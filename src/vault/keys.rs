@@ -1,0 +1,247 @@
+//! What backups are encrypted to and opened with: `age` keys of the X25519 kind.
+//!
+//! Two keys open a backup. The owner's recovery key is shown once; we keep its public half
+//! in `secrets/recovery.pub`. The machine's own, `secrets/backup.key`, is made when it is
+//! first needed and lets the same machine restore without the owner; no backup holds it.
+//! A manifest names keys by fingerprint, never by their public halves: whoever has only
+//! copies of backups can so neither read nor forge one.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use age::secrecy::ExposeSecret;
+use age::x25519;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::files;
+use super::refusal::{Refusal, Result};
+
+/// In the folder of secrets: the public half of the owner's recovery key.
+pub const RECOVERY_PUB: &str = "recovery.pub";
+/// In the folder of secrets: the machine's own key.
+pub const MACHINE_KEY: &str = "backup.key";
+
+/// How secret keys begin.
+const SECRET: &str = "AGE-SECRET-KEY-1";
+/// The largest text that keys are looked for in.
+const TEXT_MAX: u64 = 64 * 1024;
+
+/// A recovery key that was just made. It is shown once and then forgotten.
+pub struct RecoveryKey {
+    secret: age::secrecy::SecretString,
+    fingerprint: String,
+}
+
+impl RecoveryKey {
+    /// Makes one and writes its public half, and nothing else, to the folder of secrets.
+    /// [`Refusal::RecoveryKeyExists`] if there is one: see [`RecoveryKey::renew`].
+    pub fn create(secrets: &Path) -> Result<RecoveryKey> {
+        let path = secrets.join(RECOVERY_PUB);
+        match path.try_exists() {
+            Ok(false) => RecoveryKey::renew(secrets),
+            Ok(true) => Err(Refusal::RecoveryKeyExists { path }),
+            Err(error) => Err(Refusal::io("read", &path, error)),
+        }
+    }
+
+    /// Makes one in the place of one that was lost. Backups that were made before open
+    /// with the old one only, or with the machine's key.
+    pub fn renew(secrets: &Path) -> Result<RecoveryKey> {
+        let identity = x25519::Identity::generate();
+        let public = identity.to_public();
+        put(secrets, RECOVERY_PUB, &public.to_string())?;
+        Ok(RecoveryKey { secret: identity.to_string(), fingerprint: fingerprint(&public) })
+    }
+
+    /// `AGE-SECRET-KEY-1…`: to be shown once, to the owner.
+    pub fn secret(&self) -> &str {
+        self.secret.expose_secret()
+    }
+
+    /// As manifests name it.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl fmt::Debug for RecoveryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecoveryKey({})", self.fingerprint)
+    }
+}
+
+/// The two that a new backup is encrypted to.
+#[derive(Clone)]
+pub struct Recipients {
+    recovery: x25519::Recipient,
+    machine: x25519::Recipient,
+}
+
+impl Recipients {
+    /// Reads them from the folder of secrets; makes the machine's key if there is none.
+    /// [`Refusal::NoRecoveryKey`] if no recovery key was made yet.
+    pub fn load(secrets: &Path) -> Result<Recipients> {
+        let path = secrets.join(RECOVERY_PUB);
+        let Some(text) = text_of(&path)? else { return Err(Refusal::NoRecoveryKey { path }) };
+        let recovery = text.trim().parse().map_err(|_| Refusal::BadKey {
+            from: path.display().to_string(),
+            why: "it must have the public half of the recovery key, one line that begins with age1",
+        })?;
+        let machine = match Identities::machine(secrets)?.0.first() {
+            Some(identity) => identity.to_public(),
+            None => {
+                let identity = x25519::Identity::generate();
+                put(secrets, MACHINE_KEY, identity.to_string().expose_secret())?;
+                identity.to_public()
+            }
+        };
+        Ok(Recipients { recovery, machine })
+    }
+
+    pub fn fingerprints(&self) -> RecipientFingerprints {
+        RecipientFingerprints { recovery: fingerprint(&self.recovery), machine: fingerprint(&self.machine) }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Recipient> {
+        [&self.recovery as &dyn age::Recipient, &self.machine].into_iter()
+    }
+}
+
+/// The keys that a backup opens with, in its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientFingerprints {
+    pub recovery: String,
+    pub machine: String,
+}
+
+/// Secret keys to open a backup with.
+#[derive(Clone, Default)]
+pub struct Identities(Vec<x25519::Identity>);
+
+impl Identities {
+    /// Reads the keys in a text, one a line; empty lines and comments (`#`) are left out.
+    /// `from` is what a refusal calls the text. [`Refusal::BadKey`] if a line is no key,
+    /// or none is there.
+    pub fn parse(from: &str, text: &str) -> Result<Identities> {
+        let bad = |why| Refusal::BadKey { from: from.to_owned(), why };
+        let mut keys = Vec::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            // A key that was typed from paper may be in small letters, or in both.
+            let key = line.to_ascii_uppercase();
+            if key.starts_with("AGE1") {
+                return Err(bad("this is the public half; the secret key begins with AGE-SECRET-KEY-1"));
+            }
+            if !key.starts_with(SECRET) {
+                return Err(bad("a recovery key is one line that begins with AGE-SECRET-KEY-1"));
+            }
+            keys.push(
+                key.parse().map_err(|_| bad("the key has a typing error, or a part of it is missing"))?,
+            );
+        }
+        if keys.is_empty() {
+            return Err(bad("it is empty; a recovery key begins with AGE-SECRET-KEY-1"));
+        }
+        Ok(Identities(keys))
+    }
+
+    /// Reads the keys in a file, as [`Identities::parse`] does.
+    pub fn from_file(path: &Path) -> Result<Identities> {
+        let missing = || Refusal::io("read", path, ErrorKind::NotFound.into());
+        let text = text_of(path)?.ok_or_else(missing)?;
+        Identities::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads the keys in an environment variable. None: it is not set.
+    pub fn from_env(name: &str) -> Result<Option<Identities>> {
+        match std::env::var(name) {
+            Ok(text) => Identities::parse(name, &text).map(Some),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Refusal::BadKey { from: name.to_owned(), why: "it is not text" })
+            }
+        }
+    }
+
+    /// The machine's own key; none on a machine that never made a backup.
+    pub fn machine(secrets: &Path) -> Result<Identities> {
+        let path = secrets.join(MACHINE_KEY);
+        match text_of(&path)? {
+            Some(text) => Identities::parse(&path.display().to_string(), &text),
+            None => Ok(Identities::default()),
+        }
+    }
+
+    /// These and those.
+    pub fn and(mut self, others: Identities) -> Identities {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Makes the first of these the recovery key of the directory: on a new machine, the
+    /// owner's key goes on to be theirs. Only the public half is written.
+    pub fn adopt(&self, secrets: &Path) -> Result<()> {
+        let Some(identity) = self.0.first() else {
+            return Err(Refusal::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
+        };
+        put(secrets, RECOVERY_PUB, &identity.to_public().to_string())
+    }
+
+    pub fn fingerprints(&self) -> Fingerprints {
+        Fingerprints(self.0.iter().map(|identity| fingerprint(&identity.to_public())).collect())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.0.iter().map(|identity| identity as &dyn age::Identity)
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identities({})", self.fingerprints())
+    }
+}
+
+/// Fingerprints of keys, for a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprints(pub Vec<String>);
+
+impl fmt::Display for Fingerprints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str("no key"),
+            keys => f.write_str(&keys.join(", ")),
+        }
+    }
+}
+
+/// 16 hex digits that tell keys apart. Of a hash: the public half cannot be had from them.
+fn fingerprint(key: &x25519::Recipient) -> String {
+    HEXLOWER.encode(&Sha256::digest(key.to_string())[..8])
+}
+
+fn put(secrets: &Path, name: &str, key: &str) -> Result<()> {
+    files::make_folder(secrets)?;
+    files::put(secrets, name, format!("{key}\n").as_bytes())
+}
+
+/// The text of a small file. None: there is no such file.
+fn text_of(path: &Path) -> Result<Option<String>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Refusal::io("read", path, error)),
+    };
+    let mut text = String::new();
+    match file.take(TEXT_MAX).read_to_string(&mut text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(Refusal::BadKey { from: path.display().to_string(), why: "it is not text" })
+        }
+        Err(error) => Err(Refusal::io("read", path, error)),
+    }
+}

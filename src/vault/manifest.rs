@@ -1,0 +1,167 @@
+//! The first line of a backup: what it is, readable without a key.
+//!
+//! `usher-backup 1 {…}`, filled up with spaces, because its last figures are known only
+//! after the rest is written. Nothing in it is secret, and nothing in it is believed: the
+//! same figures lie encrypted inside, and the length and the digest of the encrypted part
+//! are held against the file itself.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::keys::RecipientFingerprints;
+use super::refusal::{Refusal, Result};
+use crate::clock::Millis;
+
+/// How every backup begins, of whatever format.
+const MAGIC: &[u8] = b"usher-backup ";
+/// The one that this version writes and reads.
+const FORMAT: u64 = 1;
+/// No first line is longer, in bytes.
+const LINE_MAX: u64 = 16 * 1024;
+
+/// A place in the ledger of erasures: what a backup knows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerPosition {
+    /// The ledger's id, 32 hex digits.
+    pub ledger: String,
+    /// Of the last entry that the database knows.
+    pub seq: u64,
+    /// That entry's chain value, 64 hex digits.
+    pub head: String,
+    /// Where it ends in the file, in bytes.
+    pub offset: u64,
+}
+
+/// What a backup says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub made_at: Millis,
+    /// Of the program that made it.
+    pub version: String,
+    /// Of the database.
+    pub schema: i64,
+    pub ledger: LedgerPosition,
+    pub database_bytes: u64,
+    /// SHA-256 of the database, in hex.
+    pub database_sha256: String,
+    pub recipients: RecipientFingerprints,
+    /// Length of the encrypted part.
+    pub sealed_bytes: u64,
+    /// SHA-256 of the encrypted part, in hex.
+    pub sealed_sha256: String,
+}
+
+impl Manifest {
+    /// What lies encrypted inside: all but what is known only after the encryption.
+    pub(super) fn inside(&self) -> Map<String, Value> {
+        let mut fields = match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            // A struct of texts and numbers is an object.
+            _ => Map::new(),
+        };
+        fields.retain(|name, _| !matches!(name.as_str(), "sealed_bytes" | "sealed_sha256"));
+        fields
+    }
+
+    /// The name of the first field that is not as it was packed.
+    pub(super) fn differs(&self, inside: &Map<String, Value>) -> Option<String> {
+        let ours = self.inside();
+        let names = ours.keys().chain(inside.keys());
+        names.into_iter().find(|name| ours.get(*name) != inside.get(*name)).cloned()
+    }
+
+    /// The line, with its newline. It is as long before the encrypted part is known
+    /// ([`Manifest::unsealed`]) as after.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let widest = self.unsealed().json().len();
+        format!("usher-backup {FORMAT} {:widest$}\n", self.json()).into_bytes()
+    }
+
+    /// With the longest figures in the place of those that are not known yet.
+    pub(super) fn unsealed(&self) -> Manifest {
+        Manifest { sealed_bytes: u64::MAX, sealed_sha256: "0".repeat(64), ..self.clone() }
+    }
+
+    fn json(&self) -> String {
+        // A struct of texts and numbers serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Reads what a backup says of itself. Its figures are as good as the file: only
+/// [`super::check`] knows. [`Refusal::NotABackup`], [`Refusal::NewerFormat`],
+/// [`Refusal::CutShort`], [`Refusal::Damaged`].
+pub fn read_manifest(path: &Path) -> Result<Manifest> {
+    open(path).map(|opened| opened.manifest)
+}
+
+/// A backup whose first line was read.
+pub(super) struct Opened {
+    pub manifest: Manifest,
+    /// Length of the first line: where the encrypted part begins.
+    pub line: u64,
+    /// At the encrypted part.
+    pub rest: BufReader<File>,
+}
+
+pub(super) fn open(path: &Path) -> Result<Opened> {
+    let failed = |error| Refusal::io("read", path, error);
+    let file = File::open(path).map_err(failed)?;
+    let have = file.metadata().map_err(failed)?.len();
+    let mut rest = BufReader::with_capacity(super::files::CHUNK, file);
+    let mut line = Vec::new();
+    rest.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(failed)?;
+    let manifest = parse(path, &line)?;
+    let line = line.len() as u64;
+    let want = line.saturating_add(manifest.sealed_bytes);
+    match have {
+        _ if have < want => Err(Refusal::CutShort { path: path.to_owned(), have, want: Some(want) }),
+        _ if have > want => Err(Refusal::damaged(path, want, "it goes on beyond its end")),
+        _ => Ok(Opened { manifest, line, rest }),
+    }
+}
+
+fn parse(path: &Path, line: &[u8]) -> Result<Manifest> {
+    let have = line.len() as u64;
+    let cut = || Refusal::CutShort { path: path.to_owned(), have, want: None };
+    let alien = || Refusal::NotABackup { path: path.to_owned() };
+    if MAGIC.starts_with(line) {
+        return Err(cut());
+    }
+    let rest = line.strip_prefix(MAGIC).ok_or_else(alien)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (format, rest) = rest.split_at(digits);
+    match std::str::from_utf8(format).ok().filter(|format| !format.is_empty() && *format != "0") {
+        None => return Err(alien()),
+        Some(_) if rest.is_empty() => return Err(cut()),
+        Some("1") => {}
+        Some(format) => {
+            return Err(Refusal::NewerFormat { path: path.to_owned(), format: format.to_owned() });
+        }
+    }
+    let begin = (MAGIC.len() + digits) as u64;
+    let Some(text) = rest.strip_suffix(b"\n") else {
+        if have == LINE_MAX {
+            return Err(Refusal::damaged(path, begin, "its first line never ends"));
+        }
+        return Err(cut());
+    };
+    let manifest: Manifest = serde_json::from_slice(text).map_err(|error| {
+        let column = u64::try_from(error.column().saturating_sub(1)).unwrap_or(0);
+        Refusal::damaged(path, begin + column, "its first line does not read")
+    })?;
+    // Read generously, then held against our own wording: what JSON would forgive, such
+    // as a space that became a tab, is a change of the file all the same.
+    let ours = manifest.line();
+    if line != ours {
+        let same = line.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
+        return Err(Refusal::damaged(path, same as u64, "its first line is not as it was written"));
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,46 @@
+//! Backups as files: packed, encrypted, listed, pruned, copied to another place, and
+//! unpacked again. Nothing in here knows about HTTP or SQL: what comes in is a finished
+//! database file, what goes out is one.
+//!
+//! A backup is one file, `usher-20261124T215500Z-1a2b3c4d.backup`: a first line that can
+//! be read without a key ([`Manifest`]), then an `age` file that holds a tar of
+//! [`NAMES`]. It opens with the owner's recovery key, of which only the public half is
+//! ever kept, or with the key of the machine that made it. Both ways it streams: memory
+//! does not grow with the database.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `manifest` | the first line |
+//! | `keys` | recovery key, machine key, what a backup is opened with |
+//! | `pack`, `unpack` | there and back |
+//! | `shelf` | the folder of backups: list, prune, who is still held |
+//! | `place`, `command`, `copier`, `marks` | where they are copied to, and the thread that does it |
+
+mod command;
+mod copier;
+mod files;
+pub mod keys;
+pub mod manifest;
+mod marks;
+mod pack;
+mod place;
+mod refusal;
+mod shelf;
+mod unpack;
+
+pub use copier::{Behind, Copier, CopyFault, CopyState, Notices, Pace, Sources};
+pub use files::sweep;
+pub use keys::{Identities, Recipients, RecoveryKey};
+pub use manifest::{LedgerPosition, Manifest, read_manifest};
+pub use pack::{About, Contents, Packed, pack};
+pub use place::{Copied, Place};
+pub use refusal::Refusal;
+pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, list, prune};
+pub use unpack::{Unpacked, check, sweep_unpacked, unpack};
+
+/// What the tar inside a backup holds, in this order and nothing else.
+pub const NAMES: [&str; 5] =
+    ["manifest.json", "usher.db", "secrets/store.key", "secrets/signing.key", "signing.pub"];
+
+/// The largest of the small files in a backup, in bytes. They have some hundred.
+const SMALL_MAX: u64 = 64 * 1024;

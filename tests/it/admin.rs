@@ -1,1 +1,0 @@
-//! The admin pages, as a browser without a screen sees them.

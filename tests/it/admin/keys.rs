@@ -1,0 +1,133 @@
+//! Projects and keys.
+
+use usher::domain::keys;
+
+use super::{Browser, part, value_of, words};
+use crate::harness::Server;
+
+fn keys_held(server: &Server) -> usize {
+    server.read(keys::list).len()
+}
+
+/// Whether a key opens the API of its project.
+fn opens(server: &Server, key: &str) -> bool {
+    server.get("/users").bearer(key).send().status == 200
+}
+
+#[test]
+fn a_key_is_shown_once_and_works_at_once_until_it_is_revoked() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let project = server.project().key.clone();
+    let fields =
+        [("name", "backend"), ("project", project.as_str()), ("scopes", "read"), ("scopes", "delete")];
+    let page = browser.post("/admin/keys", &fields).expect(200);
+    let key = part(&page.text, "ush_", "<").to_owned();
+    assert_eq!(key.len(), 47, "{key}");
+    assert!(words(&page.text).contains("Key “backend” created For default · read, delete"), "{}", page.text);
+    assert!(opens(&server, &key));
+    server.post("/users").bearer(&key).json(serde_json::json!({})).send().expect(403);
+
+    let list = browser.get("/admin/projects").expect(200);
+    assert!(!list.text.contains(&key), "it is shown once");
+    assert!(list.text.contains(&key[..8]), "its beginning tells it apart");
+    let bytes = std::fs::read(server.path()).expect("the file");
+    assert!(!bytes.windows(key.len()).any(|some| some == key.as_bytes()), "only its hash is kept");
+    // Whoever asks for that address again is led back.
+    assert_eq!(browser.get("/admin/keys").expect(303).header("location"), Some("/admin/projects"));
+
+    let id = server.read(keys::list).last().expect("a key").id;
+    browser.get("/admin/projects").expect(200);
+    let reply = browser.post(&format!("/admin/keys/{id}/revoke"), &[]).expect(303);
+    assert_eq!(reply.header("location"), Some("/admin/projects"));
+    assert!(!opens(&server, &key));
+    let list = words(&browser.get("/admin/projects").expect(200).text);
+    assert!(list.contains("The key is revoked.") && list.contains("revoked just now"), "{list}");
+    let again = browser.post(&format!("/admin/keys/{id}/revoke"), &[]).expect(404);
+    assert!(words(&again.text).contains("revoked already"));
+}
+
+#[test]
+fn a_key_of_the_organisation_has_to_be_asked_for() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let before = keys_held(&server);
+    let left_out = browser.post("/admin/keys", &[("name", "x"), ("scopes", "read")]).expect(422);
+    assert!(words(&left_out.text).contains("The project must be chosen."), "{}", left_out.text);
+    assert_eq!(keys_held(&server), before);
+    let page = browser.post("/admin/keys", &[("name", "x"), ("scopes", "read"), ("project", "")]).expect(200);
+    assert!(words(&page.text).contains("For the organisation"), "{}", page.text);
+    let key = part(&page.text, "ush_", "<").to_owned();
+    server.get("/api/v1/projects").header("Authorization", &key).send().expect(200);
+    assert_eq!(server.read(keys::list).last().expect("a key").project, None);
+}
+
+#[test]
+fn a_form_for_a_key_that_is_not_right_comes_back_with_what_was_typed_and_why() {
+    let server = Server::start();
+    let second = server.second();
+    let browser = Browser::owner(&server);
+    let before = keys_held(&server);
+    let long = "x".repeat(101);
+    let cases = [
+        ("", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
+        (long.as_str(), second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
+        ("a\tb", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
+        ("back\"end", second.key.as_str(), vec![], "The scopes must name at least one scope."),
+        ("back\"end", second.key.as_str(), vec!["fly"], "The scopes must be of ingest"),
+        ("back\"end", "nope", vec!["admin"], "The project must be one of those that are there."),
+    ];
+    for (name, project, scopes, why) in cases {
+        let mut fields = vec![("name", name), ("project", project)];
+        fields.extend(scopes.iter().map(|scope| ("scopes", *scope)));
+        let page = browser.post("/admin/keys", &fields).expect(422);
+        assert!(words(&page.text).contains(why), "{}", page.text);
+        if name == "back\"end" {
+            assert!(page.text.contains("value=\"back&#34;end\""), "{}", page.text);
+        }
+        if project == second.key {
+            assert!(page.text.contains(&format!("<option value=\"{project}\" selected>")), "{}", page.text);
+        }
+        for scope in ["ingest", "read", "write", "delete", "admin"] {
+            let checked = page.text.contains(&format!("value=\"{scope}\" checked"));
+            assert_eq!(checked, scopes.contains(&scope), "{scope}");
+        }
+        // The other form on the page has nothing of it.
+        assert_eq!(value_of(part(&page.text, "id=\"project-name\"", ">"), "name").as_deref(), Some(""));
+    }
+    assert_eq!(keys_held(&server), before);
+}
+
+#[test]
+fn a_new_project_is_there_at_once_with_its_token() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let reply = browser.post("/admin/projects", &[("name", " shop ")]).expect(303);
+    assert_eq!(reply.header("location"), Some("/admin/projects"));
+    let page = browser.get("/admin/projects").expect(200);
+    assert!(words(&page.text).contains("The project is made."));
+    let row = part(&page.text, "<span class=\"clip\">shop</span>", "</tr>");
+    let token = part(row, "tok_", "<");
+    let event = serde_json::json!({ "userId": "ann", "event": "Seen" });
+    server.post("/v1/track").bearer(token).json(event).send().expect(200);
+}
+
+#[test]
+fn a_project_that_cannot_be_made_is_asked_for_again() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let long = "x".repeat(101);
+    let cases = [
+        ("default", "Another project has this name."),
+        ("  ", "The name must have 1 to 100 characters"),
+        (long.as_str(), "The name must have 1 to 100 characters"),
+    ];
+    for (name, why) in cases {
+        let page = browser.post("/admin/projects", &[("name", name)]).expect(422);
+        assert!(words(&page.text).contains(why), "{}", page.text);
+        let input = part(&page.text, "<input id=\"project-name\"", ">");
+        assert!(input.contains(&format!("value=\"{name}\"")) && input.contains("aria-invalid"), "{input}");
+        assert_eq!(value_of(part(&page.text, "id=\"key-name\"", ">"), "name").as_deref(), Some(""));
+    }
+    assert_eq!(server.read(usher::domain::projects::list).len(), 1);
+}

@@ -1,0 +1,67 @@
+//! Every template is shown by some page: one that nothing renders fails here.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use usher::domain::jobs;
+
+use super::{Browser, PASSWORD, page_of};
+use crate::harness::{Server, named};
+
+/// A template, and a text that is on a page by it alone.
+const MARKS: &[(&str, &str)] = &[
+    ("bare.html", "<body class=\"door\">"),
+    ("erase.html", "<h2 id=\"dry\">"),
+    ("jobs.html", "<table class=\"ledger jobs\">"),
+    ("key_created.html", "<h2 id=\"secret\">"),
+    ("layout.html", "<body class=\"desk\">"),
+    ("login.html", "<form method=\"post\" action=\"/admin/login\""),
+    ("macros.html", "<svg class=\"icon\""),
+    ("message.html", "<p class=\"muted mono\">"),
+    ("projects.html", "<h2 id=\"projects\">"),
+    ("setup.html", "<form method=\"post\" action=\"/admin/setup\""),
+    ("trash.html", "<table class=\"ledger people trash\">"),
+    ("user.html", "<h2 id=\"held\">"),
+    ("users.html", "role=\"search\""),
+];
+
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).expect("the templates");
+    entries
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).expect("a text"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_template_is_rendered_by_some_page() {
+    let server = Server::start();
+    let (ann, bob) = (server.seed("ann").events(3).insert(), server.seed("bob").insert());
+    let project = server.project().id;
+    server.write(move |tx| jobs::schedule(tx, project, &named("ann")).map(|_| ()));
+    let guest = Browser::new(&server);
+    let mut pages =
+        vec![guest.get(&server.setup_path), guest.get("/admin/login"), guest.get("/admin/nothing")];
+    let browser = Browser::owner(&server);
+    browser.post(&format!("{}/hide", page_of(bob)), &[]).expect(303);
+    let paths = ["/admin/users", "/admin/trash", "/admin/jobs", "/admin/projects"];
+    pages.extend(paths.map(|path| browser.get(path)));
+    pages.push(browser.get(&page_of(ann)));
+    pages.push(browser.get(&format!("{}/erase/account", page_of(ann))));
+    pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
+    assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let marks: BTreeSet<&str> = MARKS.iter().map(|(name, _)| *name).collect();
+    let texts = texts(&folder);
+    let files: BTreeSet<&str> = texts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(files, marks, "a template without a mark, or a mark without a template");
+    for (name, mark) in MARKS {
+        let in_files = texts.iter().filter(|(_, text)| text.contains(mark)).map(|(name, _)| name.as_str());
+        assert_eq!(in_files.collect::<Vec<&str>>(), [*name], "a mark is in its template alone");
+        assert!(pages.iter().any(|page| page.text.contains(mark)), "{name} was never rendered");
+    }
+}

@@ -1,1 +1,0 @@
-//! The admin pages in headless Chromium.

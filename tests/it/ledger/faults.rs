@@ -1,0 +1,147 @@
+//! Appends on a disk that is full or does not answer.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use tempfile::TempDir;
+use usher::ledger::{Act, Ledger, Medium, Opened, check};
+
+use super::{Fixture, MADE, every_act, pseudonym};
+
+/// A disk in memory that fails when it is told to.
+struct Faulty {
+    bytes: Vec<u8>,
+    /// It holds no more than this.
+    room: Option<usize>,
+    sync_fails: bool,
+    cut_fails: bool,
+}
+
+/// The same, for the ledger and for the test.
+#[derive(Clone)]
+struct Disk(Rc<RefCell<Faulty>>);
+
+impl Disk {
+    fn set(&self, change: impl FnOnce(&mut Faulty)) {
+        change(&mut self.0.borrow_mut());
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.borrow().bytes.clone()
+    }
+}
+
+impl Medium for Disk {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut disk = self.0.borrow_mut();
+        let offset = usize::try_from(offset).expect("a length");
+        let end = (offset + bytes.len()).min(disk.room.unwrap_or(usize::MAX));
+        let written = end.saturating_sub(offset);
+        let length = disk.bytes.len().max(offset + written);
+        disk.bytes.resize(length, 0);
+        disk.bytes[offset..offset + written].copy_from_slice(&bytes[..written]);
+        if written == bytes.len() { Ok(()) } else { Err(ErrorKind::StorageFull.into()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.0.borrow().sync_fails { Err(io::Error::other("the disk does not answer")) } else { Ok(()) }
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let mut disk = self.0.borrow_mut();
+        if disk.cut_fails {
+            return Err(io::Error::other("the disk does not answer"));
+        }
+        disk.bytes.truncate(usize::try_from(length).expect("a length"));
+        Ok(())
+    }
+}
+
+/// Every place at which the disk may be full, with and without a cut that works at once: the
+/// append says so, the position stays, and the next append makes a good ledger.
+#[test]
+fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
+    let fixture = Fixture::with(&every_act());
+    let (start, bytes) = (*fixture.last(), fixture.bytes());
+    let acts = [Act::Hidden { person: pseudonym(5) }, Act::Hidden { person: pseudonym(6) }];
+    let full = (bytes.len()..bytes.len() + 340).step_by(17).map(|room| (Some(room), false));
+    for (room, sync_fails) in full.chain([(None, true)]) {
+        for cut_fails in [false, true] {
+            let faulty = Faulty { bytes: bytes.clone(), room, sync_fails, cut_fails };
+            let disk = Disk(Rc::new(RefCell::new(faulty)));
+            let mut ledger = Ledger::on(disk.clone(), start);
+            ledger.append(MADE, &acts).expect_err("it is full");
+            assert_eq!(ledger.position(), start);
+            if cut_fails {
+                // Neither can the next one be written, nor does it count.
+                disk.set(|disk| (disk.room, disk.sync_fails) = (None, false));
+                ledger.append(MADE, &acts[..1]).expect_err("it cannot be cut");
+                assert_eq!(ledger.position(), start);
+            } else {
+                assert_eq!(disk.bytes(), bytes, "with room for {room:?}");
+            }
+            disk.set(|disk| (disk.room, disk.sync_fails, disk.cut_fails) = (None, false, false));
+            // Shorter than what the failed append may have left behind.
+            let after = ledger.append(MADE, &acts[..1]).expect("room again");
+            assert_eq!(after.seq, 11);
+            fixture.write(&disk.bytes());
+            let report = check(&fixture.path(), Some(&after));
+            assert!(report.is_good(), "with room for {room:?}: {:?}", report.faults);
+            assert_eq!(report.entries, 11);
+        }
+    }
+}
+
+/// A file system of 32 KiB, for as long as this lives. None where mounting is not allowed.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<SmallDisk> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mount = ["-t", "tmpfs", "-o", "size=32k", "tmpfs"];
+        let status = Command::new("mount").args(mount).arg(folder.path()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success()).then_some(SmallDisk(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("SKIPPED: a file system cannot be mounted here");
+        return;
+    };
+    let path = disk.0.path().join("erasures.ledger");
+    let mut ledger = Ledger::create(&path, MADE).expect("room");
+    let acts = vec![Act::Hidden { person: pseudonym(1) }; 7];
+    let fault = loop {
+        let before = ledger.position();
+        if let Err(fault) = ledger.append(MADE, &acts) {
+            assert_eq!(ledger.position(), before);
+            break fault;
+        }
+    };
+    assert_eq!(fault.kind(), ErrorKind::StorageFull);
+    let position = ledger.position();
+    assert!(position.seq > 100, "only {} entries fitted", position.seq);
+    assert_eq!(fs::metadata(&path).expect("a file").len(), position.offset);
+    let report = check(&path, Some(&position));
+    assert!(report.is_good(), "{:?}", report.faults);
+    // It fails the same way again, opens, and goes on when there is room.
+    ledger.append(MADE, &acts).expect_err("it is full");
+    drop(ledger);
+    let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position)).expect("a ledger");
+    assert_eq!((beyond, opened), (vec![], Opened { cut: 0 }));
+    let room = Command::new("mount").args(["-o", "remount,size=64k"]).arg(disk.0.path()).status();
+    assert!(room.expect("mount").success());
+    let after = ledger.append(MADE, &acts).expect("room again");
+    assert!(check(&path, Some(&after)).is_good());
+}

@@ -1,0 +1,167 @@
+//! What can be shown to an outsider. Each check stands beside what it must refuse: a check
+//! that finds nothing wrong anywhere would pass no test in here.
+
+mod audit;
+mod canonical;
+mod chain;
+mod check;
+mod page;
+mod program;
+mod receipts;
+mod signing;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use usher::model::{Erasure, Origin};
+use usher::proof::audit::Position;
+use usher::proof::hex::Hex;
+use usher::proof::receipt::{
+    Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Receipt, Scan, ScanMode, Scrub, Stay,
+    Token, right, subject,
+};
+use usher::proof::receipts::Receipts;
+use usher::proof::signing::Signer;
+
+/// 2026-01-19T12:30:00Z
+const ASKED: i64 = 1_768_825_800_000;
+const ANN: &str = "ann+test@example.com/ä 🙂";
+const SALT: [u8; 32] = [0xa5; 32];
+
+fn signer() -> Signer {
+    Signer::of(&[7; 32])
+}
+
+/// Another installation's.
+fn stranger() -> Signer {
+    Signer::of(&[8; 32])
+}
+
+/// What is to be said of the `n`th erasure; each list has something in it.
+fn draft(n: u8) -> Draft {
+    Draft {
+        id: Hex([n; 16]),
+        installation: Hex([0x1d; 16]),
+        subject: subject(&SALT, ANN),
+        asked: Asked {
+            erasure: Erasure::Everything,
+            origin: Origin::Request,
+            right: right(Origin::Request).to_owned(),
+            at: ASKED,
+            due: ASKED,
+        },
+        done: Done {
+            began_at: ASKED,
+            erased_at: ASKED + 800,
+            scrubbed_at: ASKED + 1_100,
+            verified_at: ASKED + 1_350,
+            completed_at: ASKED + 1_400,
+        },
+        counts: vec![
+            Gone { kind: "events".into(), label: "events, interactions and logs".into(), rows: 4_812 },
+            Gone { kind: "sessions".into(), label: "sessions".into(), rows: 97 },
+        ],
+        stays: vec![Stay {
+            kind: "erased_identifiers".into(),
+            label: "digest of the identifier".into(),
+            rows: 1,
+            why: "tells late events for 30 days — it says nothing of anybody".into(),
+        }],
+        mentions: 2,
+        scrub: Scrub { pages: 318, changed: 41 },
+        checkpoint: Checkpoint { truncated: true, frames: 655 },
+        scan: Scan {
+            mode: ScanMode::ChangedPages,
+            bytes: 1_302_528,
+            pages: 318,
+            needles: 5_120,
+            needles_dropped: 12,
+            found: 0,
+            took_ms: 48,
+        },
+        ledger: LedgerPosition { id: Hex([0x1d; 16]), seq: u64::from(n) + 40, head: Hex([0xe1; 32]) },
+        audit: Position { seq: 1_204, head: Hex([0xad; 32]) },
+        backups: vec![Backup {
+            name: "usher-20260118T030000Z-1a2b3c4d.backup".into(),
+            made_at: ASKED - 86_400_000,
+            pruned_at: ASKED + 29 * 86_400_000,
+        }],
+    }
+}
+
+fn token(n: u8) -> Token {
+    Token { receipt: Hex([n; 16]), salt: SALT }
+}
+
+/// The `n`th erasure's receipt, the first of its chain.
+fn receipt(n: u8) -> Receipt {
+    draft(n).seal(&signer(), 1, Hex::ZERO).expect("a receipt")
+}
+
+/// A directory with so many receipts.
+fn chain_of(count: u8) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut receipts = Receipts::open(dir.path()).expect("receipts");
+    for n in 1..=count {
+        receipts.next(&signer(), &draft(n)).expect("a receipt");
+    }
+    dir
+}
+
+/// Where the receipt of a number lies in [`chain_of`].
+fn path_of(dir: &Path, number: u8) -> PathBuf {
+    dir.join(format!("{number:06}-{}.json", Hex([number; 16])))
+}
+
+/// The names in a directory, sorted.
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Every value that holds no other, with its path and its place in the text. The text is made
+/// here, apart from the program's own.
+fn leaves(value: &Value) -> (String, Vec<(String, Range<usize>)>) {
+    fn walk(value: &Value, path: &str, text: &mut String, leaves: &mut Vec<(String, Range<usize>)>) {
+        match value {
+            Value::Object(fields) => {
+                text.push('{');
+                for (n, (name, value)) in fields.iter().enumerate() {
+                    let sep = if n == 0 { "" } else { "," };
+                    text.push_str(&format!("{sep}\"{name}\":"));
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    walk(value, &path, text, leaves);
+                }
+                text.push('}');
+            }
+            Value::Array(items) => {
+                text.push('[');
+                for (n, item) in items.iter().enumerate() {
+                    text.push_str(if n == 0 { "" } else { "," });
+                    walk(item, &format!("{path}[{n}]"), text, leaves);
+                }
+                text.push(']');
+            }
+            leaf => {
+                let start = text.len();
+                text.push_str(&leaf.to_string());
+                leaves.push((path.to_owned(), start..text.len()));
+            }
+        }
+    }
+    let (mut text, mut found) = (String::new(), Vec::new());
+    walk(value, "", &mut text, &mut found);
+    (text, found)
+}
+
+/// The value at a path such as `counts[0].rows`.
+fn at<'a>(value: &'a mut Value, path: &str) -> &'a mut Value {
+    let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
+    value.pointer_mut(&pointer).expect("a field")
+}
