@@ -284,7 +284,8 @@ pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
 }
 
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is
-/// counted as dropped.
+/// counted as dropped. Who is hidden for too long, and was not noticed so far, is erased
+/// first.
 pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Millis>) -> Result<bool> {
     let Some(at) = at else { return Ok(false) };
     let named = match (&subject.identifier, &subject.anonymous_id) {
@@ -292,6 +293,13 @@ pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Mill
         (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
         (None, None) => return Ok(false),
     };
+    if users::is_hidden_since(tx, project, named, tx.now() - REVIVABLE)? {
+        match (&subject.identifier, &subject.anonymous_id) {
+            (Some(identifier), _) => _ = holder(tx, project, identifier.as_str())?,
+            (None, Some(anonymous_id)) => _ = alias_holder(tx, project, anonymous_id)?,
+            (None, None) => {}
+        }
+    }
     let late = tombstones::erased_at(tx, project, named)?.is_some_and(|erased_at| at <= erased_at);
     if late {
         projects::note_late_event(tx, project)?;

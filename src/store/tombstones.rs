@@ -10,7 +10,7 @@ use crate::ledger::mac;
 use crate::model::ProjectId;
 
 /// What is told apart: an identifier and an anonymous id may be the same text.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Named<'a> {
     Identifier(&'a str),
     Anonymous(&'a str),

@@ -4,6 +4,7 @@ use const_format::formatcp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params};
 
+use super::tombstones::Named;
 use super::{Db, Tx, corrupt, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -58,6 +59,23 @@ fn json(map: &Attributes) -> Result<String> {
 pub fn by_identifier(db: &Db, project: ProjectId, identifier: &str) -> Result<Option<User>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE identifier = ?1 AND project_id = ?2");
     db.row(sql, params![identifier, project.0], read)
+}
+
+/// Whether whoever has this name is hidden, and was so at `then` already.
+pub fn is_hidden_since(db: &Db, project: ProjectId, named: Named, then: Millis) -> Result<bool> {
+    let (sql, name) = match named {
+        Named::Identifier(name) => (
+            "SELECT 1 FROM users
+             WHERE identifier = ?1 AND project_id = ?2 AND state = 'hidden' AND deleted_at <= ?3",
+            name,
+        ),
+        Named::Anonymous(name) => (
+            "SELECT 1 FROM aliases JOIN users ON users.id = aliases.user_id
+             WHERE anonymous_id = ?1 AND aliases.project_id = ?2 AND state = 'hidden' AND deleted_at <= ?3",
+            name,
+        ),
+    };
+    Ok(db.row(sql, params![name, project.0, then], |_| Ok(()))?.is_some())
 }
 
 /// The user with this id, in whatever state; of this project, if one is given.
@@ -252,8 +270,8 @@ pub fn branches(db: &Db, id: UserId, since: Millis) -> Result<Vec<(UserId, Milli
     Ok(branches)
 }
 
-/// Some merged user whose rows have not all moved, and where they go. Where an erasure is
-/// still at work on either of the two, the rows wait, so that none escapes it.
+/// Some merged user whose rows have not all moved, and where they go. While an erasure
+/// takes rows of either of the two, the others wait, so that none escapes it.
 pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     let sql = "SELECT m.id, m.merged_into FROM users m JOIN users u ON u.id = m.merged_into
                WHERE m.merged_into IS NOT NULL AND u.state <> 'erasing'

@@ -152,7 +152,7 @@ fn an_old_unfit_erasure_keeps_no_other_waiting() {
 
 /// Holds the writer until the sender is dropped, so that what is sent meanwhile becomes one
 /// group.
-fn hold(server: &Server) -> mpsc::Sender<()> {
+pub fn hold(server: &Server) -> mpsc::Sender<()> {
     let (go_on, told) = mpsc::channel::<()>();
     let (begin, begun) = mpsc::channel::<()>();
     let app = server.app.clone();

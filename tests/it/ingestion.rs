@@ -362,7 +362,12 @@ fn what_is_done_after_the_seventh_day_is_a_new_users_whether_or_not_the_reaper_h
         let server = Server::start();
         let project = server.project().id;
         batch(&server, json!([track("Before", "m-1")]));
+        batch(&server, json!([{ "type": "page", "anonymousId": "v" }]));
         server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+        server.write(move |tx| {
+            let visitor = users::alias_holder(tx, project, &named("v"))?.expect("the visitor");
+            users::hide(tx, &visitor)
+        });
         let gone = START + REVIVABLE;
         server.clock.advance(REVIVABLE + DAY);
         if reaped_first {
@@ -378,11 +383,16 @@ fn what_is_done_after_the_seventh_day_is_a_new_users_whether_or_not_the_reaper_h
                 track("Third", "m-5"),
             ]),
         );
-        // The first message is a new user's when nobody had noticed that the old one is gone.
-        let kept = names(&server, "ann");
-        assert_eq!(kept.iter().filter(|name| *name != "Too early").count(), 3, "{kept:?}");
+        let expected = ["First", "Second", "Third"];
+        assert_eq!(names(&server, "ann"), expected);
         server.tick();
-        assert_eq!(names(&server, "ann"), kept);
+        assert_eq!(names(&server, "ann"), expected);
+        // The same by an anonymous id.
+        let page = |at: Millis| json!({ "type": "page", "anonymousId": "v", "timestamp": time(at) });
+        batch(&server, json!([page(gone), page(gone + 1)]));
+        let visitor = server.write(move |tx| users::alias_holder(tx, project, &named("v")));
+        assert_eq!(visitor.map(|user| user.event_count), Some(1));
+        assert_eq!(late(&server), 2);
         check_counters(&server);
     }
 }

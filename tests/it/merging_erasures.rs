@@ -151,6 +151,25 @@ fn a_visitor_whose_activity_is_being_erased_merges_without_it() {
 }
 
 #[test]
+fn an_erasure_whose_rows_are_gone_keeps_nobody_from_moving() {
+    let server = Server::start();
+    track(&server, "ann", "kept", START - HOUR);
+    let visitor = wander(&server, "v", 10);
+    server.clock.advance(MINUTE);
+    let path = format!("/users/{:024x}/logs", visitor.0);
+    server.delete(&path).bearer(&server.project().all).header("x-api-version", "2025-09").send().expect(200);
+    server.tick();
+    batch(&server, json!([page("v", "young"), identify("ann", "v")]));
+    // It waits for somebody to see why something of it was found in the files.
+    let failed = format!("UPDATE jobs SET status = 'failed', step = 'verifying', user_id = {visitor}");
+    server.sqlite().execute_batch(&failed).expect("a change");
+    server.tick();
+    assert_eq!((server.rows_of(visitor), count(&server, "users")), (0, 1));
+    assert_eq!(names(&server, "ann"), ["kept", "young"]);
+    check_counters(&server);
+}
+
+#[test]
 fn activity_erased_in_the_middle_of_the_moves_is_erased_wherever_it_is() {
     let server = Server::start();
     let project = server.project().id;
@@ -187,7 +206,8 @@ fn an_account_deleted_in_the_middle_of_the_moves_keeps_all_activity_under_its_nu
         erase::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
     });
     server.tick();
-    assert_eq!((server.rows_of(visitor), server.rows_of(ann)), (0, 1 + 601 + 2 + 1), "and a note of the visitor");
+    // The events and their two visits, the bare row, and that a visitor was part of it.
+    assert_eq!((server.rows_of(visitor), server.rows_of(ann)), (0, 601 + 2 + 1 + 1));
     assert_eq!(count(&server, "aliases"), 0);
     // Its logs are deleted by that number, all of them.
     let path = format!("/users/{:024x}/logs", ann.0);

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::harness::Server;
+use crate::process::PATIENCE;
 
 /// A request as a page prints it.
 pub struct Printed {
@@ -69,6 +70,7 @@ impl Printed {
     /// Sends it as it is, with nothing that a client's library would add or mend.
     fn send(&self, server: &Server) -> (u16, Value) {
         let mut socket = TcpStream::connect(server.addr).expect("a connection");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let mut text = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target, server.addr);
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\r\n"));

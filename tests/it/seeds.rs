@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use usher::clock::{Clock, DAY, Millis};
 use usher::domain::{activity, users};
 use usher::model::ProfileChange;
-use usher::store::Lane;
 
+use crate::domain::hold;
 use crate::harness::{Server, event, fields, named};
 use crate::printed::Printed;
 
@@ -398,17 +398,8 @@ fn seed_004_a_fault_of_ours_and_a_full_queue_are_answered_in_its_shape() {
     assert!(!fault.to_string().contains("broken"), "it tells what only the log should: {fault}");
     server.sqlite().execute_batch("DROP TRIGGER broken").expect("no trigger");
 
-    let (go_on, told) = mpsc::channel::<()>();
-    let app = server.app.clone();
-    let busy = std::thread::spawn(move || {
-        app.write_blocking(Lane::Request, move |_| {
-            // Until the sender is gone.
-            let _ = told.recv();
-            Ok(())
-        })
-    });
+    let go_on = hold(&server);
     fill_the_queue(&server, || assert_proficient_error(&request.expect(&server, 503), "unavailable"), go_on);
-    busy.join().expect("an end").expect("a write");
     request.expect(&server, 200);
 }
 
