@@ -6,9 +6,11 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::holdings::{self, FateLine};
+use super::job;
 use super::page::Page;
 use super::show::{Count, plain};
-use super::user::{self, Head};
+use super::tokens::Tokens;
+use super::user::Head;
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::{erase, projects, users};
 use crate::error::{Error, Place, Result};
@@ -53,15 +55,16 @@ async fn begin(visit: Visit) -> Answer {
         if typed != must_type(&user).1 {
             return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
         }
-        erase::begin(tx, &user, kind, Origin::Page)
+        let job = erase::begin(tx, &user, kind, Origin::Page)?;
+        let token = erase::token(tx, &job, &user);
+        Ok((job.id, token))
     });
     match begun.await {
-        Ok(job) => {
-            let to = match kind {
-                Erasure::Everything => "/admin/users".to_owned(),
-                _ => user::path(id),
-            };
-            Ok(visit.go_and_say(&to, Flash::Erasing(kind, job.id)))
+        Ok((job, token)) => {
+            if let Some(sign_in) = visit.sign_in_token() {
+                visit.shared::<Tokens>()?.keep(&sign_in, job, token);
+            }
+            Ok(visit.go_and_say(&job::path(job), Flash::Erasing(kind, job)))
         }
         Err(Error::Invalid(_)) => {
             let error = "This is not what is asked for, letter by letter. Nothing was erased.".to_owned();

@@ -14,6 +14,7 @@ mod flash;
 mod guard;
 mod holdings;
 mod ids;
+mod job;
 mod jobs;
 mod keys;
 mod page;
@@ -22,6 +23,7 @@ mod setup;
 mod show;
 mod sign_in;
 mod theme;
+mod tokens;
 mod trash;
 mod user;
 mod users;
@@ -34,6 +36,7 @@ use actix_web::{HttpRequest, web};
 use crate::app::App;
 pub use doorkeeper::Doorkeeper;
 pub use setup::SetupLink;
+pub use tokens::Tokens;
 pub use visit::{Gate, Route};
 
 /// Every address that the pages have.
@@ -47,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         erase::routes(),
         trash::routes(),
         jobs::routes(),
+        job::routes(),
         projects::routes(),
         keys::routes(),
     ];

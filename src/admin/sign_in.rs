@@ -7,6 +7,7 @@ use askama::Template;
 use super::doorkeeper::Doorkeeper;
 use super::flash::{Flash, FlashView};
 use super::page::Page;
+use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, guard, show};
 use crate::domain::admins;
@@ -108,6 +109,7 @@ async fn token(visit: &Visit) -> Result<Option<String>> {
 
 async fn sign_out(visit: Visit) -> Answer {
     if let Some(token) = visit.sign_in_token() {
+        visit.shared::<Tokens>()?.forget(&token);
         visit.app.write(move |tx| admins::sign_out(tx, &token)).await?;
     }
     let mut response = visit.go_and_say(PATH, Flash::SignedOut);

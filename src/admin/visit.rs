@@ -195,6 +195,11 @@ impl Visit {
         self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
     }
 
+    /// Only the headers of the page are asked for: nobody will see it.
+    pub fn is_head(&self) -> bool {
+        self.request.method() == Method::HEAD
+    }
+
     /// Something that the server made once for all requests.
     pub fn shared<T: 'static>(&self) -> Result<web::Data<T>> {
         self.request

@@ -42,13 +42,6 @@ pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Milli
     let ledger = ledger_position(db)?;
     let began_at = job.begun_at.unwrap_or(job.created_at);
     let erased_at = job.erased_at.unwrap_or(began_at);
-    let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
-    let gone = holdings::TABLES.iter().filter(|table| table.fate(job.erasure) != Fate::Stays);
-    let counts = gone.map(|table| Gone {
-        kind: table.name.to_owned(),
-        label: table.label.to_owned(),
-        rows: count(job.counts.get(table.name).copied().unwrap_or(0)),
-    });
     Ok(Some(Draft {
         id: Hex(job.receipt),
         installation: Hex(ledger.ledger.0),
@@ -67,7 +60,7 @@ pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Milli
             verified_at: evidence.verified_at,
             completed_at: now,
         },
-        counts: counts.collect(),
+        counts: gone(job),
         stays: stays(db, job)?,
         mentions: search.mentions,
         scrub: evidence.scrub.clone(),
@@ -85,6 +78,21 @@ pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Milli
         audit: audit::position(db)?,
         backups: evidence.backups.clone(),
     }))
+}
+
+/// What a job took, kind by kind: those of its erasure, be it none of them, and those that
+/// it took beside.
+pub fn gone(job: &Job) -> Vec<Gone> {
+    let rows = |table: &holdings::Table| job.counts.get(table.name).copied().unwrap_or(0);
+    let theirs = holdings::TABLES
+        .iter()
+        .filter(|table| table.fate(job.erasure) != Fate::Stays || rows(table) > 0)
+        .map(|table| Gone {
+            kind: table.name.to_owned(),
+            label: table.label.to_owned(),
+            rows: u64::try_from(rows(table)).unwrap_or(0),
+        });
+    theirs.collect()
 }
 
 /// What is left of what was held, and why.
