@@ -10,7 +10,7 @@ use super::job;
 use super::page::Page;
 use super::show::{Count, plain};
 use super::tokens::Tokens;
-use super::user::Head;
+use super::user::{self, Head};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::{erase, projects, users};
 use crate::error::{Error, Place, Result};
@@ -104,6 +104,7 @@ async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>
         Ok((user, project, outlook))
     });
     let (user, project, outlook) = read.await?;
+    user::note_view(visit, &user).await?;
     let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
     let (must_type_what, must_type) = must_type(&user);
     let head = Head::new(&user, &project);

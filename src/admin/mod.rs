@@ -6,6 +6,8 @@
 //! answer in the headers that all pages have.
 
 mod assets;
+mod audit;
+mod backups;
 mod cookies;
 mod doorkeeper;
 mod erase;
@@ -19,6 +21,8 @@ mod jobs;
 mod keys;
 mod page;
 mod projects;
+mod receipt;
+mod receipts;
 mod setup;
 mod show;
 mod sign_in;
@@ -51,6 +55,10 @@ pub fn routes() -> Vec<Route> {
         trash::routes(),
         jobs::routes(),
         job::routes(),
+        audit::routes(),
+        backups::routes(),
+        receipts::routes(),
+        receipt::routes(),
         projects::routes(),
         keys::routes(),
     ];

@@ -64,6 +64,7 @@ fn code(error: &Error) -> &'static str {
         Error::ProjectNotFound => "project_not_found",
         Error::UserNotFound { .. } => "user_not_found",
         Error::JobNotFound => "job_not_found",
+        Error::ReceiptNotFound => "receipt_not_found",
         Error::SessionNotFound => "session_not_found",
         Error::KeyNotFound => "key_not_found",
         Error::IdentifierTaken => "identifier_taken",
