@@ -176,7 +176,8 @@ pub async fn find(app: &App, number: u64) -> Result<Option<Listed>> {
 fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage {
     let Stored { receipt, hash, .. } = stored;
     let file = receipt.file_name();
-    let Receipt { number, id, asked, done, counts, stays, scrub, checkpoint, scan, ledger, audit, .. } = receipt;
+    let Receipt { number, id, asked, done, counts, stays, scrub, checkpoint, scan, ledger, audit, .. } =
+        receipt;
     ReceiptPage {
         page,
         file,

@@ -117,6 +117,7 @@ fn find<'a>(routes: &'a [Route], request: &HttpRequest) -> Result<&'a Route> {
         allow.push("HEAD");
     }
     allow.sort_unstable();
+    allow.dedup();
     Err(Error::MethodNotAllowed { allow: allow.join(", ") })
 }
 
@@ -295,7 +296,13 @@ impl Visit {
     }
 
     /// The answer with a page that says one thing about something that was asked for.
-    pub fn say(&self, status: StatusCode, title: &str, text: String, back: (&str, &'static str)) -> HttpResponse {
+    pub fn say(
+        &self,
+        status: StatusCode,
+        title: &str,
+        text: String,
+        back: (&str, &'static str),
+    ) -> HttpResponse {
         page::message(&self.request, status, (title, text), (back.0.to_owned(), back.1))
     }
 

@@ -2,6 +2,8 @@
 //! problems. What a user did comes in here when it is none of the things that the other
 //! APIs have a word for, and so do recordings of sessions.
 
+mod proofs;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, mime};
 use bytes::Bytes;
@@ -78,7 +80,7 @@ fn code(error: &Error) -> &'static str {
 }
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::new(DIALECT, Method::POST, "/api/activity", Some(Scope::Ingest), post_activity),
         Route::new(
             DIALECT,
@@ -88,7 +90,9 @@ pub fn routes() -> Vec<Route> {
             append_recording,
         ),
         Route::new(DIALECT, Method::GET, "/api/sessions/{id}/recording", Some(Scope::Read), get_recording),
-    ]
+    ];
+    routes.extend(proofs::routes());
+    routes
 }
 
 /// `{"activity":[{type, userId or anonymousId, name, at, messageId, sessionId, url, data}]}`,

@@ -43,7 +43,13 @@ pub struct Search {
 }
 
 /// The receipt of a job. None: it erased nobody.
-pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Millis) -> error::Result<Option<Draft>> {
+pub fn draft(
+    db: &Db,
+    job: &Job,
+    evidence: &Evidence,
+    search: Search,
+    now: Millis,
+) -> error::Result<Option<Draft>> {
     let Some(subject) = job.subject else { return Ok(None) };
     let ledger = ledger_position(db)?;
     let began_at = job.begun_at.unwrap_or(job.created_at);
