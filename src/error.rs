@@ -42,6 +42,8 @@ pub enum Error {
     UserNotFound { asked: String },
     #[error("there is no such job")]
     JobNotFound,
+    #[error("there is no such receipt")]
+    ReceiptNotFound,
     #[error("there is no such session")]
     SessionNotFound,
     #[error("there is no such key")]

@@ -12,7 +12,7 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, web};
 
-use crate::admin::{self, Doorkeeper, SetupLink};
+use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -42,6 +42,7 @@ impl Http {
         let stopping = Arc::new(AtomicBool::new(false));
         // Made once, so that all threads count the same attempts.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
+        let tokens = web::Data::new(Tokens::new(app.clock().clone()));
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
         let server = HttpServer::new(move || {
@@ -50,6 +51,7 @@ impl Http {
                 .app_data(app.clone())
                 .app_data(setup.clone())
                 .app_data(door.clone())
+                .app_data(tokens.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))
                 .configure(mount)

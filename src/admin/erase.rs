@@ -6,8 +6,10 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::holdings::{self, FateLine};
+use super::job;
 use super::page::Page;
 use super::show::{Count, plain};
+use super::tokens::Tokens;
 use super::user::{self, Head};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::{erase, projects, users};
@@ -53,15 +55,16 @@ async fn begin(visit: Visit) -> Answer {
         if typed != must_type(&user).1 {
             return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
         }
-        erase::begin(tx, &user, kind, Origin::Page)
+        let job = erase::begin(tx, &user, kind, Origin::Page)?;
+        let token = erase::token(tx, &job, &user);
+        Ok((job.id, token))
     });
     match begun.await {
-        Ok(job) => {
-            let to = match kind {
-                Erasure::Everything => "/admin/users".to_owned(),
-                _ => user::path(id),
-            };
-            Ok(visit.go_and_say(&to, Flash::Erasing(kind, job.id)))
+        Ok((job, token)) => {
+            if let Some(sign_in) = visit.sign_in_token() {
+                visit.shared::<Tokens>()?.keep(&sign_in, job, token);
+            }
+            Ok(visit.go_and_say(&job::path(job), Flash::Erasing(kind, job)))
         }
         Err(Error::Invalid(_)) => {
             let error = "This is not what is asked for, letter by letter. Nothing was erased.".to_owned();
@@ -101,6 +104,7 @@ async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>
         Ok((user, project, outlook))
     });
     let (user, project, outlook) = read.await?;
+    user::note_view(visit, &user).await?;
     let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
     let (must_type_what, must_type) = must_type(&user);
     let head = Head::new(&user, &project);

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 
 use crate::error::{Error, Place, Result};
 
-/// The largest form: all of them are small.
-const FORM_MAX: usize = 64 * 1024;
+/// The largest form, unless a route says otherwise: nearly all of them are small.
+pub const FORM_MAX: usize = 64 * 1024;
 
 #[derive(Default)]
 pub struct Fields(Vec<(String, String)>);
@@ -19,8 +19,8 @@ impl Fields {
         parse(request.query_string(), Place::Query)
     }
 
-    /// [`Error::TooLarge`], or [`Error::Invalid`] if it is no form.
-    pub async fn of_form(request: &HttpRequest, payload: Payload) -> Result<Fields> {
+    /// [`Error::TooLarge`] beyond `limit`, or [`Error::Invalid`] if it is no form.
+    pub async fn of_form(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Fields> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -31,8 +31,8 @@ impl Fields {
         let mut payload = payload;
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Error::invalid(Place::Body, "form", "could not be read"))?;
-            if body.len() + chunk.len() > FORM_MAX {
-                return Err(Error::TooLarge { limit: FORM_MAX });
+            if body.len() + chunk.len() > limit {
+                return Err(Error::TooLarge { limit });
             }
             body.extend_from_slice(&chunk);
         }

@@ -4,6 +4,7 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
+use super::job;
 use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::user;
@@ -55,9 +56,20 @@ struct Row {
     can_retry: bool,
 }
 
-struct Progress {
-    done: Count,
-    total: Count,
+/// How far a job is with its rows.
+pub struct Progress {
+    pub done: Count,
+    pub total: Count,
+}
+
+impl Progress {
+    /// None: it does nothing just now, or it is not known how much there is to do.
+    pub fn of(job: &Job) -> Option<Progress> {
+        let at_work = matches!(job.status, JobStatus::Running | JobStatus::Failed);
+        let progress =
+            Progress { done: Count(job.rows_erased), total: Count(job.rows_total.max(job.rows_erased)) };
+        Some(progress).filter(|progress| at_work && progress.total.0 > 0)
+    }
 }
 
 async fn list(visit: Visit) -> Answer {
@@ -90,9 +102,6 @@ fn below(visit: &Visit) -> Result<Option<JobId>> {
 }
 
 fn row(job: &Job, projects: &[Project], now: Millis) -> Row {
-    let at_work = matches!(job.status, JobStatus::Running | JobStatus::Failed);
-    let progress =
-        Progress { done: Count(job.rows_erased), total: Count(job.rows_total.max(job.rows_erased)) };
     Row {
         number: job.id,
         what: what(job.erasure),
@@ -104,7 +113,7 @@ fn row(job: &Job, projects: &[Project], now: Millis) -> Row {
         overdue: job.is_overdue(now),
         attempts: job.attempts,
         error: job.error.as_deref().map(plain),
-        progress: Some(progress).filter(|progress| at_work && progress.total.0 > 0),
+        progress: Progress::of(job),
         rows: Count(job.rows_erased),
         start: Time::new(job.start_at, now),
         can_cancel: jobs::may_cancel(job),
@@ -112,7 +121,7 @@ fn row(job: &Job, projects: &[Project], now: Millis) -> Row {
     }
 }
 
-fn what(erasure: Erasure) -> &'static str {
+pub fn what(erasure: Erasure) -> &'static str {
     match erasure {
         Erasure::Hide => "nothing",
         Erasure::Account => "the account",
@@ -121,7 +130,7 @@ fn what(erasure: Erasure) -> &'static str {
     }
 }
 
-fn origin(origin: Origin) -> &'static str {
+pub fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Schedule => "schedule",
         Origin::Request => "API",
@@ -133,7 +142,7 @@ fn origin(origin: Origin) -> &'static str {
 
 /// Where the job's user is found: by its bare id once the job took hold of it, before
 /// that by the identifier.
-fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
+pub fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
     match (job.status, job.user) {
         (JobStatus::Running | JobStatus::Failed, Some(id)) => Some(user::path(id)),
         (JobStatus::Scheduled, None) => {
@@ -147,11 +156,20 @@ fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
 async fn cancel(visit: Visit) -> Answer {
     let id = visit.job()?;
     visit.app.write(move |tx| jobs::cancel(tx, None, id)).await?;
-    Ok(visit.go_and_say("/admin/jobs", Flash::Cancelled(id)))
+    Ok(visit.go_and_say(&back(&visit, id), Flash::Cancelled(id)))
 }
 
 async fn retry(visit: Visit) -> Answer {
     let id = visit.job()?;
     visit.app.write(move |tx| jobs::retry(tx, id)).await?;
-    Ok(visit.go_and_say("/admin/jobs", Flash::Retried(id)))
+    Ok(visit.go_and_say(&back(&visit, id), Flash::Retried(id)))
+}
+
+/// Who pressed the button on the job's own page stays there.
+fn back(visit: &Visit, id: JobId) -> String {
+    let own = job::path(id);
+    match visit.came_from().is_some_and(|page| page.split('?').next() == Some(own.as_str())) {
+        true => own,
+        false => "/admin/jobs".to_owned(),
+    }
 }

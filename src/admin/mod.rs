@@ -6,6 +6,8 @@
 //! answer in the headers that all pages have.
 
 mod assets;
+mod audit;
+mod backups;
 mod cookies;
 mod doorkeeper;
 mod erase;
@@ -14,14 +16,18 @@ mod flash;
 mod guard;
 mod holdings;
 mod ids;
+mod job;
 mod jobs;
 mod keys;
 mod page;
 mod projects;
+mod receipt;
+mod receipts;
 mod setup;
 mod show;
 mod sign_in;
 mod theme;
+mod tokens;
 mod trash;
 mod user;
 mod users;
@@ -34,6 +40,7 @@ use actix_web::{HttpRequest, web};
 use crate::app::App;
 pub use doorkeeper::Doorkeeper;
 pub use setup::SetupLink;
+pub use tokens::Tokens;
 pub use visit::{Gate, Route};
 
 /// Every address that the pages have.
@@ -47,6 +54,11 @@ pub fn routes() -> Vec<Route> {
         erase::routes(),
         trash::routes(),
         jobs::routes(),
+        job::routes(),
+        audit::routes(),
+        backups::routes(),
+        receipts::routes(),
+        receipt::routes(),
         projects::routes(),
         keys::routes(),
     ];

@@ -138,6 +138,9 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
             "No such user",
             "Nothing is held under this id. An erased user is not found here again.",
         ),
+        Error::ReceiptNotFound => {
+            said(StatusCode::NOT_FOUND, "No such receipt", "There is no receipt of this number.")
+        }
         Error::JobNotFound => said(StatusCode::NOT_FOUND, "No such job", "There is no job of this number."),
         Error::KeyNotFound => {
             said(StatusCode::NOT_FOUND, "No such key", "There is no such key, or it is revoked already.")

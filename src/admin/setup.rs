@@ -11,6 +11,7 @@ use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
 use crate::domain::{admins, secrets};
 use crate::error::{Error, Result};
+use crate::trace::Actor;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -100,13 +101,10 @@ async fn owner(visit: &Visit) -> Result<String> {
     }
     let door = visit.shared::<Doorkeeper>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
-    visit
-        .app
-        .write(move |tx| {
-            let owner = admins::create_owner(tx, &name, &hash)?;
-            admins::sign_in(tx, &owner)
-        })
-        .await
+    let owner = visit.app.write(move |tx| admins::create_owner(tx, &name, &hash)).await?;
+    // From here on it is known who asks.
+    Actor::Admin(owner.id.0).is();
+    visit.app.write(move |tx| admins::sign_in(tx, &owner)).await
 }
 
 fn form(

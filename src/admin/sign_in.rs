@@ -7,10 +7,12 @@ use askama::Template;
 use super::doorkeeper::Doorkeeper;
 use super::flash::{Flash, FlashView};
 use super::page::Page;
+use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, guard, show};
 use crate::domain::admins;
 use crate::error::{Error, Result};
+use crate::trace::Actor;
 
 pub const PATH: &str = "/admin/login";
 const HOME: &str = "/admin/users";
@@ -91,28 +93,32 @@ async fn token(visit: &Visit) -> Result<Option<String>> {
         let right = admins::is_password(admin.as_ref(), &password);
         admin.filter(|_| right)
     };
-    let Some(admin) = door.hash(check).await? else { return Ok(None) };
+    let Some(admin) = door.hash(check).await? else {
+        visit.app.write(admins::refuse).await?;
+        return Ok(None);
+    };
     door.forgive(&name);
-    let before = visit.sign_in_token();
-    let token = visit
-        .app
-        .write(move |tx| {
-            if let Some(before) = &before {
-                admins::sign_out(tx, before)?;
-            }
-            admins::sign_in(tx, &admin)
-        })
-        .await?;
-    Ok(Some(token))
+    if let Some(before) = visit.sign_in_token() {
+        end(visit, before).await?;
+    }
+    // From here on it is known who asks.
+    Actor::Admin(admin.id.0).is();
+    visit.app.write(move |tx| admins::sign_in(tx, &admin)).await.map(Some)
 }
 
 async fn sign_out(visit: Visit) -> Answer {
     if let Some(token) = visit.sign_in_token() {
-        visit.app.write(move |tx| admins::sign_out(tx, &token)).await?;
+        end(&visit, token).await?;
     }
     let mut response = visit.go_and_say(PATH, Flash::SignedOut);
     response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
     Ok(response)
+}
+
+/// Ends a sign-in, and what was kept for it.
+async fn end(visit: &Visit, token: String) -> Result<()> {
+    visit.shared::<Tokens>()?.forget(&token);
+    visit.app.write(move |tx| admins::sign_out(tx, &token)).await
 }
 
 fn next(asked: &str) -> String {

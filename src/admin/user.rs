@@ -12,7 +12,7 @@ use super::visit::{Answer, Gate, Route, Visit};
 use super::{holdings, ids};
 use crate::clock::Millis;
 use crate::domain::users::Held;
-use crate::domain::{activity, projects, users};
+use crate::domain::{activity, audit, projects, users};
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Event, Project, REVIVABLE, State, User, UserId};
 use crate::store::Db;
@@ -114,6 +114,7 @@ async fn show(visit: Visit) -> Answer {
         return Ok(visit.go(&path(found.user.id)).finish());
     }
     let Found { user, project, held, aliases, mut activity } = found;
+    note_view(&visit, &user).await?;
     let more_activity = activity.len() > ACTIVITY as usize;
     activity.truncate(ACTIVITY as usize);
     let time = |at: Millis| Time::new(at, now);
@@ -139,6 +140,12 @@ async fn show(visit: Visit) -> Answer {
         more_activity,
     };
     visit.html(StatusCode::OK, &page)
+}
+
+/// Writes down that this person is looked at. What cannot be written down is not shown.
+pub async fn note_view(visit: &Visit, user: &User) -> Result<()> {
+    let user = user.clone();
+    visit.app.write(move |tx| audit::note_view(tx, &user)).await
 }
 
 fn found(db: &Db, id: UserId, now: Millis) -> Result<Found> {

@@ -14,7 +14,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web
 use askama::Template;
 
 use super::cookies::{self, Jar};
-use super::fields::Fields;
+use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
 use super::page::{self, Page};
@@ -45,6 +45,8 @@ pub struct Route {
     /// `/admin/users/{user}`: each name in braces is one segment.
     pub path: &'static str,
     pub gate: Gate,
+    /// The largest form that it takes, in bytes.
+    form_max: usize,
     handler: Handler,
 }
 
@@ -54,7 +56,13 @@ impl Route {
         F: Fn(Visit) -> Fut + 'static,
         Fut: Future<Output = Answer> + 'static,
     {
-        Route { method, path, gate, handler: Rc::new(move |visit| Box::pin(handler(visit))) }
+        let handler: Handler = Rc::new(move |visit| Box::pin(handler(visit)));
+        Route { method, path, gate, form_max: FORM_MAX, handler }
+    }
+
+    /// The same for a form that may be larger than most.
+    pub fn form_max(self, form_max: usize) -> Route {
+        Route { form_max, ..self }
     }
 
     fn fits(&self, path: &str) -> bool {
@@ -88,7 +96,7 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
         return Ok(sign_in::first(request));
     };
     if posted {
-        visit.form = Fields::of_form(request, payload).await?;
+        visit.form = Fields::of_form(request, payload, route.form_max).await?;
         visit.seal.check(visit.form.text(guard::FIELD))?;
     }
     (route.handler)(visit).await
@@ -109,6 +117,7 @@ fn find<'a>(routes: &'a [Route], request: &HttpRequest) -> Result<&'a Route> {
         allow.push("HEAD");
     }
     allow.sort_unstable();
+    allow.dedup();
     Err(Error::MethodNotAllowed { allow: allow.join(", ") })
 }
 
@@ -195,6 +204,11 @@ impl Visit {
         self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
     }
 
+    /// Only the headers of the page are asked for: nobody will see it.
+    pub fn is_head(&self) -> bool {
+        self.request.method() == Method::HEAD
+    }
+
     /// Something that the server made once for all requests.
     pub fn shared<T: 'static>(&self) -> Result<web::Data<T>> {
         self.request
@@ -279,6 +293,17 @@ impl Visit {
     pub fn message(&self, status: StatusCode, title: &str, text: &str) -> HttpResponse {
         let link = (sign_in::PATH.to_owned(), "Sign in");
         page::message(&self.request, status, (title, text.to_owned()), link)
+    }
+
+    /// The answer with a page that says one thing about something that was asked for.
+    pub fn say(
+        &self,
+        status: StatusCode,
+        title: &str,
+        text: String,
+        back: (&str, &'static str),
+    ) -> HttpResponse {
+        page::message(&self.request, status, (title, text), (back.0.to_owned(), back.1))
     }
 
     pub fn jar(&self) -> Jar<'_> {

@@ -177,6 +177,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::ProjectNotFound
         | Error::UserNotFound { .. }
         | Error::JobNotFound
+        | Error::ReceiptNotFound
         | Error::SessionNotFound
         | Error::KeyNotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,

@@ -67,6 +67,7 @@ fn message(error: &Error) -> String {
         Error::UserNotFound { asked } => format!("User was not found for parameters {{id={asked}}}"),
         Error::ProjectNotFound => "Project was not found".into(),
         Error::JobNotFound => "Job was not found".into(),
+        Error::ReceiptNotFound => "Receipt was not found".into(),
         Error::SessionNotFound => "Session was not found".into(),
         Error::KeyNotFound => "Key was not found".into(),
         Error::IdentifierTaken => "Another user has this identifyId".into(),

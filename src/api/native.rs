@@ -2,6 +2,8 @@
 //! problems. What a user did comes in here when it is none of the things that the other
 //! APIs have a word for, and so do recordings of sessions.
 
+mod proofs;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, mime};
 use bytes::Bytes;
@@ -64,6 +66,7 @@ fn code(error: &Error) -> &'static str {
         Error::ProjectNotFound => "project_not_found",
         Error::UserNotFound { .. } => "user_not_found",
         Error::JobNotFound => "job_not_found",
+        Error::ReceiptNotFound => "receipt_not_found",
         Error::SessionNotFound => "session_not_found",
         Error::KeyNotFound => "key_not_found",
         Error::IdentifierTaken => "identifier_taken",
@@ -77,7 +80,7 @@ fn code(error: &Error) -> &'static str {
 }
 
 pub fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::new(DIALECT, Method::POST, "/api/activity", Some(Scope::Ingest), post_activity),
         Route::new(
             DIALECT,
@@ -87,7 +90,9 @@ pub fn routes() -> Vec<Route> {
             append_recording,
         ),
         Route::new(DIALECT, Method::GET, "/api/sessions/{id}/recording", Some(Scope::Read), get_recording),
-    ]
+    ];
+    routes.extend(proofs::routes());
+    routes
 }
 
 /// `{"activity":[{type, userId or anonymousId, name, at, messageId, sessionId, url, data}]}`,

@@ -45,6 +45,7 @@ fn code(error: &Error) -> &'static str {
         | Error::ProjectNotFound
         | Error::UserNotFound { .. }
         | Error::JobNotFound
+        | Error::ReceiptNotFound
         | Error::SessionNotFound
         | Error::KeyNotFound => "resource_not_found",
         Error::MethodNotAllowed { .. }

@@ -94,6 +94,7 @@ fn code(error: &Error) -> &'static str {
         Error::NoSuchRoute
         | Error::ProjectNotFound
         | Error::JobNotFound
+        | Error::ReceiptNotFound
         | Error::SessionNotFound
         | Error::KeyNotFound => "NOT_FOUND",
         Error::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",

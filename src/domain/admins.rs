@@ -8,7 +8,7 @@ use crate::clock::{HOUR, Millis};
 use crate::domain::secrets;
 use crate::error::{Error, Place, Result};
 use crate::model::Admin;
-use crate::store::{Db, Tx, admins};
+use crate::store::{Db, Tx, admins, audit};
 
 /// A sign-in lasts this long.
 pub const SIGN_IN: Millis = 12 * HOUR;
@@ -47,12 +47,22 @@ pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
 
 /// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
 pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
+    insert(tx, name, password_hash, "create admin")
+}
+
+fn insert(tx: &Tx, name: &str, password_hash: &str, action: &str) -> Result<Admin> {
     let name = name.trim();
     check_name(name)?;
     if admins::by_name(tx, name)?.is_some() {
         return Err(Error::NameTaken("name"));
     }
-    admins::insert(tx, name, password_hash)
+    let admin = admins::insert(tx, name, password_hash)?;
+    note(tx, action, Some(&format!("admin {}", admin.id)))?;
+    Ok(admin)
+}
+
+fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
+    audit::note(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
 }
 
 /// [`Error::Invalid`] on `name` if nobody can be called that.
@@ -73,7 +83,12 @@ pub fn create_owner(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
     if admins::any(tx)? {
         return Err(Error::Conflict("the owner's password was set already; sign in"));
     }
-    create(tx, name, password_hash)
+    insert(tx, name, password_hash, "set up owner")
+}
+
+/// Everybody who can sign in.
+pub fn list(db: &Db) -> Result<Vec<Admin>> {
+    admins::list(db)
 }
 
 pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
@@ -89,11 +104,21 @@ pub fn any(db: &Db) -> Result<bool> {
 pub fn sign_in(tx: &Tx, admin: &Admin) -> Result<String> {
     let token = secrets::token("")?;
     admins::open_session(tx, &secrets::hash(&token), admin.id, tx.now() + SIGN_IN)?;
+    note(tx, "sign in", None)?;
     Ok(token)
 }
 
+/// Somebody tried to sign in, and may not. Whose name it was is not written down: it may be
+/// anybody's, or a password in the wrong field.
+pub fn refuse(tx: &Tx) -> Result<()> {
+    note(tx, "fail to sign in", None)
+}
+
 pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {
-    admins::close_session(tx, &secrets::hash(token))
+    match admins::close_session(tx, &secrets::hash(token))? {
+        true => note(tx, "sign out", None),
+        false => Ok(()),
+    }
 }
 
 /// Who is signed in with this token at `now`.

@@ -11,6 +11,7 @@ use crate::domain::{erase, merge, reap, replay, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
+use crate::proof::receipt;
 use crate::store::{Db, Tx, admins, audit, jobs, tombstones, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
@@ -51,6 +52,14 @@ pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     jobs::by_id(db, id)?
         .filter(|job| project.is_none_or(|project| job.project == project))
         .ok_or(Error::JobNotFound)
+}
+
+/// The job whose receipt has this id. [`Error::ReceiptNotFound`] if there is none in the
+/// project, or a database from before it was put back.
+pub fn of_receipt(db: &Db, project: Option<ProjectId>, receipt: receipt::Id) -> Result<Job> {
+    jobs::by_receipt(db, receipt.0)?
+        .filter(|job| project.is_none_or(|project| job.project == project))
+        .ok_or(Error::ReceiptNotFound)
 }
 
 /// The project's jobs that were scheduled by identifier, the newest first.

@@ -4,6 +4,7 @@
 pub mod activity;
 pub mod admins;
 pub mod attributes;
+pub mod audit;
 pub mod erase;
 pub mod jobs;
 pub mod keys;

@@ -3,7 +3,7 @@
 use crate::domain::secrets;
 use crate::error::{Error, Place, Result};
 use crate::model::{Project, ProjectId};
-use crate::store::{Db, Tx, projects};
+use crate::store::{Db, Tx, audit, projects};
 
 /// The name of the project that the first start makes.
 pub const FIRST: &str = "default";
@@ -24,7 +24,11 @@ pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     if projects::by_name(tx, name)?.is_some() {
         return Err(Error::NameTaken("name"));
     }
-    projects::insert(tx, name, platform, &secrets::name()?, &secrets::token("tok_")?)
+    let project = projects::insert(tx, name, platform, &secrets::name()?, &secrets::token("tok_")?)?;
+    let entry =
+        audit::Entry { action: "create project", project: Some(project.id), ..audit::Entry::default() };
+    audit::note(tx, &entry)?;
+    Ok(project)
 }
 
 /// Makes the first project, if there is none yet.

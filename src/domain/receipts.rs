@@ -1,14 +1,20 @@
 //! What a receipt says of an erasure, put together from the job, the registry of holdings
 //! and what the proof came to.
 
+use std::str::FromStr;
+
 use crate::clock::Millis;
 use crate::domain::erase;
-use crate::error::Result;
+use crate::error;
 use crate::model::{Erasure, Job};
+use crate::proof::check::{Fault, check_one};
+use crate::proof::form;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{
-    Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Scan, ScanMode, Scrub, Stay, right,
+    Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Receipt, Scan, ScanMode, Scrub, Stay,
+    Token, is_subject, right,
 };
+use crate::proof::signing::PublicKey;
 use crate::store::holdings::{self, Fate, Subject};
 use crate::store::{Db, audit, ledger_position, users};
 
@@ -37,18 +43,17 @@ pub struct Search {
 }
 
 /// The receipt of a job. None: it erased nobody.
-pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Millis) -> Result<Option<Draft>> {
+pub fn draft(
+    db: &Db,
+    job: &Job,
+    evidence: &Evidence,
+    search: Search,
+    now: Millis,
+) -> error::Result<Option<Draft>> {
     let Some(subject) = job.subject else { return Ok(None) };
     let ledger = ledger_position(db)?;
     let began_at = job.begun_at.unwrap_or(job.created_at);
     let erased_at = job.erased_at.unwrap_or(began_at);
-    let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
-    let gone = holdings::TABLES.iter().filter(|table| table.fate(job.erasure) != Fate::Stays);
-    let counts = gone.map(|table| Gone {
-        kind: table.name.to_owned(),
-        label: table.label.to_owned(),
-        rows: count(job.counts.get(table.name).copied().unwrap_or(0)),
-    });
     Ok(Some(Draft {
         id: Hex(job.receipt),
         installation: Hex(ledger.ledger.0),
@@ -67,7 +72,7 @@ pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Milli
             verified_at: evidence.verified_at,
             completed_at: now,
         },
-        counts: counts.collect(),
+        counts: gone(job),
         stays: stays(db, job)?,
         mentions: search.mentions,
         scrub: evidence.scrub.clone(),
@@ -87,8 +92,23 @@ pub fn draft(db: &Db, job: &Job, evidence: &Evidence, search: Search, now: Milli
     }))
 }
 
+/// What a job took, kind by kind: those of its erasure, be it none of them, and those that
+/// it took beside.
+pub fn gone(job: &Job) -> Vec<Gone> {
+    let rows = |table: &holdings::Table| job.counts.get(table.name).copied().unwrap_or(0);
+    let theirs = holdings::TABLES
+        .iter()
+        .filter(|table| table.fate(job.erasure) != Fate::Stays || rows(table) > 0)
+        .map(|table| Gone {
+            kind: table.name.to_owned(),
+            label: table.label.to_owned(),
+            rows: u64::try_from(rows(table)).unwrap_or(0),
+        });
+    theirs.collect()
+}
+
 /// What is left of what was held, and why.
-fn stays(db: &Db, job: &Job) -> Result<Vec<Stay>> {
+fn stays(db: &Db, job: &Job) -> error::Result<Vec<Stay>> {
     let why = match job.erasure {
         Erasure::Account => "only the account was to go: it stays under a bare number, about nobody known",
         Erasure::Activity => "only the activity was to go: the account stays",
@@ -110,4 +130,32 @@ fn stays(db: &Db, job: &Job) -> Result<Vec<Stay>> {
             why: why.to_owned(),
         })
         .collect())
+}
+
+/// The receipt in these bytes, if the key signed it, nobody changed it since, and it is about
+/// the person who has this token and this identifier, if one is named: all that is wrong
+/// otherwise, by field (empty: the whole).
+pub fn check(bytes: &[u8], key: &PublicKey, person: Option<Person>) -> Result<Receipt, Vec<form::Fault>> {
+    let receipt = check_one(bytes, key).map_err(|Fault { what, fields }| {
+        let whole = Fault { what, fields: Vec::new() };
+        [vec![form::Fault::new("", &whole.to_string())], fields].concat()
+    })?;
+    let Some(Person { token, identifier }) = person else { return Ok(receipt) };
+    let fault = |field, why: &str| Err(vec![form::Fault::new(field, why)]);
+    let token = match Token::from_str(token.trim()) {
+        Ok(token) => token,
+        Err(why) => return fault("token", &why.to_string()),
+    };
+    match (token.receipt == receipt.id, is_subject(&receipt, &token.salt, identifier)) {
+        (true, true) => Ok(receipt),
+        (false, _) => fault("token", "is of another receipt"),
+        (true, false) => fault("identifier", "is not that of the person, or the token is not theirs"),
+    }
+}
+
+/// Who says that a receipt is theirs.
+#[derive(Clone, Copy)]
+pub struct Person<'a> {
+    pub token: &'a str,
+    pub identifier: &'a str,
 }

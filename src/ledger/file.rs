@@ -129,6 +129,20 @@ impl Ledger {
             (ledger, entries, opened)
         })
     }
+
+    /// The entries after a place in the ledger, read beside whoever writes it: nothing is cut
+    /// off, and a line that is being written is not there yet. The refusals are those of
+    /// [`Ledger::open`].
+    pub fn after(path: &Path, mark: &Position) -> Result<Vec<Entry>, Refusal> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Refusal::Missing { path: path.to_owned() },
+            _ => Refusal::Io { path: path.to_owned(), error },
+        })?;
+        let opening = Opening { path, file: &file };
+        let length = file.metadata().map_err(|error| opening.io(error))?.len();
+        opening.check_mark(mark, &opening.header()?, length)?;
+        opening.entries(mark).map(|(_, entries, _)| entries)
+    }
 }
 
 impl<M: Medium> Ledger<M> {
@@ -203,7 +217,19 @@ impl Opening<'_> {
         if let Some(mark) = mark {
             self.check_mark(mark, &begun, length)?;
         }
-        let mut position = mark.copied().unwrap_or(begun);
+        let (position, entries, opened) = self.entries(mark.unwrap_or(&begun))?;
+        if opened.cut > 0 {
+            self.file.set_len(position.offset).map_err(|error| self.io(error))?;
+        }
+        // A killed program may have left entries that were never synced. A database that
+        // records them must not outlive them; nor one that records a file put back by hand.
+        self.file.sync_all().and_then(|()| sync_folder(self.path)).map_err(|error| self.io(error))?;
+        Ok((position, entries, opened))
+    }
+
+    /// The entries after a position, where they end, and what stands there unfinished.
+    fn entries(&self, mark: &Position) -> Result<(Position, Vec<Entry>, Opened), Refusal> {
+        let mut position = *mark;
         let mut opened = Opened::default();
         let mut entries = Vec::new();
         for line in self.lines(position.offset, position.seq + 2)? {
@@ -217,12 +243,6 @@ impl Opening<'_> {
             position = Position { seq: entry.seq, head: entry.chain, offset, ..position };
             entries.push(entry);
         }
-        if opened.cut > 0 {
-            self.file.set_len(position.offset).map_err(|error| self.io(error))?;
-        }
-        // A killed program may have left entries that were never synced. A database that
-        // records them must not outlive them; nor one that records a file put back by hand.
-        self.file.sync_all().and_then(|()| sync_folder(self.path)).map_err(|error| self.io(error))?;
         Ok((position, entries, opened))
     }
 

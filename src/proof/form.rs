@@ -176,7 +176,7 @@ fn is_text(text: &str) -> bool {
 }
 
 impl Fault {
-    pub(super) fn new(field: &str, why: &str) -> Fault {
+    pub fn new(field: &str, why: &str) -> Fault {
         Fault { field: field.to_owned(), why: why.to_owned() }
     }
 }

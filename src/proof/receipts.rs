@@ -3,7 +3,7 @@
 //!
 //! They lie beside the database, not in it, so that a database put back loses none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -39,6 +39,37 @@ pub struct Stored {
     pub hash: Hex<32>,
 }
 
+/// A receipt that is there, unread: what is in its file is final, so that it may be read
+/// while others are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub number: u64,
+    pub id: Id,
+    pub path: PathBuf,
+}
+
+impl Listed {
+    /// The bytes of the file, whatever they are.
+    pub fn bytes(&self) -> Result<Vec<u8>, Trouble> {
+        read(&self.path)
+    }
+
+    /// What it is called.
+    pub fn file_name(&self) -> String {
+        receipt::file_name(self.number, self.id)
+    }
+
+    /// [`Trouble::Damaged`]: its file was changed so that it cannot be read. The signature is
+    /// not checked here.
+    pub fn read(self) -> Result<Stored, Trouble> {
+        let bytes = self.bytes()?;
+        match check::read_unsigned(&bytes) {
+            Ok(receipt) => Ok(Stored { receipt, path: self.path, hash: Hex::sha256(&bytes), bytes }),
+            Err(fault) => Err(Trouble::Damaged { path: self.path, fault }),
+        }
+    }
+}
+
 /// Why a receipt could not be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
@@ -56,6 +87,7 @@ pub enum Trouble {
 pub struct Receipts {
     folder: PathBuf,
     numbers: HashMap<Id, u64>,
+    ids: BTreeMap<u64, Id>,
     last: Last,
     /// A receipt is under its name, but a power cut might still undo that.
     unsettled: bool,
@@ -85,12 +117,13 @@ impl Receipts {
             }
         };
         let mut numbers = HashMap::with_capacity(names.len());
+        let ids = names.iter().copied().collect();
         for (number, id) in names {
             // Of two with one id the first is the one that was made.
             numbers.entry(id).or_insert(number);
         }
         // A stop may have come between the naming of the last one and the sync of that.
-        Ok(Receipts { folder: folder.to_owned(), numbers, last, unsettled: true })
+        Ok(Receipts { folder: folder.to_owned(), numbers, ids, last, unsettled: true })
     }
 
     /// Where the chain ends: what the next receipt follows, and what to remember elsewhere, so
@@ -106,13 +139,22 @@ impl Receipts {
     /// The receipt of this id. None: there is none; [`Trouble::Damaged`]: its file was changed
     /// so that it cannot be read. The signature is not checked here.
     pub fn find(&self, id: Id) -> Result<Option<Stored>, Trouble> {
-        let Some(number) = self.numbers.get(&id) else { return Ok(None) };
-        let path = self.folder.join(receipt::file_name(*number, id));
-        let bytes = read(&path)?;
-        match check::read_unsigned(&bytes) {
-            Ok(receipt) => Ok(Some(Stored { receipt, path, hash: Hex::sha256(&bytes), bytes })),
-            Err(fault) => Err(Trouble::Damaged { path, fault }),
-        }
+        self.numbers.get(&id).map(|number| self.listed(*number, id).read()).transpose()
+    }
+
+    /// The receipt of this number.
+    pub fn numbered(&self, number: u64) -> Option<Listed> {
+        self.ids.get(&number).map(|id| self.listed(number, *id))
+    }
+
+    /// Receipts below a number, the newest first.
+    pub fn below(&self, number: Option<u64>, limit: usize) -> Vec<Listed> {
+        let below = self.ids.range(..number.unwrap_or(u64::MAX)).rev().take(limit);
+        below.map(|(number, id)| self.listed(*number, *id)).collect()
+    }
+
+    fn listed(&self, number: u64, id: Id) -> Listed {
+        Listed { number, id, path: self.folder.join(receipt::file_name(number, id)) }
     }
 
     /// The receipt of this draft's id: the one that there is already, as it is, or the draft
@@ -139,6 +181,7 @@ impl Receipts {
         let hash = Hex::sha256(&bytes);
         self.unsettled = true;
         self.numbers.insert(receipt.id, receipt.number);
+        self.ids.insert(receipt.number, receipt.id);
         self.last = Last { number: receipt.number, hash };
         Ok(Stored { receipt, path, bytes, hash })
     }

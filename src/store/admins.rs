@@ -33,6 +33,12 @@ pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
     db.row(sql, params![name], read)
 }
 
+/// Everybody, in the order in which they were made.
+pub fn list(db: &Db) -> Result<Vec<Admin>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM admins ORDER BY id");
+    db.rows(sql, [], read)
+}
+
 pub fn any(db: &Db) -> Result<bool> {
     Ok(db.row("SELECT 1 FROM admins LIMIT 1", [], |_| Ok(()))?.is_some())
 }
@@ -52,9 +58,9 @@ pub fn by_session(db: &Db, hash: &[u8; 32], now: Millis) -> Result<Option<Admin>
     db.row(sql, params![hash, now], read)
 }
 
-pub fn close_session(tx: &Tx, hash: &[u8; 32]) -> Result<()> {
-    tx.execute("DELETE FROM admin_sessions WHERE hash = ?1", params![hash])?;
-    Ok(())
+/// False: there was none.
+pub fn close_session(tx: &Tx, hash: &[u8; 32]) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM admin_sessions WHERE hash = ?1", params![hash])? > 0)
 }
 
 /// Forgets the sign-ins that have expired.

@@ -107,13 +107,21 @@ pub fn keep_head(tx: &Tx, head: &Head) -> Result<()> {
 
 /// The signed heads, the oldest first.
 pub fn heads(db: &Db) -> Result<Vec<Head>> {
-    db.rows("SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq", [], |row| {
-        Ok(Head {
-            seq: row.get::<_, i64>(0)?.unsigned_abs(),
-            hash: row.get(1)?,
-            at: row.get(2)?,
-            signature: Hex(row.get::<_, [u8; 64]>(3)?),
-        })
+    db.rows("SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq", [], read_head)
+}
+
+/// The signed head that reaches farthest.
+pub fn last_head(db: &Db) -> Result<Option<Head>> {
+    let sql = "SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq DESC LIMIT 1";
+    db.row(sql, [], read_head)
+}
+
+fn read_head(row: &Row) -> rusqlite::Result<Head> {
+    Ok(Head {
+        seq: row.get::<_, i64>(0)?.unsigned_abs(),
+        hash: row.get(1)?,
+        at: row.get(2)?,
+        signature: Hex(row.get::<_, [u8; 64]>(3)?),
     })
 }
 

@@ -233,6 +233,11 @@ impl Store {
         &self.file
     }
 
+    /// Where the ledger of erasures lies, for those who read it.
+    pub fn ledger(&self) -> PathBuf {
+        ledger_of(&self.wal)
+    }
+
     /// Finishes what waits and folds the WAL in. Later writes are refused.
     pub fn stop(&self) {
         self.writer.stop();

@@ -47,7 +47,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "admin",
-        may_use: &["clock", "error", "model", "proof", "store", "domain", "app", "trace"],
+        may_use: &["clock", "error", "model", "ledger", "proof", "vault", "store", "domain", "app", "trace"],
         never: SQL,
     },
     Room {

@@ -24,6 +24,7 @@ mod lookups;
 mod merging;
 mod merging_erasures;
 mod native;
+mod native_proofs;
 mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;

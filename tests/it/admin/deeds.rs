@@ -171,10 +171,11 @@ fn erasing_everything_shows_what_goes_asks_for_the_identifier_and_leaves_nothing
     }
 
     let reply = erase(&browser, id, "everything", "ann@example.com").expect(303);
-    assert_eq!(reply.header("location"), Some("/admin/users"));
+    assert_eq!(reply.header("location"), Some("/admin/jobs/1"));
+    let page = browser.get("/admin/jobs/1").expect(200);
+    assert!(words(&page.text).contains("The user is gone for every caller"), "{}", page.text);
     let list = browser.get("/admin/users").expect(200);
     assert!(!list.text.contains("ann@example.com"), "out of sight at once");
-    assert!(words(&list.text).contains("The user is gone for every caller"), "{}", list.text);
     // Until its rows have left, it says so, and shows nothing of them.
     let page = browser.get(&page_of(id)).expect(200);
     assert!(words(&page.text).contains("Being erased."));
@@ -206,7 +207,7 @@ fn erasing_the_account_leaves_the_activity_under_the_bare_id_until_it_is_erased_
     erase(&browser, id, "account", "bob").expect(422);
     assert_eq!(held(&server, id).expect("the user").identifier.as_deref(), Some("ann"));
     let reply = erase(&browser, id, "account", "ann").expect(303);
-    assert_eq!(reply.header("location"), Some(page_of(id).as_str()));
+    assert_eq!(reply.header("location"), Some("/admin/jobs/1"));
     server.tick();
     let user = held(&server, id).expect("what is left");
     assert_eq!((user.state, events(&server, &user)), (State::Detached, 5));
@@ -250,7 +251,7 @@ fn erasing_the_activity_leaves_the_account_which_goes_on() {
     erase(&browser, id, "activity", "an").expect(422);
     assert_eq!(events(&server, &held(&server, id).expect("the user")), 5);
     let reply = erase(&browser, id, "activity", "ann").expect(303);
-    assert_eq!(reply.header("location"), Some(page_of(id).as_str()));
+    assert_eq!(reply.header("location"), Some("/admin/jobs/1"));
     let user = held(&server, id).expect("the user");
     assert_eq!((user.state, events(&server, &user), user.event_count), (State::Live, 0, 0));
     assert_eq!(user.profile.email.as_deref(), Some("ann@example.com"));

@@ -23,8 +23,16 @@ const ROUTES: &str = "
     POST /admin/users/{user}/erase/{kind}  SignedIn
     GET  /admin/trash                      SignedIn
     GET  /admin/jobs                       SignedIn
+    GET  /admin/jobs/{job}                 SignedIn
     POST /admin/jobs/{job}/cancel          SignedIn
     POST /admin/jobs/{job}/retry           SignedIn
+    GET  /admin/receipts                   SignedIn
+    GET  /admin/receipts/check             SignedIn
+    POST /admin/receipts/check             SignedIn
+    GET  /admin/receipts/{number}          SignedIn
+    GET  /admin/receipts/{number}/download SignedIn
+    GET  /admin/audit                      SignedIn
+    GET  /admin/backups                    SignedIn
     GET  /admin/projects                   SignedIn
     POST /admin/projects                   SignedIn
     GET  /admin/keys                       SignedIn
@@ -64,6 +72,7 @@ impl House {
             .replace("{user}", &self.user)
             .replace("{job}", &self.job)
             .replace("{key}", "1")
+            .replace("{number}", "1")
             .replace("{kind}", "everything")
             .replace("{token}", self.server.setup_path.rsplit('/').next().unwrap_or("none"))
     }
@@ -71,7 +80,7 @@ impl House {
     /// Whatever a form may change, as text.
     fn state(&self) -> Vec<String> {
         let conn = self.server.sqlite();
-        let tables = ["users", "jobs", "projects", "api_keys", "admins", "admin_sessions", "events"];
+        let tables = ["users", "jobs", "projects", "api_keys", "admins", "admin_sessions", "events", "audit"];
         let mut all = Vec::new();
         for table in tables {
             let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).expect("a table");

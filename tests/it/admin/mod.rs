@@ -1,11 +1,15 @@
 //! The admin pages, as a browser without a screen sees them.
 
+mod audit;
+mod backups;
 mod deeds;
 mod door;
 mod find;
 mod forms;
+mod job;
 mod keys;
 mod pages;
+mod receipts;
 mod templates;
 
 use std::cell::RefCell;

@@ -10,8 +10,11 @@ use crate::harness::{Server, named};
 
 /// A template, and a text that is on a page by it alone.
 const MARKS: &[(&str, &str)] = &[
+    ("audit.html", "<table class=\"ledger audit\">"),
+    ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
     ("erase.html", "<h2 id=\"dry\">"),
+    ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
     ("key_created.html", "<h2 id=\"secret\">"),
     ("layout.html", "<body class=\"desk\">"),
@@ -19,6 +22,9 @@ const MARKS: &[(&str, &str)] = &[
     ("macros.html", "<svg class=\"icon\""),
     ("message.html", "<p class=\"muted mono\">"),
     ("projects.html", "<h2 id=\"projects\">"),
+    ("receipt.html", "<body class=\"sheet\">"),
+    ("receipt_check.html", "<h2 id=\"offline\">"),
+    ("receipts.html", "<table class=\"ledger receipts\">"),
     ("setup.html", "<form method=\"post\" action=\"/admin/setup\""),
     ("trash.html", "<table class=\"ledger people trash\">"),
     ("user.html", "<h2 id=\"held\">"),
@@ -51,6 +57,12 @@ fn every_template_is_rendered_by_some_page() {
     pages.extend(paths.map(|path| browser.get(path)));
     pages.push(browser.get(&page_of(ann)));
     pages.push(browser.get(&format!("{}/erase/account", page_of(ann))));
+    let erase = format!("{}/erase/account", page_of(ann));
+    browser.post(&erase, &[("confirm", "ann")]).expect(303);
+    server.tick();
+    let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
+    pages.extend(proofs.map(|path| browser.get(path)));
+    pages.extend(["/admin/audit", "/admin/backups"].map(|path| browser.get(path)));
     pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
 

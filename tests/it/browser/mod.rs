@@ -87,10 +87,30 @@ fn the_owner_sets_the_password_finds_hides_and_restores_erases_cancels_makes_a_k
         assert_eq!(state(&server, bob), Some(State::Live));
         tab.write("#confirm", "bob + 1%").await;
         tab.follow("button.danger").await;
-        assert_eq!(tab.path().await, "/admin/users");
+        assert_eq!(tab.path().await, "/admin/jobs/2");
         assert!(!tab.text().await.contains("bob"));
+        // What the person is to be handed is there once.
+        let token = tab.run("return document.querySelector('.secret').textContent").await;
+        let token = token.as_str().expect("a token").to_owned();
+        assert!(tab.text().await.contains("It is not kept"));
         work(&server);
         assert_eq!(server.rows_of(bob), 0);
+        tab.open("/admin/jobs/2").await;
+        assert!(!tab.text().await.contains(&token));
+
+        // Sees it completed, opens the receipt, and shows that it is bob's.
+        assert!(tab.text().await.contains("Completed nothing was found"));
+        tab.follow("a[href='/admin/receipts/1']").await;
+        assert!(tab.text().await.contains("The signature is good."));
+        let receipt = server.get("/api/receipts/1").bearer(&server.project().all).send().expect(200).text;
+        tab.open("/admin/receipts/check").await;
+        for (name, right) in [("bob", false), ("bob + 1%", true)] {
+            tab.write("#receipt", &receipt).await;
+            tab.write("#receipt-token", &token).await;
+            tab.write("#identifier", name).await;
+            tab.follow("form[action='/admin/receipts/check'] button").await;
+            assert_eq!(tab.text().await.contains("It is about the person named"), right, "{name}");
+        }
 
         // Cancels a job.
         tab.follow(".menu a[href='/admin/jobs']").await;
@@ -153,6 +173,20 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
         erase::begin(tx, &users::held(tx, left, tx.now())?, Erasure::Account, Origin::Page)?;
         jobs::schedule(tx, project, &waiting).map(|_| ())
     });
+    // The account that was erased has its receipt; another erasure is at work.
+    server.tick();
+    let at_work = server.seed("at work").events(3).insert();
+    let at_work = server.write(move |tx| {
+        let user = users::held(tx, at_work, tx.now())?;
+        erase::begin(tx, &user, Erasure::Everything, Origin::Page)
+    });
+    let house = crate::vault::House::new();
+    let copy = house.path().join("copy.db");
+    std::fs::write(&copy, "a database").expect("a file");
+    for seq in [3, 4] {
+        let about = crate::vault::about(server.clock.now(), seq);
+        house.try_pack(&copy, about, server.app.backups()).expect("a backup");
+    }
     System::new().block_on(async {
         let (_driver, tab) = chromium::start(programs, server.url("")).await;
         tab.open(&server.setup_path).await;
@@ -179,6 +213,15 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
             // One that renews itself is what a reader may not be able to follow: here it is
             // stopped, as its own link does.
             "/admin/jobs?refresh=off".to_owned(),
+            "/admin/jobs/1".to_owned(),
+            "/admin/jobs/2".to_owned(),
+            "/admin/jobs/3".to_owned(),
+            format!("/admin/jobs/{}?refresh=off", at_work.id),
+            "/admin/receipts".to_owned(),
+            "/admin/receipts/1".to_owned(),
+            "/admin/receipts/check".to_owned(),
+            "/admin/audit".to_owned(),
+            "/admin/backups".to_owned(),
             "/admin/projects".to_owned(),
             "/admin/nothing".to_owned(),
         ];
@@ -196,6 +239,10 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
         tab.write("#confirm", "something else").await;
         tab.follow("button.danger").await;
         check(&tab, "a wrong confirmation").await;
+        tab.open("/admin/receipts/check").await;
+        tab.write("#receipt", "{\"format\":1}").await;
+        tab.follow("form[action='/admin/receipts/check'] button").await;
+        check(&tab, "a receipt that is none").await;
         tab.open("/admin/projects").await;
         tab.write("#project-name", "default").await;
         tab.follow("form[action='/admin/projects'] button").await;

@@ -356,3 +356,25 @@ fn each_act_of_an_append_keeps_its_own_time() {
     let times: Vec<i64> = entries(&fixture.path()).iter().map(|entry| entry.at).collect();
     assert_eq!(times, [MADE + 5, MADE - 5]);
 }
+
+#[test]
+fn what_lies_beyond_a_place_is_read_beside_the_writer_who_is_in_the_middle_of_a_line() {
+    let fixture = Fixture::with(&every_act());
+    let all = entries(&fixture.path());
+    let whole = fixture.bytes();
+    let torn = [whole.as_slice(), b"{\"seq\":11,\"at\""].concat();
+    fixture.write(&torn);
+    for (n, mark) in fixture.positions.iter().enumerate() {
+        assert_eq!(Ledger::after(&fixture.path(), mark).expect("a ledger"), all[n..]);
+    }
+    assert_eq!(fixture.bytes(), torn, "nothing is cut off");
+    let last = *fixture.last();
+    let other = Position { head: [1; 32], ..last };
+    let refused = Ledger::after(&fixture.path(), &other).expect_err("another place");
+    assert!(matches!(refused, Refusal::Rewritten { seq: 10, .. }), "{refused}");
+    let beyond = Position { seq: 11, offset: last.offset + 1_000, ..last };
+    let refused = Ledger::after(&fixture.path(), &beyond).expect_err("beyond its end");
+    assert!(matches!(refused, Refusal::Older { seq: 11, .. }), "{refused}");
+    let none = Ledger::after(&fixture.folder.path().join("none"), &last).expect_err("no file");
+    assert!(matches!(none, Refusal::Missing { .. }), "{none}");
+}

@@ -1,0 +1,158 @@
+//! One job: how far it is, what it took, and what shows that it is done.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::jobs::{Progress, origin, user_href, what};
+use super::page::{Page, capital};
+use super::show::{Count, Time, plain};
+use super::tokens::Tokens;
+use super::users::{name, names};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::clock::Millis;
+use crate::domain::{jobs, projects, receipts};
+use crate::model::{Job, JobId, JobStatus, Step};
+
+pub fn routes() -> Vec<Route> {
+    vec![Route::new(Method::GET, "/admin/jobs/{job}", Gate::SignedIn, show)]
+}
+
+/// The address of a job's page.
+pub fn path(job: JobId) -> String {
+    format!("/admin/jobs/{job}")
+}
+
+#[derive(Template)]
+#[template(path = "job.html")]
+struct JobPage {
+    page: Page,
+    number: JobId,
+    what: &'static str,
+    status: &'static str,
+    overdue: bool,
+    /// What the person is to be handed; shown once.
+    token: Option<String>,
+    steps: Vec<Stage>,
+    facts: Facts,
+    progress: Option<Progress>,
+    counts: Vec<Gone>,
+    gone: Count,
+    mentions: i64,
+    receipt: Option<i64>,
+    error: Option<Trouble>,
+    running: bool,
+    /// The page is to renew itself.
+    refresh: bool,
+    can_cancel: bool,
+    can_retry: bool,
+}
+
+struct Facts {
+    user_href: Option<String>,
+    reference: String,
+    project: String,
+    origin: &'static str,
+    asked: Time,
+    start: Time,
+    cancelled: Option<Time>,
+}
+
+/// One of the steps to the end.
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    /// The word of its sign.
+    sign: &'static str,
+    label: &'static str,
+    done_at: Option<Time>,
+}
+
+struct Gone {
+    label: String,
+    rows: Count,
+}
+
+struct Trouble {
+    text: String,
+    attempts: i64,
+    retry: Option<Time>,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let (id, now) = (visit.job()?, visit.now);
+    let (projects, job) = visit.app.read(|db| Ok((projects::list(db)?, jobs::get(db, None, id)?)))?;
+    let token = match visit.sign_in_token().filter(|_| !visit.is_head()) {
+        Some(sign_in) => visit.shared::<Tokens>()?.take(&sign_in, id),
+        None => None,
+    };
+    let off = visit.query.text("refresh") == "off";
+    let running = job.status == JobStatus::Running;
+    let gone = receipts::gone(&job);
+    let page = JobPage {
+        page: visit.page("jobs", format!("Job {id}"))?,
+        number: id,
+        what: what(job.erasure),
+        status: job.status.as_str(),
+        overdue: job.is_overdue(now),
+        steps: stages(&job, now),
+        facts: Facts {
+            user_href: user_href(&job, &projects),
+            reference: plain(&job.reference),
+            project: name(&names(&projects), job.project),
+            origin: origin(job.origin),
+            asked: Time::new(job.created_at, now),
+            start: Time::new(job.start_at, now),
+            cancelled: job
+                .finished_at
+                .filter(|_| job.status == JobStatus::Cancelled)
+                .map(|at| Time::new(at, now)),
+        },
+        progress: Progress::of(&job),
+        gone: Count(job.rows_erased),
+        counts: gone
+            .into_iter()
+            .map(|gone| Gone {
+                label: capital(&gone.label).trim_end_matches('.').to_owned(),
+                rows: Count(i64::try_from(gone.rows).unwrap_or(i64::MAX)),
+            })
+            .collect(),
+        mentions: job.mentions,
+        receipt: job.receipt_no,
+        error: job.error.as_deref().map(|text| Trouble {
+            text: capital(&plain(text)),
+            attempts: job.attempts,
+            retry: job.retry_at.map(|at| Time::new(at, now)),
+        }),
+        running,
+        // What is shown once must not vanish by itself.
+        refresh: running && !off && token.is_none(),
+        can_cancel: jobs::may_cancel(&job),
+        can_retry: job.status == JobStatus::Failed,
+        token: token.map(|token| token.to_string()),
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+/// The steps in their order, each with when it was done.
+fn stages(job: &Job, now: Millis) -> Vec<Stage> {
+    let completed = job.finished_at.filter(|_| job.status == JobStatus::Completed);
+    let steps = [
+        (Some(Step::Erasing), "Erasing", "the rows leave", job.erased_at),
+        (Some(Step::Scrubbing), "Scrubbing", "the pages they lay on are cleaned", job.scrubbed_at),
+        (Some(Step::Verifying), "Verifying", "the files are searched for what was theirs", completed),
+        (None, "Completed", "nothing was found, and the receipt is written", completed),
+    ];
+    let at = steps.iter().position(|(step, ..)| step.is_some() && *step == job.step);
+    let stage = |(n, (_, name, about, done_at)): (usize, (Option<Step>, _, _, Option<Millis>))| {
+        let done = completed.is_some() || at.is_some_and(|at| n < at);
+        let (sign, label) = match (job.status, at == Some(n)) {
+            _ if done => ("completed", "done"),
+            (JobStatus::Failed, true) => ("failed", "failed"),
+            (JobStatus::Running, true) => ("running", "under way"),
+            (JobStatus::Cancelled, _) => ("cancelled", "not done"),
+            _ => ("scheduled", "to come"),
+        };
+        Stage { name, about, sign, label, done_at: done_at.filter(|_| done).map(|at| Time::new(at, now)) }
+    };
+    steps.into_iter().enumerate().map(stage).collect()
+}

@@ -1,0 +1,256 @@
+//! One receipt: to read, to print, to take away.
+
+use actix_web::HttpResponse;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web;
+use askama::Template;
+
+use super::page::{Page, capital};
+use super::receipts;
+use super::show::{Count, plain};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::app::App;
+use crate::clock::{self, Millis};
+use crate::error::{Error, Result};
+use crate::model::{Erasure, Origin};
+use crate::proof::check::{self, check_one};
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{Receipt, ScanMode};
+use crate::proof::receipts::{Listed, Stored, Trouble};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/receipts/{number}", Gate::SignedIn, show),
+        Route::new(Method::GET, "/admin/receipts/{number}/download", Gate::SignedIn, download),
+    ]
+}
+
+/// The address of a receipt's page.
+pub fn path(number: u64) -> String {
+    format!("/admin/receipts/{number}")
+}
+
+/// What was erased, in words.
+pub fn erased(erasure: Erasure) -> &'static str {
+    match erasure {
+        Erasure::Account => "an account",
+        Erasure::Activity => "an activity",
+        Erasure::Everything => "everything",
+        Erasure::Hide => "nothing",
+    }
+}
+
+/// Who asked, in words.
+pub fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Schedule => "scheduled over the API",
+        Origin::Request => "asked over the API",
+        Origin::Page => "asked in the pages",
+        Origin::Reaper => "after 7 days in the trash",
+        Origin::Ledger => "ordered by the ledger after a restore",
+    }
+}
+
+/// Why a receipt does not read. The file's place is the operator's to know.
+pub fn why(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Damaged { fault, .. } => fault.to_string(),
+        Trouble::Io { doing, source, .. } => format!("cannot {doing} its file: {source}"),
+        Trouble::Form(_) => trouble.to_string(),
+    }
+}
+
+/// The fields are described in the template.
+#[derive(Template)]
+#[template(path = "receipt.html")]
+struct ReceiptPage {
+    page: Page,
+    file: String,
+    hash: String,
+    fault: Option<String>,
+    back_href: Option<String>,
+    download_href: Option<String>,
+    number: u64,
+    id: String,
+    erasure: &'static str,
+    right: String,
+    origin: &'static str,
+    asked: Stamp,
+    due: Stamp,
+    began: Stamp,
+    erased: Stamp,
+    scrubbed: Stamp,
+    verified: Stamp,
+    completed: Stamp,
+    counts: Vec<Gone>,
+    gone: Count,
+    stays: Vec<Stay>,
+    mentions: u64,
+    pages: Count,
+    changed: Count,
+    frames: Count,
+    mode: &'static str,
+    scan_bytes: Count,
+    scan_pages: Count,
+    needles: Count,
+    needles_dropped: Count,
+    took_ms: Count,
+    backups: Vec<Backup>,
+    installation: String,
+    subject: String,
+    key: String,
+    signature: String,
+    previous: Option<String>,
+    ledger_id: String,
+    ledger_seq: Count,
+    ledger_head: String,
+    audit_seq: Count,
+    audit_head: String,
+}
+
+/// A time on paper, which does not age: to the second, never relative.
+struct Stamp {
+    iso: String,
+    absolute: String,
+}
+
+struct Gone {
+    label: String,
+    rows: Count,
+}
+
+struct Stay {
+    label: String,
+    rows: Count,
+    why: String,
+}
+
+struct Backup {
+    name: String,
+    made: Stamp,
+    pruned: Stamp,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let listed = listed(&visit).await?;
+    let number = listed.number;
+    let read = web::block(move || listed.read()).await.map_err(Error::internal)?;
+    let stored = match read {
+        Ok(stored) => stored,
+        Err(trouble) => {
+            let text = format!("{} The file can still be downloaded.", capital(&plain(&why(&trouble))));
+            let back = format!("{}/download", path(number));
+            let title = "This receipt is not good";
+            return Ok(visit.say(StatusCode::CONFLICT, title, text, (&back, "Download the file")));
+        }
+    };
+    let fault = check_one(&stored.bytes, &visit.app.signer().public()).err();
+    let page = view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault);
+    visit.html(StatusCode::OK, &page)
+}
+
+/// The file's bytes, as they are.
+async fn download(visit: Visit) -> Answer {
+    let listed = listed(&visit).await?;
+    let name = listed.file_name();
+    let bytes = web::block(move || listed.bytes()).await.map_err(Error::internal)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .body(bytes.map_err(Error::internal)?))
+}
+
+/// The path's receipt. [`Error::ReceiptNotFound`].
+async fn listed(visit: &Visit) -> Result<Listed> {
+    let number = visit.segment("number").parse().map_err(|_| Error::ReceiptNotFound)?;
+    find(&visit.app, number).await?.ok_or(Error::ReceiptNotFound)
+}
+
+/// The receipt of this number, on a thread that may wait: one that is being written holds
+/// the chain until it is on disk.
+pub async fn find(app: &App, number: u64) -> Result<Option<Listed>> {
+    let app = app.clone();
+    web::block(move || app.receipts().numbered(number)).await.map_err(Error::internal)
+}
+
+fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage {
+    let Stored { receipt, hash, .. } = stored;
+    let file = receipt.file_name();
+    let Receipt { number, id, asked, done, counts, stays, scrub, checkpoint, scan, ledger, audit, .. } =
+        receipt;
+    ReceiptPage {
+        page,
+        file,
+        hash: hash.to_string(),
+        fault: fault.map(|fault| capital(&plain(&fault.to_string()))),
+        back_href: Some(receipts::PATH.to_owned()),
+        download_href: Some(format!("{}/download", path(number))),
+        number,
+        id: id.to_string(),
+        erasure: asked.erasure.as_str(),
+        right: plain(&asked.right),
+        origin: origin(asked.origin),
+        asked: stamp(asked.at),
+        due: stamp(asked.due),
+        began: stamp(done.began_at),
+        erased: stamp(done.erased_at),
+        scrubbed: stamp(done.scrubbed_at),
+        verified: stamp(done.verified_at),
+        completed: stamp(done.completed_at),
+        gone: count(counts.iter().map(|gone| gone.rows).fold(0, u64::saturating_add)),
+        counts: counts
+            .into_iter()
+            .map(|gone| Gone { label: label(&gone.label), rows: count(gone.rows) })
+            .collect(),
+        stays: stays
+            .into_iter()
+            .map(|stay| Stay { label: label(&stay.label), rows: count(stay.rows), why: plain(&stay.why) })
+            .collect(),
+        mentions: receipt.mentions,
+        pages: count(scrub.pages),
+        changed: count(scrub.changed),
+        frames: count(checkpoint.frames),
+        mode: match scan.mode {
+            ScanMode::ChangedPages => "changed pages",
+            ScanMode::WholeFiles => "whole files",
+        },
+        scan_bytes: count(scan.bytes),
+        scan_pages: count(scan.pages),
+        needles: count(scan.needles),
+        needles_dropped: count(scan.needles_dropped),
+        took_ms: count(scan.took_ms),
+        backups: receipt
+            .backups
+            .into_iter()
+            .map(|backup| Backup {
+                name: plain(&backup.name),
+                made: stamp(backup.made_at),
+                pruned: stamp(backup.pruned_at),
+            })
+            .collect(),
+        installation: receipt.installation.to_string(),
+        subject: receipt.subject.to_string(),
+        key: receipt.key.to_string(),
+        signature: receipt.signature.to_string(),
+        previous: Some(receipt.previous).filter(|hash| *hash != Hex::ZERO).map(|hash| hash.to_string()),
+        ledger_id: ledger.id.to_string(),
+        ledger_seq: count(ledger.seq),
+        ledger_head: ledger.head.to_string(),
+        audit_seq: count(audit.seq),
+        audit_head: audit.head.to_string(),
+    }
+}
+
+fn stamp(at: Millis) -> Stamp {
+    let iso = clock::rfc3339(at);
+    let absolute = iso.replace('T', " ").replace('Z', " UTC");
+    Stamp { iso, absolute }
+}
+
+fn count(number: u64) -> Count {
+    Count(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn label(label: &str) -> String {
+    capital(&plain(label)).trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,221 @@
+//! The receipts, newest first, and checking one that somebody shows.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web;
+use askama::Template;
+
+use super::job;
+use super::page::{Page, capital};
+use super::receipt::{self, erased};
+use super::show::{Count, Time, many, plain};
+use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::clock::Millis;
+use crate::domain::jobs;
+use crate::domain::receipts::{self, Person};
+use crate::error::{Error, Place, Result};
+use crate::proof::check::check_one;
+use crate::proof::form;
+use crate::proof::receipt::Receipt;
+use crate::proof::receipts::Listed;
+use crate::proof::signing::PublicKey;
+
+pub const PATH: &str = "/admin/receipts";
+const CHECK: &str = "/admin/receipts/check";
+const PAGE: usize = 50;
+/// One that names a backup for each hour of a month has some 100 KB; a form adds a half.
+const FORM_MAX: usize = 1024 * 1024;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, PATH, Gate::SignedIn, list),
+        // Before the one of a number, which would take it, too.
+        Route::new(Method::GET, CHECK, Gate::SignedIn, ask),
+        Route::new(Method::POST, CHECK, Gate::SignedIn, answer).form_max(FORM_MAX),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "receipts.html")]
+struct ReceiptsPage {
+    page: Page,
+    receipts: Vec<Row>,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+struct Row {
+    number: u64,
+    id: String,
+    /// None: it does not read.
+    said: Option<Said>,
+    fault: Option<String>,
+    /// Where its job is. None: a database from before it was put back.
+    job_href: Option<String>,
+}
+
+/// What a receipt says.
+struct Said {
+    what: &'static str,
+    origin: &'static str,
+    completed: Time,
+    rows: Count,
+    backups: Option<String>,
+}
+
+async fn list(visit: Visit) -> Answer {
+    let (below, now) = (below(&visit)?, visit.now);
+    let app = visit.app.clone();
+    let rows = web::block(move || {
+        let key = app.signer().public();
+        let found = app.receipts().below(below, PAGE + 1);
+        found.into_iter().map(|listed| row(listed, &key, now)).collect::<Vec<Row>>()
+    });
+    let mut rows = rows.await.map_err(Error::internal)?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let last = rows.last().map(|last| last.number);
+    visit.app.read(|db| {
+        rows.iter_mut().try_for_each(|row| {
+            let job = row.id.parse().ok().map(|id| jobs::of_receipt(db, None, id)).transpose();
+            row.job_href = match job {
+                Ok(job) => job.map(|job| job::path(job.id)),
+                Err(Error::ReceiptNotFound) => None,
+                Err(error) => return Err(error),
+            };
+            Ok(())
+        })
+    })?;
+    let link = |below: Option<u64>| {
+        let below = below.map(|number| number.to_string());
+        address(PATH, &[("below", below.as_deref())])
+    };
+    let page = ReceiptsPage {
+        page: visit.page("receipts", "Receipts")?,
+        receipts: rows,
+        first: below.map(|_| link(None)),
+        next: last.filter(|_| more).map(|last| link(Some(last))),
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+fn below(visit: &Visit) -> Result<Option<u64>> {
+    let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a receipt");
+    visit.query.some("below").map(|text| text.parse().map_err(fault)).transpose()
+}
+
+fn row(listed: Listed, key: &PublicKey, now: Millis) -> Row {
+    let (number, id) = (listed.number, listed.id.to_string());
+    let (said, fault) = match listed.read() {
+        Ok(stored) => {
+            let fault = check_one(&stored.bytes, key).err().map(|fault| fault.to_string());
+            (Some(said(&stored.receipt, now)), fault)
+        }
+        Err(trouble) => (None, Some(receipt::why(&trouble))),
+    };
+    Row { number, id, said, fault: fault.map(|fault| capital(&plain(&fault))), job_href: None }
+}
+
+fn said(receipt: &Receipt, now: Millis) -> Said {
+    let rows: u64 = receipt.counts.iter().map(|gone| gone.rows).fold(0, u64::saturating_add);
+    Said {
+        what: erased(receipt.asked.erasure),
+        origin: receipt::origin(receipt.asked.origin),
+        completed: Time::new(receipt.done.completed_at, now),
+        rows: Count(i64::try_from(rows).unwrap_or(i64::MAX)),
+        backups: Some(receipt.backups.len())
+            .filter(|backups| *backups > 0)
+            .map(|backups| many(i64::try_from(backups).unwrap_or(i64::MAX), "backup")),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "receipt_check.html")]
+struct CheckPage {
+    page: Page,
+    receipt: String,
+    token: String,
+    identifier: String,
+    outcome: Option<Outcome>,
+    key: String,
+}
+
+enum Outcome {
+    Good(Good),
+    Faults(Vec<Wrong>),
+}
+
+struct Good {
+    number: u64,
+    id: String,
+    said: Said,
+    /// It was shown to be about the person named.
+    of_person: bool,
+    /// It lies among the receipts here.
+    href: Option<String>,
+}
+
+struct Wrong {
+    /// Empty: the whole.
+    field: String,
+    why: String,
+}
+
+async fn ask(visit: Visit) -> Answer {
+    page(&visit, StatusCode::OK, None)
+}
+
+async fn answer(visit: Visit) -> Answer {
+    let outcome = match asked(&visit).await? {
+        Ok(good) => Outcome::Good(good),
+        Err(faults) => Outcome::Faults(faults.into_iter().map(wrong).collect()),
+    };
+    let status = match outcome {
+        Outcome::Good(_) => StatusCode::OK,
+        Outcome::Faults(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    page(&visit, status, Some(outcome))
+}
+
+/// Checks what the form has.
+async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
+    // What is copied comes with a line's end; a receipt has none.
+    let bytes = visit.form.text("receipt").trim().as_bytes();
+    let person = match (visit.form.some("token"), visit.form.some("identifier")) {
+        (None, None) => None,
+        (Some(token), Some(identifier)) => Some(Person { token, identifier }),
+        (Some(_), None) => return Ok(Err(vec![form::Fault::new("identifier", "is needed beside a token")])),
+        (None, Some(_)) => return Ok(Err(vec![form::Fault::new("token", "is needed beside an identifier")])),
+    };
+    let receipt = match receipts::check(bytes, &visit.app.signer().public(), person) {
+        Ok(receipt) => receipt,
+        Err(faults) => return Ok(Err(faults)),
+    };
+    let here = receipt::find(&visit.app, receipt.number).await?.is_some_and(|listed| listed.id == receipt.id);
+    Ok(Ok(Good {
+        number: receipt.number,
+        id: receipt.id.to_string(),
+        said: said(&receipt, visit.now),
+        of_person: person.is_some(),
+        href: here.then(|| receipt::path(receipt.number)),
+    }))
+}
+
+fn wrong(fault: form::Fault) -> Wrong {
+    let why = match fault.field.as_str() {
+        "" => capital(&plain(&fault.why)),
+        _ => format!("{}.", plain(&fault.why)),
+    };
+    Wrong { field: plain(&fault.field), why }
+}
+
+fn page(visit: &Visit, status: StatusCode, outcome: Option<Outcome>) -> Answer {
+    let page = CheckPage {
+        page: visit.page("receipts", "Check a receipt")?,
+        receipt: visit.form.text("receipt").to_owned(),
+        token: visit.form.text("token").to_owned(),
+        identifier: visit.form.text("identifier").to_owned(),
+        outcome,
+        key: visit.app.signer().public().file_text(),
+    };
+    visit.html(status, &page)
+}

@@ -1,0 +1,88 @@
+//! What shows that somebody was erased: the job, its receipt, and checking a receipt.
+
+use actix_web::http::Method;
+use actix_web::{HttpResponse, web};
+use serde_json::{Map, Value, json};
+
+use super::DIALECT;
+use crate::api::dialect::{Answer, Call, Route};
+use crate::clock::{self, Millis};
+use crate::domain::{jobs, receipts};
+use crate::error::Error;
+use crate::model::{Job, JobId, ProjectId, Scope, Step};
+use crate::proof::check::BYTES_MAX;
+use crate::proof::form::Fault;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(DIALECT, Method::GET, "/api/jobs/{jobId}", Some(Scope::Read), get_job),
+        Route::new(DIALECT, Method::GET, "/api/receipts/{number}", Some(Scope::Read), get_receipt),
+        Route::new(DIALECT, Method::POST, "/api/receipts/check", Some(Scope::Read), check_receipt),
+    ]
+}
+
+/// A job of the key's project: how far it is, when each step was done, how many rows of each
+/// kind it took, and, once it is completed, the number of its receipt.
+/// [`Error::JobNotFound`].
+async fn get_job(call: Call) -> Answer {
+    let project = call.project()?;
+    let id = call.path("jobId")?.parse().map(JobId).map_err(|_| Error::JobNotFound)?;
+    let job = call.app.read(|db| jobs::get(db, Some(project), id))?;
+    Ok(HttpResponse::Ok().json(json!({ "data": job_json(&job) })))
+}
+
+fn job_json(job: &Job) -> Value {
+    let time = |at: Option<Millis>| at.map(clock::rfc3339);
+    let counts: Map<String, Value> =
+        receipts::gone(job).into_iter().map(|gone| (gone.kind, gone.rows.into())).collect();
+    json!({
+        "id": job.id.to_string(),
+        "status": job.status.as_str(),
+        "step": job.step.map(Step::as_str),
+        "erasure": job.erasure.as_str(),
+        "origin": job.origin.as_str(),
+        "createdAt": time(Some(job.created_at)),
+        "startAt": time(Some(job.start_at)),
+        "begunAt": time(job.begun_at),
+        "erasedAt": time(job.erased_at),
+        "scrubbedAt": time(job.scrubbed_at),
+        "finishedAt": time(job.finished_at),
+        "rowsErased": job.rows_erased,
+        "counts": counts,
+        "mentions": job.mentions,
+        "attempts": job.attempts,
+        "receipt": job.receipt_no,
+    })
+}
+
+/// The bytes of a receipt's file, if its job is of the key's project.
+/// [`Error::ReceiptNotFound`].
+async fn get_receipt(call: Call) -> Answer {
+    let project = call.project()?;
+    let number = call.path("number")?.parse().map_err(|_| Error::ReceiptNotFound)?;
+    let app = call.app.clone();
+    // On a thread that may wait: a receipt that is being written holds the chain.
+    let bytes = web::block(move || {
+        let listed = app.receipts().numbered(number).ok_or(Error::ReceiptNotFound)?;
+        app.read(|db| jobs::of_receipt(db, Some(project), listed.id))?;
+        listed.bytes().map_err(Error::internal)
+    });
+    Ok(HttpResponse::Ok().content_type("application/json").body(bytes.await.map_err(Error::internal)??))
+}
+
+/// Whether the body is a receipt that this installation signed and nobody changed since:
+/// `{"data":{"good":…,"faults":[{field, message}]}}`; a fault without a field is of the whole.
+async fn check_receipt(mut call: Call) -> Answer {
+    let _: ProjectId = call.project()?;
+    let body = call.body(BYTES_MAX).await?;
+    let key = call.app.signer().public();
+    let faults = receipts::check(&body, &key, None).err().unwrap_or_default();
+    Ok(HttpResponse::Ok().json(json!({
+        "data": { "good": faults.is_empty(), "faults": faults.iter().map(fault_json).collect::<Vec<Value>>() },
+    })))
+}
+
+fn fault_json(fault: &Fault) -> Value {
+    let field = Some(&fault.field).filter(|field| !field.is_empty());
+    json!({ "field": field, "message": fault.why })
+}

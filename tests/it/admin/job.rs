@@ -1,0 +1,219 @@
+//! The page of one job, and the token that it hands out.
+
+use std::path::Path;
+
+use usher::clock::{DAY, HOUR};
+use usher::domain::{erase, jobs, users};
+use usher::model::{Erasure, JobId, JobStatus, Origin, UserId};
+use usher::proof::receipt::{Token, is_subject};
+
+use super::{Browser, page_of, part, words};
+use crate::harness::{Server, named};
+
+fn erase(browser: &Browser, id: UserId, kind: &str, typed: &str) -> String {
+    let reply = browser.post(&format!("{}/erase/{kind}", page_of(id)), &[("confirm", typed)]).expect(303);
+    reply.header("location").expect("a job's page").to_owned()
+}
+
+/// The token that a page shows.
+fn token(page: &str) -> Option<Token> {
+    let text = page.split("<code class=\"secret pick\">").nth(1)?.split('<').next()?;
+    Some(text.parse().expect("a token"))
+}
+
+/// What the steps of a job's page say, one by one.
+fn steps(page: &str) -> Vec<String> {
+    let list = part(page, "<ol class=\"steps\">", "</ol>");
+    list.split("<li>").skip(1).map(words).collect()
+}
+
+fn renews(page: &str) -> bool {
+    page.contains("http-equiv=\"refresh\"")
+}
+
+/// Whether any file under a folder has these bytes in it.
+fn anywhere(folder: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(folder).expect("a folder").any(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => anywhere(&path, needle),
+            false => {
+                let bytes = std::fs::read(&path).expect("a file");
+                bytes.windows(needle.len()).any(|window| window == needle)
+            }
+        }
+    })
+}
+
+#[test]
+fn an_erasure_asked_for_in_the_pages_leads_to_its_job_which_hands_out_the_token_once() {
+    let server = Server::start();
+    let id = server.seed("ann@example.com").events(3).insert();
+    let browser = Browser::owner(&server);
+    let path = erase(&browser, id, "everything", "ann@example.com");
+    assert_eq!(path, "/admin/jobs/1");
+
+    // Not to another sign-in, be it the same admin's, nor to one who asks for headers alone.
+    let other = Browser::owner(&server).get(&path).expect(200);
+    assert_eq!(token(&other.text), None);
+    assert!(renews(&other.text));
+    browser.request("HEAD", &path).header("Accept-Encoding", "identity").send().expect(200);
+    assert_eq!(token(&browser.get("/admin/jobs").text), None);
+
+    let page = browser.get(&path).expect(200);
+    let token = token(&page.text).expect("the token");
+    assert!(words(&page.text).contains("with it they can show that the receipt is theirs"), "{}", page.text);
+    assert!(!renews(&page.text), "what is shown once must not vanish by itself");
+    let again = browser.get(&path).expect(200);
+    assert_eq!(self::token(&again.text), None, "it is shown once");
+    assert!(renews(&again.text) && !renews(&browser.get(&format!("{path}?refresh=off")).text));
+
+    server.tick();
+    let stored = server.app.receipts().numbered(1).expect("a receipt").read().expect("it reads");
+    assert_eq!(token.receipt, stored.receipt.id);
+    assert!(is_subject(&stored.receipt, &token.salt, "ann@example.com"));
+    assert!(!is_subject(&stored.receipt, &token.salt, "bob@example.com"));
+
+    let folder = server.path().parent().expect("a folder").to_owned();
+    let text = token.to_string();
+    let salt = text.split_once('.').expect("a point").1;
+    for needle in [&token.salt[..], salt.as_bytes()] {
+        assert!(!anywhere(&folder, needle), "the token is on the disk");
+    }
+    // The twin: the id of the receipt, which may be there, is found.
+    assert!(anywhere(&folder, &token.receipt.0));
+}
+
+#[test]
+fn a_token_that_nobody_looks_at_is_gone_after_an_hour() {
+    for (later, kept) in [(HOUR - 1, true), (HOUR, false)] {
+        let server = Server::start();
+        let id = server.seed("ann").insert();
+        let browser = Browser::owner(&server);
+        let path = erase(&browser, id, "account", "ann");
+        server.clock.advance(later);
+        assert_eq!(token(&browser.get(&path).expect(200).text).is_some(), kept, "{later}");
+    }
+}
+
+#[test]
+fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
+    let server = Server::start();
+    let id = server.seed("ann").events(3).insert();
+    let browser = Browser::owner(&server);
+    let path = erase(&browser, id, "everything", "ann");
+    let list = browser.get("/admin/jobs").expect(200);
+    assert!(list.text.contains(&format!("href=\"{path}\"")), "{}", list.text);
+    browser.get(&path);
+    let page = browser.get(&path).expect(200);
+    assert_eq!(
+        steps(&page.text),
+        [
+            "under way Erasing the rows leave under way",
+            "to come Scrubbing the pages they lay on are cleaned to come",
+            "to come Verifying the files are searched for what was theirs to come",
+            "to come Completed nothing was found, and the receipt is written to come",
+        ]
+    );
+    assert!(words(&page.text).contains("0 of 5 rows erased"), "{}", page.text);
+    assert!(!page.text.contains("/admin/receipts/") && !page.text.contains("ann"), "{}", page.text);
+
+    server.clock.advance(HOUR);
+    server.tick();
+    let page = browser.get(&path).expect(200);
+    for (step, name) in steps(&page.text).iter().zip(["Erasing", "Scrubbing", "Verifying", "Completed"]) {
+        assert!(step.starts_with(&format!("done {name}")), "{step}");
+        assert!(step.ends_with("just now 4 Mar 2026, 11:00 UTC"), "{step}");
+    }
+    let text = words(&page.text);
+    assert!(text.contains("Asked for 1 hour ago, 4 Mar 2026, 10:00 UTC"), "{text}");
+    assert!(
+        text.contains("Events, interactions and logs 3 Sessions 1") && text.contains("Together 5"),
+        "{text}"
+    );
+    assert!(page.text.contains("href=\"/admin/receipts/1\"") && !renews(&page.text), "{}", page.text);
+    browser.get("/admin/receipts/1").expect(200);
+    for path in ["/admin/jobs/999", "/admin/jobs/x"] {
+        assert!(words(&browser.get(path).expect(404).text).contains("No such job"));
+    }
+}
+
+#[test]
+fn a_failed_job_says_where_and_why_and_goes_on_from_its_own_page() {
+    let server = Server::start();
+    let id = server.seed("ann").events(3).insert();
+    let user = server.read(|db| users::held(db, id, server.clock.now()));
+    let job = server.write(move |tx| erase::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
+    let browser = Browser::owner(&server);
+    let path = format!("/admin/jobs/{job}");
+    server.write(move |tx| jobs::note_fault(tx, job, "disk I/O error"));
+    let text = words(&browser.get(&path).expect(200).text);
+    assert!(text.contains("This job met a fault. Disk I/O error. 1 attempt, the next"), "{text}");
+    server.write(move |tx| (0..4).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
+    let page = browser.get(&path).expect(200);
+    assert!(words(&page.text).contains("This job has failed. Disk I/O error. 5 attempts."), "{}", page.text);
+    assert!(steps(&page.text)[0].starts_with("failed Erasing"), "{:?}", steps(&page.text));
+    assert!(!page.text.contains(&format!("action=\"{path}/cancel\"")), "{}", page.text);
+    assert!(page.text.contains(&format!("action=\"{path}/retry\"")), "{}", page.text);
+    let reply = from(&browser, &path, &format!("{path}/retry"));
+    assert_eq!(reply, path, "one stays on the page");
+    assert!(words(&browser.get(&path).text).contains("Job 1 goes on."));
+    server.tick();
+    assert!(steps(&browser.get(&path).text)[3].starts_with("done Completed"));
+}
+
+/// Presses a button on a page, and tells where it leads.
+fn from(browser: &Browser, page: &str, action: &str) -> String {
+    let token = browser.token();
+    let request = browser.request("POST", action).header("Referer", &browser.server.url(page));
+    let reply = browser.take(request.body(super::form(&[("form_token", &token)]), super::FORM).send());
+    let reply = reply.expect(303);
+    reply.header("location").expect("a page").to_owned()
+}
+
+#[test]
+fn a_job_that_waits_can_be_cancelled_on_its_page_and_one_that_finds_nobody_has_no_receipt() {
+    let server = Server::start();
+    server.seed("ann").insert();
+    let project = server.project().id;
+    let schedule = |name: &'static str| -> JobId {
+        server.write(move |tx| jobs::schedule(tx, project, &named(name))).id
+    };
+    let (job, nobody) = (schedule("ann"), schedule("nobody"));
+    let browser = Browser::owner(&server);
+    let path = format!("/admin/jobs/{job}");
+    let page = browser.get(&path).expect(200);
+    assert!(words(&page.text).contains("Job 1: erase everything ann · default scheduled"), "{}", page.text);
+    assert!(page.text.contains("/admin/users?q=ann&#38;project="), "{}", page.text);
+    assert!(steps(&page.text).iter().all(|step| step.starts_with("to come")));
+    assert_eq!(from(&browser, &path, &format!("{path}/cancel")), path);
+    assert_eq!(server.read(|db| jobs::get(db, None, job)).status, JobStatus::Cancelled);
+    let page = browser.get(&path).expect(200);
+    assert!(steps(&page.text).iter().all(|step| step.starts_with("not done")), "{:?}", steps(&page.text));
+    assert!(words(&page.text).contains("Cancelled just now") && !page.text.contains("/cancel\""));
+    server.clock.advance(DAY);
+    server.tick();
+    let page = Browser::owner(&server).get(&format!("/admin/jobs/{nobody}")).expect(200);
+    let text = words(&page.text);
+    assert!(
+        text.contains("It found nobody, so there is no receipt.") && !text.contains("nobody ·"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_an_erasure_of_a_bare_id_took_is_counted_to_the_last_row() {
+    let server = Server::start();
+    let id = server.seed("ann").events(5).insert();
+    let browser = Browser::owner(&server);
+    erase(&browser, id, "account", "ann");
+    server.tick();
+    let dry = browser.get(&format!("{}/erase/activity", page_of(id))).expect(200);
+    assert!(words(&dry.text).contains("Together 7 go, 0 stay"), "{}", dry.text);
+    let path = erase(&browser, id, "activity", &id.to_string());
+    server.tick();
+    let page = browser.get(&path).expect(200);
+    assert!(words(part(&page.text, "<h2 id=\"went\">", "</section>")).ends_with("Profile 1 Together 7"));
+    let receipt = browser.get("/admin/receipts/2").expect(200);
+    assert!(receipt.text.contains("<strong>7</strong>"), "{}", receipt.text);
+}

@@ -1,0 +1,215 @@
+//! Receipts in the pages: listed, read, taken away, checked.
+
+use std::path::PathBuf;
+
+use usher::domain::{erase, users};
+use usher::model::{Erasure, Origin};
+use usher::proof::hex::Hex;
+use usher::proof::receipt::Token;
+
+use super::{Browser, part, words};
+use crate::harness::Server;
+
+/// Erases so many users, one receipt each; the tokens.
+fn erased(server: &Server, names: &[&str]) -> Vec<Token> {
+    let ids: Vec<_> = names.iter().map(|name| server.seed(name).events(2).insert()).collect();
+    let tokens = server.write(move |tx| {
+        ids.iter()
+            .map(|id| {
+                let user = users::held(tx, *id, tx.now())?;
+                let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+                Ok(erase::token(tx, &job, &user))
+            })
+            .collect::<Result<Vec<Token>, usher::error::Error>>()
+    });
+    server.tick();
+    tokens
+}
+
+fn file(server: &Server, number: u64) -> PathBuf {
+    server.app.receipts().numbered(number).expect("a receipt").path
+}
+
+fn numbers(page: &str) -> Vec<u64> {
+    page.split("<a href=\"/admin/receipts/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next()?.parse().ok())
+        .collect()
+}
+
+fn check(browser: &Browser, fields: &[(&str, &str)], status: u16) -> String {
+    let page = browser.post("/admin/receipts/check", fields).expect(status);
+    let notice = part(&page.text, "<section class=\"notice", "</section>");
+    words(notice)
+}
+
+#[test]
+fn the_list_has_every_receipt_once_over_its_pages_newest_first() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    assert!(words(&browser.get("/admin/receipts").expect(200).text).contains("No receipts yet"));
+    let names: Vec<String> = (0..120).map(|n| format!("user {n}")).collect();
+    erased(&server, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (mut seen, mut path, mut pages) = (Vec::new(), Some("/admin/receipts".to_owned()), 0);
+    while let Some(at) = path {
+        let page = browser.get(&at).expect(200).text;
+        assert!(!page.contains("user 7"), "a receipt names nobody");
+        assert_eq!(page.contains("First page"), pages > 0);
+        seen.extend(numbers(&page));
+        pages += 1;
+        let next = page.split("rel=\"next\" href=\"").nth(1).and_then(|link| link.split('"').next());
+        path = next.map(str::to_owned);
+    }
+    assert_eq!((seen, pages), ((1..=120).rev().collect(), 3));
+    let page = browser.get("/admin/receipts?below=2").expect(200);
+    let row = words(part(&page.text, "<tbody>", "</tbody>"));
+    assert!(row.contains("everything its job asked over the API just now 4 none"), "{row}");
+    assert!(row.contains("good Download receipt 1") && page.text.contains("/admin/jobs/1\""), "{row}");
+    browser.get("/admin/receipts?below=x").expect(422);
+}
+
+#[test]
+fn a_receipt_is_read_and_its_file_taken_away_byte_by_byte() {
+    let server = Server::start();
+    erased(&server, &["ann", "bob"]);
+    let browser = Browser::owner(&server);
+    let page = browser.get("/admin/receipts/2").expect(200);
+    let text = words(&page.text);
+    for fact in [
+        "Receipt: everything of one person was erased",
+        "The signature is good.",
+        "2026-03-04 10:00:00 UTC , asked over the API",
+        "Events, interactions and logs 2",
+        "Together 4",
+        "Nothing stays in the database.",
+        "usher verify --receipt 000002-",
+    ] {
+        assert!(text.contains(fact), "{fact} is missing in {text}");
+    }
+    assert!(!text.contains("bob"), "{text}");
+    let first = std::fs::read(file(&server, 1)).expect("a file");
+    assert!(text.contains(&Hex::sha256(&first).to_string()), "it names the one before it");
+    assert!(words(&browser.get("/admin/receipts/1").text).contains("none: it is the first"));
+
+    let reply = browser.get("/admin/receipts/1/download").expect(200);
+    assert_eq!(reply.bytes, first);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    let name = file(&server, 1).file_name().expect("a name").to_string_lossy().into_owned();
+    let attached = format!("attachment; filename=\"{name}\"");
+    assert_eq!(reply.header("content-disposition"), Some(attached.as_str()));
+    for path in ["/admin/receipts/0", "/admin/receipts/3", "/admin/receipts/x", "/admin/receipts/-1/download"]
+    {
+        assert!(words(&browser.get(path).expect(404).text).contains("No such receipt"), "{path}");
+    }
+}
+
+#[test]
+fn a_receipt_whose_file_was_changed_is_shown_as_not_good() {
+    let server = Server::start();
+    erased(&server, &["ann", "bob"]);
+    let browser = Browser::owner(&server);
+    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    let changed = text.replace("\"found\":0", "\"found\":1");
+    let fewer = text.replace(
+        "\"label\":\"events, interactions and logs\",\"rows\":2",
+        "\"label\":\"events, interactions and logs\",\"rows\":1",
+    );
+    assert!(changed != text && fewer != text);
+
+    std::fs::write(file(&server, 1), &fewer).expect("a change");
+    let page = browser.get("/admin/receipts/1").expect(200);
+    assert!(
+        words(&page.text).contains("This receipt is not good. The signature is not good"),
+        "{}",
+        page.text
+    );
+    let list = words(&browser.get("/admin/receipts").text);
+    assert!(list.contains("not good The signature is not good") && list.contains("good Download receipt 2"));
+    assert_eq!(browser.get("/admin/receipts/1/download").expect(200).text, fewer);
+
+    std::fs::write(file(&server, 1), &changed).expect("a change");
+    let page = browser.get("/admin/receipts/1").expect(409);
+    assert!(words(&page.text).contains("scan.found"), "{}", page.text);
+    assert!(words(&browser.get("/admin/receipts").expect(200).text).contains("does not read"));
+    assert_eq!(browser.get("/admin/receipts/1/download").expect(200).text, changed);
+}
+
+#[test]
+fn a_receipt_that_somebody_shows_is_checked_and_what_is_wrong_is_named() {
+    let server = Server::start();
+    let tokens = erased(&server, &["ann", "bob"]);
+    let browser = Browser::owner(&server);
+    let form = browser.get("/admin/receipts/check").expect(200);
+    let key = server.app.signer().public().to_string();
+    assert!(form.text.contains(&key) && form.text.contains("BEGIN PUBLIC KEY"), "{}", form.text);
+    assert!(form.text.contains("usher verify --receipt FILE --key signing.pub"));
+
+    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    let (ann, bob) = (tokens[0].to_string(), tokens[1].to_string());
+    let pasted = format!("\r\n {text}\r\n");
+    for shown in [&text, &pasted] {
+        let said = check(&browser, &[("receipt", shown)], 200);
+        assert!(said.starts_with("The receipt is good. Receipt 1,") && said.ends_with("Open it"), "{said}");
+        assert!(!said.contains("It is about the person named"), "{said}");
+    }
+    let person = |token: &str, identifier: &str, status| {
+        let fields = [("receipt", text.as_str()), ("token", token), ("identifier", identifier)];
+        check(&browser, &fields, status)
+    };
+    assert!(person(&ann, "ann", 200).contains("It is about the person named: the token shows it."));
+    assert!(person(&format!(" {ann}\t"), "ann", 200).contains("It is about the person named"));
+    for (token, identifier, why) in [
+        (ann.as_str(), "bob", "identifier is not that of the person, or the token is not theirs."),
+        (ann.as_str(), "ann ", "identifier is not that of the person"),
+        (bob.as_str(), "ann", "token is of another receipt."),
+        ("ann", "ann", "token must be 32 hex digits"),
+        (ann.as_str(), "", "identifier is needed beside a token."),
+        ("", "ann", "token is needed beside an identifier."),
+    ] {
+        let said = person(token, identifier, 422);
+        assert!(said.contains("This is not shown to be good.") && said.contains(why), "{said}");
+    }
+    let good = &format!("{}.{}", tokens[0].receipt, Hex(tokens[1].salt));
+    assert!(person(good, "ann", 422).contains("or the token is not theirs"));
+
+    for (changed, why) in [
+        (text.replace("\"number\":1", "\"number\":7"), "The signature is not good"),
+        (text.replace("\"found\":0", "\"found\":1"), "scan.found must be 0."),
+        (text.replace("\"format\":\"usher-receipt\",", ""), "format is missing."),
+        (text.replace(",\"id\"", ", \"id\""), "This is not shown to be good."),
+        (text[..text.len() - 1].to_owned(), "This is not shown to be good."),
+        (String::new(), "This is not shown to be good."),
+        ("<script>alert(1)</script>".to_owned(), "This is not shown to be good."),
+    ] {
+        assert_ne!(changed, text);
+        let page = browser.post("/admin/receipts/check", &[("receipt", &changed)]).expect(422);
+        assert!(words(&page.text).contains(why), "{why}: {}", page.text);
+        assert!(!page.text.contains("<script"), "{}", page.text);
+    }
+    // What was typed is kept, and one as large as any may come is taken.
+    let large = format!("{}{text}", " ".repeat(200_000));
+    assert!(check(&browser, &[("receipt", &large)], 200).starts_with("The receipt is good."));
+    browser.post("/admin/receipts/check", &[("receipt", &"x".repeat(1024 * 1024))]).expect(413);
+    let page = browser.post("/admin/receipts/check", &[("receipt", "{}"), ("token", "t\"")]).expect(422);
+    assert!(page.text.contains("value=\"t&#34;\"") && page.text.contains(">{}</textarea>"), "{}", page.text);
+}
+
+#[test]
+fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart() {
+    let (server, other) = (Server::start(), Server::start());
+    erased(&server, &["ann"]);
+    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    // The same key, other receipts: a copy of the house.
+    let said = check(&Browser::owner(&other), &[("receipt", &text)], 200);
+    assert!(said.ends_with("It is not among the receipts here."), "{said}");
+    let stranger = usher::proof::signing::Signer::of(&[3; 32]);
+    let stored = server.app.receipts().numbered(1).expect("a receipt").read().expect("it reads");
+    let text = text.replace(&stored.receipt.key.to_string(), &stranger.public().to_string());
+    let field = format!(",\"signature\":\"{}\"", stored.receipt.signature);
+    let unsigned = text.replace(&field, "");
+    assert_ne!(unsigned, text);
+    let signature = stranger.sign(unsigned.as_bytes()).to_string();
+    let text = text.replace(&stored.receipt.signature.to_string(), &signature);
+    let said = check(&Browser::owner(&server), &[("receipt", &text)], 422);
+    assert!(said.contains("It was signed by another key than the one given"), "{said}");
+}

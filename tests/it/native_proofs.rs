@@ -1,0 +1,135 @@
+//! What programs are told of an erasure: the job, its receipt, and whether a receipt is good.
+
+use serde_json::{Value, json};
+use usher::clock::{DAY, HOUR};
+use usher::domain::jobs;
+use usher::model::JobId;
+
+use crate::harness::{Reply, Server, TestProject, fields, named};
+
+/// Schedules an erasure of a user with three events, in the first project.
+fn scheduled(server: &Server) -> JobId {
+    server.seed("ann").events(3).insert();
+    let project = server.project().id;
+    server.write(move |tx| jobs::schedule(tx, project, &named("ann"))).id
+}
+
+fn get(server: &Server, project: &TestProject, path: &str) -> Reply {
+    server.get(path).bearer(&project.all).send()
+}
+
+fn check(server: &Server, body: &[u8]) -> Value {
+    let request = server.post("/api/receipts/check").bearer(&server.project().all);
+    let data = request.body(body, "application/json").send().expect(200).json()["data"].clone();
+    assert_eq!(fields(&data), ["faults", "good"]);
+    data
+}
+
+#[test]
+fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
+    let server = Server::start();
+    let id = scheduled(&server);
+    let path = format!("/api/jobs/{id}");
+    let job = |server: &Server| get(server, server.project(), &path).expect(200).json()["data"].clone();
+    let waiting = job(&server);
+    assert_eq!(
+        fields(&waiting),
+        [
+            "attempts",
+            "begunAt",
+            "counts",
+            "createdAt",
+            "erasedAt",
+            "erasure",
+            "finishedAt",
+            "id",
+            "mentions",
+            "origin",
+            "receipt",
+            "rowsErased",
+            "scrubbedAt",
+            "startAt",
+            "status",
+            "step"
+        ]
+    );
+    assert_eq!((&waiting["id"], &waiting["status"]), (&json!(id.to_string()), &json!("scheduled")));
+    assert_eq!(waiting["startAt"], "2026-03-05T00:00:00Z");
+    for nothing in ["step", "begunAt", "erasedAt", "scrubbedAt", "finishedAt", "receipt"] {
+        assert_eq!(waiting[nothing], Value::Null, "{nothing}");
+    }
+    server.clock.advance(14 * HOUR);
+    server.write(|tx| jobs::step(tx).map(|_| ()));
+    let gone = job(&server);
+    assert_eq!((&gone["status"], &gone["step"]), (&json!("running"), &json!("scrubbing")));
+    assert_eq!((&gone["rowsErased"], &gone["receipt"]), (&json!(5), &Value::Null));
+    server.clock.advance(1_000);
+    server.tick();
+    let done = job(&server);
+    assert_eq!(
+        (&done["status"], &done["step"], &done["receipt"]),
+        (&json!("completed"), &Value::Null, &json!(1))
+    );
+    assert_eq!(done["erasedAt"], "2026-03-05T00:00:00Z");
+    assert_eq!(done["finishedAt"], "2026-03-05T00:00:01Z");
+    assert_eq!((&done["counts"]["events"], &done["counts"]["users"]), (&json!(3), &json!(1)));
+    assert!(!done.to_string().contains("ann"), "{done}");
+
+    let second = server.second();
+    for (project, path) in
+        [(&second, path.as_str()), (server.project(), "/api/jobs/999"), (server.project(), "/api/jobs/x")]
+    {
+        assert_eq!(get(&server, project, path).expect(404).json()["code"], "job_not_found", "{path}");
+    }
+}
+
+#[test]
+fn a_receipt_is_handed_out_byte_by_byte_to_its_own_project_alone() {
+    let server = Server::start();
+    scheduled(&server);
+    server.clock.advance(DAY);
+    server.tick();
+    let reply = get(&server, server.project(), "/api/receipts/1").expect(200);
+    let stored = server.app.receipts().numbered(1).expect("a receipt");
+    assert_eq!(reply.bytes, stored.bytes().expect("a file"));
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    let second = server.second();
+    for (project, number) in
+        [(&second, "1"), (server.project(), "2"), (server.project(), "0"), (server.project(), "x")]
+    {
+        let refused = get(&server, project, &format!("/api/receipts/{number}")).expect(404);
+        assert_eq!(refused.json()["code"], "receipt_not_found", "{number}");
+    }
+    // Of a database that was put back from before, nobody's.
+    server.sqlite().execute("UPDATE jobs SET receipt = zeroblob(16)", []).expect("an older job");
+    get(&server, server.project(), "/api/receipts/1").expect(404);
+}
+
+#[test]
+fn a_receipt_is_checked_and_what_is_wrong_with_it_is_named_by_field() {
+    let server = Server::start();
+    scheduled(&server);
+    server.clock.advance(DAY);
+    server.tick();
+    let bytes = get(&server, server.project(), "/api/receipts/1").expect(200).bytes;
+    assert_eq!(check(&server, &bytes), json!({ "good": true, "faults": [] }));
+    for n in (0..bytes.len()).step_by(41) {
+        let mut changed = bytes.clone();
+        changed[n] ^= 1;
+        let data = check(&server, &changed);
+        assert_eq!(data["good"], false, "byte {n}");
+        assert!(!data["faults"].as_array().expect("a list").is_empty(), "byte {n}");
+    }
+    let text = String::from_utf8(bytes).expect("a text");
+    let data = check(&server, text.replace("\"found\":0", "\"found\":1").as_bytes());
+    let faults = data["faults"].as_array().expect("a list");
+    assert_eq!(faults[0]["field"], Value::Null);
+    assert_eq!(faults[1], json!({ "field": "scan.found", "message": "must be 0" }));
+    for body in ["", "{}", "null", "[1", "\u{feff}{}"] {
+        assert_eq!(check(&server, body.as_bytes())["good"], false, "{body}");
+    }
+    let large = vec![b' '; 4 * 1024 * 1024 + 1];
+    let reply =
+        server.post("/api/receipts/check").bearer(&server.project().all).body(large, "application/json");
+    reply.send().expect(413);
+}
