@@ -1,6 +1,8 @@
 //! The commands that change or list something. One process holds the directory, so a
 //! command is performed where the directory is held: here, or by the server.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::demo;
@@ -10,6 +12,7 @@ use crate::domain::{admins, keys, projects};
 use crate::error::Result;
 use crate::model::{KeyId, Scopes};
 use crate::store::Lane;
+use crate::worker::backup;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +39,10 @@ pub enum Act {
         users: u32,
         heavy: u32,
         project: String,
+    },
+    /// Into a folder, named from the root on.
+    Backup {
+        folder: PathBuf,
     },
 }
 
@@ -72,6 +79,10 @@ impl Act {
                 let (name, hash) = (name.clone(), admins::hash_password(password)?);
                 app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
                 Ok(Vec::new())
+            }
+            Act::Backup { folder } => {
+                let path = backup::make(app, folder)?;
+                Ok(vec![path.display().to_string()])
             }
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)

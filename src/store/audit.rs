@@ -105,6 +105,12 @@ pub fn keep_head(tx: &Tx, head: &Head) -> Result<()> {
     Ok(())
 }
 
+/// The row of the last signed head.
+pub fn last_head(db: &Db) -> Result<Option<u64>> {
+    let last = db.row("SELECT max(seq) FROM audit_heads", [], |row| row.get::<_, Option<i64>>(0))?;
+    last.flatten().map(u64::try_from).transpose().map_err(Error::internal)
+}
+
 /// The signed heads, the oldest first.
 pub fn heads(db: &Db) -> Result<Vec<Head>> {
     db.rows("SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq", [], |row| {

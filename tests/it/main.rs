@@ -32,6 +32,7 @@ mod process;
 mod proficient;
 mod proof;
 mod registry;
+mod restore;
 mod routes;
 mod seeds;
 mod segment;
