@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::demo;
+use super::inspect::{self, Directory};
 use crate::app::App;
 use crate::clock;
 use crate::domain::{admins, keys, projects};
@@ -40,6 +41,8 @@ pub enum Act {
         heavy: u32,
         project: String,
     },
+    /// Check the whole directory.
+    Verify,
     /// Into a folder, named from the root on.
     Backup {
         folder: PathBuf,
@@ -83,6 +86,10 @@ impl Act {
             Act::Backup { folder } => {
                 let path = backup::make(app, folder)?;
                 Ok(vec![path.display().to_string()])
+            }
+            Act::Verify => {
+                let store = app.store();
+                Ok(inspect::beside_a_server(&Directory::of(store.folder(), store.file())))
             }
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)

@@ -4,6 +4,7 @@ mod act;
 mod control;
 mod copies;
 mod demo;
+mod inspect;
 mod logging;
 mod restore;
 mod serve;
@@ -13,7 +14,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{App, Parts};
@@ -62,7 +63,7 @@ enum Command {
     },
     /// Put a backup in the place of the database; no server may hold the directory
     Restore(restore::Restore),
-    /// Check the proof of an erasure, offline: needs nothing but the files that are named
+    /// Check the whole directory, or one receipt, which needs nothing but the files that are named
     Verify(Box<verify::Verify>),
 }
 
@@ -131,7 +132,13 @@ pub fn run() -> anyhow::Result<()> {
             logging::start("warn,usher=info");
             return serve::run(&config);
         }
-        Some(Command::Verify(what)) => return verify::run(&what),
+        Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
+        Some(Command::Verify(_)) => {
+            if !config.data.join("usher.db").exists() {
+                bail!("there is no usher.db in {}", config.data.display());
+            }
+            Act::Verify
+        }
         Some(Command::Restore(what)) => {
             logging::start("warn");
             return restore::run(&config, &what);
@@ -152,17 +159,23 @@ pub fn run() -> anyhow::Result<()> {
     };
     logging::start("warn");
     let bar = ProgressBar::default();
+    let is_verify = matches!(act, Act::Verify);
     let lines = match DataDir::hold(&config.data)? {
+        Some(data) if is_verify => inspect::offline(data.path())?,
         Some(data) => here(&data, &config, &act, &bar)?,
         None => control::send(&config.data, &act, &bar)?,
     };
     bar.clear();
+    let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let mut out = std::io::stdout().lock();
     for line in lines {
         // A reader that has gone away wants no more.
         if writeln!(out, "{line}").is_err() {
             break;
         }
+    }
+    if is_verify && wrong > 0 {
+        bail!("{wrong} of the checks of {} found something wrong", config.data.display());
     }
     Ok(())
 }

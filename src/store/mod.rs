@@ -56,10 +56,10 @@ use crate::ledger::{Act, Entry, Names, Position};
 use crate::trace::Who;
 use book::Book;
 pub use book::position as ledger_position;
-use file::Pages;
+pub use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
-pub use verify::{Scope, Verdict};
+pub use verify::{Scope, Verdict, search_all, used_leaves};
 pub use writer::Lane;
 use writer::Writer;
 
