@@ -1,11 +1,11 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::bell::Bell;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::domain::projects;
 use crate::domain::replay::{self, Replayed};
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::{Db, Lane, Store, Tx};
 use crate::trace::{Actor, RequestId, Who};
+use crate::vault::{self, Notices};
 
 #[derive(Clone)]
 pub struct App {
@@ -50,6 +51,25 @@ struct Inner {
     backups: PathBuf,
     replayed: Mutex<Replayed>,
     proving: Mutex<()>,
+    backing_up: Mutex<()>,
+    keeping: OnceLock<Keeping>,
+}
+
+/// How backups are made and kept.
+#[derive(Clone)]
+pub struct Keeping {
+    /// None: only when somebody asks for one.
+    pub every: Option<Millis>,
+    /// How long they are kept.
+    pub keep: Millis,
+    /// Who copies them to another place.
+    pub copies: Option<Notices>,
+}
+
+impl Default for Keeping {
+    fn default() -> Keeping {
+        Keeping { every: None, keep: vault::KEEP, copies: None }
+    }
 }
 
 impl App {
@@ -76,10 +96,15 @@ impl App {
                 backups,
                 replayed: Mutex::default(),
                 proving: Mutex::default(),
+                backing_up: Mutex::default(),
+                keeping: OnceLock::new(),
             }),
             clock,
             actor: Actor::System,
         };
+        let entries = unseen.len();
+        app.by(Actor::Operator)
+            .write_blocking(Lane::Request, move |tx| replay::note_restored(tx, entries))?;
         if !unseen.is_empty() {
             let orders = Orders::from(unseen.as_slice());
             let done = app.write_blocking(Lane::Request, move |tx| replay::run(tx, &orders))?;
@@ -119,6 +144,21 @@ impl App {
     /// Held while erasures are proven: what was written since the last proof is one's.
     pub fn proving(&self) -> MutexGuard<'_, ()> {
         self.inner.proving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while a backup is made or backups are pruned.
+    pub fn backing_up(&self) -> MutexGuard<'_, ()> {
+        self.inner.backing_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How backups are made and kept from now on; the first word counts.
+    pub fn keep_backups(&self, keeping: Keeping) {
+        let _ = self.inner.keeping.set(keeping);
+    }
+
+    /// How backups are made and kept.
+    pub fn keeping(&self) -> Keeping {
+        self.inner.keeping.get().cloned().unwrap_or_default()
     }
 
     /// The folder that backups are made in.

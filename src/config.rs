@@ -34,6 +34,30 @@ pub struct Config {
     /// Largest recording of a session, in MiB
     #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
     pub recording_limit: u32,
+
+    /// Make a backup in DATA/backups every so many hours; only when asked unless given
+    #[arg(long, env = "USHER_BACKUP_EVERY", value_name = "HOURS", global = true,
+          value_parser = clap::value_parser!(u16).range(1..=8_784))]
+    pub backup_every: Option<u16>,
+
+    /// Days that those backups are kept
+    #[arg(long, env = "USHER_BACKUP_KEEP", value_name = "DAYS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u16).range(1..=3_660))]
+    pub backup_keep: u16,
+
+    /// A directory, say on another disk, to which those backups and the ledger are copied
+    #[arg(
+        long,
+        env = "USHER_BACKUP_COPY",
+        value_name = "DIR",
+        global = true,
+        conflicts_with = "backup_command"
+    )]
+    pub backup_copy: Option<PathBuf>,
+
+    /// A program, with arguments, that is given the path of each of those files to take away
+    #[arg(long, env = "USHER_BACKUP_COMMAND", value_name = "PROGRAM", global = true)]
+    pub backup_command: Option<String>,
 }
 
 impl Config {

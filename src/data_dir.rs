@@ -57,6 +57,41 @@ impl DataDir {
         self.path.join("backups")
     }
 
+    /// Makes the folder of secrets if there is none.
+    pub fn make_secrets(&self) -> anyhow::Result<()> {
+        let folder = self.secrets();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))
+    }
+
+    pub fn ledger(&self) -> PathBuf {
+        self.path.join("erasures.ledger")
+    }
+
+    pub fn secrets(&self) -> PathBuf {
+        self.path.join("secrets")
+    }
+
+    /// The database that a restore has replaced, until what replaced it is known to be good.
+    pub fn kept(&self) -> PathBuf {
+        self.path.join("usher.db.before-restore")
+    }
+
+    /// Removes it: it holds whoever was erased.
+    pub fn forget_kept(&self) -> anyhow::Result<()> {
+        for at in [self.kept(), self.path.join("usher.db.before-restore-wal")] {
+            match fs::remove_file(&at) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot remove {}", at.display())),
+            }
+        }
+        Ok(())
+    }
+
     pub fn socket(&self) -> PathBuf {
         socket(&self.path)
     }
@@ -64,12 +99,8 @@ impl DataDir {
     /// What digests of identifiers are keyed with; made at the first start. Without it an
     /// existing database cannot tell late events of erased users, so its loss is an error.
     pub fn store_secret(&self) -> anyhow::Result<[u8; 32]> {
-        let folder = self.path.join("secrets");
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let folder = self.secrets();
+        self.make_secrets()?;
         let at = folder.join("store.key");
         match File::open(&at) {
             Ok(mut file) => {

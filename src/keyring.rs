@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use governor::clock::{Clock as _, Reference};
 use governor::middleware::StateInformationMiddleware;
@@ -12,7 +12,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, DAY, Millis};
 use crate::domain::{keys, projects, secrets};
 use crate::error::{Error, Result};
 use crate::model::{KeyId, ProjectId, Scope, Scopes};
@@ -37,6 +37,10 @@ pub struct Access {
     limiter: Option<Limiter>,
     /// Last use that was not written down yet; 0 for none.
     used_at: AtomicI64,
+    /// Reads that were not written down yet: the day in the upper half, their number in the
+    /// lower one; and those of days before.
+    reads: AtomicU64,
+    earlier: Mutex<Vec<(Millis, u64)>>,
 }
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, StateInformationMiddleware>;
@@ -99,12 +103,34 @@ impl Keyring {
             .collect()
     }
 
+    /// Reads over the API that were not written down yet, by key and day (its first
+    /// millisecond, UTC); they count as written from here on.
+    pub fn take_reads(&self) -> Vec<(KeyId, Millis, u64)> {
+        let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        for access in held.values() {
+            let Some(key) = access.key else { continue };
+            let mut reads = std::mem::take(&mut *access.earlier());
+            reads.extend(unpack(access.reads.swap(0, Ordering::Relaxed)));
+            taken.extend(reads.into_iter().map(|(day, count)| (key, day, count)));
+        }
+        taken
+    }
+
     fn access(&self, key: Option<KeyId>, project: Option<ProjectId>, scopes: Scopes) -> Access {
         let limiter = self.limit.map(|limit| {
             RateLimiter::direct_with_clock(Quota::per_minute(limit), Monotonic(self.clock.clone()))
                 .with_middleware()
         });
-        Access { key, project, scopes, limiter, used_at: AtomicI64::new(0) }
+        Access {
+            key,
+            project,
+            scopes,
+            limiter,
+            used_at: AtomicI64::new(0),
+            reads: AtomicU64::new(0),
+            earlier: Mutex::default(),
+        }
     }
 }
 
@@ -121,6 +147,26 @@ impl Access {
             Scope::Delete => "the key lacks the scope delete",
             Scope::Admin => "the key lacks the scope admin",
         }))
+    }
+
+    /// Counts a read over the API, for the audit.
+    pub fn count_read(&self, clock: &Clock) {
+        let day = clock.now().div_euclid(DAY).max(0).unsigned_abs();
+        let next = |packed: u64| match unpack(packed) {
+            Some((at, _)) if at.unsigned_abs() / DAY.unsigned_abs() == day => packed + 1,
+            _ => (day << 32) + 1,
+        };
+        let before =
+            self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |packed| Some(next(packed)));
+        if let Ok(packed) = before
+            && next(packed) != packed + 1
+        {
+            self.earlier().extend(unpack(packed));
+        }
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Vec<(Millis, u64)>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request, and says whether it is one too many. None without limit.
@@ -141,6 +187,12 @@ impl Access {
         let reset = now + i64::try_from(refill.as_millis()).unwrap_or(i64::MAX);
         Some(Allowance { limit, remaining, reset: reset.div_euclid(1_000) + 1, retry_after })
     }
+}
+
+/// The day and the number of reads. None: there are none.
+fn unpack(packed: u64) -> Option<(Millis, u64)> {
+    let (day, count) = (packed >> 32, packed & u64::from(u32::MAX));
+    (count > 0).then(|| (i64::try_from(day).unwrap_or(0) * DAY, count))
 }
 
 /// Our clock, as the limiter wants it.

@@ -117,6 +117,9 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
     }
+    if scope == Scope::Read && call.request.method() == Method::GET {
+        access.count_read(call.app.clock());
+    }
     call.access = Some(access);
     Ok(())
 }

@@ -1,15 +1,19 @@
 //! The commands that change or list something. One process holds the directory, so a
 //! command is performed where the directory is held: here, or by the server.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::demo;
+use super::inspect::{self, Directory};
 use crate::app::App;
 use crate::clock;
 use crate::domain::{admins, keys, projects};
 use crate::error::Result;
 use crate::model::{KeyId, Scopes};
 use crate::store::Lane;
+use crate::worker::backup;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +40,12 @@ pub enum Act {
         users: u32,
         heavy: u32,
         project: String,
+    },
+    /// Check the whole directory.
+    Verify,
+    /// Into a folder, named from the root on.
+    Backup {
+        folder: PathBuf,
     },
 }
 
@@ -72,6 +82,14 @@ impl Act {
                 let (name, hash) = (name.clone(), admins::hash_password(password)?);
                 app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
                 Ok(Vec::new())
+            }
+            Act::Backup { folder } => {
+                let path = backup::make(app, folder)?;
+                Ok(vec![path.display().to_string()])
+            }
+            Act::Verify => {
+                let store = app.store();
+                Ok(inspect::beside_a_server(&Directory::of(store.folder(), store.file())))
             }
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)

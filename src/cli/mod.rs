@@ -2,14 +2,19 @@
 
 mod act;
 mod control;
+mod copies;
 mod demo;
+mod inspect;
 mod logging;
+mod restore;
 mod serve;
 mod verify;
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{App, Parts};
@@ -20,10 +25,11 @@ use crate::data_dir::DataDir;
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Hygiene, Options, Store};
+use crate::store::{Hygiene, Options, Store, backup};
 use crate::trace::Actor;
+use crate::vault;
+use crate::worker::upkeep;
 use act::Act;
-use std::sync::Arc;
 
 /// A self-hosted home for an app's end users, that can delete them.
 #[derive(Parser)]
@@ -50,7 +56,14 @@ enum Command {
     Admin(Admin),
     /// Fill a project with users to try things on
     Demo(Demo),
-    /// Check the proof of an erasure, offline: needs nothing but the files that are named
+    /// Make a backup, one encrypted file, in a folder; prints its path
+    Backup {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Put a backup in the place of the database; no server may hold the directory
+    Restore(restore::Restore),
+    /// Check the whole directory, or one receipt, which needs nothing but the files that are named
     Verify(Box<verify::Verify>),
 }
 
@@ -119,7 +132,21 @@ pub fn run() -> anyhow::Result<()> {
             logging::start("warn,usher=info");
             return serve::run(&config);
         }
-        Some(Command::Verify(what)) => return verify::run(&what),
+        Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
+        Some(Command::Verify(_)) => {
+            if !config.data.join("usher.db").exists() {
+                bail!("there is no usher.db in {}", config.data.display());
+            }
+            Act::Verify
+        }
+        Some(Command::Restore(what)) => {
+            logging::start("warn");
+            return restore::run(&config, &what);
+        }
+        Some(Command::Backup { folder }) => Act::Backup {
+            folder: std::path::absolute(&folder)
+                .with_context(|| format!("{} is no folder", folder.display()))?,
+        },
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
         Some(Command::Key(Key::Create { of, name, scopes })) => {
@@ -132,11 +159,14 @@ pub fn run() -> anyhow::Result<()> {
     };
     logging::start("warn");
     let bar = ProgressBar::default();
+    let is_verify = matches!(act, Act::Verify);
     let lines = match DataDir::hold(&config.data)? {
+        Some(data) if is_verify => inspect::offline(data.path())?,
         Some(data) => here(&data, &config, &act, &bar)?,
         None => control::send(&config.data, &act, &bar)?,
     };
     bar.clear();
+    let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let mut out = std::io::stdout().lock();
     for line in lines {
         // A reader that has gone away wants no more.
@@ -144,14 +174,27 @@ pub fn run() -> anyhow::Result<()> {
             break;
         }
     }
+    if is_verify && wrong > 0 {
+        bail!("{wrong} of the checks of {} found something wrong", config.data.display());
+    }
     Ok(())
 }
 
 /// Acts on a directory that no server holds.
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system())?;
+    let mut copier = None;
+    if let Act::Backup { .. } = act {
+        if let Some(key) = copies::recovery_key(data)? {
+            eprintln!("{}", copies::shown_once(&key));
+        }
+        copier = copies::start(data, config, &app)?;
+    }
     let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
+    let signed = upkeep::sign_head(&app);
     app.stop();
+    drop(copier);
+    signed?;
     outcome
 }
 
@@ -159,6 +202,7 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
 fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
+    sweep(data)?;
     let secret = data.store_secret()?;
     data.make_database()?;
     let options =
@@ -169,7 +213,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let receipts = Receipts::open(&data.receipts())?;
     let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
     let signer = Signer::open(data.path(), missing)?;
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         store,
         keyring,
         bell,
@@ -178,7 +222,17 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
         signer,
         receipts,
         backups: data.backups(),
-    })?)
+    })?;
+    // Whoever was erased since a backup is in it: it is needed no longer than this.
+    data.forget_kept()?;
+    Ok(app)
+}
+
+/// Removes what a kill has left half made. It is not encrypted.
+fn sweep(data: &DataDir) -> anyhow::Result<()> {
+    vault::sweep_unpacked(data.path())?;
+    vault::sweep(&data.backups())?;
+    Ok(backup::sweep(&data.backups())?)
 }
 
 fn password() -> anyhow::Result<String> {

@@ -7,6 +7,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 
 use super::control::Control;
+use super::copies;
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -14,7 +15,8 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::server::Http;
 use crate::trace::Actor;
-use crate::worker::Worker;
+use crate::vault::RecoveryKey;
+use crate::worker::{Worker, upkeep};
 
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
 /// folds the WAL in.
@@ -23,9 +25,14 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
     let app = super::open(&data, config, Clock::system())?;
+    let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app);
+    let signed = upkeep::sign_head(&app);
     app.stop();
+    // The last: what was written until now is copied, too.
+    drop(copier);
     log::info!("stopped");
+    signed?;
     outcome
 }
 
@@ -41,7 +48,8 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
-        greet(http.addr, link.as_deref());
+        let key = copies::recovery_key(data)?;
+        greet(http.addr, link.as_deref(), key.as_ref());
         let stop = http.stop();
         actix_web::rt::spawn(async move {
             stopped.await;
@@ -53,13 +61,16 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     })
 }
 
-/// On standard output, not in the log: the link is a secret.
-fn greet(addr: SocketAddr, link: Option<&str>) {
+/// On standard output, not in the log: the link and the key are secrets.
+fn greet(addr: SocketAddr, link: Option<&str>, key: Option<&RecoveryKey>) {
     let base = match addr.ip().is_unspecified() {
         true => format!("http://localhost:{}", addr.port()),
         false => format!("http://{addr}"),
     };
     println!("Usher serves on {base}");
+    if let Some(key) = key {
+        println!("{}", copies::shown_once(key));
+    }
     match link {
         Some(link) => {
             println!("Open this link to set the owner's password; it works once:\n\n  {base}{link}\n")

@@ -1,5 +1,6 @@
-//! `usher verify`: checks what was handed out, with nothing but the files that are named. No
-//! data directory is opened, no lock taken, no server asked.
+//! `usher verify --receipt`: checks what was handed out, with nothing but the files that are
+//! named. No data directory is opened, no lock taken, no server asked. The check of a whole
+//! directory is in [`super::inspect`].
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -25,14 +26,13 @@ const KEY_FILE_MAX: u64 = 64 * 1024;
 #[derive(Args)]
 pub struct Verify {
     /// The receipt to check: its file, as it was handed out
-    // The check of a whole directory, `usher verify` without a receipt, goes into `run`.
-    #[arg(long, value_name = "FILE", value_parser = receipt_file)]
-    receipt: ReceiptFile,
+    #[arg(long, value_name = "FILE", value_parser = receipt_file, requires = "key")]
+    receipt: Option<ReceiptFile>,
     /// The public key that should have signed it: a signing.pub file, or 64 hex digits
-    #[arg(long, value_name = "FILE|HEX", value_parser = public_key)]
-    key: PublicKey,
+    #[arg(long, value_name = "FILE|HEX", value_parser = public_key, requires = "receipt")]
+    key: Option<PublicKey>,
     /// What the erased person was given, to show that the receipt is theirs
-    #[arg(long, requires = "identifier")]
+    #[arg(long, requires_all = ["identifier", "receipt"])]
     token: Option<Token>,
     /// What the erased person was called in the app
     #[arg(long, value_name = "NAME", requires = "token", allow_hyphen_values = true)]
@@ -46,9 +46,18 @@ struct ReceiptFile {
     bytes: Arc<[u8]>,
 }
 
+impl Verify {
+    /// A receipt is named; otherwise it is the whole directory.
+    pub fn is_of_one(&self) -> bool {
+        self.receipt.is_some()
+    }
+}
+
 /// Prints what the receipt says, if it is good. Otherwise an error that says why not.
 pub fn run(what: &Verify) -> anyhow::Result<()> {
-    let Verify { receipt: ReceiptFile { path, bytes }, key, .. } = what;
+    let Verify { receipt: Some(ReceiptFile { path, bytes }), key: Some(key), .. } = what else {
+        bail!("no receipt is named");
+    };
     let receipt = check_one(bytes, key).with_context(|| format!("{} is no good receipt", path.display()))?;
     let mut said = story(&receipt, Hex::sha256(bytes))?;
     if let (Some(token), Some(identifier)) = (&what.token, &what.identifier) {

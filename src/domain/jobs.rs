@@ -300,10 +300,24 @@ pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
         return Ok(true);
     }
     job.status = JobStatus::Failed;
-    job.error = Some(format!("values of the person were found in {}", searched.places.join("; ")));
+    job.error = Some(found(&searched.places));
     jobs::update(tx, &mut job)?;
     note(tx, &job, "erasure failed")?;
     Ok(false)
+}
+
+/// Fails a job that had ended: a later search found values of the person's in these places.
+pub fn fail(tx: &Tx, id: JobId, places: &[String]) -> Result<()> {
+    let mut job = get(tx, None, id)?;
+    job.status = JobStatus::Failed;
+    job.step = Some(JobStep::Verifying);
+    job.error = Some(found(places));
+    jobs::update(tx, &mut job)?;
+    note(tx, &job, "erasure failed")
+}
+
+fn found(places: &[String]) -> String {
+    format!("values of the person were found in {}", places.join("; "))
 }
 
 fn prune(tx: &Tx) -> Result<bool> {

@@ -51,6 +51,11 @@ pub fn list(db: &Db) -> Result<Vec<Key>> {
     keys::list(db)
 }
 
+/// Writes down how many reads over the API each key made on a day.
+pub fn note_reads(tx: &Tx, reads: &[(KeyId, crate::clock::Millis, u64)]) -> Result<()> {
+    reads.iter().try_for_each(|(id, day, reads)| audit::count_reads(tx, *id, *day, *reads))
+}
+
 /// Writes down when keys were last used.
 pub fn note_uses(tx: &Tx, uses: &[(KeyId, crate::clock::Millis)]) -> Result<()> {
     uses.iter().try_for_each(|(id, at)| keys::note_use(tx, *id, *at))

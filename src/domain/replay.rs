@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::clock::Millis;
+use crate::clock::{self, Millis};
 use crate::domain::{erase, jobs, keys, users};
 use crate::error::Place;
 use crate::error::Result;
 use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, Identifier, JobStatus, Origin, ProjectId, State, User, UserId};
-use crate::store::{Tx, aliases, audit, jobs as job_rows, keys as key_rows, projects, users as rows};
+use crate::store::{
+    Tx, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep, users as rows,
+};
 
 /// What a replay did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +24,26 @@ pub struct Replayed {
     pub scheduled: u64,
     pub ended: u64,
     pub keys: u64,
+}
+
+/// What the audit log calls the putting back of a backup. The rows that the log had from
+/// this one's number on, until this one's time, went with the database that was replaced.
+pub const RESTORED: &str = "restore backup";
+/// What it calls the catching up with the ledger.
+pub const REPLAYED: &str = "replay ledger";
+
+/// Writes down that the database came out of a backup, if it did: before anything else is
+/// written. `entries` of the ledger have followed.
+pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
+    let Some(made_at) = upkeep::done_at(tx, upkeep::RESTORED)? else { return Ok(()) };
+    let reason = format!(
+        "made {}, at entry {} of the ledger; {entries} entries followed; what this log had from here on, up to \
+         now, is not in it",
+        clock::rfc3339(made_at),
+        ledger_position(tx)?.seq,
+    );
+    audit::note(tx, &audit::Entry { action: RESTORED, reason: Some(&reason), ..audit::Entry::default() })?;
+    upkeep::forget(tx, upkeep::RESTORED)
 }
 
 /// Does what the entries order that the database has not seen. In the transaction that
@@ -51,7 +73,7 @@ pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
         );
         audit::note(
             tx,
-            &audit::Entry { action: "replay ledger", reason: Some(&reason), ..audit::Entry::default() },
+            &audit::Entry { action: REPLAYED, reason: Some(&reason), ..audit::Entry::default() },
         )?;
     }
     tx.caught_up();

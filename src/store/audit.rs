@@ -96,6 +96,13 @@ pub fn before(db: &Db, seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
     db.rows(sql, params![below, limit], read)
 }
 
+/// The rows of an action: their numbers and times.
+pub fn of_action(db: &Db, action: &str) -> Result<Vec<(u64, Millis)>> {
+    db.rows("SELECT seq, at FROM audit WHERE action = ?1 ORDER BY seq", params![action], |row| {
+        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
+    })
+}
+
 /// Keeps a signed head.
 pub fn keep_head(tx: &Tx, head: &Head) -> Result<()> {
     tx.execute(

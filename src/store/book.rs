@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Db, from_sql};
+use super::{Db, Growth, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Entry, Ledger, LedgerId, Names, Position};
@@ -21,6 +21,9 @@ pub struct Book {
     /// Entries from here on are to be voided, and could not be yet: nothing else may be
     /// entered, for the next start would take them for done.
     to_void: Cell<Option<u64>>,
+    growth: Growth,
+    /// The last position that was told of.
+    told: Cell<u64>,
 }
 
 impl Book {
@@ -32,6 +35,7 @@ impl Book {
         path: &Path,
         secret: &[u8; 32],
         now: Millis,
+        growth: Growth,
     ) -> Result<(Book, Vec<Entry>)> {
         let mark = mark(conn)?;
         let (ledger, entries) = match mark {
@@ -53,6 +57,8 @@ impl Book {
             acts: RefCell::default(),
             caught_up: Cell::new(false),
             to_void: Cell::new(None),
+            growth,
+            told: Cell::new(0),
         };
         Ok((book, entries))
     }
@@ -72,6 +78,16 @@ impl Book {
 
     pub fn catch_up(&self) {
         self.caught_up.set(true);
+    }
+
+    /// After the commit: what the database has recorded may be copied.
+    pub fn tell(&self) {
+        let upto = self.position().offset;
+        if self.told.replace(upto) != upto
+            && let Some(told) = self.growth.get()
+        {
+            told(upto);
+        }
     }
 
     pub fn position(&self) -> Position {

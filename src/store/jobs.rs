@@ -228,6 +228,11 @@ pub fn unproven(db: &Db, now: Millis, limit: u32) -> Result<Vec<Job>> {
     db.rows(sql, params![now, limit], read)
 }
 
+/// The largest number of a receipt that a job has.
+pub fn last_receipt(db: &Db) -> Result<Option<i64>> {
+    Ok(db.row("SELECT max(receipt_no) FROM jobs", [], |row| row.get(0))?.flatten())
+}
+
 /// When the first of the running jobs that wait for a retry may go on.
 pub fn first_retry(db: &Db) -> Result<Option<Millis>> {
     let sql = "SELECT min(retry_at) FROM jobs WHERE status = 'running'";

@@ -17,6 +17,7 @@ mod writer;
 pub mod admins;
 pub mod aliases;
 pub mod audit;
+pub mod backup;
 pub mod events;
 pub mod holdings;
 pub mod jobs;
@@ -31,13 +32,14 @@ pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;
+pub mod upkeep;
 pub mod users;
 
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use r2d2::Pool;
@@ -52,10 +54,10 @@ use crate::ledger::{Act, Entry, Names, Position, mac};
 use crate::trace::Who;
 use book::Book;
 pub use book::position as ledger_position;
-use file::Pages;
+pub use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
-pub use verify::{Scope, Verdict};
+pub use verify::{Scope, Verdict, search_all, used_leaves};
 pub use writer::Lane;
 use writer::Writer;
 
@@ -71,14 +73,20 @@ pub struct Store {
     writer: Writer,
     /// The file itself. Closed last: closing it drops the locks that SQLite holds on it.
     file: Pages,
+    path: PathBuf,
     wal: PathBuf,
     folder: PathBuf,
+    /// Told how far the ledger is on disk.
+    growth: Growth,
     secret: [u8; 32],
     /// Every page was looked at since the start.
     surveyed: AtomicBool,
     /// Other files of the folder, as they were when they were searched last.
     seen: Mutex<HashMap<PathBuf, verify::Stamp>>,
 }
+
+/// Who hears that the ledger has grown.
+type Growth = Arc<OnceLock<Box<dyn Fn(u64) + Send + Sync>>>;
 
 /// How a store is opened.
 pub struct Options {
@@ -138,14 +146,17 @@ impl Store {
         let mut scrub = Scrub::new(path, hygiene);
         // What a kill left in the WAL goes through the scrub before anything else.
         scrub.checkpoint(&conn)?;
-        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now())?;
+        let growth = Growth::default();
+        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
         let writer = Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub)?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
             writer,
             file: Pages::open(path)?,
+            path: path.to_owned(),
             wal: wal_of(path),
+            growth,
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             secret,
             surveyed: AtomicBool::new(false),
@@ -226,6 +237,28 @@ impl Store {
     /// The key that [`needles`] were taken down with.
     pub fn search_key(&self) -> search::SearchKey {
         search::SearchKey::new(keyed(&self.secret, "search", &[]))
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory that it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// `told` hears from now on, on the writer's thread, up to which byte the ledger is on
+    /// disk and recorded; of where it stands now, too. It must not wait. Only the first to
+    /// ask is told.
+    pub fn on_ledger_growth(&self, told: impl Fn(u64) + Send + Sync + 'static) -> Result<()> {
+        let _ = self.growth.set(Box::new(told));
+        let upto = self.read(book::position)?.offset;
+        if let Some(told) = self.growth.get() {
+            told(upto);
+        }
+        Ok(())
     }
 
     /// The bytes of the file, as they lie on the disk.

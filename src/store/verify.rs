@@ -9,6 +9,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::Store;
+use super::file::Pages;
 use super::layout::{self, PAGE};
 use super::search::{Found, Needle, SearchKey, Sieve};
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ impl Store {
             }
             from = end;
         }
-        let mut leaves = self.used_leaves()?;
+        let mut leaves = used_leaves(self.file())?;
         found += leaves.len() as u64;
         while go_on() && !leaves.is_empty() {
             leaves = self.blank(leaves)?;
@@ -90,49 +91,11 @@ impl Store {
         self.surveyed.load(Ordering::SeqCst)
     }
 
-    /// Leaves of the freelist that are not blank.
-    fn used_leaves(&self) -> Result<Vec<u32>> {
-        let mut leaves = Vec::new();
-        self.file().trunks(|_, on_it| leaves.extend(on_it))?;
-        leaves.sort_unstable();
-        let mut used = Vec::new();
-        self.file().each(&leaves, |number, page| {
-            if page.iter().any(|byte| *byte != 0) {
-                used.push(number);
-            }
-        })?;
-        Ok(used)
-    }
-
     /// Searches pages of the database, its WAL and other files for the needles of jobs.
     /// It blocks, off the writer's thread.
     pub fn verify(&self, key: SearchKey, needles: Vec<(JobId, Needle)>, scope: Scope) -> Result<Verdict> {
         let others = self.others(matches!(scope, Scope::Whole))?;
-        let count = needles.len() as u64;
-        let mut sieve = Sieve::new(key, needles);
-        let mut verdict = Verdict { needles: count, ..Verdict::default() };
-        let mut free = HashSet::new();
-        self.file().trunks(|trunk, leaves| {
-            free.insert(trunk);
-            free.extend(leaves);
-        })?;
-        let mut see = |number: u32, page: &[u8]| {
-            verdict.pages += 1;
-            sieve.page(number, page, free.contains(&number), "usher.db");
-            if layout::is_stale(page, number) == Ok(true) {
-                verdict.stale.push(number);
-            }
-        };
-        match scope {
-            Scope::Written(numbers) => self.file().each(&numbers, &mut see)?,
-            Scope::Whole => self.file().range(1..self.file().count()? + 1, &mut see)?,
-        }
-        search_wal(&mut sieve, &self.wal, &free)?;
-        for path in others.keys() {
-            search_file(&mut sieve, path)?;
-        }
-        verdict.bytes = sieve.bytes();
-        verdict.found = sieve.into_found();
+        let verdict = look(self.file(), &self.wal, &others, Sought { key, needles }, scope)?;
         if verdict.is_clean() {
             self.seen().extend(others);
         }
@@ -140,22 +103,9 @@ impl Store {
     }
 
     /// The other files of the directory, all or those that changed since they were searched
-    /// last. Not the backups, which are encrypted and have their own term, nor the secrets.
+    /// last.
     fn others(&self, all: bool) -> Result<HashMap<PathBuf, Stamp>> {
-        let mut found = HashMap::new();
-        let mut folders = vec![self.folder.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
-                let entry = entry.map_err(Error::internal)?;
-                let Ok(about) = entry.metadata() else { continue };
-                let (path, name) = (entry.path(), entry.file_name());
-                if about.is_dir() && name != "backups" && name != "secrets" {
-                    folders.push(path);
-                } else if about.is_file() && !name.to_string_lossy().starts_with("usher.db") {
-                    found.insert(path, (about.len(), about.modified().ok()));
-                }
-            }
-        }
+        let mut found = others(&self.folder)?;
         let seen = self.seen();
         found.retain(|path, stamp| all || seen.get(path) != Some(stamp));
         Ok(found)
@@ -164,6 +114,93 @@ impl Store {
     fn seen(&self) -> MutexGuard<'_, HashMap<PathBuf, Stamp>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
+/// it. `file` is its database, `secret` what the needles are keyed with.
+pub fn search_all(
+    file: &Pages,
+    database: &Path,
+    secret: &[u8; 32],
+    needles: Vec<(JobId, Needle)>,
+) -> Result<Verdict> {
+    let key = SearchKey::new(super::keyed(secret, "search", &[]));
+    let others = others(database.parent().unwrap_or(Path::new("")))?;
+    look(file, &super::wal_of(database), &others, Sought { key, needles }, Scope::Whole)
+}
+
+/// Leaves of the freelist that are not blank.
+pub fn used_leaves(file: &Pages) -> Result<Vec<u32>> {
+    let mut leaves = Vec::new();
+    file.trunks(|_, on_it| leaves.extend(on_it))?;
+    leaves.sort_unstable();
+    let mut used = Vec::new();
+    file.each(&leaves, |number, page| {
+        if page.iter().any(|byte| *byte != 0) {
+            used.push(number);
+        }
+    })?;
+    Ok(used)
+}
+
+struct Sought {
+    key: SearchKey,
+    needles: Vec<(JobId, Needle)>,
+}
+
+fn look(
+    file: &Pages,
+    wal: &Path,
+    others: &HashMap<PathBuf, Stamp>,
+    sought: Sought,
+    scope: Scope,
+) -> Result<Verdict> {
+    let count = sought.needles.len() as u64;
+    let mut sieve = Sieve::new(sought.key, sought.needles);
+    let mut verdict = Verdict { needles: count, ..Verdict::default() };
+    let mut free = HashSet::new();
+    file.trunks(|trunk, leaves| {
+        free.insert(trunk);
+        free.extend(leaves);
+    })?;
+    let mut see = |number: u32, page: &[u8]| {
+        verdict.pages += 1;
+        sieve.page(number, page, free.contains(&number), "usher.db");
+        if layout::is_stale(page, number) == Ok(true) {
+            verdict.stale.push(number);
+        }
+    };
+    match scope {
+        Scope::Written(numbers) => file.each(&numbers, &mut see)?,
+        Scope::Whole => file.range(1..file.count()? + 1, &mut see)?,
+    }
+    search_wal(&mut sieve, wal, &free)?;
+    for path in others.keys() {
+        search_file(&mut sieve, path)?;
+    }
+    verdict.bytes = sieve.bytes();
+    verdict.found = sieve.into_found();
+    Ok(verdict)
+}
+
+/// The files of a directory but the database. Not the backups, which are encrypted and have
+/// their own term, nor the secrets.
+fn others(folder: &Path) -> Result<HashMap<PathBuf, Stamp>> {
+    let mut found = HashMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
+            let entry = entry.map_err(Error::internal)?;
+            let Ok(about) = entry.metadata() else { continue };
+            let (path, name) = (entry.path(), entry.file_name());
+            if about.is_dir() && name != "backups" && name != "secrets" {
+                folders.push(path);
+            } else if about.is_file() && !name.to_string_lossy().starts_with("usher.db") {
+                found.insert(path, (about.len(), about.modified().ok()));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The WAL's frames are pages too. One that is being written ends the search: it is of

@@ -421,6 +421,9 @@ impl Thread {
             return Err(fault);
         }
         self.resources.ids.reserved();
+        if first.is_some() {
+            self.resources.book.tell();
+        }
         Ok(())
     }
 

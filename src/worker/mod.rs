@@ -1,7 +1,9 @@
-//! The background thread: the reaper, the jobs, the moves after a merge, and the proof of
-//! erasures. It sleeps until the next thing is due and wakes when told.
+//! The background thread: the reaper, the jobs, the moves after a merge, the proof of
+//! erasures, and what comes round: backups, a search of all files. It sleeps until the next thing is due and wakes when told.
 
+pub mod backup;
 mod prove;
+pub mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +65,11 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
     if !uses.is_empty() {
         app.write_blocking(Lane::Background, move |tx| keys::note_uses(tx, &uses))?;
     }
+    let reads = app.keyring().take_reads();
+    if !reads.is_empty() {
+        app.write_blocking(Lane::Background, move |tx| keys::note_reads(tx, &reads))?;
+    }
+    upkeep::run(app, &go_on)?;
     Ok(report)
 }
 
@@ -105,6 +112,7 @@ impl Drop for Worker {
 }
 
 fn run(app: &App, stopping: &AtomicBool) {
+    survey(app, stopping);
     while !stopping.load(Ordering::SeqCst) {
         let sleep = match tick_while(app, || !stopping.load(Ordering::SeqCst)) {
             Ok(report) => {
@@ -129,6 +137,16 @@ fn run(app: &App, stopping: &AtomicBool) {
             }
         };
         app.sleep(sleep);
+    }
+}
+
+/// An unclean end, or another program's visit, may have left bytes in what is free.
+fn survey(app: &App, stopping: &AtomicBool) {
+    let _alone = app.proving();
+    match app.store().survey(&|| !stopping.load(Ordering::SeqCst)) {
+        Ok(0) => {}
+        Ok(found) => log::warn!("{found} pages held stale bytes since before the start; they are scrubbed"),
+        Err(error) => log::error!("worker: {error}"),
     }
 }
 

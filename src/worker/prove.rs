@@ -9,10 +9,14 @@ use crate::domain::jobs::{self, Searched};
 use crate::domain::receipts::{self, Evidence, Search};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobId};
-use crate::proof::receipt::{ScanMode, Scrub};
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{Backup, ScanMode, Scrub};
 use crate::proof::receipts::Trouble;
 use crate::store::search::Needle;
-use crate::store::{Emptied, Lane, Scope, Totals, Verdict, needles};
+use crate::store::{Emptied, Lane, Scope, Totals, Verdict, ledger_position, needles};
+use crate::vault;
+
+use super::backup;
 
 /// Times that files are cleaned and searched again before a job fails: a page may be
 /// caught in the middle of being written.
@@ -75,15 +79,39 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         pages: verdict.pages,
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         verified_at: app.clock().now(),
-        backups: Vec::new(),
+        backups: backups(app)?,
     };
     // Read again: the steps were noted meanwhile.
     let jobs: Vec<Job> = app.read(|db| ids.iter().map(|id| jobs::get(db, None, *id)).collect())?;
     conclude(app, &jobs, &verdict, &evidence)
 }
 
+/// The backups that are there: each was begun before the proof, so it may hold somebody.
+fn backups(app: &App) -> Result<Vec<Backup>> {
+    let ledger = app.read(ledger_position)?;
+    let now = vault::LedgerPosition {
+        ledger: ledger.ledger.to_string(),
+        // After the last entry: one that was made while rows were leaving holds some, too.
+        seq: ledger.seq + 1,
+        head: Hex(ledger.head).to_string(),
+        offset: ledger.offset,
+    };
+    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
+    let held = vault::holding(&listed, &now, 0, app.keeping().keep);
+    Ok(held
+        .into_iter()
+        .filter_map(|held| {
+            let (Some(made_at), Some(pruned_at)) = (held.made_at, held.pruned_at) else {
+                log::warn!("{} does not read, and nobody knows its age: remove it by hand", held.name);
+                return None;
+            };
+            Some(Backup { name: held.name, made_at, pruned_at })
+        })
+        .collect())
+}
+
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
-fn clean(app: &App) -> Result<Option<(Vec<u32>, Totals)>> {
+pub(super) fn clean(app: &App) -> Result<Option<(Vec<u32>, Totals)>> {
     while app.store().scrub()? > 0 {}
     Ok(match app.store().empty_wal()? {
         Emptied::Busy => None,

@@ -37,7 +37,9 @@ const ROOMS: &[Room] = &[
     Room { name: "keyring", may_use: &["clock", "error", "model", "store", "domain"], never: HTTP_AND_SQL },
     Room {
         name: "app",
-        may_use: &["clock", "error", "bell", "trace", "ledger", "proof", "store", "domain", "keyring"],
+        may_use: &[
+            "clock", "error", "bell", "trace", "ledger", "proof", "vault", "store", "domain", "keyring",
+        ],
         never: HTTP_AND_SQL,
     },
     Room {
@@ -61,8 +63,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         may_use: &[
-            "admin", "app", "bell", "clock", "config", "data_dir", "domain", "error", "keyring", "model",
-            "proof", "server", "store", "trace", "worker",
+            "admin", "app", "bell", "clock", "config", "data_dir", "domain", "error", "keyring", "ledger",
+            "model", "proof", "server", "store", "trace", "vault", "worker",
         ],
         never: SQL,
     },

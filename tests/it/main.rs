@@ -34,6 +34,7 @@ mod proficient;
 mod proof;
 mod registry;
 mod replay;
+mod restore;
 mod routes;
 mod seeds;
 mod segment;

@@ -23,8 +23,10 @@ pub struct Process {
 pub fn usher(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
     command.args(args).arg("--data").arg(dir).env_remove("RUST_LOG");
-    for name in ["USHER_DATA", "USHER_LISTEN", "USHER_WORKERS", "USHER_RATE_LIMIT", "USHER_RECORDING_LIMIT"] {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"USHER_") {
+            command.env_remove(name);
+        }
     }
     command
 }

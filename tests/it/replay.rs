@@ -178,8 +178,11 @@ fn a_visitor_merged_since_goes_with_the_user() {
     assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
     let house = house.put_back(aside.path());
     house.server.tick();
-    let left: i64 =
-        house.server.sqlite().query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0)).expect("a count");
+    let left: i64 = house
+        .server
+        .sqlite()
+        .query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0))
+        .expect("a count");
     assert_eq!(left, 0);
 }
 

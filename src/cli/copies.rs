@@ -1,0 +1,63 @@
+//! The recovery key, and the thread that copies backups to another place.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::app::{App, Keeping};
+use crate::clock::{DAY, HOUR};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources};
+
+/// How long the owner's command may take for one file.
+const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Makes the recovery key of a directory that has none yet. None: it has one.
+pub fn recovery_key(data: &DataDir) -> anyhow::Result<Option<RecoveryKey>> {
+    match RecoveryKey::create(&data.secrets()) {
+        Ok(key) => Ok(Some(key)),
+        Err(Refusal::RecoveryKeyExists { .. }) => Ok(None),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// What is said of a new recovery key.
+pub fn shown_once(key: &RecoveryKey) -> String {
+    format!(
+        "Recovery key for backups, shown this once: {}\nKeep it away from this machine: a backup opens with it \
+         anywhere, and without it on this machine alone.\n",
+        key.secret()
+    )
+}
+
+/// Sets how backups are kept, and starts the thread if there is a place for copies. What it
+/// has left when this is dropped is taken up at the next start.
+pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Option<Copier>> {
+    let keep = i64::from(config.backup_keep) * DAY;
+    let place = match (&config.backup_copy, &config.backup_command) {
+        (Some(folder), _) => Some(Place::directory(folder)),
+        (None, Some(words)) => match Place::command(words, COMMAND_TIME) {
+            None => bail!("--backup-command names no program"),
+            place => place,
+        },
+        (None, None) => None,
+    };
+    let copier = place
+        .map(|place| {
+            let sources = Sources { ledger: data.ledger(), backups: data.backups() };
+            Copier::start(sources, place, app.clock().clone(), keep, Pace::default())
+        })
+        .transpose()
+        .context("cannot start the thread that copies backups")?;
+    let copies = copier.as_ref().map(Copier::notices);
+    if let Some(notices) = copies.clone() {
+        app.store().on_ledger_growth(move |upto| notices.ledger_grew(upto))?;
+    }
+    app.keep_backups(Keeping {
+        every: config.backup_every.map(|hours| i64::from(hours) * HOUR),
+        keep,
+        copies,
+    });
+    Ok(copier)
+}

@@ -1,0 +1,313 @@
+//! `usher verify` without a receipt: the whole directory, as it lies there. Nothing in it is
+//! changed. A line a check, with figures.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::clock::Millis;
+use crate::domain::replay;
+use crate::ledger::{self, Entry, Header};
+use crate::proof::audit::{self as log, Link, Position as Place};
+use crate::proof::chain;
+use crate::proof::check::check_one;
+use crate::proof::hex::Hex;
+use crate::proof::receipt::{Receipt, of_file_name};
+use crate::proof::signing::{PublicKey, Signer};
+use crate::store::backup::Glance;
+use crate::store::{Pages, audit, jobs, needles, search_all, used_leaves};
+use crate::vault::{self, Identities, Refusal};
+
+/// How a line begins that is no good news.
+pub const WRONG: &str = "WRONG";
+/// Faults of one check that are named.
+const NAMED: usize = 10;
+/// Beside a server a file may be caught between two writes.
+const TRIES: u32 = 3;
+/// Rows of the audit log read at a time.
+const ROWS: u32 = 1_000;
+/// Jobs whose needles are searched for: all there are by night.
+const JOBS: u32 = 1_000_000;
+
+/// What is looked at.
+pub struct Directory<'a> {
+    path: &'a Path,
+    /// Opened by whoever serves it: closing it would drop the locks of SQLite.
+    file: &'a Pages,
+}
+
+/// What a check came to: its figures, or what it found.
+struct Outcome {
+    figures: String,
+    faults: Vec<String>,
+}
+
+type Check<'a> = (&'static str, Box<dyn FnOnce() -> Result<Outcome> + 'a>);
+
+impl<'a> Directory<'a> {
+    pub fn of(path: &'a Path, file: &'a Pages) -> Directory<'a> {
+        Directory { path, file }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.path.join("usher.db")
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.path.join("erasures.ledger")
+    }
+}
+
+/// The lines about a directory that nobody serves.
+pub fn offline(path: &Path) -> Result<Vec<String>> {
+    let database = path.join("usher.db");
+    let file = Pages::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
+    Ok(all(&Directory::of(path, &file)))
+}
+
+/// The same beside a server. What was found only once is not found again.
+pub fn beside_a_server(directory: &Directory) -> Vec<String> {
+    let mut lines = all(directory);
+    for _ in 1..TRIES {
+        if !lines.iter().any(|line| line.starts_with(WRONG)) {
+            break;
+        }
+        lines = all(directory);
+    }
+    lines
+}
+
+fn all(directory: &Directory) -> Vec<String> {
+    let glance = Glance::open(&directory.database()).map_err(|error| error.to_string());
+    let glance = || glance.as_ref().map_err(|error| anyhow!("the database does not open: {error}"));
+    // What grows is read in this order: a receipt that comes meanwhile is not missed.
+    let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));
+    let key = public_key(directory.path);
+    let good = || key.as_ref().map_err(|error| anyhow!("{error:#}"));
+    let receipts = good().map(|key| receipts(directory.path, key)).unwrap_or_default();
+    let checks: [Check; 9] = [
+        ("signing key", Box::new(|| signing_key(directory.path, good()?))),
+        ("receipts", Box::new(|| chain_of_receipts(directory.path, good()?, receipts.len(), last?))),
+        ("audit log", Box::new(|| audit_log(glance()?, &receipts, good()?))),
+        ("ledger of erasures", Box::new(|| ledger_file(directory, glance()?))),
+        ("receipts in the ledger", Box::new(|| places(directory, &receipts))),
+        ("database", Box::new(|| sound(directory, glance()?))),
+        ("free space", Box::new(|| free_space(directory.file))),
+        ("traces of the erased", Box::new(|| traces(directory, glance()?))),
+        ("backups", Box::new(|| backups(directory.path))),
+    ];
+    checks.into_iter().flat_map(|(name, check)| said(name, check())).collect()
+}
+
+fn said(name: &str, outcome: Result<Outcome>) -> Vec<String> {
+    let (figures, faults) = match outcome {
+        Ok(Outcome { figures, faults }) => (figures, faults),
+        Err(error) => (String::new(), vec![format!("{error:#}")]),
+    };
+    if faults.is_empty() {
+        return vec![format!("good   {name}: {figures}")];
+    }
+    let more = faults.len().saturating_sub(NAMED);
+    let mut lines: Vec<String> = vec![format!("{WRONG}  {name}: {}", faults[0])];
+    lines.extend(faults.iter().take(NAMED).skip(1).map(|fault| format!("         {fault}")));
+    if more > 0 {
+        lines.push(format!("         and {more} more"));
+    }
+    lines
+}
+
+fn public_key(dir: &Path) -> Result<PublicKey> {
+    let at = dir.join("signing.pub");
+    let text = fs::read_to_string(&at).with_context(|| format!("cannot read {}", at.display()))?;
+    text.parse().map_err(|why| anyhow!("{}: {why}", at.display()))
+}
+
+fn signing_key(dir: &Path, key: &PublicKey) -> Result<Outcome> {
+    let at = dir.join("secrets/signing.key");
+    let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
+    let fits = secret.try_into().is_ok_and(|secret: [u8; 32]| Signer::of(&secret).public() == *key);
+    let fault = (!fits).then(|| "signing.pub does not belong to secrets/signing.key".to_owned());
+    Ok(Outcome { figures: key.to_string(), faults: fault.into_iter().collect() })
+}
+
+/// The receipts that are good by themselves.
+fn receipts(dir: &Path, key: &PublicKey) -> Vec<Receipt> {
+    let entries = fs::read_dir(dir.join("receipts")).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| of_file_name(&entry.file_name().to_string_lossy()).is_some());
+    files.filter_map(|entry| check_one(&fs::read(entry.path()).ok()?, key).ok()).collect()
+}
+
+fn chain_of_receipts(dir: &Path, key: &PublicKey, good: usize, last: Option<i64>) -> Result<Outcome> {
+    let folder = dir.join("receipts");
+    if !folder.exists() && last.is_none() {
+        return Ok(Outcome { figures: "none yet".into(), faults: Vec::new() });
+    }
+    let report = chain::check_chain(&folder, key, None)?;
+    let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    // Without its hash, for the database does not know it: only that there was one.
+    if let Some(last) =
+        last.and_then(|last| u64::try_from(last).ok()).filter(|last| *last > report.last.number)
+    {
+        faults.push(format!(
+            "receipt {last} was made, as the database says, but {} is the last that is there: its tail was cut",
+            report.last.number
+        ));
+    }
+    Ok(Outcome { figures: format!("{good} in one chain, each signed"), faults })
+}
+
+fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
+    // The rows that a restore has replaced: from a row on, up to its time.
+    let gaps = glance.read(|db| {
+        Ok([audit::of_action(db, replay::RESTORED)?, audit::of_action(db, replay::REPLAYED)?].concat())
+    })?;
+    let went = |place: &Place, at: Millis| gaps.iter().any(|(row, then)| place.seq >= *row && at <= *then);
+    let notes: Vec<Place> = receipts
+        .iter()
+        .filter(|receipt| !went(&receipt.audit, receipt.done.completed_at))
+        .map(|receipt| receipt.audit)
+        .collect();
+    let heads = glance.read(audit::heads)?;
+    let trouble = RefCell::new(None);
+    let report = log::check(rows(glance, &trouble), &heads, &notes, key);
+    if let Some(error) = trouble.into_inner() {
+        return Err(error).context("the audit log does not read");
+    }
+    let figures = format!(
+        "{} rows in one chain, {} signed heads, {} receipts agree, {} replaced by restores",
+        report.rows,
+        heads.len(),
+        notes.len(),
+        receipts.len() - notes.len()
+    );
+    Ok(Outcome { figures, faults: report.faults.iter().map(ToString::to_string).collect() })
+}
+
+/// The rows of the log, some at a time.
+fn rows<'a>(
+    glance: &'a Glance,
+    trouble: &'a RefCell<Option<crate::error::Error>>,
+) -> impl Iterator<Item = Link> + 'a {
+    let mut from = 0;
+    let batches = std::iter::from_fn(move || match glance.read(|db| audit::after(db, from, ROWS)) {
+        Ok(batch) => {
+            from = batch.last()?.row.seq;
+            Some(batch)
+        }
+        Err(error) => {
+            *trouble.borrow_mut() = Some(error);
+            None
+        }
+    });
+    batches.flatten()
+}
+
+fn ledger_file(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+    let mark = glance.ledger()?;
+    let report = ledger::check(&directory.ledger(), Some(&mark));
+    let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    if let Some(ledger) = report.ledger.filter(|ledger| *ledger != mark.ledger) {
+        faults.push(format!("it is {ledger}, and the database was written beside {}", mark.ledger));
+    }
+    let figures = format!("{} entries in one chain; the database has seen {}", report.entries, mark.seq);
+    Ok(Outcome { figures, faults })
+}
+
+/// What receipts and backups say of the ledger is what is there.
+fn places(directory: &Directory, receipts: &[Receipt]) -> Result<Outcome> {
+    let mut wanted: BTreeMap<u64, Option<ledger::Chain>> =
+        receipts.iter().map(|receipt| (receipt.ledger.seq, None)).collect();
+    let path = directory.ledger();
+    let mut lines = BufReader::new(File::open(&path)?).split(b'\n');
+    let header = lines.next().transpose()?.unwrap_or_default();
+    let header = Header::parse(&header).map_err(|_| anyhow!("the first line of the ledger does not read"))?;
+    if let Some(begin) = wanted.get_mut(&0) {
+        *begin = Some(header.hash());
+    }
+    for line in lines {
+        if let Ok(entry) = Entry::parse(&line?)
+            && let Some(chain) = wanted.get_mut(&entry.seq)
+        {
+            *chain = Some(entry.chain);
+        }
+    }
+    let odd = receipts.iter().filter(|receipt| {
+        let same = receipt.ledger.id == Hex(header.ledger.0);
+        !same || wanted.get(&receipt.ledger.seq).copied().flatten().map(Hex) != Some(receipt.ledger.head)
+    });
+    let faults = odd.map(|receipt| {
+        format!(
+            "receipt {} names entry {}, which is not there, or is another",
+            receipt.number, receipt.ledger.seq
+        )
+    });
+    let faults = faults.collect();
+    Ok(Outcome { figures: format!("{} are where they say", receipts.len()), faults })
+}
+
+fn sound(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+    let faults = glance.faults()?;
+    Ok(Outcome { figures: format!("{} pages, sound, all references good", directory.file.count()?), faults })
+}
+
+fn free_space(file: &Pages) -> Result<Outcome> {
+    let (mut pages, mut faults) = (0_u64, Vec::new());
+    file.range(1..file.count()? + 1, |number, page| {
+        pages += 1;
+        match crate::store::layout::is_stale(page, number) {
+            Ok(false) => {}
+            Ok(true) => faults.push(format!("page {number} holds bytes in what is free")),
+            Err(odd) => faults.push(format!("page {number} is not as SQLite writes it: {}", odd.0)),
+        }
+    })?;
+    let used = used_leaves(file)?;
+    faults.extend(used.iter().map(|number| format!("page {number} is free, and holds bytes")));
+    Ok(Outcome { figures: format!("{pages} pages, nothing but zeros in what is free"), faults })
+}
+
+fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+    let at = directory.path.join("secrets/store.key");
+    let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
+    let secret: [u8; 32] = secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))?;
+    let (jobs, sought) = glance.read(|db| {
+        let jobs = needles::of_ended(db, JOBS)?;
+        let mut all = Vec::new();
+        for job in &jobs {
+            all.extend(needles::of(db, *job)?);
+        }
+        Ok((jobs.len(), all))
+    })?;
+    let verdict = search_all(directory.file, &directory.database(), &secret, sought)?;
+    let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
+    let faults = found
+        .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));
+    let faults = faults.collect();
+    let figures = format!(
+        "{} texts of {jobs} erasures looked for in {} bytes, none found where nothing should be",
+        verdict.needles, verdict.bytes
+    );
+    Ok(Outcome { figures, faults })
+}
+
+fn backups(dir: &Path) -> Result<Outcome> {
+    let machine = Identities::machine(&dir.join("secrets"))?;
+    let listed = vault::list(&dir.join("backups"))?;
+    let (mut opened, mut closed, mut faults) = (0_u64, 0_u64, Vec::new());
+    for backup in listed {
+        match vault::check(&backup.path, &machine) {
+            Ok(_) => opened += 1,
+            // Of another machine: the owner's key opens it.
+            Err(Refusal::NoKeyFits { .. }) => closed += 1,
+            Err(refusal) => faults.push(refusal.to_string()),
+        }
+    }
+    let figures = match closed {
+        0 => format!("{opened} opened, each whole"),
+        _ => format!("{opened} opened, each whole; {closed} need the recovery key"),
+    };
+    Ok(Outcome { figures, faults })
+}

@@ -1,0 +1,243 @@
+//! `usher restore`: a backup in the place of the database, and then whatever was ordered
+//! since, before anybody is served. Until the last moment nothing is changed; a kill at any
+//! step leaves the old database or the new one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use data_encoding::HEXLOWER;
+
+use crate::app::App;
+use crate::clock::{self, Clock};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::domain::replay::Replayed;
+use crate::ledger::{Ledger, LedgerId, Position};
+use crate::store::backup::{self, Glance};
+use crate::vault::{self, Identities, LedgerPosition, Unpacked};
+use crate::worker::{self, upkeep};
+
+/// The recovery key, in the environment.
+const KEY: &str = "USHER_RECOVERY_KEY";
+
+#[derive(Args)]
+pub struct Restore {
+    /// The backup
+    file: PathBuf,
+    /// A file with the recovery key, needed where the backup was not made; or its text in
+    /// USHER_RECOVERY_KEY
+    #[arg(long, value_name = "FILE")]
+    recovery_key: Option<PathBuf>,
+}
+
+/// Puts it back, and prints what the ledger ordered since.
+pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
+    let Some(data) = DataDir::hold(&config.data)? else {
+        bail!(
+            "another Usher holds {}; stop it first: a restore replaces the database",
+            config.data.display()
+        );
+    };
+    // An earlier one that was killed; what it kept aside is only there between two steps.
+    super::sweep(&data)?;
+    let owners = owners_keys(what)?;
+    let ready = prepare(&data, &what.file, &owners)?;
+    let made_at = ready.unpacked.manifest.made_at;
+    put_secrets(&data, &ready, &owners)?;
+    swap(&data, &ready)?;
+    let app = match super::open(&data, config, Clock::system()) {
+        Ok(app) => app,
+        Err(error) => {
+            put_back(&data)
+                .with_context(|| format!("{error:#}; and the old database could not be put back"))?;
+            return Err(error.context("the backup could not be started; the database is the one from before"));
+        }
+    };
+    let done = app.replayed();
+    let erased = clean(&app);
+    upkeep::sign_head(&app)?;
+    app.stop();
+    erased?;
+    print(&what.file, made_at, &done);
+    Ok(())
+}
+
+/// The keys that the owner gave.
+fn owners_keys(what: &Restore) -> anyhow::Result<Identities> {
+    let mut keys = Identities::default();
+    if let Some(file) = &what.recovery_key {
+        keys = keys.and(Identities::from_file(file)?);
+    }
+    Ok(keys.and(Identities::from_env(KEY)?.unwrap_or_default()))
+}
+
+/// All that is needed, checked, in a folder of its own.
+struct Ready {
+    unpacked: Unpacked,
+    /// The ledger to be put into the directory, which has none.
+    ledger: Option<PathBuf>,
+}
+
+/// Unpacks the backup and holds it against what is there. Changes nothing.
+fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<Ready> {
+    let manifest = vault::read_manifest(file)?;
+    let mark = position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
+    let is_empty = !data.database().exists() && !data.ledger().exists();
+    if !is_empty {
+        check_ledger(&data.ledger(), &mark)?;
+        check_old(data)?;
+    }
+    let keys = owners.clone().and(Identities::machine(&data.secrets())?);
+    let unpacked = vault::unpack(file, &keys, data.path())?;
+    let glance = Glance::open(&unpacked.database())?;
+    if let Some(fault) = glance.faults()?.first() {
+        bail!("the database in {} is not sound: {fault}; take another backup", file.display());
+    }
+    if glance.ledger()? != mark {
+        bail!("{} is not what it says: its database stands elsewhere in the ledger", file.display());
+    }
+    drop(glance);
+    let store_key = data.secrets().join("store.key");
+    if store_key.exists() && fs::read(&store_key)? != fs::read(unpacked.store_key())? {
+        bail!(
+            "{} is of another installation: its secret is not {}; restore it into an empty directory",
+            file.display(),
+            store_key.display()
+        );
+    }
+    let mut ledger = None;
+    if is_empty {
+        let beside = file.parent().unwrap_or(Path::new("")).join("erasures.ledger");
+        let ours = unpacked.folder().join("erasures.ledger");
+        copy(&beside, &ours).with_context(|| {
+            format!(
+                "the ledger of erasures must lie beside the backup, at {}: without it whoever was erased since \
+                 would come back; put its newest copy there, from the place that backups are copied to",
+                beside.display()
+            )
+        })?;
+        check_ledger(&ours, &mark).with_context(|| format!("beside the backup, at {}", beside.display()))?;
+        ledger = Some(ours);
+    }
+    backup::prepare(&unpacked.database(), manifest.made_at)?;
+    File::open(unpacked.database())?.sync_all()?;
+    Ok(Ready { unpacked, ledger })
+}
+
+/// The ledger has all that the backup has seen.
+fn check_ledger(path: &Path, mark: &Position) -> anyhow::Result<()> {
+    Ledger::open(path, Some(mark)).map(drop).context("the backup cannot be restored beside this ledger")
+}
+
+/// Nor may the ledger be older than the database that is there: entries would be missing.
+fn check_old(data: &DataDir) -> anyhow::Result<()> {
+    // One that does not read is why there is a restore.
+    let old = data.database();
+    if !old.exists() {
+        return Ok(());
+    }
+    let Ok(mark) = Glance::open(&old).and_then(|glance| glance.ledger()) else {
+        eprintln!("usher: the database that is there does not read; it is replaced");
+        return Ok(());
+    };
+    check_ledger(&data.ledger(), &mark)
+}
+
+/// The secrets of the backup and the ledger beside it, where the directory has none.
+fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Result<()> {
+    let Unpacked { manifest, .. } = &ready.unpacked;
+    data.make_secrets()?;
+    let secrets = data.secrets();
+    for (from, to) in [
+        (ready.unpacked.store_key(), secrets.join("store.key")),
+        (ready.unpacked.signing_key(), secrets.join("signing.key")),
+        (ready.unpacked.signing_pub(), data.path().join("signing.pub")),
+    ] {
+        if !to.exists() {
+            rename(&from, &to)?;
+        }
+    }
+    if let Some(ledger) = &ready.ledger {
+        rename(ledger, &data.ledger())?;
+    }
+    // The owner's key goes on to be theirs.
+    let first = owners.fingerprints().0.into_iter().next();
+    if !secrets.join("recovery.pub").exists() && first.as_ref() == Some(&manifest.recipients.recovery) {
+        owners.adopt(&secrets)?;
+    }
+    Ok(())
+}
+
+/// The new database in the place of the old one, which is kept aside.
+fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
+    let (database, kept) = (data.database(), data.kept());
+    data.forget_kept()?;
+    if database.exists() {
+        // A WAL that was left beside it would be taken for the new one's.
+        if backup::fold(&database).is_err() {
+            // One that does not read takes its WAL along.
+            let wal = data.path().join("usher.db-wal");
+            if wal.exists() {
+                rename(&wal, &data.path().join("usher.db.before-restore-wal"))?;
+            }
+        }
+        fs::hard_link(&database, &kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    }
+    backup::forget_wal(&database)?;
+    sync_folder(data.path())?;
+    rename(&ready.unpacked.database(), &database)
+}
+
+fn put_back(data: &DataDir) -> anyhow::Result<()> {
+    backup::forget_wal(&data.database())?;
+    match data.kept().exists() {
+        true => rename(&data.kept(), &data.database()),
+        false => fs::remove_file(data.database()).context("cannot remove the database"),
+    }
+}
+
+/// Erases down to the bytes whoever is to be erased again, and what a copy has beside its
+/// rows.
+fn clean(app: &App) -> anyhow::Result<()> {
+    worker::tick(app)?;
+    if !app.store().is_surveyed() {
+        app.store().survey(&|| true)?;
+    }
+    Ok(())
+}
+
+fn print(file: &Path, made_at: clock::Millis, done: &Replayed) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    println!("{name}, made {}, is in place; everybody is signed out.", clock::written(made_at));
+    println!(
+        "Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
+         erasures waiting, {} ended.",
+        done.erased, done.hidden, done.revived, done.keys, done.scheduled, done.ended
+    );
+}
+
+fn position(of: &LedgerPosition) -> Option<Position> {
+    let head = HEXLOWER.decode(of.head.as_bytes()).ok()?.try_into().ok()?;
+    Some(Position { ledger: LedgerId::parse(&of.ledger)?, seq: of.seq, head, offset: of.offset })
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = File::open(from)?;
+    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut from, &mut to)?;
+    to.sync_all()
+}
+
+/// On the disk when it returns.
+fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
+    to.parent().map_or(Ok(()), |folder| sync_folder(folder).map_err(Into::into))
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,191 @@
+//! Copies of the database: made while writing goes on, looked into, made ready to be put
+//! back.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{Db, Store, book, from_sql, snapshot, upkeep, wal_of};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::ledger::Position;
+
+/// How the folders are called in which copies are made: they are not encrypted.
+const FOLDER: &str = ".copy-";
+/// Faults of a file that are named; there may be one a row.
+const FAULTS: u32 = 20;
+
+/// A database that is only looked into: nothing is written, the WAL stays as it is.
+pub struct Glance {
+    conn: Connection,
+}
+
+impl Glance {
+    /// [`Error::Internal`] if it cannot be opened.
+    pub fn open(path: &Path) -> Result<Glance> {
+        // Not read-only: where there is a WAL, its index may have to be made.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).map_err(from_sql)?;
+        conn.busy_timeout(Duration::from_secs(5)).map_err(from_sql)?;
+        // Without a WAL there is nothing to fold in: closing removes the empty one.
+        let keeps_wal = fs::metadata(wal_of(path)).is_ok_and(|about| about.len() > 0);
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_wal).map_err(from_sql)?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
+        Ok(Glance { conn })
+    }
+
+    /// All queries of `run` see one state of the file.
+    pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        snapshot(&self.conn, run)
+    }
+
+    /// How far it has seen the ledger. [`Error::Internal`] if it never saw one.
+    pub fn ledger(&self) -> Result<Position> {
+        self.read(book::position)
+    }
+
+    /// The number of its schema.
+    pub fn schema(&self) -> Result<i64> {
+        self.conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(from_sql)
+    }
+
+    /// What SQLite finds wrong with the file, and rows that refer to what is not there.
+    pub fn faults(&self) -> Result<Vec<String>> {
+        let texts = |sql: &str| -> Result<Vec<String>> {
+            let mut statement = self.conn.prepare(sql).map_err(from_sql)?;
+            let rows = statement.query_map([], |row| row.get(0)).map_err(from_sql)?;
+            rows.collect::<rusqlite::Result<Vec<String>>>().map_err(from_sql)
+        };
+        let mut faults = texts(&format!("PRAGMA integrity_check({FAULTS})"))?;
+        faults.retain(|fault| fault != "ok");
+        // The table and the number of rows: not which rows, they may be somebody's.
+        faults.extend(texts(
+            "SELECT COUNT(*) || ' rows of ' || \"table\" || ' refer to rows of ' || parent || ' that are not there'
+             FROM pragma_foreign_key_check GROUP BY \"table\", parent",
+        )?);
+        Ok(faults)
+    }
+}
+
+/// A copy of the database, removed when this is dropped.
+pub struct Copy {
+    folder: Folder,
+    pub ledger: Position,
+    pub schema: i64,
+}
+
+impl Copy {
+    pub fn database(&self) -> PathBuf {
+        self.folder.0.join("usher.db")
+    }
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept at the next start.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Store {
+    /// Copies the database, as it is at one instant, into a new folder inside `folder`, and
+    /// looks the copy over. Writing goes on; what is written meanwhile is not in it. It
+    /// blocks, and reads all of the database. [`Error::Internal`] names what is wrong with
+    /// the copy.
+    pub fn copy(&self, folder: &Path) -> Result<Copy> {
+        let private = |path: &Path, nested| {
+            DirBuilder::new().recursive(nested).mode(0o700).create(path).map_err(trouble)
+        };
+        private(folder, true)?;
+        let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));
+        private(&folder.0, false)?;
+        let target = folder.0.join("usher.db");
+        // SQLite takes an empty file; one that it makes everybody could read.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target).map_err(trouble)?;
+        let conn =
+            Connection::open_with_flags(self.path(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+        // Its temporary files would hold rows, too.
+        conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY").map_err(from_sql)?;
+        conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql)?;
+        drop(conn);
+        let glance = Glance::open(&target)?;
+        if let Some(fault) = glance.faults()?.first() {
+            return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));
+        }
+        Ok(Copy { ledger: glance.ledger()?, schema: glance.schema()?, folder })
+    }
+}
+
+/// Removes copies that a kill has left in `folder`. Only for whoever holds the data
+/// directory.
+pub fn sweep(folder: &Path) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(trouble(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(trouble)?;
+        if entry.file_name().to_string_lossy().starts_with(FOLDER) {
+            fs::remove_dir_all(entry.path()).map_err(trouble)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a database out of a backup ready to be put back: nobody is signed in, and it knows
+/// that it was put back, which its first start writes down.
+pub fn prepare(path: &Path, made_at: Millis) -> Result<()> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+    conn.execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; BEGIN IMMEDIATE")
+        .map_err(from_sql)?;
+    conn.execute("DELETE FROM admin_sessions", []).map_err(from_sql)?;
+    conn.execute(
+        "INSERT INTO upkeep (task, done_at) VALUES (?1, ?2)
+         ON CONFLICT (task) DO UPDATE SET done_at = excluded.done_at",
+        params![upkeep::RESTORED, made_at],
+    )
+    .map_err(from_sql)?;
+    conn.execute_batch("COMMIT").map_err(from_sql)
+}
+
+/// Takes the WAL of a database that nobody serves into its file, and removes it: so that the
+/// file can be replaced. [`Error::Internal`] if that cannot be.
+pub fn fold(path: &Path) -> Result<()> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+    let busy: i64 =
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(from_sql)?;
+    if busy != 0 {
+        return Err(Error::Unavailable("another program holds the database"));
+    }
+    conn.close().map_err(|(_, error)| from_sql(error))?;
+    forget_wal(path)
+}
+
+/// Removes the WAL of a database and its index.
+pub fn forget_wal(path: &Path) -> Result<()> {
+    let mut index = path.as_os_str().to_owned();
+    index.push("-shm");
+    for file in [wal_of(path), index.into()] {
+        match fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(trouble(error)),
+        }
+    }
+    Ok(())
+}
+
+fn trouble(error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Unavailable("the disk is full"),
+        _ => Error::internal(error),
+    }
+}

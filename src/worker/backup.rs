@@ -1,0 +1,86 @@
+//! Making a backup, and removing those that have had their time.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::store::backup::Copy;
+use crate::store::{Lane, audit};
+use crate::vault::{self, About, Contents, LedgerPosition, Recipients, Refusal};
+
+/// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
+/// told as [`Error::Internal`], a full disk as [`Error::Unavailable`]; after any of them no
+/// backup was made.
+pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
+    let _alone = app.backing_up();
+    let dir = app.store().folder();
+    let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
+    let copy = app.store().copy(app.backups())?;
+    let about = About {
+        made_at: app.clock().now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema: copy.schema,
+        ledger: position(&copy),
+    };
+    let packed =
+        vault::pack(&Contents::of(dir, &copy.database()), about, &recipients, folder).map_err(trouble)?;
+    drop(copy);
+    let name = packed.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    app.write_blocking(Lane::Request, move |tx| {
+        let entry = audit::Entry { action: "back up", reason: name.as_deref(), ..audit::Entry::default() };
+        audit::note(tx, &entry)
+    })?;
+    tell(app);
+    Ok(packed.path)
+}
+
+/// Removes the backups that have had their time, unless no younger one is good. Returns how
+/// many.
+pub fn prune(app: &App) -> Result<usize> {
+    let _alone = app.backing_up();
+    let (now, keep) = (app.clock().now(), app.keeping().keep);
+    let listed = vault::list(app.backups()).map_err(trouble)?;
+    let old = vault::expired(&listed, now, keep);
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let lasting = listed
+        .iter()
+        .any(|backup| backup.manifest.is_ok() && old.iter().all(|expired| expired.name != backup.name));
+    if !lasting {
+        log::warn!("{} backups have had their time, and stay: there is no younger one", old.len());
+        return Ok(0);
+    }
+    let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
+    for refusal in &pruned.failed {
+        log::error!("a backup could not be removed: {refusal}");
+    }
+    if !pruned.removed.is_empty() {
+        tell(app);
+    }
+    Ok(pruned.removed.len())
+}
+
+fn tell(app: &App) {
+    if let Some(copies) = &app.keeping().copies {
+        copies.backup_made();
+    }
+}
+
+fn position(copy: &Copy) -> LedgerPosition {
+    let ledger = &copy.ledger;
+    LedgerPosition {
+        ledger: ledger.ledger.to_string(),
+        seq: ledger.seq,
+        head: crate::proof::hex::Hex(ledger.head).to_string(),
+        offset: ledger.offset,
+    }
+}
+
+/// What the vault refuses, as the one error.
+pub fn trouble(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::NoRoom { .. } => Error::Unavailable("the disk is full"),
+        refusal => Error::internal(refusal),
+    }
+}

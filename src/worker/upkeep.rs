@@ -1,0 +1,162 @@
+//! What comes round: backups and their pruning, the audit log's head, and by night a search
+//! of whole files for those who were erased.
+
+use crate::app::App;
+use crate::clock::{DAY, HOUR, MINUTE, Millis};
+use crate::domain::jobs;
+use crate::error::Result;
+use crate::model::JobId;
+use crate::proof::audit::Head;
+use crate::store::search::Needle;
+use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
+
+use super::{backup, prove};
+
+const BACKUP: &str = "backup";
+/// A backup that was begun, whatever came of it.
+const BACKUP_TRIED: &str = "backup tried";
+const PRUNE: &str = "prune";
+const HEAD: &str = "head";
+const SEARCH: &str = "search";
+
+/// The pause after a backup that could not be made.
+const RETRY: Millis = 10 * MINUTE;
+/// Needles that one search of the files is for.
+const NEEDLES: usize = 200_000;
+/// Jobs looked at for them at a time.
+const JOBS: u32 = 500;
+/// Needles forgotten in one transaction.
+const CHUNK: u32 = 500;
+/// A page may be caught in the middle of being written.
+const TRIES: u32 = 3;
+
+/// Does all of it that is due. A backup that cannot be made holds up nothing else.
+pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
+    if is_due(app, HEAD, HOUR)? {
+        sign_head(app)?;
+        done(app, HEAD)?;
+    }
+    make_backup(app)?;
+    // Not searched at once: what was completed today has its turn by night.
+    match app.read(|db| upkeep::done_at(db, SEARCH))? {
+        None => done(app, SEARCH)?,
+        Some(_) if is_due(app, SEARCH, DAY)? && search(app, go_on)? => done(app, SEARCH)?,
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// Signs how far the audit log has come, unless it has not since the last time.
+pub fn sign_head(app: &App) -> Result<()> {
+    let (position, heads) = app.read(|db| Ok((audit::position(db)?, audit::last_head(db)?)))?;
+    if position.seq == 0 || heads.is_some_and(|head| head.seq == position.seq) {
+        return Ok(());
+    }
+    let head = Head::sign(app.signer(), position.seq, position.head.0, app.clock().now());
+    app.write_blocking(Lane::Background, move |tx| audit::keep_head(tx, &head))
+}
+
+fn is_due(app: &App, task: &str, every: Millis) -> Result<bool> {
+    let now = app.clock().now();
+    let last = app.read(|db| upkeep::done_at(db, task))?;
+    // A clock that was set back has not done what lies ahead of it.
+    Ok(last.is_none_or(|at| at > now || now - at >= every))
+}
+
+fn done(app: &App, task: &'static str) -> Result<()> {
+    app.write_blocking(Lane::Background, move |tx| upkeep::note(tx, task))
+}
+
+fn make_backup(app: &App) -> Result<()> {
+    if let Some(every) = app.keeping().every
+        && is_due(app, BACKUP, every)?
+        && is_due(app, BACKUP_TRIED, RETRY.min(every))?
+    {
+        done(app, BACKUP_TRIED)?;
+        match backup::make(app, app.backups()) {
+            Ok(path) => {
+                done(app, BACKUP)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                log::info!("backup {name} was made");
+                prune(app)?;
+            }
+            Err(error) => log::error!("no backup could be made, it is tried again: {error}"),
+        }
+    }
+    if is_due(app, PRUNE, DAY)? {
+        prune(app)?;
+    }
+    Ok(())
+}
+
+fn prune(app: &App) -> Result<()> {
+    match backup::prune(app) {
+        Ok(0) => {}
+        Ok(some) => log::info!("{some} backups had had their time and were removed"),
+        Err(error) => log::error!("old backups could not be removed: {error}"),
+    }
+    done(app, PRUNE)
+}
+
+/// Searches all files for the needles of jobs that ended, and forgets those that it did not
+/// find. False: it was not done; later.
+fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
+    let _alone = app.proving();
+    loop {
+        let (jobs, all) = ended(app)?;
+        if jobs.is_empty() {
+            return Ok(true);
+        }
+        let mut tries = 0;
+        let verdict = loop {
+            tries += 1;
+            if !go_on() {
+                return Ok(false);
+            }
+            let Some(verdict) = look(app, all.clone())? else { return Ok(false) };
+            if verdict.is_clean() || tries == TRIES {
+                break verdict;
+            }
+        };
+        log::info!("{} erasures were searched for in {} bytes of all files", jobs.len(), verdict.bytes);
+        for job in jobs {
+            match verdict.found.get(&job).filter(|found| !found.places.is_empty()) {
+                Some(found) => {
+                    let places = found.places.clone();
+                    log::error!("VALUES OF AN ERASED PERSON, JOB {job}, WERE FOUND IN {}", places.join("; "));
+                    app.write_blocking(Lane::Background, move |tx| jobs::fail(tx, job, &places))?;
+                }
+                None => forget(app, job)?,
+            }
+        }
+    }
+}
+
+/// None: a reader holds up the cleaning.
+fn look(app: &App, all: Vec<(JobId, Needle)>) -> Result<Option<Verdict>> {
+    let Some((written, _)) = prove::clean(app)? else { return Ok(None) };
+    let verdict = app.store().verify(app.store().search_key(), all, Scope::Whole);
+    // Those that are still to be proven are searched for there.
+    app.store().unverified(written)?;
+    let verdict = verdict?;
+    app.store().suspect(verdict.stale.clone())?;
+    Ok(Some(verdict))
+}
+
+/// Jobs that ended, and their needles: some at a time.
+fn ended(app: &App) -> Result<(Vec<JobId>, Vec<(JobId, Needle)>)> {
+    let (mut some, mut all) = (Vec::new(), Vec::new());
+    for job in app.read(|db| needles::of_ended(db, JOBS))? {
+        all.extend(app.read(|db| needles::of(db, job))?);
+        some.push(job);
+        if all.len() >= NEEDLES {
+            break;
+        }
+    }
+    Ok((some, all))
+}
+
+fn forget(app: &App, job: JobId) -> Result<()> {
+    while app.write_blocking(Lane::Background, move |tx| needles::forget(tx, job, CHUNK))? > 0 {}
+    Ok(())
+}

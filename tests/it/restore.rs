@@ -1,0 +1,400 @@
+//! Backups and their way back, with the program as its users run it: nobody who was erased
+//! returns with a backup.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::process::{
+    Process, agent, check_file, directory, get, lines, post, refused, sqlite, usher, wait_until,
+};
+
+pub fn key(dir: &Path, name: &str) -> String {
+    let project = lines(dir, &["project", "list"]).remove(0);
+    let project = project.split('\t').next().expect("a key");
+    lines(dir, &["key", "create", "--project", project, "--name", name]).remove(0)
+}
+
+/// A server with a client and a key.
+pub struct House {
+    pub server: Process,
+    agent: ureq::Agent,
+    pub key: String,
+}
+
+impl House {
+    pub fn open(dir: &Path, key: &str, args: &[&str]) -> House {
+        House { server: Process::start_with(dir, args), agent: agent(), key: key.to_owned() }
+    }
+
+    pub fn did(&self, name: &str, event: &str) {
+        let body = json!({ "userId": name, "event": event, "messageId": format!("{name}-{event}"),
+                           "context": { "traits": { "email": format!("{name}@mail.example") } } });
+        assert_eq!(
+            post(&self.agent, &self.server.url("/v1/track"), &self.key, &body).expect("an answer").0,
+            200
+        );
+    }
+
+    pub fn status(&self, name: &str) -> u16 {
+        self.status_with(name, &self.key)
+    }
+
+    pub fn status_with(&self, name: &str, key: &str) -> u16 {
+        let url = self.server.url(&format!("/v1/users/single?identifier={name}"));
+        get(&self.agent, &url, &format!("Bearer {key}")).0
+    }
+
+    pub fn delete(&self, name: &str, query: &str) {
+        let request = self.agent.delete(self.server.url(&format!("/v1/users/{name}{query}")));
+        let status = request.header("X-APTRINSIC-API-KEY", &self.key).call().expect("an answer").status();
+        assert_eq!(status, 200);
+    }
+
+    /// Erases for good, and waits for the proof.
+    pub fn erase(&self, dir: &Path, name: &str) {
+        self.delete(name, "?hardDelete=true");
+        wait_for_proof(dir);
+    }
+}
+
+pub fn wait_for_proof(dir: &Path) {
+    let conn = sqlite(dir);
+    wait_until("the end of the jobs", || {
+        let open: i64 = conn
+            .query_row("SELECT COUNT(*) FROM jobs WHERE status = 'running'", [], |row| row.get(0))
+            .expect("a count");
+        (open == 0).then_some(())
+    });
+}
+
+fn count(dir: &Path, sql: &str) -> i64 {
+    sqlite(dir).query_row(sql, [], |row| row.get(0)).expect("a count")
+}
+
+/// The recovery key in what a first start says.
+fn recovery_key(greeting: &str) -> String {
+    let word = greeting.split_whitespace().find(|word| word.starts_with("AGE-SECRET-KEY-1"));
+    word.expect("a recovery key").to_owned()
+}
+
+/// All files below a folder, with what is in them.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                let bytes = fs::read(&path).expect("a file");
+                files.insert(path, bytes);
+            }
+        }
+    }
+    files
+}
+
+/// In which files a text is.
+fn found(dir: &Path, text: &str) -> Vec<PathBuf> {
+    let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    files(dir).into_iter().filter(|(_, bytes)| has(bytes)).map(|(path, _)| path).collect()
+}
+
+fn only_file(folder: &Path, ending: &str) -> PathBuf {
+    let all = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut fit: Vec<PathBuf> = all.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
+    assert_eq!(fit.len(), 1, "{fit:?}");
+    fit.remove(0)
+}
+
+/// A directory with a past, and a backup from before its last part.
+struct Past {
+    dir: TempDir,
+    shelf: TempDir,
+    backup: PathBuf,
+    key: String,
+    revoked: String,
+    recovery: String,
+}
+
+impl Past {
+    fn new() -> Past {
+        let (dir, shelf) = (directory(), directory());
+        let server = Process::start(dir.path());
+        let recovery = recovery_key(&server.greeting);
+        server.terminate();
+        let (key, revoked) = (key(dir.path(), "main"), key(dir.path(), "lost"));
+        let house = House::open(dir.path(), &key, &[]);
+        assert!(!house.server.greeting.contains("AGE-SECRET-KEY"), "the recovery key is shown twice");
+        for name in ["ann-the-erased", "ben-the-hidden", "cat-the-returned", "dan-the-living"] {
+            house.did(name, "Old History");
+        }
+        house.erase(dir.path(), "cat-the-returned");
+        house.did("cat-the-returned", "New History");
+        let made = lines(dir.path(), &["backup", &shelf.path().to_string_lossy()]);
+        assert_eq!(made.len(), 1, "the path alone: {made:?}");
+        let backup = PathBuf::from(&made[0]);
+        assert_eq!(backup, only_file(shelf.path(), ".backup"));
+        assert_eq!(backup.metadata().expect("a file").permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::read_dir(dir.path().join("backups")).expect("a folder").count(),
+            0,
+            "the copy is left"
+        );
+        // After the backup.
+        house.erase(dir.path(), "ann-the-erased");
+        house.delete("ben-the-hidden", "");
+        house.did("eve-the-late", "Came Later");
+        let id = lines(dir.path(), &["key", "list"]).into_iter().find(|line| line.contains("\tlost\t"));
+        let id = id.expect("the key").split('\t').next().expect("an id").to_owned();
+        lines(dir.path(), &["key", "revoke", &id]);
+        let why = refused(dir.path(), &["restore", &backup.to_string_lossy()]);
+        assert!(why.contains("another Usher holds") && why.contains("stop it first"), "{why}");
+        assert_eq!(house.status("eve-the-late"), 200);
+        assert!(house.server.terminate().success());
+        Past { dir, shelf, backup, key, revoked, recovery }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn file(&self) -> String {
+        self.backup.to_string_lossy().into_owned()
+    }
+
+    /// As it must be after any way back.
+    fn check(&self, dir: &Path) {
+        let house = House::open(dir, &self.key, &[]);
+        assert_eq!(house.status("ann-the-erased"), 404, "the first answer after the restore");
+        assert_eq!(house.status("ben-the-hidden"), 404);
+        assert_eq!(house.status("cat-the-returned"), 200);
+        assert_eq!(house.status("dan-the-living"), 200);
+        assert_eq!(house.status("eve-the-late"), 404);
+        assert_eq!(house.status_with("dan-the-living", &self.revoked), 401);
+        wait_for_proof(dir);
+        assert!(house.server.terminate().success());
+        check_file(dir);
+        let history = "SELECT COUNT(*) FROM events e JOIN users u ON u.id = e.user_id
+                       WHERE u.identifier = 'cat-the-returned' AND e.name = ";
+        assert_eq!(count(dir, &format!("{history}'New History'")), 1);
+        assert_eq!(count(dir, &format!("{history}'Old History'")), 0);
+        assert_eq!(count(dir, "SELECT COUNT(*) FROM users WHERE state = 'hidden'"), 1);
+        assert_eq!(count(dir, "SELECT COUNT(*) FROM jobs WHERE status NOT IN ('completed')"), 0);
+        assert_eq!(found(dir, "ann-the-erased"), Vec::<PathBuf>::new(), "down to the bytes");
+        assert!(!dir.join("usher.db.before-restore").exists());
+    }
+}
+
+#[test]
+fn a_backup_from_before_an_erasure_brings_nobody_back() {
+    let past = Past::new();
+    let dir = past.path();
+    sqlite(dir)
+        .execute_batch(
+            "INSERT INTO admins (id, name, password_hash, created_at) VALUES (9, 'mia', 'x', 1);
+             INSERT INTO admin_sessions VALUES (x'00', 9, 1, 9999999999999)",
+        )
+        .expect("a sign-in");
+    let said = lines(dir, &["restore", &past.file()]);
+    assert!(said[0].contains("is in place; everybody is signed out"), "{said:?}");
+    assert!(said[1].contains("1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
+    assert_eq!(count(dir, "SELECT COUNT(*) FROM admin_sessions"), 0);
+    let reason: String = sqlite(dir)
+        .query_row("SELECT reason FROM audit WHERE action = 'restore backup'", [], |row| row.get(0))
+        .expect("a row of the log");
+    assert!(reason.contains("entries followed"), "{reason}");
+    past.check(dir);
+    // Once more, over the restored one.
+    lines(dir, &["restore", &past.file()]);
+    past.check(dir);
+}
+
+#[test]
+fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
+    let (dir, old) = (directory(), directory());
+    let key = key(dir.path(), "main");
+    let house = House::open(dir.path(), &key, &[]);
+    house.did("ann-the-erased", "Old History");
+    house.did("ben-the-hidden", "Old History");
+    house.did("dan-the-living", "Old History");
+    assert!(house.server.terminate().success());
+    fs::copy(dir.path().join("usher.db"), old.path().join("usher.db")).expect("a copy");
+    let house = House::open(dir.path(), &key, &[]);
+    house.erase(dir.path(), "ann-the-erased");
+    house.delete("ben-the-hidden", "");
+    assert!(house.server.terminate().success());
+    fs::copy(old.path().join("usher.db"), dir.path().join("usher.db")).expect("a copy");
+    let house = House::open(dir.path(), &key, &[]);
+    assert_eq!(house.status("ann-the-erased"), 404);
+    assert_eq!(house.status("ben-the-hidden"), 404);
+    assert_eq!(house.status("dan-the-living"), 200);
+    wait_for_proof(dir.path());
+    assert!(house.server.terminate().success());
+    assert_eq!(found(dir.path(), "ann-the-erased"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
+    let (dir, place) = (directory(), directory());
+    let there = place.path().to_string_lossy().into_owned();
+    let key = key(dir.path(), "main");
+    let house = House::open(dir.path(), &key, &["--backup-copy", &there, "--backup-every", "24"]);
+    let recovery = recovery_key(&house.server.greeting);
+    // The first scheduled backup comes with the start; this one knows the people.
+    house.did("ann-the-erased", "Old History");
+    house.did("dan-the-living", "Old History");
+    let folder = dir.path().join("backups");
+    let made = PathBuf::from(lines(dir.path(), &["backup", &folder.to_string_lossy()]).remove(0));
+    house.erase(dir.path(), "ann-the-erased");
+    let copy = place.path().join(made.file_name().expect("a name"));
+    wait_until("the copies", || {
+        let ours = dir.path().join("erasures.ledger").metadata().expect("a ledger").len();
+        let theirs = place.path().join("erasures.ledger").metadata().map_or(0, |about| about.len());
+        (copy.exists() && ours == theirs).then_some(())
+    });
+    house.server.kill();
+
+    let new = directory();
+    let why = refused(new.path(), &["restore", &copy.to_string_lossy()]);
+    assert!(why.contains("no key fits"), "{why}");
+    let output = usher(new.path(), &["restore", &copy.to_string_lossy()])
+        .env("USHER_RECOVERY_KEY", &recovery)
+        .output()
+        .expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 people erased"));
+    for same in ["secrets/recovery.pub", "secrets/store.key", "secrets/signing.key", "signing.pub"] {
+        let read = |dir: &Path| fs::read(dir.join(same)).expect("a file");
+        assert_eq!(read(dir.path()), read(new.path()), "{same}");
+    }
+    let house = House::open(new.path(), &key, &[]);
+    assert!(!house.server.greeting.contains("AGE-SECRET-KEY"), "the owner's key goes on");
+    assert_eq!(house.status("ann-the-erased"), 404);
+    assert_eq!(house.status("dan-the-living"), 200);
+    assert!(house.server.terminate().success());
+    assert_eq!(found(new.path(), "ann-the-erased"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_way_out_and_changes_nothing() {
+    let past = Past::new();
+    let dir = past.path();
+    let key_file = past.shelf.path().join("key.txt");
+    let new = directory();
+    let restore = |dir: &Path, file: &Path, words: &str, more: &[&str]| {
+        // The lock file is made by whoever looks.
+        lines_or_nothing(dir);
+        let before = files(dir);
+        let why = refused(dir, &[&["restore", &file.to_string_lossy()], more].concat());
+        assert!(why.contains(words), "{words}: {why}");
+        assert!(files(dir) == before, "{words}: something was changed");
+    };
+    fn lines_or_nothing(dir: &Path) {
+        fs::create_dir_all(dir).expect("a folder");
+        fs::write(dir.join("usher.lock"), "").expect("a file");
+    }
+    // Keys.
+    fs::write(&key_file, "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX")
+        .expect("a file");
+    let given = key_file.to_string_lossy().into_owned();
+    let ledger = dir.join("erasures.ledger");
+    fs::copy(&ledger, past.shelf.path().join("erasures.ledger")).expect("a copy");
+    restore(new.path(), &past.backup, "no key fits", &["--recovery-key", &given]);
+    restore(new.path(), &past.backup, "no key fits", &[]);
+    restore(new.path(), &past.backup, "cannot read", &["--recovery-key", "/nowhere"]);
+    fs::write(&key_file, &past.recovery).expect("a file");
+    // The file.
+    let whole = fs::read(&past.backup).expect("a file");
+    for at in [0, 40, whole.len() / 2, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let bad = past.shelf.path().join("bad.backup");
+        fs::write(&bad, bytes).expect("a file");
+        restore(dir, &bad, "", &[]);
+    }
+    let cut = past.shelf.path().join("cut.backup");
+    fs::write(&cut, &whole[..whole.len() - 9]).expect("a file");
+    restore(dir, &cut, "is cut short", &[]);
+    restore(dir, &dir.join("usher.db"), "is not a backup", &[]);
+    // The ledger, where the database is and on an empty machine.
+    let good = fs::read(&ledger).expect("a ledger");
+    let text = String::from_utf8(good.clone()).expect("text");
+    let short = text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+    let other = directory();
+    self::key(other.path(), "k");
+    let foreign = fs::read(other.path().join("erasures.ledger")).expect("a ledger");
+    let mut altered = good.clone();
+    let last = altered.len() - 12;
+    altered[last] ^= 1;
+    for (bytes, words) in [
+        (Some(short.into_bytes()), "is older than the database"),
+        (Some(foreign), "belongs to another database"),
+        (Some(altered), "is damaged in line"),
+        (None, "there is no ledger of erasures"),
+    ] {
+        let beside = past.shelf.path().join("erasures.ledger");
+        for path in [&ledger, &beside] {
+            match &bytes {
+                Some(bytes) => fs::write(path, bytes).expect("a file"),
+                None => fs::remove_file(path).expect("a file"),
+            }
+        }
+        restore(dir, &past.backup, words, &[]);
+        let words = if bytes.is_some() { words } else { "must lie beside the backup" };
+        restore(new.path(), &past.backup, words, &["--recovery-key", &given]);
+    }
+    fs::write(&ledger, &good).expect("a file");
+    // Of another installation.
+    let why = refused(other.path(), &["restore", &past.file(), "--recovery-key", &given]);
+    assert!(why.contains("belongs to another database"), "{why}");
+    // And then it goes.
+    lines(dir, &["restore", &past.file()]);
+    past.check(dir);
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_a_database_that_serves_and_nobody_returns() {
+    let past = Past::new();
+    let dir = past.path();
+    let (mut done, mut killed) = (0, 0);
+    for round in 0..24_u64 {
+        let mut child =
+            usher(dir, &["restore", &past.file()]).stdout(Stdio::null()).spawn().expect("the program starts");
+        std::thread::sleep(Duration::from_millis(4 * round));
+        if child.try_wait().expect("a look").is_some() {
+            done += 1;
+        } else {
+            child.kill().expect("a kill");
+            child.wait().expect("an end");
+            killed += 1;
+        }
+        let house = House::open(dir, &past.key, &[]);
+        assert_eq!(house.status("ann-the-erased"), 404, "round {round}");
+        assert_eq!(house.status("ben-the-hidden"), 404);
+        assert_eq!(house.status("dan-the-living"), 200);
+        assert_eq!(house.status_with("dan-the-living", &past.revoked), 401);
+        house.server.kill();
+        check_file(dir);
+        let left: Vec<_> = files(dir)
+            .into_keys()
+            .filter(|path| {
+                let path = path.to_string_lossy();
+                path.contains(".unpacked-") || path.contains("before-restore")
+            })
+            .collect();
+        assert_eq!(left, Vec::<PathBuf>::new(), "round {round}");
+    }
+    eprintln!("{killed} restores were killed, {done} came to their end");
+    assert!(killed > 3);
+    lines(dir, &["restore", &past.file()]);
+    past.check(dir);
+}
