@@ -40,3 +40,4 @@ mod segment_messages;
 mod segment_random;
 mod vault;
 mod vemetric;
+mod verify;
