@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -80,9 +80,26 @@ impl DataDir {
         self.path.join("usher.db.before-restore")
     }
 
+    /// The WAL of one that did not read, moved out of the way of the new one.
+    pub fn kept_wal(&self) -> PathBuf {
+        self.path.join("usher.db.before-restore-wal")
+    }
+
+    /// Puts that WAL back where it belongs, if the database is not replaced after all: a
+    /// restore was killed in between, or failed.
+    pub fn settle_kept(&self) -> anyhow::Result<()> {
+        let inode = |path: &Path| fs::metadata(path).ok().map(|about| about.ino());
+        let (wal, kept) = (self.kept_wal(), inode(&self.kept()));
+        if wal.exists() && (kept.is_none() || kept == inode(&self.database())) {
+            fs::rename(&wal, self.path.join("usher.db-wal"))
+                .with_context(|| format!("cannot move {}", wal.display()))?;
+        }
+        Ok(())
+    }
+
     /// Removes it: it holds whoever was erased.
     pub fn forget_kept(&self) -> anyhow::Result<()> {
-        for at in [self.kept(), self.path.join("usher.db.before-restore-wal")] {
+        for at in [self.kept(), self.kept_wal()] {
             match fs::remove_file(&at) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

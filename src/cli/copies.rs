@@ -31,10 +31,20 @@ pub fn shown_once(key: &RecoveryKey) -> String {
     )
 }
 
+/// How backups are made and kept, but for their copies.
+pub fn keeping(config: &Config) -> Keeping {
+    Keeping {
+        every: config.backup_every.map(|hours| i64::from(hours) * HOUR),
+        keep: i64::from(config.backup_keep) * DAY,
+        copies: None,
+    }
+}
+
 /// Sets how backups are kept, and starts the thread if there is a place for copies. What it
 /// has left when this is dropped is taken up at the next start.
 pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Option<Copier>> {
-    let keep = i64::from(config.backup_keep) * DAY;
+    let keeping = keeping(config);
+    let keep = keeping.keep;
     let place = match (&config.backup_copy, &config.backup_command) {
         (Some(folder), _) => Some(Place::directory(folder)),
         (None, Some(words)) => match Place::command(words, COMMAND_TIME) {
@@ -45,19 +55,17 @@ pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Optio
     };
     let copier = place
         .map(|place| {
-            let sources = Sources { ledger: data.ledger(), backups: data.backups() };
+            let sources =
+                Sources { ledger: data.ledger(), backups: data.backups(), receipts: data.receipts() };
             Copier::start(sources, place, app.clock().clone(), keep, Pace::default())
         })
         .transpose()
         .context("cannot start the thread that copies backups")?;
     let copies = copier.as_ref().map(Copier::notices);
     if let Some(notices) = copies.clone() {
+        notices.receipts_written(app.receipts().last().number);
         app.store().on_ledger_growth(move |upto| notices.ledger_grew(upto))?;
     }
-    app.keep_backups(Keeping {
-        every: config.backup_every.map(|hours| i64::from(hours) * HOUR),
-        keep,
-        copies,
-    });
+    app.keep_backups(Keeping { copies, ..keeping });
     Ok(copier)
 }

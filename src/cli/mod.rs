@@ -230,6 +230,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
 
 /// Removes what a kill has left half made. It is not encrypted.
 fn sweep(data: &DataDir) -> anyhow::Result<()> {
+    data.settle_kept()?;
     vault::sweep_unpacked(data.path())?;
     vault::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)

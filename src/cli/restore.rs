@@ -4,19 +4,22 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use data_encoding::HEXLOWER;
 
+use super::copies;
 use crate::app::App;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::replay::Replayed;
+use crate::error::Error;
 use crate::ledger::{Ledger, LedgerId, Position};
+use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
 use crate::vault::{self, Identities, LedgerPosition, Unpacked};
 use crate::worker::{self, upkeep};
@@ -57,6 +60,7 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
             return Err(error.context("the backup could not be started; the database is the one from before"));
         }
     };
+    app.keep_backups(copies::keeping(config));
     let done = app.replayed();
     let erased = clean(&app);
     upkeep::sign_head(&app)?;
@@ -121,11 +125,25 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
             )
         })?;
         check_ledger(&ours, &mark).with_context(|| format!("beside the backup, at {}", beside.display()))?;
+        copy_receipts(&beside, &unpacked.folder().join("receipts"))?;
         ledger = Some(ours);
     }
     backup::prepare(&unpacked.database(), manifest.made_at)?;
     File::open(unpacked.database())?.sync_all()?;
     Ok(Ready { unpacked, ledger })
+}
+
+/// The receipts that lie beside the ledger go on to be one chain.
+fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(into)?;
+    let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if of_file_name(&entry.file_name().to_string_lossy()).is_some() {
+            copy(&entry.path(), &into.join(entry.file_name()))?;
+        }
+    }
+    Ok(sync_folder(into)?)
 }
 
 /// The ledger has all that the backup has seen.
@@ -163,6 +181,9 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
     }
     if let Some(ledger) = &ready.ledger {
         rename(ledger, &data.ledger())?;
+        if !data.receipts().exists() {
+            rename(&ready.unpacked.folder().join("receipts"), &data.receipts())?;
+        }
     }
     // The owner's key goes on to be theirs.
     let first = owners.fingerprints().0.into_iter().next();
@@ -178,11 +199,15 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
     data.forget_kept()?;
     if database.exists() {
         // A WAL that was left beside it would be taken for the new one's.
-        if backup::fold(&database).is_err() {
+        match backup::fold(&database) {
+            Ok(()) => {}
+            Err(error @ Error::Unavailable(_)) => return Err(error.into()),
             // One that does not read takes its WAL along.
-            let wal = data.path().join("usher.db-wal");
-            if wal.exists() {
-                rename(&wal, &data.path().join("usher.db.before-restore-wal"))?;
+            Err(_) => {
+                let wal = data.path().join("usher.db-wal");
+                if wal.exists() {
+                    rename(&wal, &data.kept_wal())?;
+                }
             }
         }
         fs::hard_link(&database, &kept).with_context(|| format!("cannot make {}", kept.display()))?;
@@ -195,9 +220,10 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
 fn put_back(data: &DataDir) -> anyhow::Result<()> {
     backup::forget_wal(&data.database())?;
     match data.kept().exists() {
-        true => rename(&data.kept(), &data.database()),
-        false => fs::remove_file(data.database()).context("cannot remove the database"),
+        true => rename(&data.kept(), &data.database())?,
+        false => fs::remove_file(data.database()).context("cannot remove the database")?,
     }
+    data.settle_kept()
 }
 
 /// Erases down to the bytes whoever is to be erased again, and what a copy has beside its

@@ -27,6 +27,8 @@ pub struct Sources {
     pub ledger: PathBuf,
     /// The folder of backups.
     pub backups: PathBuf,
+    /// The folder of receipts: files that never change, each with its number first.
+    pub receipts: PathBuf,
 }
 
 /// How patient it is.
@@ -99,6 +101,9 @@ struct Shared {
     /// The ledger is on our disk for good up to here.
     ledger: AtomicU64,
     ledger_copied: AtomicU64,
+    /// Receipts were written up to this number.
+    receipts: AtomicU64,
+    receipts_copied: AtomicU64,
     /// Backups that were made since it looked.
     made: AtomicU64,
     /// Look at everything, whatever was told.
@@ -111,6 +116,12 @@ impl Notices {
     /// The ledger is on disk up to this byte. Never waits.
     pub fn ledger_grew(&self, upto: u64) {
         self.0.ledger.fetch_max(upto, Ordering::SeqCst);
+        self.0.bell.ring();
+    }
+
+    /// Receipts were written up to this number. Never waits.
+    pub fn receipts_written(&self, upto: u64) {
+        self.0.receipts.fetch_max(upto, Ordering::SeqCst);
         self.0.bell.ring();
     }
 
@@ -173,6 +184,8 @@ impl Copier {
             hurry: Bell::default(),
             ledger: AtomicU64::new(0),
             ledger_copied: AtomicU64::new(0),
+            receipts: AtomicU64::new(0),
+            receipts_copied: AtomicU64::new(0),
             made: AtomicU64::new(0),
             look: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -286,12 +299,37 @@ fn copy(shared: &Shared, turn: Turn, seen: &mut BTreeSet<String>) -> Result<()> 
             shared.ledger_copied.store(upto, Ordering::SeqCst);
         }),
     };
+    if matches!(ledger, Err(Refusal::Abandoned)) {
+        return ledger;
+    }
+    let ledger = ledger.and(copy_receipts(shared));
     if matches!(ledger, Err(Refusal::Abandoned)) || turn == Turn::Ledger {
         return ledger;
     }
     // A ledger that cannot be copied does not hold up the backups.
     let backups = copy_backups(shared, seen);
     ledger.and(backups)
+}
+
+/// In their order, so that one number says how far it has come.
+fn copy_receipts(shared: &Shared) -> Result<()> {
+    let (told, mut copied) =
+        (shared.receipts.load(Ordering::SeqCst), shared.receipts_copied.load(Ordering::SeqCst));
+    if told <= copied {
+        return Ok(());
+    }
+    let marks = Marks::new(&shared.sources.backups, shared.place.blind());
+    copied = copied.max(marks.receipts());
+    let mut missing = shelf::numbered(&shared.sources.receipts)?;
+    missing.retain(|(number, _)| (copied + 1..=told).contains(number));
+    let outcome = missing.iter().try_for_each(|(number, path)| {
+        shared.place.copy_once(path)?;
+        copied = *number;
+        Ok(())
+    });
+    marks.set_receipts(copied)?;
+    shared.receipts_copied.store(if outcome.is_ok() { told } else { copied }, Ordering::SeqCst);
+    outcome
 }
 
 fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {

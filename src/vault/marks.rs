@@ -12,6 +12,9 @@ use super::shelf::Listed;
 /// How long a mark is at most, in bytes.
 const MARK_MAX: u64 = 1024;
 
+/// How many receipts went.
+const RECEIPTS: &str = ".receipts-copied";
+
 /// The marks in a folder of backups.
 pub(super) struct Marks<'a> {
     folder: &'a Path,
@@ -33,6 +36,25 @@ impl Marks<'_> {
     pub fn set(&self, name: &str) -> Result<()> {
         match &self.place {
             Some(place) => files::put(self.folder, &mark_of(name), place.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// Up to which number the receipts went to this place; 0 where that can be looked at.
+    pub fn receipts(&self) -> u64 {
+        let Some(place) = &self.place else { return 0 };
+        let mark = files::read_small(&self.folder.join(RECEIPTS), MARK_MAX).unwrap_or_default();
+        let mark = String::from_utf8(mark).unwrap_or_default();
+        let number = mark.strip_prefix(place.as_str()).and_then(|rest| rest.trim().parse().ok());
+        number.unwrap_or(0)
+    }
+
+    pub fn set_receipts(&self, upto: u64) -> Result<()> {
+        match &self.place {
+            Some(place) => {
+                files::make_folder(self.folder)?;
+                files::put(self.folder, RECEIPTS, format!("{place} {upto}").as_bytes())
+            }
             None => Ok(()),
         }
     }

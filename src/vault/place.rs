@@ -85,6 +85,15 @@ impl Place {
         }
     }
 
+    /// The same for a file that never changes: one of its name and length is not looked into.
+    pub(super) fn copy_once(&self, path: &Path) -> Result<Copied> {
+        let bytes = fs::metadata(path).map_err(|error| Refusal::io("read", path, error))?.len();
+        match self.has(name_of(path)?, bytes) {
+            Some(true) => Ok(Copied::Already),
+            _ => self.copy_file(path),
+        }
+    }
+
     fn copy_into(&self, folder: &Path, path: &Path) -> Result<Copied> {
         let reading = |error| Refusal::io("read", path, error);
         let name = name_of(path)?;

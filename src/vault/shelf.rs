@@ -64,6 +64,29 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
+/// The files in a folder whose names are a number, a dash and more, and end in `.json`: in
+/// the order of their numbers. None if there is no folder.
+pub(super) fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let failed = |error| Refusal::io("read the folder", folder, error);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number =
+            name.split_once('-').filter(|_| name.ends_with(".json")).map(|(number, _)| number.parse());
+        if let Some(Ok(number)) = number {
+            found.push((number, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// The name of a backup, and of nothing outside its folder.
 pub(super) fn is_name(name: &str) -> bool {
     name.ends_with(".backup") && !name.starts_with('.') && !name.contains('/')

@@ -8,9 +8,10 @@ pub mod upkeep;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::app::App;
+use crate::bell::Bell;
 use crate::domain::{jobs, keys};
 use crate::error::{Error, Result};
 use crate::store::Lane;
@@ -21,6 +22,11 @@ const SLEEP: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 /// The sleep while a reader holds up the proof of an erasure.
 const WAIT: Duration = Duration::from_millis(50);
+
+/// What a stop grants a thread for the step that it is in.
+const LAST: Duration = Duration::from_secs(30);
+/// Between two looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,7 +43,9 @@ pub struct Report {
 /// Does all that is due now, in steps short enough for requests to pass in between. No
 /// input, idempotent: the thread calls it, a test may, a button may.
 pub fn tick(app: &App) -> Result<Report> {
-    tick_while(app, || true)
+    let report = tick_while(app, || true)?;
+    upkeep::run(app, &|| true)?;
+    Ok(report)
 }
 
 fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
@@ -69,38 +77,55 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
     if !reads.is_empty() {
         app.write_blocking(Lane::Background, move |tx| keys::note_reads(tx, &reads))?;
     }
-    upkeep::run(app, &go_on)?;
     Ok(report)
 }
 
+/// The threads: one for what must not wait, one for what comes round and may be long.
 pub struct Worker {
     app: App,
     stopping: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Wakes the second.
+    round: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
     pub fn start(app: App) -> Result<Worker> {
         let stopping = Arc::new(AtomicBool::new(false));
+        let round = Arc::new(Bell::default());
         // A clock that is moved by hand makes things due.
-        let bell = Arc::clone(app.bell());
-        app.clock().on_advance(move || bell.ring());
-        let (theirs, told) = (app.clone(), Arc::clone(&stopping));
-        let thread = std::thread::Builder::new()
-            .name("usher-worker".into())
-            .spawn(move || run(&theirs, &told))
-            .map_err(Error::internal)?;
-        Ok(Worker { app, stopping, thread: Some(thread) })
+        let bells = [Arc::clone(app.bell()), Arc::clone(&round)];
+        app.clock().on_advance(move || bells.iter().for_each(|bell| bell.ring()));
+        let mut worker = Worker { app, stopping, round, threads: Vec::new() };
+        worker.spawn("usher-worker", run)?;
+        let bell = Arc::clone(&worker.round);
+        worker.spawn("usher-upkeep", move |app, stopping| come_round(app, stopping, &bell))?;
+        Ok(worker)
     }
 
-    /// Ends the thread after the step it is in; what is left is taken up at the next start.
+    fn spawn(&mut self, name: &str, run: impl FnOnce(&App, &AtomicBool) + Send + 'static) -> Result<()> {
+        let (app, stopping) = (self.app.clone(), Arc::clone(&self.stopping));
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(&app, &stopping));
+        self.threads.push(thread.map_err(Error::internal)?);
+        Ok(())
+    }
+
+    /// Ends the threads after the step they are in; what is left is taken up at the next
+    /// start. A backup that is being made is not waited for long.
     pub fn stop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.app.bell().ring();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            log::error!("the worker ended with a panic");
+        self.round.ring();
+        let began = Instant::now();
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && began.elapsed() < LAST {
+                std::thread::sleep(LOOK);
+            }
+            if !thread.is_finished() {
+                log::warn!("a backup is being made still; the next start makes another");
+            } else if thread.join().is_err() {
+                log::error!("the worker ended with a panic");
+            }
         }
     }
 }
@@ -137,6 +162,15 @@ fn run(app: &App, stopping: &AtomicBool) {
             }
         };
         app.sleep(sleep);
+    }
+}
+
+fn come_round(app: &App, stopping: &AtomicBool, bell: &Bell) {
+    while !stopping.load(Ordering::SeqCst) {
+        if let Err(error) = upkeep::run(app, &|| !stopping.load(Ordering::SeqCst)) {
+            log::error!("upkeep: {error}");
+        }
+        bell.sleep(SLEEP);
     }
 }
 

@@ -144,6 +144,9 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, evidence: &Evidence) -> 
             }
         }
     }
+    if let Some(copies) = &app.keeping().copies {
+        copies.receipts_written(app.receipts().last().number);
+    }
     let all = good.len() as u64;
     proved.completed = app.write_blocking(Lane::Background, move |tx| {
         good.iter()

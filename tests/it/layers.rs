@@ -54,7 +54,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "worker",
-        may_use: &["clock", "error", "model", "proof", "vault", "store", "domain", "app"],
+        may_use: &["clock", "error", "model", "bell", "proof", "vault", "store", "domain", "app"],
         never: HTTP_AND_SQL,
     },
     Room { name: "config", may_use: &["keyring"], never: HTTP_AND_SQL },

@@ -40,5 +40,7 @@ mod seeds;
 mod segment;
 mod segment_messages;
 mod segment_random;
+mod upkeep;
 mod vault;
 mod vemetric;
+mod verify;

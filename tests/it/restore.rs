@@ -259,7 +259,11 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     wait_until("the copies", || {
         let ours = dir.path().join("erasures.ledger").metadata().expect("a ledger").len();
         let theirs = place.path().join("erasures.ledger").metadata().map_or(0, |about| about.len());
-        (copy.exists() && ours == theirs).then_some(())
+        let receipt = fs::read_dir(place.path())
+            .expect("a folder")
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("000001-"));
+        (copy.exists() && ours == theirs && receipt).then_some(())
     });
     house.server.kill();
 
@@ -276,6 +280,8 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
         let read = |dir: &Path| fs::read(dir.join(same)).expect("a file");
         assert_eq!(read(dir.path()), read(new.path()), "{same}");
     }
+    let said = lines(new.path(), &["verify"]).join("\n");
+    assert!(said.contains("receipts: 2 in one chain"), "{said}");
     let house = House::open(new.path(), &key, &[]);
     assert!(!house.server.greeting.contains("AGE-SECRET-KEY"), "the owner's key goes on");
     assert_eq!(house.status("ann-the-erased"), 404);
@@ -328,7 +334,7 @@ fn what_does_not_fit_is_refused_with_the_way_out_and_changes_nothing() {
     // The ledger, where the database is and on an empty machine.
     let good = fs::read(&ledger).expect("a ledger");
     let text = String::from_utf8(good.clone()).expect("text");
-    let short = text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+    let short = text.lines().take(1).map(|line| format!("{line}\n")).collect::<String>();
     let other = directory();
     self::key(other.path(), "k");
     let foreign = fs::read(other.path().join("erasures.ledger")).expect("a ledger");
@@ -397,4 +403,77 @@ fn a_restore_that_is_killed_leaves_a_database_that_serves_and_nobody_returns() {
     assert!(killed > 3);
     lines(dir, &["restore", &past.file()]);
     past.check(dir);
+}
+
+#[test]
+fn a_database_that_does_not_read_any_more_is_replaced() {
+    let past = Past::new();
+    let dir = past.path();
+    fs::write(dir.join("usher.db"), [0x55; 3 * 4096]).expect("a file");
+    fs::write(dir.join("usher.db-wal"), [0x55; 4096]).expect("a file");
+    let output = usher(dir, &["restore", &past.file()]).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("does not read; it is replaced"), "{said}");
+    past.check(dir);
+    assert!(!dir.join("usher.db.before-restore-wal").exists());
+}
+
+/// A kill may come between the moving of that WAL and the change of the database.
+#[test]
+fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
+    let dir = directory();
+    let key = key(dir.path(), "main");
+    let house = House::open(dir.path(), &key, &[]);
+    house.did("dan-the-living", "Only In The WAL");
+    house.server.kill();
+    let (database, wal) = (dir.path().join("usher.db"), dir.path().join("usher.db-wal"));
+    assert!(wal.metadata().expect("a WAL").len() > 0);
+    for with_link in [false, true] {
+        fs::rename(&wal, dir.path().join("usher.db.before-restore-wal")).expect("a move");
+        if with_link {
+            fs::hard_link(&database, dir.path().join("usher.db.before-restore")).expect("a link");
+        }
+        let house = House::open(dir.path(), &key, &[]);
+        assert_eq!(house.status("dan-the-living"), 200);
+        house.did("dan-the-living", &format!("Once More {with_link}"));
+        house.server.kill();
+        assert!(!dir.path().join("usher.db.before-restore").exists());
+    }
+}
+
+#[test]
+fn a_backup_that_is_made_while_clients_write_has_all_that_was_answered_before() {
+    let (dir, shelf, new) = (directory(), directory(), directory());
+    let key = key(dir.path(), "main");
+    let house = House::open(dir.path(), &key, &[]);
+    let recovery = recovery_key(&house.server.greeting);
+    let answered = std::sync::atomic::AtomicUsize::new(0);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (before, after) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                let number = answered.load(std::sync::atomic::Ordering::SeqCst);
+                house.did("dan-the-living", &format!("Event {number}"));
+                answered.store(number + 1, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+        let count = || answered.load(std::sync::atomic::Ordering::SeqCst);
+        wait_until("some events", || (count() > 50).then_some(()));
+        let before = count();
+        lines(dir.path(), &["backup", &shelf.path().to_string_lossy()]);
+        let after = count();
+        wait_until("more events", || (count() > after + 20).then_some(()));
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        (before, after)
+    });
+    assert!(after > before, "nothing was written while the backup was made");
+    fs::copy(dir.path().join("erasures.ledger"), shelf.path().join("erasures.ledger")).expect("a copy");
+    let output = usher(new.path(), &["restore", &only_file(shelf.path(), ".backup").to_string_lossy()])
+        .env("USHER_RECOVERY_KEY", recovery)
+        .output()
+        .expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    check_file(new.path());
+    let events = usize::try_from(count(new.path(), "SELECT COUNT(*) FROM events")).expect("a number");
+    assert!((before..=after + 1).contains(&events), "{events} of {before} to {after}");
 }

@@ -168,7 +168,11 @@ impl log::Log for Printer {
 fn log_faults(dir: &Path) {
     log::set_logger(Box::leak(Box::new(Printer(Mutex::new(()))))).expect("the first logger");
     log::set_max_level(log::LevelFilter::Trace);
-    let sources = Sources { ledger: dir.join("erasures.ledger"), backups: dir.join("backups") };
+    let sources = Sources {
+        ledger: dir.join("erasures.ledger"),
+        backups: dir.join("backups"),
+        receipts: dir.join("receipts"),
+    };
     let pace = Pace { first: Duration::from_millis(1), longest: Duration::from_millis(5), ..Pace::default() };
     let words = format!("{} an-argument", dir.join("take").display());
     let place = Place::command(&words, Duration::from_secs(30)).expect("a command");

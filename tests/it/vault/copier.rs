@@ -45,8 +45,11 @@ impl Scene {
     }
 
     fn start(&self, place: Place, pace: Pace) -> Copier {
-        let sources =
-            Sources { ledger: self.house.path().join("erasures.ledger"), backups: self.house.backups() };
+        let sources = Sources {
+            ledger: self.house.path().join("erasures.ledger"),
+            backups: self.house.backups(),
+            receipts: self.house.path().join("receipts"),
+        };
         Copier::start(sources, place, self.clock.clone(), KEEP, pace).expect("a thread")
     }
 

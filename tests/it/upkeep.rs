@@ -1,0 +1,216 @@
+//! What comes round: signed heads, counted reads, the search by night, backups.
+
+use std::fs;
+use std::path::PathBuf;
+
+use usher::app::Keeping;
+use usher::clock::{DAY, HOUR, MINUTE};
+use usher::proof::audit::check;
+use usher::proof::signing::Signer;
+use usher::store::{audit, jobs};
+use usher::vault::{KEEP, RecoveryKey};
+
+use crate::harness::{START, Server};
+
+fn count(server: &Server, sql: &str) -> i64 {
+    server.sqlite().query_row(sql, [], |row| row.get(0)).expect("a count")
+}
+
+fn track(server: &Server, name: &str, message: &str) {
+    let body = format!(r#"{{"userId":"{name}","event":"Came By","messageId":"{message}"}}"#);
+    server.post("/v1/track").bearer(&server.project().all).body(body, "application/json").send().expect(200);
+}
+
+fn erase(server: &Server, name: &str) {
+    let path = format!("/v1/users/{name}?hardDelete=true");
+    server.delete(&path).header("X-APTRINSIC-API-KEY", &server.project().all).send().expect(200);
+    server.tick();
+}
+
+#[test]
+fn the_head_of_the_audit_log_is_signed_each_hour_if_it_moved() {
+    let server = Server::start();
+    server.tick();
+    let heads = || server.app.read(audit::heads).expect("heads");
+    let first = heads();
+    assert_eq!(first.len(), 1);
+    track(&server, "ann-the-erased", "1");
+    erase(&server, "ann-the-erased");
+    server.clock.advance(HOUR - 1);
+    server.tick();
+    assert_eq!(heads(), first);
+    server.clock.advance(1);
+    server.tick();
+    let second = heads();
+    assert_eq!(second.len(), 2);
+    assert_eq!(second[1].at, START + HOUR);
+    server.clock.advance(HOUR);
+    server.tick();
+    assert_eq!(heads(), second, "nothing was written since");
+    let rows = server.app.read(|db| audit::after(db, 0, 1_000)).expect("rows");
+    assert_eq!(second[1].seq, rows.len() as u64);
+    assert!(check(rows, &second, &[], &Signer::of(&[9; 32]).public()).is_good());
+}
+
+#[test]
+fn reads_over_the_api_are_counted_per_key_and_day() {
+    let server = Server::start();
+    track(&server, "ann", "1");
+    let look = |status: u16| {
+        let path = "/v1/users/single?identifier=ann";
+        server.get(path).bearer(&server.project().all).send().expect(status);
+    };
+    look(200);
+    look(200);
+    // To the last millisecond of the day, and to the next one's first.
+    server.clock.advance(DAY - START % DAY - 1);
+    look(200);
+    server.clock.advance(1);
+    look(200);
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM api_reads"), 0);
+    server.tick();
+    let reads = |day: i64| count(&server, &format!("SELECT sum(reads) FROM api_reads WHERE day = {day}"));
+    let today = START - START % DAY;
+    assert_eq!((reads(today), reads(today + DAY)), (3, 1));
+    look(200);
+    track(&server, "ann", "2");
+    server.tick();
+    server.tick();
+    assert_eq!((reads(today), reads(today + DAY)), (3, 2), "a write is no read");
+    assert_eq!(count(&server, "SELECT COUNT(DISTINCT key_id) FROM api_reads"), 1);
+}
+
+#[test]
+fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
+    let server = Server::start();
+    server.tick();
+    track(&server, "ann-the-erased", "message-of-ann");
+    track(&server, "ben-the-living", "message-of-ben");
+    erase(&server, "ann-the-erased");
+    let needles = || count(&server, "SELECT COUNT(*) FROM needles");
+    assert!(needles() > 0);
+    server.clock.advance(DAY - 1);
+    server.tick();
+    assert!(needles() > 0, "not before the night");
+    server.clock.advance(1);
+    server.tick();
+    assert_eq!(needles(), 0);
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'completed'"), 1);
+}
+
+#[test]
+fn what_the_night_finds_fails_its_job_and_names_the_place() {
+    let server = Server::start();
+    server.tick();
+    for name in ["ann-the-erased", "cat-the-erased"] {
+        track(&server, name, &format!("message of {name}"));
+        erase(&server, name);
+    }
+    let folder = server.path().parent().expect("a folder").to_owned();
+    fs::write(folder.join("notes.txt"), "do not forget ann-the-erased").expect("a file");
+    server.clock.advance(DAY);
+    server.tick();
+    let list = server.app.read(|db| jobs::list(db, None, None, 10)).expect("jobs");
+    let failed: Vec<_> = list.iter().filter(|job| job.error.is_some()).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].error.as_ref().is_some_and(|error| error.contains("notes.txt")), "{failed:?}");
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'failed'"), 1);
+    assert_eq!(count(&server, "SELECT COUNT(DISTINCT job_id) FROM needles"), 1, "of the failed one alone");
+    // Once the place is clean, a retry completes it with the receipt that it has.
+    fs::remove_file(folder.join("notes.txt")).expect("a file");
+    let id = failed[0].id;
+    server
+        .app
+        .write_blocking(usher::store::Lane::Request, move |tx| usher::domain::jobs::retry(tx, id))
+        .expect("a retry");
+    server.tick();
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'completed'"), 2);
+    assert_eq!(fs::read_dir(folder.join("receipts")).expect("receipts").count(), 2);
+}
+
+/// A server with keys, as a data directory has them.
+fn keeper(every: Option<i64>) -> (Server, PathBuf) {
+    let server = Server::start();
+    let dir = server.path().parent().expect("a folder").to_owned();
+    let secrets = dir.join("secrets");
+    fs::create_dir(&secrets).expect("a folder");
+    fs::write(secrets.join("store.key"), [7; 32]).expect("a file");
+    fs::write(secrets.join("signing.key"), [9; 32]).expect("a file");
+    fs::write(dir.join("signing.pub"), Signer::of(&[9; 32]).public().file_text()).expect("a file");
+    RecoveryKey::create(&secrets).expect("a key");
+    server.app.keep_backups(Keeping { every, keep: KEEP, copies: None });
+    (server, dir)
+}
+
+fn names(dir: &std::path::Path) -> Vec<String> {
+    usher::vault::list(&dir.join("backups")).expect("a list").into_iter().map(|backup| backup.name).collect()
+}
+
+#[test]
+fn backups_are_made_each_day_kept_for_thirty_and_named_in_receipts() {
+    let (server, dir) = keeper(Some(DAY));
+    track(&server, "ann-the-erased", "1");
+    server.tick();
+    assert_eq!(names(&dir).len(), 1);
+    server.clock.advance(DAY - 1);
+    server.tick();
+    assert_eq!(names(&dir).len(), 1);
+    server.clock.advance(1);
+    server.tick();
+    let both = names(&dir);
+    assert_eq!(both.len(), 2);
+    erase(&server, "ann-the-erased");
+    let receipt = fs::read_dir(dir.join("receipts")).expect("receipts").next().expect("one").expect("one");
+    let receipt: serde_json::Value =
+        serde_json::from_slice(&fs::read(receipt.path()).expect("a file")).expect("JSON");
+    let held = receipt["backups"].as_array().expect("a list");
+    assert_eq!(held.iter().map(|held| held["name"].as_str().expect("a name")).collect::<Vec<_>>(), both);
+    assert_eq!(held[0]["pruned_at"], START + KEEP);
+    // The last day of the first.
+    for _ in 0..28 {
+        server.clock.advance(DAY);
+        server.tick();
+    }
+    assert_eq!(names(&dir).len(), 30);
+    assert!(names(&dir).contains(&both[0]));
+    server.clock.advance(DAY);
+    server.tick();
+    assert_eq!(names(&dir).len(), 30);
+    assert!(!names(&dir).contains(&both[0]));
+    assert_eq!(
+        fs::read_dir(dir.join("backups")).expect("a folder").count(),
+        30,
+        "nothing else is left there"
+    );
+}
+
+#[test]
+fn a_backup_that_cannot_be_made_is_tried_again_and_the_last_good_one_stays() {
+    let (server, dir) = keeper(Some(DAY));
+    server.tick();
+    let first = names(&dir);
+    let public = dir.join("secrets/recovery.pub");
+    let key = fs::read(&public).expect("a file");
+    fs::remove_file(&public).expect("a file");
+    server.clock.advance(40 * DAY);
+    server.tick();
+    assert_eq!(names(&dir), first, "it is past its time, and the only one");
+    fs::write(&public, key).expect("a file");
+    server.clock.advance(10 * MINUTE - 1);
+    server.tick();
+    assert_eq!(names(&dir), first);
+    server.clock.advance(1);
+    server.tick();
+    let second = names(&dir);
+    assert_eq!(second.len(), 1, "the old one went after a good new one");
+    assert_ne!(first, second);
+}
+
+#[test]
+fn without_a_schedule_no_backup_is_made() {
+    let (server, dir) = keeper(None);
+    server.tick();
+    server.clock.advance(3 * DAY);
+    server.tick();
+    assert!(names(&dir).is_empty());
+}

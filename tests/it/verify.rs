@@ -1,0 +1,259 @@
+//! `usher verify` of a whole directory: good where it is good, and whatever was tampered
+//! with is found and named.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::process::{Process, directory, lines, sqlite, usher};
+use crate::restore::{House, key, wait_for_proof};
+
+const CHECKS: [&str; 9] = [
+    "signing key",
+    "receipts",
+    "audit log",
+    "ledger of erasures",
+    "receipts in the ledger",
+    "database",
+    "free space",
+    "traces of the erased",
+    "backups",
+];
+
+/// The exit code, and the lines.
+fn verify(dir: &Path) -> (Option<i32>, String) {
+    let output = usher(dir, &["verify"]).output().expect("the program runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[track_caller]
+fn good(dir: &Path) -> String {
+    let (code, said) = verify(dir);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.lines().count(), CHECKS.len(), "{said}");
+    for (line, check) in said.lines().zip(CHECKS) {
+        assert!(line.starts_with(&format!("good   {check}: ")), "{check}: {said}");
+    }
+    said
+}
+
+fn in_folder(folder: &Path, nth: usize) -> PathBuf {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<PathBuf> = entries.collect();
+    paths.sort();
+    paths.swap_remove(nth)
+}
+
+/// A directory with erasures, receipts, keys, backups.
+fn lived_in() -> (TempDir, String) {
+    let dir = directory();
+    let path = dir.path();
+    let key = key(path, "main");
+    key_of(path, "spare");
+    let house = House::open(path, &key, &[]);
+    for name in ["ann-the-erased", "ben-the-hidden", "cat-the-erased", "dan-the-living"] {
+        house.did(name, "Old History");
+    }
+    house.erase(path, "ann-the-erased");
+    lines(path, &["backup", &path.join("backups").to_string_lossy()]);
+    house.erase(path, "cat-the-erased");
+    house.delete("ben-the-hidden", "");
+    assert!(house.server.terminate().success());
+    (dir, key)
+}
+
+fn key_of(dir: &Path, name: &str) {
+    key(dir, name);
+}
+
+fn copy_of(dir: &Path) -> TempDir {
+    let copy = directory();
+    copy_folder(dir, copy.path());
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&target).expect("a folder");
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_was_lived_in_is_good_with_and_without_a_server_and_nothing_is_changed() {
+    let (dir, key) = lived_in();
+    let before = fs::read(dir.path().join("usher.db")).expect("a file");
+    let said = good(dir.path());
+    assert_eq!(fs::read(dir.path().join("usher.db")).expect("a file"), before);
+    for words in ["receipts: 2 in one chain", "2 are where they say", "1 opened, each whole"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let texts = said.lines().find(|line| line.contains("traces")).expect("a line");
+    assert!(texts.contains("texts of 2 erasures") && !texts.contains(": 0 texts"), "{texts}");
+    let house = House::open(dir.path(), &key, &[]);
+    house.did("eve-the-late", "Came Later");
+    good(dir.path());
+    house.server.kill();
+    // What a kill has left is in the WAL.
+    house_is_good_after_a_kill(dir.path());
+    // After a restore, which loses rows of the audit log that receipts name.
+    let backup = in_folder(&dir.path().join("backups"), 0);
+    lines(dir.path(), &["restore", &backup.to_string_lossy()]);
+    let said = good(dir.path());
+    assert!(said.contains("1 replaced by restores"), "{said}");
+}
+
+fn house_is_good_after_a_kill(dir: &Path) {
+    good(dir);
+    let server = Process::start(dir);
+    wait_for_proof(dir);
+    server.kill();
+    good(dir);
+}
+
+/// Something that is done to a directory.
+type Deed = fn(&Path);
+
+fn flip(path: &Path, at: impl Fn(&[u8]) -> usize) {
+    let mut bytes = fs::read(path).expect("a file");
+    let at = at(&bytes);
+    bytes[at] ^= 1;
+    fs::write(path, bytes).expect("a file");
+}
+
+fn at_text(text: &'static str) -> impl Fn(&[u8]) -> usize {
+    move |bytes| {
+        let found = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+        found.expect("the text") + text.len()
+    }
+}
+
+fn sql(dir: &Path, sql: &str) {
+    let conn: Connection = sqlite(dir);
+    conn.execute_batch("PRAGMA foreign_keys = OFF").expect("a pragma");
+    assert!(conn.execute(sql, []).expect("it runs") > 0, "{sql}");
+}
+
+/// A page of rows with room in it: its number and the room's end.
+fn room(bytes: &[u8]) -> (usize, usize) {
+    let pages = bytes.chunks_exact(4096).enumerate().skip(1);
+    let fit = pages.filter(|(_, page)| page[0] == 13).find_map(|(number, page)| {
+        let two = |at: usize| usize::from(u16::from_be_bytes([page[at], page[at + 1]]));
+        (two(5) > 8 + 2 * two(3) + 200).then(|| (number, two(5)))
+    });
+    fit.expect("a page with room")
+}
+
+#[test]
+fn whatever_was_tampered_with_is_found_and_named() {
+    let (dir, _) = lived_in();
+    let deeds: [(&str, &str, Deed); 19] = [
+        ("receipts", "signature", |dir| {
+            flip(&in_folder(&dir.join("receipts"), 0), at_text("\"mentions\":"));
+        }),
+        ("receipts", "receipt 1 is missing", |dir| {
+            fs::remove_file(in_folder(&dir.join("receipts"), 0)).expect("a file");
+        }),
+        ("receipts", "its tail was cut", |dir| {
+            fs::remove_file(in_folder(&dir.join("receipts"), 1)).expect("a file");
+        }),
+        ("audit log", "row 3 was changed", |dir| {
+            sql(dir, "UPDATE audit SET actor = 'mallory' WHERE seq = 3")
+        }),
+        ("audit log", "the hash of row 3", |dir| {
+            sql(dir, "UPDATE audit SET hash = zeroblob(32) WHERE seq = 3");
+        }),
+        ("audit log", "row 3 is missing", |dir| sql(dir, "DELETE FROM audit WHERE seq = 3")),
+        ("audit log", "its tail was cut", |dir| {
+            sql(dir, "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)");
+        }),
+        ("audit log", "signature of the head", |dir| {
+            sql(dir, "UPDATE audit_heads SET at = at + 1 WHERE seq = (SELECT max(seq) FROM audit_heads)");
+        }),
+        ("ledger of erasures", "line 2", |dir| {
+            flip(&dir.join("erasures.ledger"), |bytes| {
+                bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 20
+            });
+        }),
+        ("ledger of erasures", "the tail is cut off", |dir| {
+            let path = dir.join("erasures.ledger");
+            let text = fs::read_to_string(&path).expect("text");
+            let short = text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+            fs::write(path, short).expect("a file");
+        }),
+        ("ledger of erasures", "is not the one that was recorded", |dir| {
+            sql(dir, "UPDATE ledger_mark SET head = zeroblob(32)");
+        }),
+        ("receipts in the ledger", "receipt 1 names entry", |dir| {
+            let path = dir.join("erasures.ledger");
+            let text = fs::read_to_string(&path).expect("text");
+            let first = text.lines().next().expect("a header");
+            fs::write(path, format!("{first}\n")).expect("a file");
+        }),
+        ("free space", "holds bytes in what is free", |dir| {
+            let path = dir.join("usher.db");
+            let (number, end) = room(&fs::read(&path).expect("a file"));
+            let file = fs::OpenOptions::new().write(true).open(path).expect("a file");
+            file.write_all_at(b"left over", (number * 4096 + end - 60) as u64).expect("bytes");
+        }),
+        ("traces of the erased", "gap", |dir| {
+            let path = dir.join("usher.db");
+            let (number, end) = room(&fs::read(&path).expect("a file"));
+            let file = fs::OpenOptions::new().write(true).open(path).expect("a file");
+            file.write_all_at(b"ann-the-erased", (number * 4096 + end - 60) as u64).expect("bytes");
+        }),
+        ("traces of the erased", "notes.txt", |dir| {
+            fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
+        }),
+        ("backups", "is damaged", |dir| {
+            flip(&in_folder(&dir.join("backups"), 0), |bytes| bytes.len() / 2);
+        }),
+        ("database", "refer to rows of users", |dir| sql(dir, "DELETE FROM users WHERE state = 'live'")),
+        ("database", "", |dir| {
+            // An index that lacks what its table has.
+            let conn = sqlite(dir);
+            conn.execute_batch(
+                "PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET sql = 'CREATE INDEX users_hidden ON users (created_at)'
+                     WHERE name = 'users_hidden'",
+            )
+            .expect("a change");
+        }),
+        ("signing key", "does not belong", |dir| {
+            let other = directory();
+            lines(other.path(), &["project", "list"]);
+            fs::copy(other.path().join("signing.pub"), dir.join("signing.pub")).expect("a copy");
+        }),
+    ];
+    for (check, words, deed) in deeds {
+        let copy = copy_of(dir.path());
+        deed(copy.path());
+        let (code, said) = verify(copy.path());
+        assert_eq!(code, Some(1), "{check}, {words}: {said}");
+        let wrong = format!("WRONG  {check}: ");
+        let begin = said.find(&wrong).unwrap_or_else(|| panic!("{check}, {words}: {said}"));
+        let rest = &said[begin..];
+        let end = rest.find("\ngood").unwrap_or(rest.len());
+        assert!(rest[..end].contains(words), "{check}, {words}: {said}");
+    }
+    good(dir.path());
+}
+
+#[test]
+fn what_is_no_directory_of_ushers_is_told_so() {
+    let dir = directory();
+    let nowhere = dir.path().join("nowhere");
+    let output = usher(&nowhere, &["verify"]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no usher.db"));
+    assert!(!nowhere.exists());
+}
