@@ -10,7 +10,7 @@ use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::ledger::{Entry, Ledger, LedgerId, Orders, Position};
+use crate::ledger::{self, Entry, Ledger, LedgerId, Orders, Position};
 use crate::proof::hex::Hex;
 use crate::vault::{self, KEEP, LedgerPosition, Listed};
 
@@ -106,13 +106,29 @@ impl Tail<'_> {
             Some(known) => known,
             None => {
                 let path = self.app.store().ledger();
-                let entries = Ledger::after(&path, &mark).map_err(|refusal| refusal.to_string())?;
+                let entries = Ledger::after(&path, &mark).map_err(why)?;
                 self.read = Some((mark, entries));
                 0
             }
         };
         let entries = self.read.as_ref().map(|(_, entries)| entries.as_slice()).unwrap_or_default();
         Ok(entries.get(known..).unwrap_or_default())
+    }
+}
+
+/// A refusal of the ledger's, said of a backup: its own words are for a database at a start.
+fn why(refusal: ledger::Refusal) -> String {
+    match refusal {
+        ledger::Refusal::Foreign { .. } => {
+            "it belongs to another ledger of erasures than the one here".into()
+        }
+        ledger::Refusal::Older { .. } => {
+            "the ledger of erasures here is older than the backup: put its newest copy in its place".into()
+        }
+        ledger::Refusal::Rewritten { seq, .. } => {
+            format!("entry {seq} of the ledger of erasures here is not the one that the backup has seen")
+        }
+        refusal => refusal.to_string(),
     }
 }
 

@@ -239,6 +239,10 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
         tab.write("#confirm", "something else").await;
         tab.follow("button.danger").await;
         check(&tab, "a wrong confirmation").await;
+        tab.write("#confirm", &long).await;
+        tab.follow("button.danger").await;
+        assert!(tab.text().await.contains("Hand this to the person"));
+        check(&tab, "a token").await;
         tab.open("/admin/receipts/check").await;
         tab.write("#receipt", "{\"format\":1}").await;
         tab.follow("form[action='/admin/receipts/check'] button").await;
