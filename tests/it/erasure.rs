@@ -30,7 +30,7 @@ fn random(rng: &mut Rng, length: std::ops::Range<usize>) -> String {
 impl Person {
     fn new(rng: &mut Rng) -> Person {
         let (name, email) =
-            (random(rng, 16..28), format!("{}@{}.example", random(rng, 12..20), random(rng, 12..14)));
+            (random(rng, 16..28), format!("{}@{}.io", random(rng, 12..20), random(rng, 12..14)));
         Person { secrets: vec![name.clone(), email.clone()], name, email }
     }
 
