@@ -4,7 +4,7 @@ use rusqlite::params;
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 
-use super::search::{Needle, SearchKey};
+use super::search::{Needle, SearchKey, Sought};
 use super::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::model::JobId;
@@ -77,7 +77,7 @@ impl<'a> Gather<'a> {
 }
 
 /// The needles of a job.
-pub fn of(db: &Db, job: JobId) -> Result<Vec<(JobId, Needle)>> {
+pub fn of(db: &Db, job: JobId) -> Result<Vec<Sought>> {
     let sql = "SELECT word, digest, length FROM needles WHERE job_id = ?1";
     db.rows(sql, params![job.0], |row| {
         Ok((job, Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? }))

@@ -87,6 +87,9 @@ impl SearchKey {
     }
 }
 
+/// A needle, and the job that it is of.
+pub type Sought = (JobId, Needle);
+
 /// What a search came to, for one job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
@@ -113,7 +116,7 @@ pub struct Sieve {
 }
 
 impl Sieve {
-    pub fn new(key: SearchKey, needles: Vec<(JobId, Needle)>) -> Sieve {
+    pub fn new(key: SearchKey, needles: Vec<Sought>) -> Sieve {
         let bits = (needles.len() * 64).next_power_of_two().max(1 << 16);
         let mut sieve = Sieve {
             key,

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::Store;
 use super::file::Pages;
 use super::layout::{self, PAGE};
-use super::search::{Found, Needle, SearchKey, Sieve};
+use super::search::{Found, SearchKey, Sieve, Sought};
 use crate::error::{Error, Result};
 use crate::model::JobId;
 
@@ -93,9 +93,9 @@ impl Store {
 
     /// Searches pages of the database, its WAL and other files for the needles of jobs.
     /// It blocks, off the writer's thread.
-    pub fn verify(&self, key: SearchKey, needles: Vec<(JobId, Needle)>, scope: Scope) -> Result<Verdict> {
+    pub fn verify(&self, key: SearchKey, needles: Vec<Sought>, scope: Scope) -> Result<Verdict> {
         let others = self.others(matches!(scope, Scope::Whole))?;
-        let verdict = look(self.file(), &self.wal, &others, Sought { key, needles }, scope)?;
+        let verdict = look(self.file(), &self.wal, &others, Hunt { key, needles }, scope)?;
         if verdict.is_clean() {
             self.seen().extend(others);
         }
@@ -122,11 +122,11 @@ pub fn search_all(
     file: &Pages,
     database: &Path,
     secret: &[u8; 32],
-    needles: Vec<(JobId, Needle)>,
+    needles: Vec<Sought>,
 ) -> Result<Verdict> {
     let key = SearchKey::new(super::keyed(secret, "search", &[]));
     let others = others(database.parent().unwrap_or(Path::new("")))?;
-    look(file, &super::wal_of(database), &others, Sought { key, needles }, Scope::Whole)
+    look(file, &super::wal_of(database), &others, Hunt { key, needles }, Scope::Whole)
 }
 
 /// Leaves of the freelist that are not blank.
@@ -143,16 +143,16 @@ pub fn used_leaves(file: &Pages) -> Result<Vec<u32>> {
     Ok(used)
 }
 
-struct Sought {
+struct Hunt {
     key: SearchKey,
-    needles: Vec<(JobId, Needle)>,
+    needles: Vec<Sought>,
 }
 
 fn look(
     file: &Pages,
     wal: &Path,
     others: &HashMap<PathBuf, Stamp>,
-    sought: Sought,
+    sought: Hunt,
     scope: Scope,
 ) -> Result<Verdict> {
     let count = sought.needles.len() as u64;

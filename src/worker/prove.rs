@@ -12,7 +12,7 @@ use crate::model::{Job, JobId};
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{Backup, ScanMode, Scrub};
 use crate::proof::receipts::Trouble;
-use crate::store::search::Needle;
+use crate::store::search::Sought;
 use crate::store::{Emptied, Lane, Scope, Totals, Verdict, ledger_position, needles};
 use crate::vault;
 
@@ -120,7 +120,7 @@ pub(super) fn clean(app: &App) -> Result<Option<(Vec<u32>, Totals)>> {
 }
 
 fn search(app: &App, jobs: &[Job], scope: Scope) -> Result<Verdict> {
-    let mut all: Vec<(JobId, Needle)> = Vec::new();
+    let mut all: Vec<Sought> = Vec::new();
     for job in jobs {
         all.extend(app.read(|db| needles::of(db, job.id))?);
     }

@@ -7,7 +7,7 @@ use crate::domain::jobs;
 use crate::error::Result;
 use crate::model::JobId;
 use crate::proof::audit::Head;
-use crate::store::search::Needle;
+use crate::store::search::Sought;
 use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
 
 use super::{backup, prove};
@@ -133,7 +133,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a reader holds up the cleaning.
-fn look(app: &App, all: Vec<(JobId, Needle)>) -> Result<Option<Verdict>> {
+fn look(app: &App, all: Vec<Sought>) -> Result<Option<Verdict>> {
     let Some((written, _)) = prove::clean(app)? else { return Ok(None) };
     let verdict = app.store().verify(app.store().search_key(), all, Scope::Whole);
     // Those that are still to be proven are searched for there.
@@ -144,7 +144,7 @@ fn look(app: &App, all: Vec<(JobId, Needle)>) -> Result<Option<Verdict>> {
 }
 
 /// Jobs that ended, and their needles: some at a time.
-fn ended(app: &App) -> Result<(Vec<JobId>, Vec<(JobId, Needle)>)> {
+fn ended(app: &App) -> Result<(Vec<JobId>, Vec<Sought>)> {
     let (mut some, mut all) = (Vec::new(), Vec::new());
     for job in app.read(|db| needles::of_ended(db, JOBS))? {
         all.extend(app.read(|db| needles::of(db, job))?);
