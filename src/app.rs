@@ -207,14 +207,32 @@ impl App {
 
     /// A write: answered once it is on disk. `run` may be called twice; see
     /// [`crate::store`].
-    pub async fn write<T, F>(&self, mut run: F) -> Result<T>
+    pub async fn write<T, F>(&self, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+    {
+        self.write_in(Lane::Request, run).await
+    }
+
+    /// The same for what erases, or lets nobody in any more: it is taken though the disk is
+    /// full.
+    pub async fn erase<T, F>(&self, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+    {
+        self.write_in(Lane::Erasure, run).await
+    }
+
+    async fn write_in<T, F>(&self, lane: Lane, mut run: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let request = RequestId::current().unwrap_or_default();
         let run = move |tx: &Tx| request.sync_scope(|| run(tx));
-        let answer = self.inner.store.submit(Lane::Request, self.clock.clone(), Who::current(), run)?;
+        let answer = self.inner.store.submit(lane, self.clock.clone(), Who::current(), run)?;
         answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 

@@ -59,6 +59,7 @@ impl House {
                 bell: Arc::clone(&bell),
                 points: 8,
                 hygiene: Hygiene::Whole,
+                ballast: 0,
             },
         )
         .expect("the store opens");

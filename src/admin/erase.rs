@@ -49,7 +49,7 @@ async fn show(visit: Visit) -> Answer {
 async fn begin(visit: Visit) -> Answer {
     let (id, kind) = asked(&visit)?;
     let typed = visit.form.text("confirm").to_owned();
-    let begun = visit.app.write(move |tx| {
+    let begun = visit.app.erase(move |tx| {
         let user = users::held(tx, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {

@@ -155,13 +155,13 @@ pub fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
 
 async fn cancel(visit: Visit) -> Answer {
     let id = visit.job()?;
-    visit.app.write(move |tx| jobs::cancel(tx, None, id)).await?;
+    visit.app.erase(move |tx| jobs::cancel(tx, None, id)).await?;
     Ok(visit.go_and_say(&back(&visit, id), Flash::Cancelled(id)))
 }
 
 async fn retry(visit: Visit) -> Answer {
     let id = visit.job()?;
-    visit.app.write(move |tx| jobs::retry(tx, id)).await?;
+    visit.app.erase(move |tx| jobs::retry(tx, id)).await?;
     Ok(visit.go_and_say(&back(&visit, id), Flash::Retried(id)))
 }
 

@@ -177,7 +177,7 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
 
 async fn revoke(visit: Visit) -> Answer {
     let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
-    visit.app.write(move |tx| keys::revoke(tx, id)).await?;
+    visit.app.erase(move |tx| keys::revoke(tx, id)).await?;
     visit.app.reload_keys()?;
     Ok(visit.go_and_say(projects::PATH, Flash::KeyRevoked))
 }

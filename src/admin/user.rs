@@ -233,7 +233,7 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
 
 async fn hide(visit: Visit) -> Answer {
     let id = visit.user()?;
-    let hidden = visit.app.write(move |tx| {
+    let hidden = visit.app.erase(move |tx| {
         let user = users::held(tx, id, tx.now())?;
         match user.state {
             State::Live => users::hide(tx, &user).map(|()| user.id),

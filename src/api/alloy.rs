@@ -135,7 +135,7 @@ async fn delete_user(call: Call) -> Answer {
     let name = call.identifier("userId")?;
     let token = call
         .app
-        .write(move |tx| {
+        .erase(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_by_id)?;
             let job = erase::begin(tx, &user, Erasure::Account, Origin::Request)?;
             Ok(erase::token(tx, &job, &user))
@@ -151,7 +151,7 @@ async fn delete_logs(call: Call) -> Answer {
     let name = call.identifier("userId")?;
     let token = call
         .app
-        .write(move |tx| {
+        .erase(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_detached_too_by_id)?;
             let job = erase::begin(tx, &user, Erasure::Activity, Origin::Request)?;
             Ok(erase::token(tx, &job, &user))

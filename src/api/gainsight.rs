@@ -127,7 +127,7 @@ async fn delete_user(call: Call) -> Answer {
     let hard = call.query()?.flag("hardDelete")?.unwrap_or(false);
     let token = call
         .app
-        .write(move |tx| match hard {
+        .erase(move |tx| match hard {
             false => users::hide(tx, &users::get(tx, project, id.as_str())?).map(|()| None),
             true => {
                 let everything = Erasure::Everything;

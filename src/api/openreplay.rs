@@ -123,7 +123,7 @@ async fn delete_user(call: Call) -> Answer {
     let user_id = call.identifier("userId")?;
     let (job, token) = call
         .app
-        .write(move |tx| {
+        .erase(move |tx| {
             let job = jobs::schedule(tx, project.id, &user_id)?;
             // Of whoever holds the name now: good if they still do when it falls due.
             let holder = users::named(tx, project.id, user_id.as_str())?;
@@ -189,7 +189,7 @@ async fn cancel_job(call: Call) -> Answer {
     let id = job_id(&call)?;
     let job = call
         .app
-        .write(move |tx| {
+        .erase(move |tx| {
             scheduled(tx, &project, id)?;
             jobs::cancel(tx, Some(project.id), id)
         })

@@ -132,7 +132,7 @@ async fn delete_user(call: Call) -> Answer {
     let id = user_id(&call)?;
     let (user, token) = call
         .app
-        .write(move |tx| {
+        .erase(move |tx| {
             let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
             let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
             let token = erase::token(tx, &job, &user);

@@ -198,6 +198,9 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
     outcome
 }
 
+/// Room that is kept for erasing on a full disk: 32 MiB, twice what the WAL grows to.
+const BALLAST: u64 = 32 * 1024 * 1024;
+
 /// Opens what is in the directory, with the checks of every start.
 fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let bell = Arc::new(Bell::default());
@@ -205,8 +208,14 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     sweep(data)?;
     let secret = data.store_secret()?;
     data.make_database()?;
-    let options =
-        Options { secret, clock: clock.clone(), bell: Arc::clone(&bell), points, hygiene: Hygiene::Whole };
+    let options = Options {
+        secret,
+        clock: clock.clone(),
+        bell: Arc::clone(&bell),
+        points,
+        hygiene: Hygiene::Whole,
+        ballast: BALLAST,
+    };
     let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);

@@ -4,6 +4,7 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod ballast;
 mod book;
 mod file;
 mod filters;
@@ -52,6 +53,7 @@ use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Entry, Names, Position, mac};
 use crate::trace::Who;
+use ballast::Ballast;
 use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
@@ -81,6 +83,7 @@ pub struct Store {
     secret: [u8; 32],
     /// Every page was looked at since the start.
     surveyed: AtomicBool,
+    ballast: Arc<Ballast>,
     /// Other files of the folder, as they were when they were searched last.
     seen: Mutex<HashMap<PathBuf, verify::Stamp>>,
 }
@@ -97,6 +100,8 @@ pub struct Options {
     /// Point reads that may run at a time.
     pub points: u32,
     pub hygiene: Hygiene,
+    /// Bytes of room that are kept for erasing.
+    pub ballast: u64,
 }
 
 /// What keeps the file free of stale bytes. Each part can be left out by the tests that
@@ -137,18 +142,20 @@ impl Store {
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
-        let Options { secret, clock, bell, points, hygiene } = options;
+        let Options { secret, clock, bell, points, hygiene, ballast } = options;
+        let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), ballast));
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
         pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
         let ids = ids::Ids::load(&conn).map_err(from_sql)?;
-        let mut scrub = Scrub::new(path, hygiene);
+        let mut scrub = Scrub::new(path, hygiene, Arc::clone(&ballast));
         // What a kill left in the WAL goes through the scrub before anything else.
         scrub.checkpoint(&conn)?;
         let growth = Growth::default();
         let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
-        let writer = Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub)?;
+        let writer =
+            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(&ballast))?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
@@ -160,6 +167,7 @@ impl Store {
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             secret,
             surveyed: AtomicBool::new(false),
+            ballast,
             seen: Mutex::default(),
         };
         Ok((store, unseen))
@@ -201,6 +209,11 @@ impl Store {
     /// wait still. It blocks, as the next ones do.
     pub fn scrub(&self) -> Result<usize> {
         self.writer.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
+    }
+
+    /// The disk is full: gives the ballast up, so that erasing goes on.
+    pub fn make_room(&self) {
+        self.ballast.give_up();
     }
 
     /// Takes the WAL into the file and empties it.

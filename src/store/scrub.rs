@@ -12,9 +12,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::ballast::Ballast;
 use super::layout::{self, PAGE};
 use super::{Hygiene, from_sql};
 use crate::error::{Error, Result};
@@ -36,6 +38,7 @@ pub struct Scrub {
     written: BTreeSet<u32>,
     totals: Totals,
     hygiene: Hygiene,
+    ballast: Arc<Ballast>,
 }
 
 /// Leaves of the freelist that a chore blanks at most.
@@ -62,7 +65,7 @@ pub enum Emptied {
 }
 
 impl Scrub {
-    pub fn new(database: &Path, hygiene: Hygiene) -> Scrub {
+    pub fn new(database: &Path, hygiene: Hygiene, ballast: Arc<Ballast>) -> Scrub {
         Scrub {
             wal: super::wal_of(database),
             salts: [0; 8],
@@ -71,6 +74,7 @@ impl Scrub {
             written: BTreeSet::new(),
             totals: Totals::default(),
             hygiene,
+            ballast,
         }
     }
 
@@ -198,7 +202,11 @@ impl Scrub {
                 let written = std::mem::take(&mut self.written).into_iter().collect();
                 Ok(Emptied::Done { written, totals: self.totals })
             }
-            Ok(false) | Err(Error::Unavailable(_)) => Ok(Emptied::Busy),
+            Ok(false) => Ok(Emptied::Busy),
+            Err(Error::Unavailable(_)) => {
+                self.ballast.give_up();
+                Ok(Emptied::Busy)
+            }
             Err(error) => Err(error),
         }
     }

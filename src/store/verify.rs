@@ -118,12 +118,7 @@ impl Store {
 
 /// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
 /// it. `file` is its database, `secret` what the needles are keyed with.
-pub fn search_all(
-    file: &Pages,
-    database: &Path,
-    secret: &[u8; 32],
-    needles: Vec<Sought>,
-) -> Result<Verdict> {
+pub fn search_all(file: &Pages, database: &Path, secret: &[u8; 32], needles: Vec<Sought>) -> Result<Verdict> {
     let key = SearchKey::new(super::keyed(secret, "search", &[]));
     let others = others(database.parent().unwrap_or(Path::new("")))?;
     look(file, &super::wal_of(database), &others, Hunt { key, needles }, Scope::Whole)

@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
+use super::ballast::Ballast;
 use super::scrub::{Emptied, Scrub};
 use super::{Resources, Tx, from_sql};
 use crate::clock::Clock;
@@ -42,6 +43,8 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     Request,
+    /// A request that erases, or that lets nobody in any more: taken though the disk is full.
+    Erasure,
     Background,
 }
 
@@ -88,6 +91,8 @@ trait Task: Send {
     fn run(&mut self, tx: &Tx) -> bool;
     fn clock(&self) -> &Clock;
     fn who(&self) -> Who;
+    /// Whether it is taken though the disk is full.
+    fn erases(&self) -> bool;
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
@@ -98,6 +103,7 @@ trait Task: Send {
 
 struct Op<T, F> {
     run: F,
+    lane: Lane,
     clock: Clock,
     who: Who,
     outcome: Option<Result<T>>,
@@ -124,6 +130,10 @@ where
         self.who
     }
 
+    fn erases(&self) -> bool {
+        self.lane != Lane::Request
+    }
+
     fn panicked(&mut self) {
         self.outcome = Some(Err(Error::internal("a write panicked")));
     }
@@ -145,12 +155,20 @@ where
 
 impl Writer {
     /// Starts the thread on its connection.
-    pub fn start(conn: Connection, resources: Resources, clock: Clock, scrub: Scrub) -> Result<Writer> {
+    pub fn start(
+        conn: Connection,
+        resources: Resources,
+        clock: Clock,
+        scrub: Scrub,
+        ballast: Arc<Ballast>,
+    ) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || Thread { conn, resources, clock, scrub, fold_at: CHECKPOINT_FRAMES }.run(&theirs))
+            .spawn(move || {
+                Thread { conn, resources, clock, scrub, ballast, fold_at: CHECKPOINT_FRAMES }.run(&theirs)
+            })
             .map_err(Error::internal)?;
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -169,16 +187,16 @@ impl Writer {
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Op { run, clock, who, outcome: None, reply });
+        let task = Box::new(Op { run, lane, clock, who, outcome: None, reply });
         let mut queues = self.shared.queues();
         if queues.stopping {
             return Err(Error::Unavailable("the server is stopping"));
         }
         match lane {
-            Lane::Request if queues.requests.len() >= QUEUE_MAX => {
+            Lane::Request | Lane::Erasure if queues.requests.len() >= QUEUE_MAX => {
                 return Err(Error::Unavailable("too many writes are waiting"));
             }
-            Lane::Request => queues.requests.push_back(task),
+            Lane::Request | Lane::Erasure => queues.requests.push_back(task),
             Lane::Background => queues.background.push_back(Behind::Task(task)),
         }
         drop(queues);
@@ -263,6 +281,7 @@ struct Thread {
     resources: Resources,
     clock: Clock,
     scrub: Scrub,
+    ballast: Arc<Ballast>,
     /// Frames in the WAL at which the next checkpoint begins.
     fold_at: i32,
 }
@@ -343,8 +362,20 @@ impl Thread {
     /// Commits the tasks as one group; if that fails, each by itself.
     fn commit(&self, tasks: Vec<Box<dyn Task>>) {
         let mut waiting = VecDeque::from(tasks);
+        if self.ballast.is_given_up() {
+            // What is left of the room is for erasing.
+            let (erasing, others): (VecDeque<_>, VecDeque<_>) =
+                waiting.into_iter().partition(|task| task.erases());
+            let full = Void { text: "the disk is full".into(), full: true };
+            others.into_iter().for_each(|task| task.answer(Some(&full)));
+            waiting = erasing;
+        }
         while !waiting.is_empty() {
             if let Err(fault) = self.begin() {
+                if self.makes_room(&fault, waiting.iter()) {
+                    self.abandon();
+                    continue;
+                }
                 // Nobody's fault, and the next would wait as long for the same.
                 log::error!("no write can begin: {}", fault.text);
                 self.abandon();
@@ -362,6 +393,7 @@ impl Thread {
                         task.answer(fault.as_ref());
                     }
                 }
+                Err(fault) if self.makes_room(&fault, group.iter()) => waiting.extend(group),
                 Err(fault) => {
                     log::error!("a write failed: {}", fault.text);
                     group.into_iter().for_each(|task| task.answer(Some(&fault)));
@@ -392,8 +424,19 @@ impl Thread {
         outcome
     }
 
+    /// Whether the ballast was given up for one of these: they may come again.
+    fn makes_room<'a>(&self, fault: &Void, mut tasks: impl Iterator<Item = &'a Box<dyn Task>>) -> bool {
+        fault.full && tasks.any(|task| task.erases()) && self.ballast.give_up()
+    }
+
     fn alone(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
-        let outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
+        let mut outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
+        if let Err(fault) = &outcome
+            && self.makes_room(fault, std::iter::once(&*task))
+        {
+            self.abandon();
+            outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
+        }
         if let Err(fault) = &outcome {
             log::error!("a write failed: {}", fault.text);
             self.abandon();

@@ -158,6 +158,9 @@ fn run(app: &App, stopping: &AtomicBool) {
             }
             Err(error) => {
                 log::error!("worker: {error}");
+                if matches!(error, Error::Unavailable(_)) {
+                    app.store().make_room();
+                }
                 PAUSE
             }
         };

@@ -93,6 +93,7 @@ impl Server {
             bell: Arc::clone(&bell),
             points: 4,
             hygiene: options.hygiene,
+            ballast: 0,
         };
         let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);

@@ -10,6 +10,7 @@ mod cli;
 mod clients;
 mod domain;
 mod erasure;
+mod full_disk;
 mod gainsight;
 mod harness;
 mod ingestion;

@@ -148,6 +148,7 @@ fn without_its_ledger_an_old_file_is_refused_and_with_an_empty_one_it_would_brin
             bell: std::sync::Arc::default(),
             points: 1,
             hygiene: usher::store::Hygiene::Whole,
+            ballast: 0,
         },
     );
     let why = refused.err().expect("refused").to_string();

@@ -1,0 +1,109 @@
+//! Room that is kept for erasing: a file of no use but its size, which is given up when the
+//! disk is full, so that a deletion can still be written down, done and proven. While it is
+//! given up, only erasing writes; it is taken up again when there is room.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Beside the ballast this much must be free before it is taken up again: else the next
+/// write would meet a full disk at once.
+const SPARE: u64 = 8 * 1024 * 1024;
+/// The wait between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
+pub struct Ballast {
+    path: PathBuf,
+    /// 0: none is kept.
+    bytes: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    given_up: bool,
+    tried: Option<Instant>,
+}
+
+impl Ballast {
+    /// In a folder; made at once, if there is room.
+    pub fn take(folder: &Path, bytes: u64) -> Ballast {
+        let ballast = Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() };
+        if bytes > 0 && fs::metadata(&ballast.path).map_or(0, |about| about.len()) != bytes {
+            let made = ballast.make();
+            if let Err(error) = &made {
+                log::warn!(
+                    "there is no room for the ballast, which erasing needs when the disk is full: {error}"
+                );
+            }
+            ballast.state().given_up = made.is_err();
+        }
+        ballast
+    }
+
+    /// Gives the room up. False: it is given up already, or none is kept.
+    pub fn give_up(&self) -> bool {
+        let mut state = self.state();
+        if state.given_up || self.bytes == 0 {
+            return false;
+        }
+        state.given_up = true;
+        match fs::remove_file(&self.path) {
+            Ok(()) => {
+                log::warn!("the disk is full: the ballast is given up, and only erasing is written");
+                true
+            }
+            Err(error) => {
+                log::error!("the ballast cannot be given up: {error}");
+                false
+            }
+        }
+    }
+
+    /// Whether only erasing may write. Looks from time to time whether there is room again.
+    pub fn is_given_up(&self) -> bool {
+        let mut state = self.state();
+        if !state.given_up {
+            return false;
+        }
+        if state.tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
+            return true;
+        }
+        state.tried = Some(Instant::now());
+        if self.make().is_ok() {
+            log::info!("there is room again: the ballast is taken up");
+            *state = State::default();
+        }
+        state.given_up
+    }
+
+    /// Written out, for a file with holes keeps no room.
+    fn make(&self) -> std::io::Result<()> {
+        let write = || -> std::io::Result<()> {
+            let mut file: File =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
+            let zeros = vec![0; 1 << 20];
+            let mut left = self.bytes + SPARE;
+            while left > 0 {
+                let some = left.min(zeros.len() as u64);
+                file.write_all(&zeros[..usize::try_from(some).unwrap_or(zeros.len())])?;
+                left -= some;
+            }
+            file.set_len(self.bytes)?;
+            file.sync_all()
+        };
+        let written = write();
+        if written.is_err() {
+            // What was written of it is room as well.
+            let _ = fs::remove_file(&self.path);
+        }
+        written
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,107 @@
+//! A disk that is full takes no more events, and a deletion all the same.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::process::{Process, agent, check_file, lines, post, sqlite, wait_until};
+
+/// A file system of its own, of some MiB, in memory.
+struct Disk {
+    at: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Disk {
+    /// None: this may not be done here.
+    fn of(mib: u32) -> Option<Disk> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = dir.path().to_owned();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
+            .arg(&at)
+            .status()
+            .is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("SKIPPED: a file system can be mounted by root alone");
+        }
+        mounted.then_some(Disk { at, _dir: dir })
+    }
+
+    fn fill(&self) -> PathBuf {
+        let filler = self.at.join("filler");
+        let status = Command::new("dd")
+            .args(["if=/dev/zero", "bs=64k", "status=none"])
+            .arg(format!("of={}", filler.display()))
+            .stderr(std::process::Stdio::null())
+            .status()
+            .expect("dd runs");
+        assert!(!status.success(), "the disk did not fill");
+        filler
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.at).status();
+    }
+}
+
+fn statuses(dir: &Path) -> Vec<String> {
+    let conn = sqlite(dir);
+    let mut statement = conn.prepare("SELECT status FROM jobs ORDER BY id").expect("a query");
+    let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+    rows.map(|status| status.expect("a status")).collect()
+}
+
+#[test]
+fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_when_there_is_room() {
+    let Some(disk) = Disk::of(160) else { return };
+    let dir = disk.at.join("data");
+    let project = lines(&dir, &["project", "list"]).remove(0);
+    let project = project.split('\t').next().expect("a key").to_owned();
+    let key = lines(&dir, &["key", "create", "--project", &project, "--name", "test"]).remove(0);
+    let server = Process::start(&dir);
+    let agent = agent();
+    let track = |user: &str, n: usize| {
+        let text = "x".repeat(20_000);
+        let body = json!({ "userId": user, "event": "Report Exported", "messageId": format!("{user}-{n}"),
+                           "properties": { "text": format!("{user}-{n}-{text}") } });
+        post(&agent, &server.url("/v1/track"), &key, &body).expect("an answer").0
+    };
+    for n in 0..100 {
+        assert_eq!((track("ann", n), track("ben", n)), (200, 200));
+    }
+    let filler = disk.fill();
+    let mut refused = 0;
+    for n in 100..2_000 {
+        match track("ben", n) {
+            200 => {}
+            status => {
+                assert_eq!(status, 503);
+                refused += 1;
+            }
+        }
+        if refused > 3 {
+            break;
+        }
+    }
+    assert!(refused > 3, "the disk is not full");
+    let delete = |user: &str| {
+        let url = server.url(&format!("/v1/users/{user}?hardDelete=true"));
+        agent.delete(url).header("X-APTRINSIC-API-KEY", &key).call().expect("an answer")
+    };
+    let deleted = delete("ann");
+    assert_eq!(deleted.status(), 200);
+    assert!(deleted.headers().contains_key("usher-receipt"));
+    wait_until("the end of the job", || (statuses(&dir) == ["completed"]).then_some(()));
+    assert_eq!(std::fs::read_dir(dir.join("receipts")).expect("receipts").count(), 1);
+    // The room is for erasing: events are still refused.
+    assert_eq!(track("ben", 5_000), 503);
+    std::fs::remove_file(filler).expect("room");
+    wait_until("events again", || (track("ben", 5_001) == 200).then_some(()));
+    assert!(dir.join("ballast").exists());
+    assert!(server.terminate().success());
+    check_file(&dir);
+}
