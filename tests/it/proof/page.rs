@@ -154,7 +154,6 @@ fn page(theme: &'static str) -> ReceiptPage {
 #[test]
 fn the_page_says_what_the_receipt_says() {
     let html = page("auto").render().expect("a page");
-    std::fs::write("/tmp/prf/dark.html", page("dark").render().unwrap()).unwrap();
     let r = receipt(1);
     for fact in [
         "Receipt: everything of one person was erased",
