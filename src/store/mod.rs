@@ -454,6 +454,7 @@ impl Tx<'_> {
 }
 
 /// HMAC-SHA256 of some parts, under a key of its own for each purpose.
+#[expect(clippy::expect_used, reason = "HMAC takes any key")]
 pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mac = |key: &[u8], parts: &[&[u8]]| -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key"); // ok: HMAC takes any key

@@ -23,6 +23,9 @@ const SEARCH: &str = "search";
 const RETRY: Millis = 10 * MINUTE;
 /// Needles that one search of the files is for.
 const NEEDLES: usize = 200_000;
+/// What is searched for, and for which job.
+type Needles = Vec<(JobId, Needle)>;
+
 /// Jobs looked at for them at a time.
 const JOBS: u32 = 500;
 /// Needles forgotten in one transaction.
@@ -133,7 +136,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a reader holds up the cleaning.
-fn look(app: &App, all: Vec<(JobId, Needle)>) -> Result<Option<Verdict>> {
+fn look(app: &App, all: Needles) -> Result<Option<Verdict>> {
     let Some((written, _)) = prove::clean(app)? else { return Ok(None) };
     let verdict = app.store().verify(app.store().search_key(), all, Scope::Whole);
     // Those that are still to be proven are searched for there.
@@ -144,7 +147,7 @@ fn look(app: &App, all: Vec<(JobId, Needle)>) -> Result<Option<Verdict>> {
 }
 
 /// Jobs that ended, and their needles: some at a time.
-fn ended(app: &App) -> Result<(Vec<JobId>, Vec<(JobId, Needle)>)> {
+fn ended(app: &App) -> Result<(Vec<JobId>, Needles)> {
     let (mut some, mut all) = (Vec::new(), Vec::new());
     for job in app.read(|db| needles::of_ended(db, JOBS))? {
         all.extend(app.read(|db| needles::of(db, job))?);
