@@ -45,5 +45,5 @@ fn a_page_that_is_odd_is_left_as_it_is() {
         assert!(scrub(&mut page, 2).is_err(), "damage at {at}");
         assert_eq!(page, before);
     }
-    assert!(scrub(&mut vec![13; 100], 2).is_err());
+    assert!(scrub(&mut [13; 100], 2).is_err());
 }
