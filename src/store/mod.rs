@@ -470,7 +470,6 @@ impl Tx<'_> {
 }
 
 /// HMAC-SHA256 of some parts, under a key of its own for each purpose.
-#[allow(clippy::expect_used, reason = "HMAC takes any key")]
 pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
     mac(&mac(secret, &[purpose.as_bytes()]), parts)
 }

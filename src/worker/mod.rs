@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_millis(50);
 
 /// What a stop grants a thread for the step that it is in.
-const LAST: Duration = Duration::from_secs(30);
+const LAST: Duration = Duration::from_secs(10);
 /// Between two looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -41,11 +41,10 @@ pub struct Report {
 }
 
 /// Does all that is due now, in steps short enough for requests to pass in between. No
-/// input, idempotent: the thread calls it, a test may, a button may.
+/// input, idempotent: the thread calls it, a test may, a button may. What comes round by the
+/// hour or the day has a `tick` of its own: [`upkeep::run`].
 pub fn tick(app: &App) -> Result<Report> {
-    let report = tick_while(app, || true)?;
-    upkeep::run(app, &|| true)?;
-    Ok(report)
+    tick_while(app, || true)
 }
 
 fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {

@@ -192,7 +192,9 @@ impl Server {
 
     /// Does all the background work that is due.
     pub fn tick(&self) -> worker::Report {
-        worker::tick(&self.app).expect("a tick")
+        let report = worker::tick(&self.app).expect("a tick");
+        worker::upkeep::run(&self.app, &|| true).expect("a round");
+        report
     }
 
     pub fn write<T, F>(&self, run: F) -> T

@@ -214,3 +214,14 @@ fn without_a_schedule_no_backup_is_made() {
     server.tick();
     assert!(names(&dir).is_empty());
 }
+
+/// The demo does its work in the past, on a clock of its own.
+#[test]
+fn a_tick_at_another_time_makes_no_backup_and_signs_nothing() {
+    let (server, dir) = keeper(Some(DAY));
+    track(&server, "ann", "1");
+    let past = server.app.at(usher::clock::Clock::manual(START - 30 * DAY));
+    usher::worker::tick(&past).expect("a tick");
+    assert!(names(&dir).is_empty());
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM upkeep"), 0);
+}
