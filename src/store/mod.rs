@@ -146,6 +146,9 @@ impl Store {
         let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), ballast));
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
+        if pragmas::bring_over(&conn).map_err(from_sql)? {
+            log::warn!("the database had other settings than erasing needs: it was written anew");
+        }
         pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
         let ids = ids::Ids::load(&conn).map_err(from_sql)?;

@@ -23,6 +23,26 @@ const COMMON: &str = "
 /// Statements kept prepared on each connection.
 const CACHED: usize = 128;
 
+/// Brings a file that another program made over, or made anew, without our settings back to
+/// them: what `auto_vacuum` moves about would be left behind, and a page may be what it does
+/// not look like. True: it was written anew as a whole.
+pub fn bring_over(conn: &Connection) -> rusqlite::Result<bool> {
+    let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let empty = number("page_count")? == 0;
+    if empty || (number("auto_vacuum")? == 0 && number("page_size")? == i64::from(PAGE_SIZE)) {
+        return Ok(false);
+    }
+    // Only outside of WAL mode does VACUUM change the size of pages.
+    conn.execute_batch(&format!(
+        "PRAGMA journal_mode = DELETE;
+         PRAGMA secure_delete = ON;
+         PRAGMA auto_vacuum = NONE;
+         PRAGMA page_size = {PAGE_SIZE};
+         VACUUM;"
+    ))?;
+    Ok(true)
+}
+
 pub fn writer(conn: &Connection, hygiene: Hygiene) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(CACHED);
     conn.execute_batch(&format!(

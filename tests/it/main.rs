@@ -15,6 +15,7 @@ mod gainsight;
 mod harness;
 mod ingestion;
 mod kills;
+mod kills_proof;
 mod layers;
 mod layout;
 mod ledger;

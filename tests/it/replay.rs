@@ -209,3 +209,26 @@ fn an_erasure_is_completed_only_after_the_last_reader_of_the_old_pages_is_gone()
     assert_eq!((report.completed, report.waiting), (1, 0));
     assert_eq!(status(&house), ("completed".into(), None));
 }
+
+/// A file that another program has made over is brought back to the settings erasing needs.
+#[test]
+fn a_database_with_other_settings_is_brought_to_ours_at_the_first_start() {
+    let house = House::new(Server::start());
+    house.server.seed("ann").events(3).insert();
+    let House { server, key } = house;
+    let dir = server.stop();
+    let conn = rusqlite::Connection::open(dir.path().join("usher.db")).expect("the file opens");
+    conn.execute_batch(
+        "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; PRAGMA page_size = 8192; VACUUM;",
+    )
+    .expect("another form");
+    drop(conn);
+    let house = House { server: at(dir, START), key };
+    let setting = |name: &str| -> i64 {
+        house.server.sqlite().pragma_query_value(None, name, |row| row.get(0)).expect("a setting")
+    };
+    assert_eq!((setting("auto_vacuum"), setting("page_size")), (0, 4_096));
+    assert_eq!((house.status("ann"), house.events("ann")), (200, 3));
+    assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
+    assert_eq!(house.server.tick().completed, 1);
+}
