@@ -1,5 +1,6 @@
 //! The background thread: the reaper, the jobs, the moves after a merge, the proof of
-//! erasures, and what comes round: backups, a search of all files. It sleeps until the next thing is due and wakes when told.
+//! erasures. It sleeps until the next thing is due and wakes when told. What comes round,
+//! backups and a search of all files, may be long and has a thread of its own.
 
 pub mod backup;
 mod prove;
