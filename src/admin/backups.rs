@@ -12,7 +12,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::{self, Entry, Ledger, LedgerId, Orders, Position};
 use crate::proof::hex::Hex;
-use crate::vault::{self, KEEP, LedgerPosition, Listed};
+use crate::vault::{self, LedgerPosition, Listed};
 
 pub fn routes() -> Vec<Route> {
     vec![Route::new(Method::GET, "/admin/backups", Gate::SignedIn, list)]
@@ -79,6 +79,7 @@ fn row(backup: &Listed, tail: &mut Tail, now: Millis) -> Row {
         },
         Err(refusal) => Restore::Refused(capital(&plain(&refusal.to_string()))),
     };
+    let keep = tail.app.keeping().keep;
     let seq = backup.manifest.as_ref().ok().map(|manifest| manifest.ledger.seq);
     Row {
         name: plain(&backup.name),
@@ -86,7 +87,7 @@ fn row(backup: &Listed, tail: &mut Tail, now: Millis) -> Row {
         made: backup.made_at().map(|at| Time::new(at, now)),
         size: size(backup.bytes),
         position: seq.map(|seq| Count(i64::try_from(seq).unwrap_or(i64::MAX))),
-        pruned: backup.made_at().map(|at| Time::new(at.saturating_add(KEEP), now)),
+        pruned: backup.made_at().map(|at| Time::new(at.saturating_add(keep), now)),
         restore,
     }
 }
