@@ -148,6 +148,45 @@ impl House {
             .expect("events");
     }
 
+    /// Fills the file up to about this size with events of many users, 100 each at least.
+    pub fn fill(&self, megabytes: i64, users: i64) {
+        const TRANSACTION: i64 = 100_000;
+        let mut conn = self.file();
+        let rows = megabytes * 1_000_000 / 900;
+        let per_user = (rows / users).max(100);
+        let people = (rows / per_user).max(200);
+        let mut from = 0;
+        while from < people * per_user {
+            let until = (from + TRANSACTION).min(people * per_user);
+            let tx = conn.transaction().expect("a transaction");
+            tx.execute(
+                "WITH RECURSIVE n (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
+                 INSERT INTO events (user_id, message_key, session_id, kind, name, at, message_id, url, data)
+                 SELECT n / ?3 + 1, n * 7919, NULL, 'event', 'Report Exported', 1700000000000 + n, 'fill-' || n,
+                        NULL, '{\"text\":\"' || hex(randomblob(300)) || '\"}' FROM n",
+                params![from, until, per_user],
+            )
+            .expect("events");
+            tx.commit().expect("a commit");
+            from = until;
+        }
+    }
+
+    pub fn megabytes(&self) -> u64 {
+        std::fs::metadata(self.dir.path().join("usher.db")).expect("the file").len() / 1_000_000
+    }
+
+    /// Asks, again and again, whether every job is completed.
+    pub fn watch(&self) -> impl Fn() -> bool {
+        let conn = self.file();
+        move || {
+            conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM jobs WHERE status <> 'completed')", [], |row| {
+                row.get(0)
+            })
+            .expect("an answer")
+        }
+    }
+
     /// Whether every job is completed.
     pub fn is_erased(&self) -> bool {
         self.file()

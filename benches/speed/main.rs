@@ -1,7 +1,7 @@
 //! How fast the main paths are, each against a limit measured in the same run.
 //!
 //! `cargo bench` runs all; `cargo bench -- get` the one of that name: `get`, `post`,
-//! `erase`. It ends with a failure when a ratio is missed.
+//! `erase`, `prove`. It ends with a failure when a ratio is missed.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -25,7 +25,7 @@ type Bench = fn() -> bool;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 3] = [("get", get), ("post", post), ("erase", erase)];
+    let benches: [(&str, Bench); 4] = [("get", get), ("post", post), ("erase", erase), ("prove", prove)];
     let mut good = true;
     for (name, bench) in benches {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
@@ -116,6 +116,72 @@ fn erase() -> bool {
     println!("  meanwhile {writes} writes of others, the slowest {slowest:.1?}");
     println!("  one plain DELETE of as many: {plain:.1?}");
     verdict(plain.as_secs_f64() / gone.as_secs_f64(), 0.25)
+}
+
+/// Erases users of 100 events each, from the request to the receipt, in a small file and in
+/// one of many times its size, while others write: the proof's cost follows what changed.
+/// `USHER_BENCH_MB` is the size of the large one.
+fn prove() -> bool {
+    let large = std::env::var("USHER_BENCH_MB").ok().and_then(|mb| mb.parse().ok()).unwrap_or(1_000);
+    let small = proofs(100);
+    let large = proofs(large);
+    let good = large.p95 < Duration::from_secs(5);
+    println!("  p95 in the large file under 5 s: {}", if good { "good" } else { "MISSED" });
+    verdict(small.median.as_secs_f64() / large.median.as_secs_f64(), 0.5) && good
+}
+
+struct Proofs {
+    median: Duration,
+    p95: Duration,
+}
+
+fn proofs(mb: i64) -> Proofs {
+    const ERASED: i64 = 100;
+    let house = House::with_users(20_000);
+    house.fill(mb, 20_000);
+    let usher = house.serve_with_worker();
+    let watch = house.watch();
+    let erase = |n: i64| {
+        let path = format!("/v1/users/{}?hardDelete=true", house::identifier(n));
+        let asked = Instant::now();
+        let (status, _) = client::once(usher.addr, &Request::delete(&path, &house.key));
+        assert_eq!(status, 200);
+        while !watch() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        asked.elapsed()
+    };
+    let first = erase(0);
+    let going = std::sync::atomic::AtomicBool::new(true);
+    let (mut took, waits) = std::thread::scope(|scope| {
+        let others = scope.spawn({
+            let (going, key) = (&going, &house.key);
+            move || {
+                let mut waits = Vec::new();
+                while going.load(std::sync::atomic::Ordering::SeqCst) {
+                    let id = waits.len();
+                    let body =
+                        format!(r#"{{"userId":"user-19999@example.com","event":"On","messageId":"w{id}"}}"#);
+                    let sent = Instant::now();
+                    let (status, _) = client::once(usher.addr, &Request::post("/v1/track", key, &body));
+                    assert_eq!(status, 200);
+                    waits.push(sent.elapsed());
+                }
+                waits
+            }
+        });
+        let took: Vec<Duration> = (1..=ERASED).map(erase).collect();
+        going.store(false, std::sync::atomic::Ordering::SeqCst);
+        (took, others.join().expect("the others' writes"))
+    });
+    took.sort_unstable();
+    let at = |share: usize| took[(took.len() - 1) * share / 100];
+    println!("Erasing {ERASED} users of 100 events, each proven, in a file of {} MB", house.megabytes());
+    println!("  the first, with a look at the whole file: {first:.1?}");
+    println!("  median {:.1?}, p95 {:.1?}, slowest {:.1?}", at(50), at(95), at(100));
+    let slowest = waits.iter().max().copied().unwrap_or_default();
+    println!("  meanwhile {} writes of others, the slowest waited {slowest:.1?}", waits.len());
+    Proofs { median: at(50), p95: at(95) }
 }
 
 /// The best turn of each, taken alternately, so that both meet the same machine.

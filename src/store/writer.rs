@@ -33,6 +33,8 @@ const GROUP_MAX: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(20);
 /// Frames in the WAL at which the writer checkpoints: 16 MiB.
 const CHECKPOINT_FRAMES: i32 = 4_000;
+/// Pages are scrubbed for about this long between two groups.
+const FOLD_TIME: Duration = Duration::from_millis(8);
 
 thread_local! {
     /// Frames in the WAL after the last commit, as SQLite told the hook.
@@ -248,11 +250,14 @@ impl Shared {
     }
 
     /// What to do next. Requests come first; after each group of them one thing from
-    /// behind them gets its turn, so that neither starves. Waits only if `patient`.
-    fn next(&self, last: Lane, patient: bool) -> Next {
+    /// behind them gets its turn, so that neither starves. While the WAL is being folded in,
+    /// only requests pass, for what is behind them may write faster than pages are scrubbed;
+    /// and nothing is waited for.
+    fn next(&self, last: Lane, folding: bool) -> Next {
         let mut queues = self.queues();
         loop {
             if last == Lane::Request
+                && !folding
                 && let Some(behind) = queues.background.pop_front()
             {
                 return Next::Behind(behind);
@@ -261,14 +266,14 @@ impl Shared {
                 let count = queues.requests.len().min(GROUP_MAX);
                 return Next::Group(queues.requests.drain(..count).collect());
             }
+            if folding {
+                return Next::Idle;
+            }
             if let Some(behind) = queues.background.pop_front() {
                 return Next::Behind(behind);
             }
             if queues.stopping {
                 return Next::Stop;
-            }
-            if !patient {
-                return Next::Idle;
             }
             queues = self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
@@ -305,7 +310,7 @@ impl Thread {
         let mut last = Lane::Background;
         loop {
             let folding = WAL_FRAMES.get() >= self.fold_at;
-            match shared.next(last, !folding) {
+            match shared.next(last, folding) {
                 Next::Group(tasks) => {
                     last = Lane::Request;
                     self.commit(tasks);
@@ -336,13 +341,18 @@ impl Thread {
         }
     }
 
-    /// A step towards a checkpoint: scrubs a chunk, so that requests are served in
-    /// between; the last step folds the WAL in.
+    /// A step towards a checkpoint: scrubs for some milliseconds, so that requests are
+    /// served in between (as long as the WAL does not outgrow that); the last step folds the
+    /// WAL in.
     fn fold(&mut self) {
-        let step = match self.scrub.chunk(&self.conn) {
-            Ok(()) if self.scrub.waiting() > 0 => return,
-            Ok(()) => self.scrub.checkpoint(&self.conn),
-            Err(error) => Err(error),
+        let began = Instant::now();
+        let step = loop {
+            match self.scrub.chunk(&self.conn) {
+                Ok(()) if self.scrub.waiting() == 0 => break self.scrub.checkpoint(&self.conn),
+                Ok(()) if began.elapsed() > FOLD_TIME && WAL_FRAMES.get() < 4 * CHECKPOINT_FRAMES => return,
+                Ok(()) => {}
+                Err(error) => break Err(error),
+            }
         };
         self.fold_at = match step {
             // The WAL begins anew at the next write.

@@ -64,9 +64,11 @@ fn drive(command: Option<Command>) -> Option<(Value, Connection, tempfile::TempD
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stderr));
     let report = serde_json::from_str(said.lines().last().expect("a report")).expect("a report in JSON");
-    // The moves after a merge go on in the background; a stop waits for the step it is in.
+    // Moves after a merge and erasures go on in the background; a stop waits for the step
+    // it is in.
     crate::process::wait_until("the moves", || {
-        let open = "SELECT COUNT(*) FROM users WHERE state IN ('merged', 'erasing')";
+        let open = "SELECT (SELECT COUNT(*) FROM users WHERE state IN ('merged', 'erasing'))
+                         + (SELECT COUNT(*) FROM jobs WHERE status = 'running')";
         let open: i64 = sqlite(dir.path()).query_row(open, [], |row| row.get(0)).expect("a count");
         (open == 0).then_some(())
     });
