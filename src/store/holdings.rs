@@ -436,9 +436,10 @@ pub fn take(
         let Table { name, key, at, .. } = table;
         let owner = table.owner();
         // No order is asked for: SQLite walks the index of the user's rows, by time where
-        // there is one, and rows that are near in time share pages.
+        // there is one, and rows that are near in time share pages. With the plus it finds
+        // the rows by their keys; else it walks all of the user's once more for each chunk.
         let some = format!(
-            "{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
+            "+{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
         );
         let values = params![user.0, cutoff.unwrap_or(Millis::MAX), limit];
         if !gather.is_full() {
@@ -534,7 +535,7 @@ pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<i64> {
         let Table { name, key, .. } = table;
         let moved = tx.execute(
             &format!(
-                "UPDATE {name} SET user_id = ?2 WHERE user_id = ?1 AND {key} IN
+                "UPDATE {name} SET user_id = ?2 WHERE +user_id = ?1 AND {key} IN
                  (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?3)"
             ),
             params![from.0, to.0, limit],
