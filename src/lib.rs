@@ -4,8 +4,7 @@
 //! (`tests/it/layers.rs` holds that): `clock`, `error`, `model`, `bell`; `ledger`, the
 //! file of erasures; `proof`, receipts and chains; `vault`, backups as files; `trace`, who
 //! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `api`
-//! and `admin`,
-//! the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
+//! and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
 
 pub mod bell;
 pub mod clock;
