@@ -154,7 +154,7 @@ impl House {
         let mut conn = self.file();
         let rows = megabytes * 1_000_000 / 900;
         let per_user = (rows / users).max(100);
-        let people = (rows / per_user).max(200);
+        let people = (rows / per_user).clamp(200, users);
         let mut from = 0;
         while from < people * per_user {
             let until = (from + TRANSACTION).min(people * per_user);
