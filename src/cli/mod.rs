@@ -198,7 +198,8 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
     outcome
 }
 
-/// Room that is kept for erasing on a full disk: 32 MiB, twice what the WAL grows to.
+/// Room that is kept for erasing on a full disk: 32 MiB, more than the WAL grows to
+/// while it can be folded in.
 const BALLAST: u64 = 32 * 1024 * 1024;
 
 /// Opens what is in the directory, with the checks of every start.

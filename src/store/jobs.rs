@@ -239,14 +239,6 @@ pub fn first_retry(db: &Db) -> Result<Option<Millis>> {
     Ok(db.row(sql, [], |row| row.get(0))?.flatten())
 }
 
-/// The unfinished job that takes this user's rows.
-pub fn taking(db: &Db, user: UserId) -> Result<Option<Job>> {
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM jobs WHERE status IN ('running', 'failed') AND user_id = ?1 ORDER BY id DESC LIMIT 1"
-    );
-    db.row(sql, params![user.0], read)
-}
-
 /// Puts `scrubbed` in the place of an identifier in every job that no longer needs it.
 /// Returns in how many.
 pub fn scrub(tx: &Tx, project: ProjectId, reference: &str, scrubbed: &str) -> Result<usize> {

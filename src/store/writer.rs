@@ -310,6 +310,10 @@ impl Thread {
         self.conn.wal_hook(Some(note_frames));
         let mut last = Lane::Background;
         loop {
+            // A WAL that was emptied in between begins to count anew.
+            if WAL_FRAMES.get() < CHECKPOINT_FRAMES {
+                self.fold_at = CHECKPOINT_FRAMES;
+            }
             let folding = WAL_FRAMES.get() >= self.fold_at;
             match shared.next(last, folding) {
                 Next::Group(tasks) => {
