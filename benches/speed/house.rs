@@ -137,8 +137,8 @@ impl House {
 
     /// Gives user `n` so many events.
     pub fn give_events(&self, n: i64, events: i64) {
-        self.file()
-            .execute(
+        let file = self.file();
+        file.execute(
                 "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?2)
                  INSERT INTO events (user_id, message_key, session_id, kind, name, at, message_id, url, data)
                  SELECT (SELECT id FROM users WHERE identifier = ?1), n * 7919, NULL, 'event', 'Report Exported',
@@ -146,34 +146,45 @@ impl House {
                 params![identifier(n), events],
             )
             .expect("events");
+        // Such a WAL is nothing that the server itself leaves.
+        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
     }
 
-    /// Fills the file up to about this size with events of many users, 100 each at least.
-    pub fn fill(&self, megabytes: i64, users: i64) {
+    /// A file of about this size, of users who have 100 events each, however many that takes.
+    /// The events lie as they come in life: each beside those of others.
+    pub fn filled(megabytes: i64) -> House {
         const TRANSACTION: i64 = 100_000;
-        let mut conn = self.file();
-        let rows = megabytes * 1_000_000 / 900;
-        let per_user = (rows / users).max(100);
-        let people = (rows / per_user).clamp(200, users);
+        const EACH: i64 = 100;
+        let users = (megabytes * 1_000_000 / 760 / EACH).max(1_000);
+        let house = House::with_users(users);
+        let mut conn = house.file();
+        conn.execute_batch("PRAGMA cache_size = -1000000").expect("a cache");
         let mut from = 0;
-        while from < people * per_user {
-            let until = (from + TRANSACTION).min(people * per_user);
+        while from < users * EACH {
+            let until = (from + TRANSACTION).min(users * EACH);
             let tx = conn.transaction().expect("a transaction");
             tx.execute(
                 "WITH RECURSIVE n (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
                  INSERT INTO events (user_id, message_key, session_id, kind, name, at, message_id, url, data)
-                 SELECT n / ?3 + 1, n * 7919, NULL, 'event', 'Report Exported', 1700000000000 + n, 'fill-' || n,
+                 SELECT n % ?3 + 1, n * 7919, NULL, 'event', 'Report Exported', 1700000000000 + n, 'fill-' || n,
                         NULL, '{\"text\":\"' || hex(randomblob(300)) || '\"}' FROM n",
-                params![from, until, per_user],
+                params![from, until, users],
             )
             .expect("events");
             tx.commit().expect("a commit");
             from = until;
         }
+        house
     }
 
     pub fn megabytes(&self) -> u64 {
         std::fs::metadata(self.dir.path().join("usher.db")).expect("the file").len() / 1_000_000
+    }
+
+    /// Events that jobs took.
+    pub fn erased_events(&self) -> i64 {
+        let sql = "SELECT SUM(counts ->> 'events') FROM jobs";
+        self.file().query_row(sql, [], |row| row.get(0)).expect("a sum")
     }
 
     /// Asks, again and again, whether every job is completed.

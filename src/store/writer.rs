@@ -31,9 +31,9 @@ const QUEUE_MAX: usize = 4_096;
 /// A group is committed after this many closures, or this long, though more wait.
 const GROUP_MAX: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(20);
-/// Frames in the WAL at which the writer checkpoints: 6 MiB. With more, whoever writes while
+/// Frames in the WAL at which the writer checkpoints: 4 MiB. With more, whoever writes while
 /// they are folded in waits longer: at 4,000 up to 70 ms.
-const CHECKPOINT_FRAMES: i32 = 1_500;
+const CHECKPOINT_FRAMES: i32 = 1_000;
 /// Pages are scrubbed for about this long between two groups.
 const FOLD_TIME: Duration = Duration::from_millis(8);
 
@@ -336,6 +336,8 @@ impl Thread {
                 Next::Stop => break,
             }
             if folding {
+                // It had its turn behind the requests.
+                last = Lane::Background;
                 self.fold();
             }
         }
@@ -346,17 +348,21 @@ impl Thread {
         }
     }
 
-    /// A step towards a checkpoint: scrubs for some milliseconds, so that requests are
-    /// served in between (as long as the WAL does not outgrow that); the last step folds the
-    /// WAL in.
+    /// A step towards a checkpoint: scrubs for some milliseconds, or folds the WAL in once
+    /// nothing is left to scrub. Requests are served between the steps, as long as the WAL
+    /// does not outgrow that.
     fn fold(&mut self) {
         let began = Instant::now();
+        let hurry = WAL_FRAMES.get() >= 4 * CHECKPOINT_FRAMES;
+        let has_time = |limit: Duration| hurry || began.elapsed() < limit;
         let step = loop {
-            match self.scrub.chunk(&self.conn) {
-                Ok(()) if self.scrub.waiting() == 0 => break self.scrub.checkpoint(&self.conn),
-                Ok(()) if began.elapsed() > FOLD_TIME && WAL_FRAMES.get() < 4 * CHECKPOINT_FRAMES => return,
-                Ok(()) => {}
-                Err(error) => break Err(error),
+            if let Err(error) = self.scrub.chunk(&self.conn) {
+                break Err(error);
+            }
+            match self.scrub.waiting() {
+                0 if has_time(FOLD_TIME / 2) => break self.scrub.checkpoint(&self.conn),
+                1.. if has_time(FOLD_TIME) => {}
+                _ => return,
             }
         };
         self.fold_at = match step {
