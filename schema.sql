@@ -234,6 +234,7 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_scheduled ON jobs (start_at) WHERE status = 'scheduled';
 CREATE INDEX jobs_running ON jobs (step, updated_at) WHERE status = 'running';
+CREATE INDEX jobs_failed ON jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_user ON jobs (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_project ON jobs (project_id, id);
 CREATE INDEX jobs_reference ON jobs (reference, project_id);

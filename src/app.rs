@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
-use crate::domain::projects;
 use crate::domain::replay::{self, Replayed};
+use crate::domain::{jobs, projects};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
+use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx};
 use crate::trace::{Actor, RequestId, Who};
 use crate::vault::{self, Notices};
@@ -50,7 +51,7 @@ struct Inner {
     receipts: Mutex<Receipts>,
     backups: PathBuf,
     replayed: Mutex<Replayed>,
-    proving: Mutex<()>,
+    proving: Mutex<Unsearched>,
     backing_up: Mutex<()>,
     keeping: OnceLock<Keeping>,
 }
@@ -85,6 +86,7 @@ impl App {
             receipts,
             backups,
         } = parts;
+        let open = store.read(jobs::open)?;
         let app = App {
             inner: Arc::new(Inner {
                 store,
@@ -95,7 +97,7 @@ impl App {
                 receipts: Mutex::new(receipts),
                 backups,
                 replayed: Mutex::default(),
-                proving: Mutex::default(),
+                proving: Mutex::new(Unsearched::after_start(open)),
                 backing_up: Mutex::default(),
                 keeping: OnceLock::new(),
             }),
@@ -141,8 +143,8 @@ impl App {
         self.inner.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held while erasures are proven: what was written since the last proof is one's.
-    pub fn proving(&self) -> MutexGuard<'_, ()> {
+    /// Held while erasures are proven, with what is still to be searched for whom.
+    pub fn proving(&self) -> MutexGuard<'_, Unsearched> {
         self.inner.proving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

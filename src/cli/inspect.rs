@@ -19,7 +19,7 @@ use crate::proof::hex::Hex;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
 use crate::store::backup::Glance;
-use crate::store::{Pages, audit, jobs, needles, search_all, used_leaves};
+use crate::store::{Pages, audit, jobs, needles, search_all, search_key, used_leaves};
 use crate::vault::{self, Identities, Refusal};
 
 /// How a line begins that is no good news.
@@ -273,15 +273,16 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let at = directory.path.join("secrets/store.key");
     let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
     let secret: [u8; 32] = secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))?;
+    let key = search_key(&secret);
     let (jobs, sought) = glance.read(|db| {
         let jobs = needles::of_ended(db, JOBS)?;
         let mut all = Vec::new();
         for job in &jobs {
-            all.extend(needles::of(db, *job)?);
+            all.extend(needles::of(db, key, *job)?);
         }
         Ok((jobs.len(), all))
     })?;
-    let verdict = search_all(directory.file, &directory.database(), &secret, sought)?;
+    let verdict = search_all(directory.file, &directory.database(), key, sought)?;
     let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
     let faults = found
         .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));

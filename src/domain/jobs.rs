@@ -257,6 +257,11 @@ pub fn unproven(db: &Db, now: Millis) -> Result<Vec<Job>> {
     jobs::unproven(db, now, UNPROVEN_MAX)
 }
 
+/// Jobs that are not over: they run, or failed and may be retried.
+pub fn open(db: &Db) -> Result<Vec<JobId>> {
+    jobs::open(db)
+}
+
 /// The files hold no stale byte as of now: they are searched next.
 pub fn note_scrubbed(tx: &Tx, ids: &[JobId]) -> Result<()> {
     for id in ids {

@@ -153,7 +153,7 @@ pub struct Scan {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScanMode {
-    /// What was written since the last search of all.
+    /// What was written since the job began.
     #[serde(rename = "changed pages")]
     ChangedPages,
     #[serde(rename = "whole files")]

@@ -228,6 +228,13 @@ pub fn unproven(db: &Db, now: Millis, limit: u32) -> Result<Vec<Job>> {
     db.rows(sql, params![now, limit], read)
 }
 
+/// Jobs that are not over: they run, or failed and may be retried.
+pub fn open(db: &Db) -> Result<Vec<JobId>> {
+    let sql =
+        "SELECT id FROM jobs WHERE status = 'running' UNION ALL SELECT id FROM jobs WHERE status = 'failed'";
+    db.rows(sql, [], |row| Ok(JobId(row.get(0)?)))
+}
+
 /// The largest number of a receipt that a job has.
 pub fn last_receipt(db: &Db) -> Result<Option<i64>> {
     Ok(db.row("SELECT max(receipt_no) FROM jobs", [], |row| row.get(0))?.flatten())

@@ -33,14 +33,14 @@ pub mod seen;
 pub mod sequences;
 pub mod sessions;
 pub mod tombstones;
+pub mod unsearched;
 pub mod upkeep;
 pub mod users;
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use r2d2::Pool;
@@ -59,7 +59,7 @@ pub use book::position as ledger_position;
 pub use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
-pub use verify::{Scope, Verdict, search_all, used_leaves};
+pub use verify::{Scope, Stamp, Verdict, search_all, used_leaves};
 pub use writer::Lane;
 use writer::Writer;
 
@@ -84,8 +84,6 @@ pub struct Store {
     /// Every page was looked at since the start.
     surveyed: AtomicBool,
     ballast: Arc<Ballast>,
-    /// Other files of the folder, as they were when they were searched last.
-    seen: Mutex<HashMap<PathBuf, verify::Stamp>>,
 }
 
 /// Who hears that the ledger has grown.
@@ -171,7 +169,6 @@ impl Store {
             secret,
             surveyed: AtomicBool::new(false),
             ballast,
-            seen: Mutex::default(),
         };
         Ok((store, unseen))
     }
@@ -237,14 +234,6 @@ impl Store {
         })
     }
 
-    /// These pages, of an [`Store::empty_wal`], were not verified.
-    pub fn unverified(&self, pages: Vec<u32>) -> Result<()> {
-        self.writer.chore(move |_, scrub| {
-            scrub.unverified(pages);
-            Ok(())
-        })
-    }
-
     /// Zeroes some leaves of the freelist; see [`Scrub::blank`].
     fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
         self.writer.chore(move |conn, scrub| scrub.blank(conn, leaves))
@@ -252,7 +241,7 @@ impl Store {
 
     /// The key that [`needles`] were taken down with.
     pub fn search_key(&self) -> search::SearchKey {
-        search::SearchKey::new(keyed(&self.secret, "search", &[]))
+        search_key(&self.secret)
     }
 
     /// Where the file is.
@@ -304,6 +293,11 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
         execute("ROLLBACK")?;
     }
     outcome
+}
+
+/// The key that [`needles`] are taken down with.
+pub fn search_key(secret: &[u8; 32]) -> search::SearchKey {
+    search::SearchKey::new(keyed(secret, "search", &[]))
 }
 
 /// The ledger of erasures beside a database.
@@ -408,7 +402,7 @@ impl<'a> Tx<'a> {
 
     /// What is searched for is keyed with.
     fn search_key(&self) -> search::SearchKey {
-        search::SearchKey::new(keyed(self.secret(), "search", &[]))
+        search_key(self.secret())
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 use serde_json::Value;
 
 use super::search::{Needle, SearchKey, Sought};
-use super::{Db, Tx};
+use super::{Db, Tx, jobs};
 use crate::error::{Error, Result};
 use crate::model::JobId;
 
@@ -76,12 +76,17 @@ impl<'a> Gather<'a> {
     }
 }
 
-/// The needles of a job.
-pub fn of(db: &Db, job: JobId) -> Result<Vec<Sought>> {
+/// The needles of a job; and, planted, the random name of its receipt, which its row has.
+pub fn of(db: &Db, key: SearchKey, job: JobId) -> Result<Vec<Sought>> {
     let sql = "SELECT word, digest, length FROM needles WHERE job_id = ?1";
-    db.rows(sql, params![job.0], |row| {
-        Ok((job, Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? }))
-    })
+    let mut all = db.rows(sql, params![job.0], |row| {
+        let needle = Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? };
+        Ok(Sought { job, needle, planted: false })
+    })?;
+    if let Some(row) = jobs::by_id(db, job)? {
+        key.pieces(&row.receipt, &mut |needle| all.push(Sought { job, needle, planted: true }));
+    }
+    Ok(all)
 }
 
 /// Jobs that ended and whose needles are still here, the oldest first.

@@ -34,7 +34,7 @@ pub struct Scrub {
     seen: u32,
     /// May hold stale bytes.
     suspects: BTreeSet<u32>,
-    /// Written since they were last verified.
+    /// Written since the WAL was last emptied.
     written: BTreeSet<u32>,
     totals: Totals,
     hygiene: Hygiene,
@@ -59,8 +59,8 @@ pub struct Totals {
 pub enum Emptied {
     /// A reader still needs the WAL.
     Busy,
-    /// The file has everything and the WAL no byte. The pages are those written since
-    /// they were last verified.
+    /// The file has everything and the WAL no byte. The pages are those written since the
+    /// last time.
     Done { written: Vec<u32>, totals: Totals },
 }
 
@@ -119,11 +119,6 @@ impl Scrub {
     /// Adds pages that a look at the file found to be stale.
     pub fn suspect(&mut self, pages: impl IntoIterator<Item = u32>) {
         self.suspects.extend(pages);
-    }
-
-    /// These are to be verified again.
-    pub fn unverified(&mut self, pages: impl IntoIterator<Item = u32>) {
-        self.written.extend(pages);
     }
 
     pub fn totals(&self) -> Totals {

@@ -74,7 +74,8 @@ impl SearchKey {
         }
     }
 
-    fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
+    /// Those of its bytes as they are.
+    pub fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
         for piece in value.chunks(PIECE) {
             let Some(word) = piece.first_chunk::<SHORTEST>() else { continue };
             // Runs of one byte are in every file.
@@ -87,8 +88,15 @@ impl SearchKey {
     }
 }
 
-/// A needle, and the job that it is of.
-pub type Sought = (JobId, Needle);
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought {
+    pub job: JobId,
+    pub needle: Needle,
+    /// Known to be there, in a row of the job's own: a search that does not find it proves
+    /// nothing.
+    pub planted: bool,
+}
 
 /// What a search came to, for one job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,6 +108,15 @@ pub struct Found {
     /// What was searched for, and what of it was left out, as others have it, too.
     pub needles: u64,
     pub common: u64,
+    /// What is known to be there was found.
+    pub sees: bool,
+}
+
+impl Found {
+    /// The search is good, and nothing was found where nothing should be.
+    pub fn is_clean(&self) -> bool {
+        self.sees && self.places.is_empty()
+    }
 }
 
 /// A search for the needles of several jobs at once.
@@ -109,7 +126,8 @@ pub struct Sieve {
     filter: Vec<u64>,
     mask: u64,
     by_word: HashMap<i64, Vec<usize>>,
-    needles: Vec<(JobId, Needle, u32)>,
+    /// Each with the times it was seen in living rows.
+    needles: Vec<(Sought, u32)>,
     found: BTreeMap<JobId, Found>,
     /// Bytes looked at.
     bytes: u64,
@@ -127,11 +145,12 @@ impl Sieve {
             found: BTreeMap::new(),
             bytes: 0,
         };
-        for (job, needle) in needles {
-            let bit = needle.word.cast_unsigned() & sieve.mask;
+        for sought in needles {
+            let word = sought.needle.word;
+            let bit = word.cast_unsigned() & sieve.mask;
             sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
-            sieve.by_word.entry(needle.word).or_default().push(sieve.needles.len());
-            sieve.needles.push((job, needle, 0));
+            sieve.by_word.entry(word).or_default().push(sieve.needles.len());
+            sieve.needles.push((sought, 0));
         }
         sieve
     }
@@ -141,10 +160,14 @@ impl Sieve {
     }
 
     pub fn into_found(mut self) -> BTreeMap<JobId, Found> {
-        for (job, _, seen) in &self.needles {
-            let found = self.found.entry(*job).or_default();
-            found.needles += 1;
-            found.common += u64::from(*seen >= COMMON);
+        for (sought, seen) in &self.needles {
+            let found = self.found.entry(sought.job).or_default();
+            if sought.planted {
+                found.sees = *seen > 0;
+            } else {
+                found.needles += 1;
+                found.common += u64::from(*seen >= COMMON);
+            }
         }
         self.found
     }
@@ -153,9 +176,11 @@ impl Sieve {
     pub fn page(&mut self, number: u32, bytes: &[u8], is_free: bool, of: &str) {
         for (offset, needle) in self.hits(bytes) {
             let spot = layout::spot(bytes, number, offset);
-            let (job, _, seen) = &mut self.needles[needle];
-            let found = self.found.entry(*job).or_default();
+            let (sought, seen) = &mut self.needles[needle];
+            let found = self.found.entry(sought.job).or_default();
             match spot {
+                Ok(Spot::Cell) if sought.planted => *seen += 1,
+                _ if sought.planted => {}
                 Ok(Spot::Cell) | Err(_) => {
                     found.mentions += 1;
                     *seen += 1;
@@ -176,8 +201,9 @@ impl Sieve {
     /// Searches bytes of a file in which nothing of anybody should be.
     pub fn bytes_of(&mut self, bytes: &[u8], of: &str) {
         for (offset, needle) in self.hits(bytes) {
-            let found = self.found.entry(self.needles[needle].0).or_default();
-            if found.places.len() < PLACES {
+            let (sought, _) = self.needles[needle];
+            let found = self.found.entry(sought.job).or_default();
+            if !sought.planted && found.places.len() < PLACES {
                 found.places.push(format!("{of}, near byte {offset}"));
             }
         }
@@ -198,7 +224,7 @@ impl Sieve {
                 continue;
             }
             for &index in self.by_word.get(&hash).map_or(&[][..], Vec::as_slice) {
-                let (_, needle, seen) = &self.needles[index];
+                let (Sought { needle, .. }, seen) = &self.needles[index];
                 let whole = bytes.get(offset..offset + usize::from(needle.length));
                 if *seen < COMMON && whole.is_some_and(|whole| self.key.whole(whole) == needle.digest) {
                     hits.push((offset, index));

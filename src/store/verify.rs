@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::Store;
@@ -23,10 +22,14 @@ const OVERLAP: usize = 64;
 const WAL_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
-/// What of the database file is looked at.
+/// What of the files is looked at.
+#[derive(Debug)]
 pub enum Scope {
-    /// These pages: those written since all were verified.
-    Written(Vec<u32>),
+    /// These pages, and these of the other files: see [`super::unsearched`].
+    Written {
+        pages: Vec<u32>,
+        files: Vec<PathBuf>,
+    },
     Whole,
 }
 
@@ -46,7 +49,7 @@ pub type Stamp = (u64, Option<SystemTime>);
 
 impl Verdict {
     pub fn is_clean(&self) -> bool {
-        self.stale.is_empty() && self.found.values().all(|found| found.places.is_empty())
+        self.stale.is_empty() && self.found.values().all(Found::is_clean)
     }
 }
 
@@ -93,35 +96,20 @@ impl Store {
 
     /// Searches pages of the database, its WAL and other files for the needles of jobs.
     /// It blocks, off the writer's thread.
-    pub fn verify(&self, key: SearchKey, needles: Vec<Sought>, scope: Scope) -> Result<Verdict> {
-        let others = self.others(matches!(scope, Scope::Whole))?;
-        let verdict = look(self.file(), &self.wal, &others, Hunt { key, needles }, scope)?;
-        if verdict.is_clean() {
-            self.seen().extend(others);
-        }
-        Ok(verdict)
+    pub fn verify(&self, needles: Vec<Sought>, scope: Scope) -> Result<Verdict> {
+        look(self.file(), &self.path, Sieve::new(self.search_key(), needles), scope)
     }
 
-    /// The other files of the directory, all or those that changed since they were searched
-    /// last.
-    fn others(&self, all: bool) -> Result<HashMap<PathBuf, Stamp>> {
-        let mut found = others(&self.folder)?;
-        let seen = self.seen();
-        found.retain(|path, stamp| all || seen.get(path) != Some(stamp));
-        Ok(found)
-    }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<PathBuf, Stamp>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The files beside the database that a search looks at.
+    pub fn others(&self) -> Result<HashMap<PathBuf, Stamp>> {
+        others(&self.folder)
     }
 }
 
 /// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
-/// it. `file` is its database, `secret` what the needles are keyed with.
-pub fn search_all(file: &Pages, database: &Path, secret: &[u8; 32], needles: Vec<Sought>) -> Result<Verdict> {
-    let key = SearchKey::new(super::keyed(secret, "search", &[]));
-    let others = others(database.parent().unwrap_or(Path::new("")))?;
-    look(file, &super::wal_of(database), &others, Hunt { key, needles }, Scope::Whole)
+/// it. `file` is its database.
+pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: Vec<Sought>) -> Result<Verdict> {
+    look(file, database, Sieve::new(key, needles), Scope::Whole)
 }
 
 /// Leaves of the freelist that are not blank.
@@ -138,21 +126,8 @@ pub fn used_leaves(file: &Pages) -> Result<Vec<u32>> {
     Ok(used)
 }
 
-struct Hunt {
-    key: SearchKey,
-    needles: Vec<Sought>,
-}
-
-fn look(
-    file: &Pages,
-    wal: &Path,
-    others: &HashMap<PathBuf, Stamp>,
-    sought: Hunt,
-    scope: Scope,
-) -> Result<Verdict> {
-    let count = sought.needles.len() as u64;
-    let mut sieve = Sieve::new(sought.key, sought.needles);
-    let mut verdict = Verdict { needles: count, ..Verdict::default() };
+fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
     let mut free = HashSet::new();
     file.trunks(|trunk, leaves| {
         free.insert(trunk);
@@ -165,16 +140,23 @@ fn look(
             verdict.stale.push(number);
         }
     };
-    match scope {
-        Scope::Written(numbers) => file.each(&numbers, &mut see)?,
-        Scope::Whole => file.range(1..file.count()? + 1, &mut see)?,
-    }
-    search_wal(&mut sieve, wal, &free)?;
-    for path in others.keys() {
-        search_file(&mut sieve, path)?;
+    let files = match scope {
+        Scope::Written { pages, files } => {
+            file.each(&pages, &mut see)?;
+            files
+        }
+        Scope::Whole => {
+            file.range(1..file.count()? + 1, &mut see)?;
+            others(database.parent().unwrap_or(Path::new("")))?.into_keys().collect()
+        }
+    };
+    search_wal(&mut sieve, &super::wal_of(database), &free)?;
+    for path in files {
+        search_file(&mut sieve, &path)?;
     }
     verdict.bytes = sieve.bytes();
     verdict.found = sieve.into_found();
+    verdict.needles = verdict.found.values().map(|found| found.needles).sum();
     Ok(verdict)
 }
 

@@ -13,6 +13,7 @@ use crate::proof::hex::Hex;
 use crate::proof::receipt::{Backup, ScanMode, Scrub};
 use crate::proof::receipts::Trouble;
 use crate::store::search::Sought;
+use crate::store::unsearched::Unsearched;
 use crate::store::{Emptied, Lane, Scope, Totals, Verdict, ledger_position, needles};
 use crate::vault;
 
@@ -32,7 +33,7 @@ pub struct Proved {
 
 /// Proves the jobs that wait for it, all at once.
 pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
-    let _alone = app.proving();
+    let mut unsearched = app.proving();
     let now = app.clock().now();
     let jobs = app.read(|db| jobs::unproven(db, now))?;
     if jobs.is_empty() {
@@ -46,35 +47,37 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     }
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let began = Instant::now();
+    // One that had ended, until a search by night found something, is searched for everywhere.
+    let again = jobs.iter().any(|job| job.finished_at.is_some());
     let before = app.store().totals()?;
     let mut tries = 0;
-    let (verdict, totals) = loop {
+    let (verdict, mode, totals) = loop {
         if !go_on() {
             return Ok(Proved::default());
         }
         tries += 1;
-        let Some((written, totals)) = clean(app)? else {
+        let Some(totals) = clean(app, &mut unsearched)? else {
             return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
         };
         if tries == 1 {
             let ids = ids.clone();
             app.write_blocking(Lane::Background, move |tx| jobs::note_scrubbed(tx, &ids))?;
         }
-        let searched = search(app, &jobs, Scope::Written(written.clone()));
-        if searched.as_ref().is_ok_and(Verdict::is_clean) {
-            break (searched?, totals);
+        let scope = if again { Scope::Whole } else { unsearched.scope(&ids) };
+        let mode = match scope {
+            Scope::Written { .. } => ScanMode::ChangedPages,
+            Scope::Whole => ScanMode::WholeFiles,
+        };
+        let verdict = search(app, &jobs, scope)?;
+        if verdict.is_clean() || tries == TRIES {
+            break (verdict, mode, totals);
         }
-        app.store().unverified(written)?;
-        let verdict = searched?;
         app.store().suspect(verdict.stale.clone())?;
-        if tries == TRIES {
-            break (verdict, totals);
-        }
     };
     let evidence = Evidence {
         scrub: Scrub { pages: totals.pages - before.pages, changed: totals.changed - before.changed },
         frames: totals.frames - before.frames,
-        mode: ScanMode::ChangedPages,
+        mode,
         bytes: verdict.bytes,
         pages: verdict.pages,
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -111,20 +114,26 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
 }
 
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
-pub(super) fn clean(app: &App) -> Result<Option<(Vec<u32>, Totals)>> {
+pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Totals>> {
     while app.store().scrub()? > 0 {}
-    Ok(match app.store().empty_wal()? {
-        Emptied::Busy => None,
-        Emptied::Done { written, totals } => Some((written, totals)),
-    })
+    match app.store().empty_wal()? {
+        Emptied::Busy => Ok(None),
+        Emptied::Done { written, totals } => {
+            unsearched.wrote(written);
+            unsearched.list(&app.read(jobs::open)?);
+            unsearched.files(app.store().others()?);
+            Ok(Some(totals))
+        }
+    }
 }
 
 fn search(app: &App, jobs: &[Job], scope: Scope) -> Result<Verdict> {
+    let key = app.store().search_key();
     let mut all: Vec<Sought> = Vec::new();
     for job in jobs {
-        all.extend(app.read(|db| needles::of(db, job.id))?);
+        all.extend(app.read(|db| needles::of(db, key, job.id))?);
     }
-    app.store().verify(app.store().search_key(), all, scope)
+    app.store().verify(all, scope)
 }
 
 /// Writes the receipts, then completes their jobs: a kill in between leaves a receipt that
@@ -162,6 +171,9 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Resu
     if let Some(page) = verdict.stale.first().filter(|_| found.places.is_empty()) {
         // What is there is nobody's that is known, but it should not be there.
         return Err(Error::internal(format!("page {page} keeps stale bytes")));
+    }
+    if !found.sees {
+        return Err(Error::internal("the search did not find what is known to be there: it proves nothing"));
     }
     let mut searched = Searched { id: job.id, mentions: found.mentions, places: found.places, receipt: None };
     if !searched.places.is_empty() || app.read(|db| erase::any_left(db, job))? {

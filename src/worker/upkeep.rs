@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::model::JobId;
 use crate::proof::audit::Head;
 use crate::store::search::Sought;
+use crate::store::unsearched::Unsearched;
 use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
 
 use super::{backup, prove};
@@ -101,7 +102,7 @@ fn prune(app: &App) -> Result<()> {
 /// Searches all files for the needles of jobs that ended, and forgets those that it did not
 /// find. False: it was not done; later.
 fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
-    let _alone = app.proving();
+    let mut unsearched = app.proving();
     loop {
         let (jobs, all) = ended(app)?;
         if jobs.is_empty() {
@@ -113,7 +114,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
             if !go_on() {
                 return Ok(false);
             }
-            let Some(verdict) = look(app, all.clone())? else { return Ok(false) };
+            let Some(verdict) = look(app, &mut unsearched, all.clone())? else { return Ok(false) };
             if verdict.is_clean() || tries == TRIES {
                 break verdict;
             }
@@ -133,21 +134,21 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a reader holds up the cleaning.
-fn look(app: &App, all: Vec<Sought>) -> Result<Option<Verdict>> {
-    let Some((written, _)) = prove::clean(app)? else { return Ok(None) };
-    let verdict = app.store().verify(app.store().search_key(), all, Scope::Whole);
-    // Those that are still to be proven are searched for there.
-    app.store().unverified(written)?;
-    let verdict = verdict?;
+fn look(app: &App, unsearched: &mut Unsearched, all: Vec<Sought>) -> Result<Option<Verdict>> {
+    if prove::clean(app, unsearched)?.is_none() {
+        return Ok(None);
+    }
+    let verdict = app.store().verify(all, Scope::Whole)?;
     app.store().suspect(verdict.stale.clone())?;
     Ok(Some(verdict))
 }
 
 /// Jobs that ended, and their needles: some at a time.
 fn ended(app: &App) -> Result<(Vec<JobId>, Vec<Sought>)> {
+    let key = app.store().search_key();
     let (mut some, mut all) = (Vec::new(), Vec::new());
     for job in app.read(|db| needles::of_ended(db, JOBS))? {
-        all.extend(app.read(|db| needles::of(db, job))?);
+        all.extend(app.read(|db| needles::of(db, key, job))?);
         some.push(job);
         if all.len() >= NEEDLES {
             break;

@@ -116,14 +116,16 @@ fn what_the_night_finds_fails_its_job_and_names_the_place() {
     assert!(failed[0].error.as_ref().is_some_and(|error| error.contains("notes.txt")), "{failed:?}");
     assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'failed'"), 1);
     assert_eq!(count(&server, "SELECT COUNT(DISTINCT job_id) FROM needles"), 1, "of the failed one alone");
+    let id = failed[0].id;
+    let retry = || {
+        server.write(move |tx| usher::domain::jobs::retry(tx, id));
+        server.tick();
+    };
+    retry();
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'failed'"), 1, "it is there still");
     // Once the place is clean, a retry completes it with the receipt that it has.
     fs::remove_file(folder.join("notes.txt")).expect("a file");
-    let id = failed[0].id;
-    server
-        .app
-        .write_blocking(usher::store::Lane::Request, move |tx| usher::domain::jobs::retry(tx, id))
-        .expect("a retry");
-    server.tick();
+    retry();
     assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'completed'"), 2);
     assert_eq!(fs::read_dir(folder.join("receipts")).expect("receipts").count(), 2);
 }

@@ -1,0 +1,73 @@
+//! Which pages and files are still to be searched for which jobs.
+//!
+//! A search covers what was written since the job was first there: what lay in the files
+//! before had no stale byte. Jobs overlap, and each search is for some of them only, so it is
+//! kept when each page was written last, in rounds: one ends each time the WAL was emptied.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use super::verify::{Scope, Stamp};
+use crate::model::JobId;
+
+/// Kept in memory: for a job from before the start, everything is searched.
+#[derive(Debug, Default)]
+pub struct Unsearched {
+    round: u64,
+    /// The last round whose jobs are known.
+    listed: u64,
+    /// The round in which each was written last, as far as a job needs it.
+    pages: HashMap<u32, u64>,
+    files: HashMap<PathBuf, (Stamp, u64)>,
+    /// The first round of each job. 0: before the start.
+    since: BTreeMap<JobId, u64>,
+}
+
+impl Unsearched {
+    /// At the start, with the jobs that are not over.
+    pub fn after_start(jobs: Vec<JobId>) -> Unsearched {
+        let since = jobs.into_iter().map(|job| (job, 0)).collect();
+        Unsearched { since, ..Unsearched::default() }
+    }
+
+    /// The WAL was emptied: these pages were written since the last time.
+    pub fn wrote(&mut self, pages: Vec<u32>) {
+        self.round += 1;
+        let round = self.round;
+        self.pages.extend(pages.into_iter().map(|page| (page, round)));
+    }
+
+    /// These jobs are not over, as was read after the WAL was emptied.
+    pub fn list(&mut self, jobs: &[JobId]) {
+        let first = self.listed + 1;
+        self.since = jobs.iter().map(|job| (*job, self.since.get(job).copied().unwrap_or(first))).collect();
+        self.listed = self.round;
+        // For the others everything is searched.
+        let oldest = self.since.values().copied().filter(|since| *since > 0).min();
+        self.pages.retain(|_, round| oldest.is_some_and(|oldest| *round >= oldest));
+    }
+
+    /// The files there are beside the database, as of now.
+    pub fn files(&mut self, files: HashMap<PathBuf, Stamp>) {
+        let round = self.round;
+        let known = std::mem::take(&mut self.files);
+        self.files = files
+            .into_iter()
+            .map(|(path, stamp)| match known.get(&path) {
+                Some((same, round)) if *same == stamp => (path, (stamp, *round)),
+                _ => (path, (stamp, round)),
+            })
+            .collect();
+    }
+
+    /// What is to be searched for these jobs.
+    pub fn scope(&self, jobs: &[JobId]) -> Scope {
+        let since = jobs.iter().map(|job| self.since.get(job).copied().unwrap_or(0)).min();
+        let Some(since) = since.filter(|since| *since > 0) else { return Scope::Whole };
+        let pages = self.pages.iter().filter(|(_, round)| **round >= since);
+        let files = self.files.iter().filter(|(_, (_, round))| *round >= since);
+        let mut pages: Vec<u32> = pages.map(|(page, _)| *page).collect();
+        pages.sort_unstable();
+        Scope::Written { pages, files: files.map(|(path, _)| path.clone()).collect() }
+    }
+}
