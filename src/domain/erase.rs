@@ -6,10 +6,8 @@
 
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
-
 use crate::clock::{DAY, Millis};
-use crate::domain::users as people;
+use crate::domain::{references, users as people};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
@@ -66,7 +64,7 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         erasure,
         origin,
         // The job needs no name to find its rows, so it is not told one.
-        reference: &scrubbed(user),
+        reference: &scrubbed(tx, user),
         start_at: tx.now(),
         receipt: None,
     };
@@ -210,11 +208,11 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
     if let Some(identifier) = &user.identifier {
         tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
-        job.count("jobs", jobs::scrub(tx, user.project, identifier, &scrubbed(user))?);
+        job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
     }
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
         tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
-        job.count("jobs", jobs::scrub(tx, user.project, &anonymous_id, &scrubbed(user))?);
+        job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
@@ -309,10 +307,10 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Resu
 const SCRUBBED: &str = "erased:";
 
 /// What stands in the place of a user's identifier: the same for all that was theirs,
-/// and made from a random number, so that it leads back to nobody.
-fn scrubbed(user: &User) -> String {
-    let hash = Sha256::digest(user.incarnation);
-    format!("{SCRUBBED}{}", data_encoding::HEXLOWER.encode(&hash[..6]))
+/// and nobody without the secret can tell whose it is.
+fn scrubbed(tx: &Tx, user: &User) -> String {
+    let digest = tx.keyed("what stands for the erased", &[&user.incarnation]);
+    format!("{SCRUBBED}{}", data_encoding::HEXLOWER.encode(&digest[..6]))
 }
 
 /// The same for a job that found nobody.

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, merge, reap, replay, users};
+use crate::domain::{erase, merge, reap, references, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
@@ -85,7 +85,7 @@ pub fn may_cancel(job: &Job) -> bool {
 /// A request of the ledger's that the database does not know waits again: under its name,
 /// or, where nobody is held by that name, under the name's digest.
 pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
-    let digest = format!("{DIGEST}{}", request.name);
+    let digest = references::digest(request.name);
     let new = jobs::New {
         project: request.project,
         erasure: Erasure::Everything,
@@ -98,9 +98,6 @@ pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
     tx.wake_worker();
     Ok(())
 }
-
-/// What stands before a name's digest where the name itself is not known.
-const DIGEST: &str = "name:";
 
 /// Ends a job that the ledger says was withdrawn.
 pub fn cancel_silently(tx: &Tx, mut job: Job) -> Result<()> {
@@ -129,6 +126,9 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
             rows::set_state(tx, user, State::Detached, None)?;
         }
         // It has begun: who was meant is gone, and so is the name.
+        job.reference = erase::unnamed()?;
+    } else if users::named(tx, job.project, &job.reference)?.is_none() {
+        // Nobody has the name, so nothing would take it away later.
         job.reference = erase::unnamed()?;
     }
     if job.status == JobStatus::Scheduled {
@@ -240,10 +240,9 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let digest = job.reference.strip_prefix(DIGEST).and_then(Pseudonym::parse);
-    let user = match digest {
-        Some(digest) => replay::holder(tx, job.project, digest)?,
-        None => users::named(tx, job.project, &job.reference)?,
+    let user = match references::is_digest(&job.reference) {
+        true => None,
+        false => users::named(tx, job.project, &job.reference)?,
     };
     let request = Pseudonym(job.receipt);
     erase::start(tx, job, user.as_ref())?;

@@ -4,8 +4,8 @@
 //! who is never merged itself.
 
 use crate::clock::Millis;
-use crate::domain::erase;
 use crate::domain::users::{self, Subject};
+use crate::domain::{erase, references};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Attributes, Identifier, Profile, ProfileChange, ProjectId, State, User, UserId};
@@ -37,6 +37,7 @@ pub fn unite(
             visitor.identifier = Some(identifier.as_str().to_owned());
             visitor.updated_at = tx.now();
             rows::update(tx, &visitor)?;
+            references::recall(tx, project, identifier.as_str())?;
             Ok(visitor)
         }
         (named, None) => {
@@ -45,6 +46,7 @@ pub fn unite(
                 None => users::insert(tx, project, Some(identifier), &ProfileChange::default())?,
             };
             aliases::link(tx, project, anonymous_id.as_str(), named.id)?;
+            references::recall(tx, project, anonymous_id.as_str())?;
             Ok(named)
         }
     }

@@ -13,6 +13,7 @@ pub mod projects;
 pub mod reap;
 pub mod receipts;
 pub mod recordings;
+pub mod references;
 pub mod replay;
 pub mod secrets;
 pub mod seen;

@@ -4,11 +4,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys, users};
-use crate::error::Place;
+use crate::domain::{erase, jobs, keys};
 use crate::error::Result;
 use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
-use crate::model::{Erasure, Identifier, JobStatus, Origin, ProjectId, State, User, UserId};
+use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
 use crate::store::{
     Tx, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep, users as rows,
 };
@@ -173,17 +172,6 @@ fn renew_requests(tx: &Tx, orders: &Orders, done: &mut Replayed) -> Result<()> {
         done.scheduled += 1;
     }
     Ok(())
-}
-
-/// Whom a request means that is known by its digest alone.
-pub fn holder(tx: &Tx, project: ProjectId, name: Pseudonym) -> Result<Option<User>> {
-    match spelled(tx, |other| other == name)?.remove(&name) {
-        Some(name) => {
-            let name = Identifier::parse(Place::Body, "userId", &name)?;
-            users::named(tx, project, name.as_str())
-        }
-        None => Ok(None),
-    }
 }
 
 /// The names, of all that are held, whose digests are wanted. It reads every user.

@@ -4,7 +4,7 @@
 //! reaper has come by; a verb that needs its identifier begins the erasure itself.
 
 use crate::clock::Millis;
-use crate::domain::{erase, merge, reap};
+use crate::domain::{erase, merge, reap, references};
 use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
@@ -160,6 +160,7 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
         }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
+    references::recall(tx, user.project, identifier.as_str())?;
     user.updated_at = tx.now();
     users::update(tx, &user)?;
     Ok(user)
@@ -268,6 +269,7 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
             None => {
                 let user = insert(tx, project, None, &ProfileChange::default())?;
                 aliases::link(tx, project, anonymous_id.as_str(), user.id)?;
+                references::recall(tx, project, anonymous_id.as_str())?;
                 Ok(user)
             }
         },
@@ -353,6 +355,9 @@ pub fn insert(
     change: &ProfileChange,
 ) -> Result<User> {
     let profile = change.apply(&Profile { live_mode: true, ..Profile::default() })?;
+    if let Some(identifier) = identifier {
+        references::recall(tx, project, identifier.as_str())?;
+    }
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 

@@ -246,6 +246,14 @@ pub fn first_retry(db: &Db) -> Result<Option<Millis>> {
     Ok(db.row(sql, [], |row| row.get(0))?.flatten())
 }
 
+/// Jobs that wait for their hour get another reference. Returns how many.
+pub fn rename_waiting(tx: &Tx, project: ProjectId, from: &str, to: &str) -> Result<usize> {
+    tx.execute(
+        "UPDATE jobs SET reference = ?3 WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled'",
+        params![from, project.0, to],
+    )
+}
+
 /// Puts `scrubbed` in the place of an identifier in every job that no longer needs it.
 /// Returns in how many.
 pub fn scrub(tx: &Tx, project: ProjectId, reference: &str, scrubbed: &str) -> Result<usize> {

@@ -1,0 +1,33 @@
+//! By which name a scheduled erasure knows whom it is for. While nobody has the name, it is
+//! kept as a keyed digest: whoever has it next is meant, and nobody's name stays in a file.
+
+use crate::error::Result;
+use crate::ledger::Pseudonym;
+use crate::model::ProjectId;
+use crate::store::{Tx, jobs};
+
+/// What stands before a digest.
+const DIGEST: &str = "name:";
+
+/// What a job has in a name's place.
+pub fn digest(name: Pseudonym) -> String {
+    format!("{DIGEST}{name}")
+}
+
+/// Nobody has the name that the job was asked by.
+pub fn is_digest(reference: &str) -> bool {
+    reference.starts_with(DIGEST)
+}
+
+/// Nobody has this name from now on. Jobs that are over get `scrubbed` in its place. Returns
+/// how many jobs named it.
+pub fn forget(tx: &Tx, project: ProjectId, name: &str, scrubbed: &str) -> Result<usize> {
+    let waiting = jobs::rename_waiting(tx, project, name, &digest(tx.names().name(project, name)))?;
+    Ok(waiting + jobs::scrub(tx, project, name, scrubbed)?)
+}
+
+/// Somebody has this name from now on, who had not.
+pub fn recall(tx: &Tx, project: ProjectId, name: &str) -> Result<()> {
+    jobs::rename_waiting(tx, project, &digest(tx.names().name(project, name)), name)?;
+    Ok(())
+}
