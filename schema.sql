@@ -245,7 +245,16 @@ CREATE TABLE ledger_mark (
     ledger BLOB NOT NULL,
     seq    INTEGER NOT NULL,
     head   BLOB NOT NULL,
-    offset INTEGER NOT NULL
+    offset INTEGER NOT NULL,
+    -- A keyed digest of the ledger's id: with another secret nobody would be found in it.
+    secret BLOB NOT NULL
+);
+
+-- Ties a WAL to the file that it was written beside: one row, see src/store/wal_mark.rs.
+CREATE TABLE wal_mark (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    before BLOB NOT NULL,
+    now    BLOB NOT NULL
 );
 
 -- Who did what to whom. Each row has a hash over the hash of the row before it and its own

@@ -14,7 +14,7 @@ use crate::ledger::{Entry, Orders};
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
-use crate::store::{Db, Lane, Store, Tx};
+use crate::store::{Db, Lane, Store, Tx, ledger_position};
 use crate::trace::{Actor, RequestId, Who};
 use crate::vault::{self, Notices};
 
@@ -86,6 +86,7 @@ impl App {
             receipts,
             backups,
         } = parts;
+        check_receipts(&receipts, &store, &unseen)?;
         let open = store.read(jobs::open)?;
         let app = App {
             inner: Arc::new(Inner {
@@ -106,14 +107,14 @@ impl App {
         };
         let entries = unseen.len();
         app.by(Actor::Operator)
-            .write_blocking(Lane::Request, move |tx| replay::note_restored(tx, entries))?;
+            .write_blocking(Lane::Erasure, move |tx| replay::note_restored(tx, entries))?;
         if !unseen.is_empty() {
             let orders = Orders::from(unseen.as_slice());
-            let done = app.write_blocking(Lane::Request, move |tx| replay::run(tx, &orders))?;
+            let done = app.write_blocking(Lane::Erasure, move |tx| replay::run(tx, &orders))?;
             log::info!("caught up with the ledger: {done:?}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
-        app.write_blocking(Lane::Request, projects::ensure_first)?;
+        app.write_blocking(Lane::Erasure, projects::ensure_first)?;
         app.reload_keys()?;
         Ok(app)
     }
@@ -271,5 +272,20 @@ impl App {
     /// Finishes the writes that wait and folds the WAL in; later ones are refused.
     pub fn stop(&self) {
         self.inner.store.stop();
+    }
+}
+
+/// [`Error::Unavailable`] if a receipt names an entry that the ledger beside it does not have:
+/// who was erased by it would come back.
+fn check_receipts(receipts: &Receipts, store: &Store, unseen: &[Entry]) -> Result<()> {
+    let position = store.read(ledger_position)?;
+    let end = unseen.last().map_or(position.seq, |entry| entry.seq);
+    let last = receipts.numbered(receipts.last().number).and_then(|listed| listed.read().ok());
+    match last.map(|stored| stored.receipt.ledger) {
+        Some(named) if named.id.0 == position.ledger.0 && named.seq > end => Err(Error::Unavailable(
+            "erasures.ledger is older than the receipts beside it: put its newest copy back; where there is none, \
+             move the receipts that name later entries away, and know that who was erased with them may be back",
+        )),
+        _ => Ok(()),
     }
 }

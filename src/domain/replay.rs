@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
 use crate::store::{
-    Tx, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep, users as rows,
+    Tx, admins, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep,
+    users as rows,
 };
 
 /// What a replay did.
@@ -53,6 +54,11 @@ pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
         log::warn!("entry {seq} of the ledger was voided after the database had seen it");
     }
     if !orders.is_empty() {
+        // First: what a receipt says of the log as it was counts up to here.
+        let reason = "what this log had from here on, up to now, is not in it";
+        audit::note(tx, &audit::Entry { action: REPLAYED, reason: Some(reason), ..audit::Entry::default() })?;
+        // Who signed out since would be signed in again.
+        admins::sign_everybody_out(tx)?;
         end_requests(tx, orders, &mut done)?;
         for id in concerned(tx, orders)? {
             if let Some(user) = rows::by_id(tx, None, id)? {
@@ -70,10 +76,8 @@ pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
             "{} people erased again, {} hidden, {} revived, {} keys revoked",
             done.erased, done.hidden, done.revived, done.keys
         );
-        audit::note(
-            tx,
-            &audit::Entry { action: REPLAYED, reason: Some(&reason), ..audit::Entry::default() },
-        )?;
+        let entry = audit::Entry { action: "done again", reason: Some(&reason), ..audit::Entry::default() };
+        audit::note(tx, &entry)?;
     }
     tx.caught_up();
     Ok(done)

@@ -63,6 +63,12 @@ pub fn close_session(tx: &Tx, hash: &[u8; 32]) -> Result<bool> {
     Ok(tx.execute("DELETE FROM admin_sessions WHERE hash = ?1", params![hash])? > 0)
 }
 
+/// Ends every sign-in.
+pub fn sign_everybody_out(tx: &Tx) -> Result<()> {
+    tx.execute("DELETE FROM admin_sessions", [])?;
+    Ok(())
+}
+
 /// Forgets the sign-ins that have expired.
 pub fn prune_sessions(tx: &Tx) -> Result<usize> {
     tx.execute("DELETE FROM admin_sessions WHERE expires_at <= ?1", params![tx.now()])

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{Db, Store, book, from_sql, snapshot, upkeep, wal_of};
+use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
@@ -30,12 +30,14 @@ impl Glance {
     pub fn open(path: &Path) -> Result<Glance> {
         // Not read-only: where there is a WAL, its index may have to be made.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mark = wal_mark::of_file(path);
         let conn = Connection::open_with_flags(path, flags).map_err(from_sql)?;
         conn.busy_timeout(Duration::from_secs(5)).map_err(from_sql)?;
         // Without a WAL there is nothing to fold in: closing removes the empty one.
-        let keeps_wal = fs::metadata(wal_of(path)).is_ok_and(|about| about.len() > 0);
+        let keeps_wal = has_wal(path);
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_wal).map_err(from_sql)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
+        wal_mark::check(&conn, mark)?;
         Ok(Glance { conn })
     }
 

@@ -3,7 +3,7 @@
 //! given up, only erasing writes; it is taken up again when there is room.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// Beside the ballast this much must be free before it is taken up again: else the next
 /// write would meet a full disk at once.
 const SPARE: u64 = 8 * 1024 * 1024;
+/// What is written to see whether there is any room: the index of a WAL begins with as much.
+const PROBE: usize = 64 * 1024;
 /// The wait between two tries.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -61,6 +63,15 @@ impl Ballast {
                 false
             }
         }
+    }
+
+    /// Gives the room up if the disk is full, as far as a small file tells.
+    pub fn give_up_if_full(&self) -> bool {
+        let probe = self.path.with_extension("probe");
+        let full = fs::write(&probe, vec![1; PROBE])
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded));
+        let _ = fs::remove_file(&probe);
+        full && self.give_up()
     }
 
     /// Whether only erasing may write. Looks from time to time whether there is room again.

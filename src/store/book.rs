@@ -22,6 +22,8 @@ pub struct Book {
     /// entered, for the next start would take them for done.
     to_void: Cell<Option<u64>>,
     growth: Growth,
+    /// See [`digest`].
+    secret: [u8; 16],
     /// The last position that was told of.
     told: Cell<u64>,
 }
@@ -38,6 +40,7 @@ impl Book {
         growth: Growth,
     ) -> Result<(Book, Vec<Entry>)> {
         let mark = mark(conn)?;
+        check_secret(conn, secret)?;
         let (ledger, entries) = match mark {
             None if !path.exists() => (Ledger::create(path, now).map_err(Error::internal)?, Vec::new()),
             mark => {
@@ -48,11 +51,13 @@ impl Book {
                 (ledger, entries)
             }
         };
+        let digest = digest(secret, ledger.position().ledger);
         if entries.is_empty() {
-            record(conn, &ledger.position())?;
+            record(conn, &ledger.position(), &digest)?;
         }
         let book = Book {
             ledger: RefCell::new(ledger),
+            secret: digest,
             names: Names::new(secret),
             acts: RefCell::default(),
             caught_up: Cell::new(false),
@@ -101,7 +106,7 @@ impl Book {
         let acts = std::mem::take(&mut *self.acts.borrow_mut());
         if acts.is_empty() {
             if self.caught_up.take() {
-                record(conn, &self.position())?;
+                record(conn, &self.position(), &self.secret)?;
             }
             return Ok(None);
         }
@@ -122,7 +127,7 @@ impl Book {
             _ => Error::internal(format!("the ledger cannot be written: {error}")),
         })?;
         drop(ledger);
-        match record(conn, &position) {
+        match record(conn, &position, &self.secret) {
             Ok(()) => Ok(Some(first)),
             Err(error) => {
                 self.void(first, at);
@@ -170,15 +175,36 @@ fn mark(conn: &Connection) -> Result<Option<Position>> {
     .transpose()
 }
 
-fn record(conn: &Connection, position: &Position) -> Result<()> {
+/// [`Error::Unavailable`] if the database was made with another secret: nobody who is erased
+/// would be found in the ledger, and nobody who is in the ledger in the database.
+fn check_secret(conn: &Connection, secret: &[u8; 32]) -> Result<()> {
+    let sql = "SELECT ledger, secret FROM ledger_mark";
+    let known: Option<([u8; 16], [u8; 16])> =
+        conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(from_sql)?;
+    match known {
+        Some((ledger, known)) if known != digest(secret, LedgerId(ledger)) => Err(Error::Unavailable(
+            "secrets/store.key is not the key that usher.db was made with: put that one back, or restore a backup",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Tells by a ledger whether a secret is the same.
+fn digest(secret: &[u8; 32], ledger: LedgerId) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&super::keyed(secret, "ledger secret", &[&ledger.0])[..16]);
+    short
+}
+
+fn record(conn: &Connection, position: &Position, secret: &[u8; 16]) -> Result<()> {
     let seq = i64::try_from(position.seq).map_err(Error::internal)?;
     let offset = i64::try_from(position.offset).map_err(Error::internal)?;
     conn.prepare_cached(
-        "INSERT INTO ledger_mark (one, ledger, seq, head, offset) VALUES (1, ?1, ?2, ?3, ?4)
+        "INSERT INTO ledger_mark (one, ledger, seq, head, offset, secret) VALUES (1, ?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (one) DO UPDATE SET ledger = excluded.ledger, seq = excluded.seq, head = excluded.head,
-             offset = excluded.offset",
+             offset = excluded.offset, secret = excluded.secret",
     )
-    .and_then(|mut upsert| upsert.execute(params![position.ledger.0, seq, position.head, offset]))
+    .and_then(|mut upsert| upsert.execute(params![position.ledger.0, seq, position.head, offset, secret]))
     .map_err(from_sql)?;
     Ok(())
 }

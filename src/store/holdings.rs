@@ -276,7 +276,12 @@ pub const TABLES: &[Table] = &[
             column("seq", Bookkeeping),
             column("head", Bookkeeping),
             column("offset", Bookkeeping),
+            column("secret", Bookkeeping),
         ],
+    ),
+    ours(
+        "wal_mark",
+        &[column("one", Bookkeeping), column("before", Bookkeeping), column("now", Bookkeeping)],
     ),
     ours(
         "audit",

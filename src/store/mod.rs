@@ -14,6 +14,7 @@ mod migrations;
 mod pragmas;
 mod scrub;
 mod verify;
+mod wal_mark;
 mod writer;
 
 pub mod admins;
@@ -91,6 +92,7 @@ pub struct Store {
 type Growth = Arc<OnceLock<Box<dyn Fn(u64) + Send + Sync>>>;
 
 /// How a store is opened.
+#[derive(Clone)]
 pub struct Options {
     /// What digests of identifiers are keyed with.
     pub secret: [u8; 32],
@@ -141,8 +143,20 @@ impl Store {
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
-        let Options { secret, clock, bell, points, hygiene, ballast } = options;
-        let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), ballast));
+        let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), options.ballast));
+        match Store::open_with(path, options.clone(), &ballast) {
+            // Not even the index of the WAL has room, and SQLite calls that an I/O error.
+            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast),
+            outcome => outcome,
+        }
+    }
+
+    fn open_with(path: &Path, options: Options, ballast: &Arc<Ballast>) -> Result<(Store, Vec<Entry>)> {
+        let Options { secret, clock, bell, points, hygiene, .. } = options;
+        // Before anything is written, or folded in.
+        if has_wal(path) {
+            drop(backup::Glance::open(path)?);
+        }
         let mut conn = Connection::open(path).map_err(from_sql)?;
         pragmas::check_build(&conn)?;
         if pragmas::bring_over(&conn).map_err(from_sql)? {
@@ -151,13 +165,13 @@ impl Store {
         pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
         let ids = ids::Ids::load(&conn).map_err(from_sql)?;
-        let mut scrub = Scrub::new(path, hygiene, Arc::clone(&ballast));
+        let mut scrub = Scrub::new(path, hygiene, Arc::clone(ballast));
         // What a kill left in the WAL goes through the scrub before anything else.
         scrub.checkpoint(&conn)?;
         let growth = Growth::default();
         let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
         let writer =
-            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(&ballast))?;
+            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(ballast))?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
@@ -169,7 +183,7 @@ impl Store {
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             secret,
             surveyed: AtomicBool::new(false),
-            ballast,
+            ballast: Arc::clone(ballast),
         };
         Ok((store, unseen))
     }
@@ -310,6 +324,11 @@ fn wal_of(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push("-wal");
     path.into()
+}
+
+/// Whether there is a WAL with anything in it.
+fn has_wal(database: &Path) -> bool {
+    std::fs::metadata(wal_of(database)).is_ok_and(|about| about.len() > 0)
 }
 
 fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {

@@ -8,6 +8,7 @@
 //!
 //! The writer's thread alone scrubs and checkpoints, here.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ballast::Ballast;
 use super::layout::{self, PAGE};
-use super::{Hygiene, from_sql};
+use super::{Hygiene, from_sql, wal_mark};
 use crate::error::{Error, Result};
 
 /// Pages scrubbed in one transaction: some milliseconds.
@@ -39,6 +40,8 @@ pub struct Scrub {
     totals: Totals,
     hygiene: Hygiene,
     ballast: Arc<Ballast>,
+    /// The file had all of the WAL, and nothing was written since.
+    fresh: Cell<bool>,
 }
 
 /// Leaves of the freelist that a chore blanks at most.
@@ -75,7 +78,21 @@ impl Scrub {
             totals: Totals::default(),
             hygiene,
             ballast,
+            fresh: Cell::new(true),
         }
+    }
+
+    /// Begins a transaction, as every one begins that may write.
+    pub fn begin(&self, conn: &Connection) -> Result<()> {
+        // IMMEDIATE: a deferred transaction that reads first cannot be upgraded once
+        // another has committed, and SQLite says so without waiting.
+        execute(conn, "BEGIN IMMEDIATE")?;
+        if self.fresh.get() { wal_mark::change(conn) } else { Ok(()) }
+    }
+
+    /// It was committed.
+    pub fn committed(&self) {
+        self.fresh.set(false);
     }
 
     /// Frames in the WAL, as SQLite counts the valid ones.
@@ -137,7 +154,7 @@ impl Scrub {
             some.iter().for_each(|number| _ = self.suspects.remove(number));
             return Ok(());
         }
-        let changed = transaction(conn, || {
+        let changed = self.transaction(conn, || {
             some.iter().try_fold(0, |changed, number| Ok(changed + u64::from(scrub(conn, *number)?)))
         })?;
         some.iter().for_each(|number| _ = self.suspects.remove(number));
@@ -164,7 +181,7 @@ impl Scrub {
             let Some(page) = read(conn, page)? else { return Ok(0) };
             Ok(page.get(at..at + 4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])))
         };
-        transaction(conn, || {
+        self.transaction(conn, || {
             let mut trunk = number(conn, 1, 32)?;
             let mut free = BTreeSet::new();
             while trunk != 0 {
@@ -215,8 +232,22 @@ impl Scrub {
         let all = busy == 0 && log == moved;
         if all {
             self.totals.frames += u64::from(frames);
+            self.fresh.set(true);
         }
         Ok(all)
+    }
+
+    /// All of it or nothing; after a fault no transaction is left open.
+    fn transaction<T>(&self, conn: &Connection, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outcome = self.begin(conn).and_then(|()| run());
+        let outcome = outcome.and_then(|value| execute(conn, "COMMIT").map(|()| value));
+        match outcome {
+            Ok(_) => self.committed(),
+            // A full disk may have ended it already.
+            Err(_) if !conn.is_autocommit() => execute(conn, "ROLLBACK")?,
+            Err(_) => {}
+        }
+        outcome
     }
 }
 
@@ -246,15 +277,7 @@ fn write(conn: &Connection, number: u32, page: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// All of it or nothing; after a fault no transaction is left open.
-fn transaction<T>(conn: &Connection, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    let execute =
-        |sql| conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_sql);
-    execute("BEGIN IMMEDIATE")?;
-    let outcome = run().and_then(|value| execute("COMMIT").map(|_| value));
-    // A full disk may have ended it already.
-    if outcome.is_err() && !conn.is_autocommit() {
-        execute("ROLLBACK")?;
-    }
-    outcome
+fn execute(conn: &Connection, sql: &str) -> Result<()> {
+    conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(from_sql)?;
+    Ok(())
 }

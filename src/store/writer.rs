@@ -474,17 +474,12 @@ impl Thread {
     }
 
     fn begin(&self) -> Result<(), Void> {
-        // IMMEDIATE: a deferred transaction that reads first cannot be upgraded once
-        // another has committed, and SQLite says so without waiting.
-        self.sql("BEGIN IMMEDIATE")?;
+        self.scrub.begin(&self.conn).map_err(failed)?;
         self.resources.ids.reserve(&self.conn, self.clock.now()).map_err(void)
     }
 
     fn end(&self) -> Result<(), Void> {
-        let first = self.resources.book.settle(&self.conn).map_err(|error| Void {
-            full: matches!(error, Error::Unavailable(_)),
-            text: error.to_string(),
-        })?;
+        let first = self.resources.book.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
             // The ledger is ahead: what it says was done was not.
             if let Some(first) = first {
@@ -492,6 +487,7 @@ impl Thread {
             }
             return Err(fault);
         }
+        self.scrub.committed();
         self.resources.ids.reserved();
         if first.is_some() {
             self.resources.book.tell();
@@ -536,10 +532,11 @@ impl Thread {
 }
 
 fn void(error: rusqlite::Error) -> Void {
-    match from_sql(error) {
-        error @ Error::Unavailable(_) => Void { text: error.to_string(), full: true },
-        error => Void { text: error.to_string(), full: false },
-    }
+    failed(from_sql(error))
+}
+
+fn failed(error: Error) -> Void {
+    Void { full: matches!(error, Error::Unavailable(_)), text: error.to_string() }
 }
 
 fn note_frames(_: &Wal, frames: std::ffi::c_int) -> rusqlite::Result<()> {

@@ -188,6 +188,33 @@ fn a_visitor_merged_since_goes_with_the_user() {
     assert_eq!(left, 0);
 }
 
+#[test]
+fn who_signed_out_since_the_copy_is_not_signed_in_again() {
+    let house = House::new(Server::start());
+    house.server.seed("ann").events(1).insert();
+    let sessions = |house: &House| -> i64 {
+        house
+            .server
+            .sqlite()
+            .query_row("SELECT COUNT(*) FROM admin_sessions", [], |row| row.get(0))
+            .expect("a count")
+    };
+    house
+        .server
+        .sqlite()
+        .execute_batch(
+            "INSERT INTO admins (id, name, password_hash, created_at) VALUES (1, 'mia', '', 0);
+             INSERT INTO admin_sessions (hash, admin_id, created_at, expires_at)
+             VALUES (zeroblob(32), 1, 0, 9000000000000)",
+        )
+        .expect("a session");
+    let (house, aside) = house.copied();
+    assert_eq!(sessions(&house), 1, "a mere start signs nobody out");
+    assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
+    let house = house.put_back(aside.path());
+    assert_eq!(sessions(&house), 0);
+}
+
 /// A reader that stays open keeps a job from being completed.
 #[test]
 fn an_erasure_is_completed_only_after_the_last_reader_of_the_old_pages_is_gone() {
