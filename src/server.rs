@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, web};
 
@@ -113,7 +113,7 @@ async fn trace(
     let id = RequestId::new();
     let header = HeaderValue::from_str(&id.to_string());
     id.scope(async move {
-        let method = request.method().clone();
+        let method = known(request.method());
         let mut response = next.call(request).await?;
         if let Ok(header) = header {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), header);
@@ -127,6 +127,12 @@ async fn trace(
         Ok(response)
     })
     .await
+}
+
+/// A method that was made up may say anything.
+fn known(method: &Method) -> &'static str {
+    let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    all.into_iter().find(|known| method == known).unwrap_or("(another method)")
 }
 
 fn pattern(response: &ServiceResponse<impl MessageBody>) -> String {

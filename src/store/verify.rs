@@ -41,7 +41,7 @@ pub enum Scope {
 #[derive(Debug, Default)]
 pub struct Verdict {
     pub found: BTreeMap<JobId, Found>,
-    /// Pages with bytes in what is free. None should have any.
+    /// Pages with bytes in what is free, or that do not read as pages. None should.
     pub stale: Vec<u32>,
     pub pages: u64,
     pub bytes: u64,
@@ -145,7 +145,8 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     let mut see = |number: u32, page: &[u8]| {
         verdict.pages += 1;
         sieve.page(number, page, free.contains(&number), "usher.db");
-        if layout::is_stale(page, number) == Ok(true) {
+        // One that does not read as a page cannot be said to be clean.
+        if layout::is_stale(page, number) != Ok(false) {
             verdict.stale.push(number);
         }
     };

@@ -189,7 +189,7 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Resu
     let found = verdict.found.get(&job.id).cloned().unwrap_or_default();
     if let Some(page) = verdict.stale.first().filter(|_| found.places.is_empty()) {
         // What is there is nobody's that is known, but it should not be there.
-        return Err(Error::internal(format!("page {page} keeps stale bytes")));
+        return Err(Error::internal(format!("page {page} keeps stale bytes, or is not as SQLite writes it")));
     }
     if !found.sees {
         return Err(Error::internal("the search did not find what is known to be there: it proves nothing"));
