@@ -236,7 +236,7 @@ async fn hide(visit: Visit) -> Answer {
     let hidden = visit.app.erase(move |tx| {
         let user = users::held(tx, id, tx.now())?;
         match user.state {
-            State::Live => users::hide(tx, &user).map(|()| user.id),
+            State::Live => users::hide(tx, &user).map(|_| user.id),
             State::Hidden => Err(Error::Conflict("the user is hidden already")),
             _ => Err(Error::Conflict("what is left of an erased user cannot be hidden")),
         }

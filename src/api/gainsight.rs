@@ -128,14 +128,14 @@ async fn delete_user(call: Call) -> Answer {
     let token = call
         .app
         .erase(move |tx| match hard {
-            false => users::hide(tx, &users::get(tx, project, id.as_str())?).map(|()| None),
+            false => users::hide(tx, &users::get(tx, project, id.as_str())?),
             true => {
                 let everything = Erasure::Everything;
-                users::erase_by_identifier(tx, project, id.as_str(), everything, Origin::Request).map(Some)
+                users::erase_by_identifier(tx, project, id.as_str(), everything, Origin::Request)
             }
         })
         .await?;
-    Ok(dialect::with_token(done(StatusCode::OK), token))
+    Ok(dialect::with_token(done(StatusCode::OK), Some(token)))
 }
 
 /// seeds/002: "If a user with the same id is created or updated within the next 7 days, the

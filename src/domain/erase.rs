@@ -10,7 +10,7 @@ use crate::clock::{DAY, Millis};
 use crate::domain::{references, users as people};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
-use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, State, Step, User, UserId};
+use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, ReceiptId, State, Step, User, UserId};
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{self, Token};
 use crate::store::holdings::Subject;
@@ -66,7 +66,7 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         // The job needs no name to find its rows, so it is not told one.
         reference: &scrubbed(tx, user),
         start_at: tx.now(),
-        receipt: None,
+        receipt: (origin == Origin::Reaper).then(|| reapers_receipt(tx, user, user.deleted_at)),
     };
     jobs::insert(tx, &new)
 }
@@ -184,6 +184,18 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
 /// be made again once they are gone.
 pub fn token(tx: &Tx, job: &Job, user: &User) -> Token {
     Token { receipt: Hex(job.receipt), salt: salt(tx, user) }
+}
+
+/// The same for one who is being hidden now: of the receipt that the reaper will have, unless
+/// the user comes back before.
+pub fn token_of_hidden(tx: &Tx, user: &User) -> Token {
+    Token { receipt: Hex(reapers_receipt(tx, user, Some(tx.now()))), salt: salt(tx, user) }
+}
+
+/// Known from the hiding on, for then the person is handed the token.
+fn reapers_receipt(tx: &Tx, user: &User, hidden_at: Option<Millis>) -> ReceiptId {
+    let hidden_at = hidden_at.unwrap_or_default().to_be_bytes();
+    tx.keyed("reaper's receipt", &[&user.incarnation, &hidden_at])[..16].try_into().unwrap_or_default()
 }
 
 /// What the person is called in a receipt: its identifier, else an anonymous id, else the

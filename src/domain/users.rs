@@ -166,14 +166,15 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     Ok(user)
 }
 
-/// Hides a live user for 7 days. The caller has found it live.
-pub fn hide(tx: &Tx, user: &User) -> Result<()> {
+/// Hides a live user for 7 days. The caller has found it live. The token is of the receipt that
+/// there will be after these.
+pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
     enter(tx, user, |person| Act::Hidden { person })?;
     note(tx, user, "hide")?;
     // The reaper has one more to wait for.
     tx.wake_worker();
-    Ok(())
+    Ok(erase::token_of_hidden(tx, user))
 }
 
 /// Brings a hidden user back as it was. [`Error::UserNotFound`] if it is not hidden, or

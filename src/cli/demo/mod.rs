@@ -147,7 +147,7 @@ impl Story {
     fn take(&self, at: Millis, turn: &Turn) -> Result<()> {
         self.at(at);
         match *turn {
-            Turn::Hide(person) => self.with(person, users::hide),
+            Turn::Hide(person) => self.with(person, |tx, user| users::hide(tx, user).map(|_| ())),
             Turn::Erase(person, kind) => {
                 self.with(person, move |tx, user| erase::begin(tx, user, kind, Origin::Page).map(|_| ()))?;
                 self.work()
