@@ -43,6 +43,7 @@ mod seeds;
 mod segment;
 mod segment_messages;
 mod segment_random;
+mod tokens;
 mod unsearched;
 mod upkeep;
 mod vault;
