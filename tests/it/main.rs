@@ -27,6 +27,7 @@ mod merging;
 mod merging_erasures;
 mod native;
 mod native_proofs;
+mod needs;
 mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;
