@@ -9,21 +9,11 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::needs::installed;
 use crate::process::{Process, check_file, directory, lines, sqlite};
 
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
-}
-
-/// A program that `tests/run` installs. None: it did not; then `CI=true` makes it a failure.
-pub fn installed(program: PathBuf) -> Option<PathBuf> {
-    if program.exists() {
-        return Some(program);
-    }
-    let missing = format!("{} is missing; tests/run installs it", program.display());
-    assert!(std::env::var("CI").is_err(), "{missing}");
-    eprintln!("SKIPPED: {missing}");
-    None
 }
 
 fn node(script: &str) -> Option<Command> {

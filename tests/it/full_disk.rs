@@ -5,47 +5,20 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::needs::SmallDisk;
 use crate::process::{Process, agent, check_file, lines, post, sqlite, wait_until};
 
-/// A file system of its own, of some MiB, in memory.
-struct Disk {
-    at: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Disk {
-    /// None: this may not be done here.
-    fn of(mib: u32) -> Option<Disk> {
-        let dir = tempfile::tempdir().expect("a directory");
-        let at = dir.path().to_owned();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(&at)
-            .status()
-            .is_ok_and(|status| status.success());
-        if !mounted {
-            eprintln!("SKIPPED: a file system can be mounted by root alone");
-        }
-        mounted.then_some(Disk { at, _dir: dir })
-    }
-
-    fn fill(&self) -> PathBuf {
-        let filler = self.at.join("filler");
-        let status = Command::new("dd")
-            .args(["if=/dev/zero", "bs=64k", "status=none"])
-            .arg(format!("of={}", filler.display()))
-            .stderr(std::process::Stdio::null())
-            .status()
-            .expect("dd runs");
-        assert!(!status.success(), "the disk did not fill");
-        filler
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.at).status();
-    }
+/// Takes all the room that there is.
+fn fill(disk: &SmallDisk) -> PathBuf {
+    let filler = disk.path().join("filler");
+    let status = Command::new("dd")
+        .args(["if=/dev/zero", "bs=64k", "status=none"])
+        .arg(format!("of={}", filler.display()))
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("dd runs");
+    assert!(!status.success(), "the disk did not fill");
+    filler
 }
 
 fn statuses(dir: &Path) -> Vec<String> {
@@ -57,8 +30,8 @@ fn statuses(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_when_there_is_room() {
-    let Some(disk) = Disk::of(160) else { return };
-    let dir = disk.at.join("data");
+    let Some(disk) = SmallDisk::of(160 * 1024) else { return };
+    let dir = disk.path().join("data");
     let project = lines(&dir, &["project", "list"]).remove(0);
     let project = project.split('\t').next().expect("a key").to_owned();
     let key = lines(&dir, &["key", "create", "--project", &project, "--name", "test"]).remove(0);
@@ -73,7 +46,7 @@ fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_whe
     for n in 0..100 {
         assert_eq!((track("ann", n), track("ben", n)), (200, 200));
     }
-    let filler = disk.fill();
+    let filler = fill(&disk);
     let mut refused = 0;
     for n in 100..2_000 {
         match track("ben", n) {

@@ -10,7 +10,6 @@ mod shelf;
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
@@ -19,6 +18,7 @@ use usher::vault::{
     self, About, Contents, Identities, LedgerPosition, Packed, Recipients, RecoveryKey, Refusal,
 };
 
+use crate::needs::SmallDisk;
 use crate::process::wait_until;
 
 /// 2026-11-24T21:55:00Z
@@ -100,34 +100,6 @@ pub fn names_in(folder: &Path) -> Vec<String> {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o777
-}
-
-/// A file system of its own with little room; None where that is not permitted.
-pub struct Tiny(TempDir);
-
-impl Tiny {
-    pub fn mount(kib: u32) -> Option<Tiny> {
-        let dir = tempfile::tempdir().expect("a directory");
-        let size = format!("size={kib}k");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Tiny(dir));
-        }
-        println!("SKIPPED: mounting a small file system is not permitted here");
-        None
-    }
-
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Tiny {
-    fn drop(&mut self) {
-        // Seen by whoever looks at the mounts; the test has said what it had to say.
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
 }
 
 #[test]
@@ -320,7 +292,7 @@ fn a_missing_key_and_an_oversized_one_are_named_and_leave_nothing() {
 fn on_a_full_disk_nothing_is_left_and_the_words_say_so() {
     let house = House::new();
     let packed = house.pack(&random(2_000_000));
-    let Some(tiny) = Tiny::mount(1024) else { return };
+    let Some(tiny) = SmallDisk::of(1024) else { return };
     let full = |refusal: Refusal| {
         assert!(refusal.to_string().ends_with("no room is left on its disk"), "{refusal}");
         assert!(names_in(tiny.path()).is_empty(), "{:?}", names_in(tiny.path()));

@@ -9,7 +9,8 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::clients::{folder, installed};
+use crate::clients::folder;
+use crate::needs::installed;
 use crate::process::agent;
 
 /// What `tests/run` installs for these tests. None: it did not.

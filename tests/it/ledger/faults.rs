@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use tempfile::TempDir;
 use usher::ledger::{Act, Ledger, Medium, Opened, check};
 
 use super::{Fixture, MADE, every_act, pseudonym};
+use crate::needs::SmallDisk;
 
 /// A disk in memory that fails when it is told to.
 struct Faulty {
@@ -95,31 +94,10 @@ fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
     }
 }
 
-/// A file system of 32 KiB, for as long as this lives. None where mounting is not allowed.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<SmallDisk> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mount = ["-t", "tmpfs", "-o", "size=32k", "tmpfs"];
-        let status = Command::new("mount").args(mount).arg(folder.path()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success()).then_some(SmallDisk(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
-    let Some(disk) = SmallDisk::mount() else {
-        println!("SKIPPED: a file system cannot be mounted here");
-        return;
-    };
-    let path = disk.0.path().join("erasures.ledger");
+    let Some(disk) = SmallDisk::of(32) else { return };
+    let path = disk.path().join("erasures.ledger");
     let mut ledger = Ledger::create(&path, MADE).expect("room");
     let acts = vec![Act::Hidden { person: pseudonym(1) }; 7];
     let fault = loop {
@@ -140,8 +118,7 @@ fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
     drop(ledger);
     let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position)).expect("a ledger");
     assert_eq!((beyond, opened), (vec![], Opened { cut: 0 }));
-    let room = Command::new("mount").args(["-o", "remount,size=64k"]).arg(disk.0.path()).status();
-    assert!(room.expect("mount").success());
+    disk.grow(64);
     let after = ledger.append(MADE, &acts).expect("room again");
     assert!(check(&path, Some(&after)).is_good());
 }

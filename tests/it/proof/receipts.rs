@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 
 use usher::proof::check::check_one;
 use usher::proof::hex::Hex;
 use usher::proof::receipts::{Last, Receipts, Trouble};
 
 use super::{chain_of, draft, names, path_of, signer};
+use crate::needs::SmallDisk;
 
 #[test]
 fn each_receipt_follows_on_the_one_before_it_also_after_a_restart() {
@@ -93,14 +92,10 @@ fn what_no_receipt_may_say_takes_no_number() {
 
 #[test]
 fn a_full_disk_leaves_the_chain_as_it_was() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let Some(_disk) = Disk::mount(dir.path(), "64k") else {
-        println!("SKIPPED: mounting is not permitted here");
-        return;
-    };
-    let mut receipts = Receipts::open(&dir.path().join("receipts")).expect("receipts");
+    let Some(disk) = SmallDisk::of(64) else { return };
+    let mut receipts = Receipts::open(&disk.path().join("receipts")).expect("receipts");
     receipts.next(&signer(), &draft(1)).expect("a receipt");
-    let ballast = dir.path().join("ballast");
+    let ballast = disk.path().join("ballast");
     while fs::OpenOptions::new()
         .append(true)
         .create(true)
@@ -112,26 +107,8 @@ fn a_full_disk_leaves_the_chain_as_it_was() {
     let why = receipts.next(&signer(), &draft(2)).expect_err("no room");
     assert!(matches!(why, Trouble::Io { doing: "write", .. }), "{why}");
     assert_eq!(receipts.last(), before);
-    assert_eq!(names(&dir.path().join("receipts")).len(), 1, "nothing half written is left");
+    assert_eq!(names(&disk.path().join("receipts")).len(), 1, "nothing half written is left");
     fs::remove_file(&ballast).expect("a file");
     let stored = receipts.next(&signer(), &draft(2)).expect("a receipt");
     assert_eq!((stored.receipt.number, stored.receipt.previous), (2, before.hash));
-}
-
-/// A small disk of its own, gone with the test.
-struct Disk<'a>(&'a Path);
-
-impl Disk<'_> {
-    fn mount<'a>(at: &'a Path, size: &str) -> Option<Disk<'a>> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at);
-        mount.output().is_ok_and(|output| output.status.success()).then_some(Disk(at))
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        // What stays mounted is seen by the directory's own removal.
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
 }

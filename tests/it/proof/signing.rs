@@ -9,6 +9,7 @@ use usher::proof::hex::Hex;
 use usher::proof::signing::{Missing, NotAKey, PublicKey, Refusal, Signer};
 
 use super::{names, signer, stranger};
+use crate::needs::skipped;
 use crate::process::directory;
 
 fn mode(path: &Path) -> u32 {
@@ -160,8 +161,7 @@ fn a_public_key_is_read_from_hex_digits_and_from_its_file() {
 #[test]
 fn openssl_reads_the_public_key_and_accepts_the_signature() {
     if Command::new("openssl").arg("version").output().is_err() {
-        println!("SKIPPED: there is no openssl here");
-        return;
+        return skipped("there is no openssl; tests/run installs it");
     }
     let dir = directory();
     let signer = Signer::open(dir.path(), Missing::Make).expect("a key");

@@ -1,0 +1,314 @@
+//! What a deletion hands out for the person, in the header `Usher-Receipt`: it shows that the
+//! receipt is theirs, and shows nothing of anybody else's. A row of a table for each
+//! deleting call of the APIs.
+
+use std::str::FromStr;
+
+use usher::clock::DAY;
+use usher::domain::receipts::{Person, check};
+use usher::model::{JobStatus, UserId};
+use usher::proof::receipt::{Receipt, Token, is_subject};
+use usher::store::jobs;
+
+use crate::harness::{Reply, Request, Server};
+
+/// One user of a test.
+struct User {
+    name: &'static str,
+    id: UserId,
+}
+
+/// Where a deleting call goes.
+struct Deletion {
+    /// As in routes.txt.
+    route: &'static str,
+    query: &'static str,
+    /// Whom a receipt speaks of: the identifier, unless the account is gone already.
+    called: fn(&User) -> String,
+    /// The user as the path names it.
+    named: fn(&User) -> String,
+    /// What it answers where there is nobody.
+    nobody: u16,
+}
+
+fn identifier(user: &User) -> String {
+    user.name.to_owned()
+}
+
+fn number(user: &User) -> String {
+    user.id.to_string()
+}
+
+fn hex(user: &User) -> String {
+    format!("{:024x}", user.id.0)
+}
+
+fn prefixed(user: &User) -> String {
+    format!("u_{}", user.id)
+}
+
+const PX: &str = "Gainsight DELETE /v1/users/{identifyId}";
+const OPENREPLAY: &str = "OpenReplay DELETE /api/v1/{projectKey}/users/{userId}";
+const CANCEL: &str = "OpenReplay DELETE /api/v1/{projectKey}/jobs/{jobId}";
+const ALLOY: &str = "Alloy DELETE /users/{userId}";
+const ALLOY_LOGS: &str = "Alloy DELETE /users/{userId}/logs";
+
+const fn to(route: &'static str, named: fn(&User) -> String) -> Deletion {
+    Deletion { route, query: "", called: identifier, named, nobody: 404 }
+}
+
+/// Each deleting call that begins an erasure, or asks for one.
+const DELETIONS: &[Deletion] = &[
+    Deletion { query: "?hardDelete=true", ..to(PX, identifier) },
+    // A job is made for whoever will have the name.
+    Deletion { nobody: 200, ..to(OPENREPLAY, identifier) },
+    to(ALLOY, identifier),
+    to(ALLOY, hex),
+    to(ALLOY_LOGS, identifier),
+    to("Alloy DELETE /{version}/users/{userId}", hex),
+    to("Alloy DELETE /{version}/users/{userId}/logs", identifier),
+    to("Proficient DELETE /users/{user_id}", prefixed),
+];
+
+/// Those that erase nobody by themselves: hiding, and taking a request back.
+const OTHERS: &[Deletion] = &[to(PX, identifier), to(CANCEL, identifier)];
+
+impl Deletion {
+    fn words(&self) -> [&'static str; 3] {
+        let words: Vec<&str> = self.route.split(' ').collect();
+        words[..].try_into().expect("whose, method, path")
+    }
+
+    fn path(&self, server: &Server, name: &str) -> String {
+        let [_, _, pattern] = self.words();
+        let fill = |segment: &str| match segment {
+            "{version}" => "2023-01".to_owned(),
+            "{projectKey}" => server.project().key.clone(),
+            place if place.starts_with('{') => name.to_owned(),
+            plain => plain.to_owned(),
+        };
+        let path = pattern.split('/').map(fill).collect::<Vec<String>>().join("/");
+        format!("{path}{}", self.query)
+    }
+
+    fn request<'a>(&self, server: &'a Server, name: &str, key: &str) -> Request<'a> {
+        let [face, method, pattern] = self.words();
+        let request = server.request(method, &self.path(server, name));
+        match face {
+            "Gainsight" => request.header("X-APTRINSIC-API-KEY", key),
+            "Alloy" if !pattern.contains("{version}") => {
+                request.bearer(key).header("x-api-version", "2025-09")
+            }
+            _ => request.bearer(key),
+        }
+    }
+
+    fn ask(&self, server: &Server, user: &User) -> Reply {
+        self.request(server, &(self.named)(user), &server.project().all).send()
+    }
+}
+
+fn token_of(reply: &Reply) -> Option<&str> {
+    assert!(reply.all("usher-receipt").count() < 2);
+    reply.header("usher-receipt")
+}
+
+fn seed(server: &Server, name: &'static str) -> User {
+    User { name, id: server.seed(name).events(2).insert() }
+}
+
+/// The receipts that the jobs got, in the order in which they were asked for.
+fn receipts(server: &Server) -> Vec<Vec<u8>> {
+    let mut jobs = server.read(|db| jobs::list(db, None, None, 100));
+    jobs.reverse();
+    let bytes = |number: Option<i64>| {
+        let number = u64::try_from(number.expect("a receipt")).expect("a number");
+        server.app.receipts().numbered(number).expect("a receipt").bytes().expect("a file")
+    };
+    jobs.into_iter()
+        .map(|job| {
+            assert_eq!(job.status, JobStatus::Completed);
+            bytes(job.receipt_no)
+        })
+        .collect()
+}
+
+/// What is wrong with it: the names of the fields.
+fn opens(server: &Server, receipt: &[u8], token: &str, identifier: &str) -> Result<Receipt, Vec<String>> {
+    let person = Person { token, identifier };
+    let checked = check(receipt, &server.app.signer().public(), Some(person));
+    checked.map_err(|faults| faults.into_iter().map(|fault| fault.field).collect())
+}
+
+/// Whoever was given a token opens the receipt with it; nobody opens another's.
+fn check_both(server: &Server, given: &[(String, String)]) {
+    server.clock.advance(DAY);
+    server.tick();
+    let receipts = receipts(server);
+    assert_eq!(receipts.len(), given.len());
+    for (n, receipt) in receipts.iter().enumerate() {
+        for (m, (token, called)) in given.iter().enumerate() {
+            let opened = opens(server, receipt, token, called);
+            if n == m {
+                let opened = opened.expect("their own");
+                let token = Token::from_str(token).expect("a token");
+                assert_eq!(token.receipt, opened.id);
+                assert!(is_subject(&opened, &token.salt, called));
+            } else {
+                assert_eq!(opened.expect_err("another's"), ["token"]);
+            }
+        }
+        let (token, called) = &given[n];
+        for other in ["ann@example.org", "ben@example.com", "", &called.to_uppercase()] {
+            assert_eq!(opens(server, receipt, token, other).expect_err("not theirs"), ["identifier"]);
+        }
+        // The receipt is named in its file: who knows no more cannot show that it is theirs.
+        let (id, salt) = token.split_once('.').expect("a point");
+        let others = given[1 - n].0.split_once('.').expect("a point").1;
+        for salt in [others, &salt.replace(&salt[..1], if salt.starts_with('0') { "1" } else { "0" })] {
+            let forged = format!("{id}.{salt}");
+            assert_eq!(opens(server, receipt, &forged, called).expect_err("not theirs"), ["identifier"]);
+        }
+    }
+}
+
+#[test]
+fn the_deleting_calls_are_all_in_these_tables() {
+    let mut listed: Vec<String> = include_str!("routes.txt")
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<&str>>())
+        .filter(|words| words.get(3) == Some(&"delete"))
+        .map(|words| words[..3].join(" "))
+        .collect();
+    let mut here: Vec<String> =
+        DELETIONS.iter().chain(OTHERS).map(|deletion| deletion.route.to_owned()).collect();
+    listed.sort();
+    here.sort();
+    here.dedup();
+    assert_eq!(here, listed);
+}
+
+#[test]
+fn the_answer_to_each_deletion_has_a_token_that_opens_its_receipt_and_no_other() {
+    for deletion in DELETIONS {
+        let server = Server::start();
+        let given = ["ann@example.com", "ben@example.org"].map(|name| {
+            let user = seed(&server, name);
+            let reply = deletion.ask(&server, &user).expect(200);
+            let token = token_of(&reply).unwrap_or_else(|| panic!("{} gives no token", deletion.route));
+            assert!(!reply.text.contains(token), "{}: it is for the header alone", deletion.route);
+            (token.to_owned(), (deletion.called)(&user))
+        });
+        check_both(&server, &given);
+    }
+}
+
+/// One registration, two erasures: each has a token and a receipt of its own, and the second
+/// is about a bare number, for the name is gone.
+#[test]
+fn an_account_and_then_its_logs_have_a_token_each() {
+    let server = Server::start();
+    let ann = seed(&server, "ann@example.com");
+    let account = token_of(&to(ALLOY, identifier).ask(&server, &ann).expect(200)).expect("one").to_owned();
+    let logs = token_of(&to(ALLOY_LOGS, hex).ask(&server, &ann).expect(200)).expect("one").to_owned();
+    server.tick();
+    let [first, second] = &receipts(&server)[..] else { panic!("two receipts") };
+    opens(&server, first, &account, "ann@example.com").expect("hers");
+    opens(&server, second, &logs, &number(&ann)).expect("hers");
+    assert_eq!(opens(&server, second, &logs, "ann@example.com").expect_err("no name"), ["identifier"]);
+    assert_eq!(opens(&server, first, &logs, "ann@example.com").expect_err("the other's"), ["token"]);
+    assert_eq!(opens(&server, second, &account, &number(&ann)).expect_err("the other's"), ["token"]);
+}
+
+#[test]
+fn whoever_is_hidden_is_given_a_token_once_they_are_erased() {
+    for deletion in [Deletion { query: "?hardDelete=true", ..to(PX, identifier) }, to(OPENREPLAY, identifier)]
+    {
+        let server = Server::start();
+        let ann = seed(&server, "ann@example.com");
+        let hidden = OTHERS[0].ask(&server, &ann).expect(200);
+        assert_eq!(token_of(&hidden), None, "nothing is erased yet");
+        let reply = deletion.ask(&server, &ann).expect(200);
+        let token = token_of(&reply).expect("a token").to_owned();
+        server.clock.advance(DAY);
+        server.tick();
+        opens(&server, &receipts(&server)[0], &token, ann.name).expect("hers");
+    }
+}
+
+#[test]
+fn a_visitor_who_is_named_by_the_anonymous_id_is_given_the_users_token() {
+    for deletion in [Deletion { query: "?hardDelete=true", ..to(PX, identifier) }, to(OPENREPLAY, identifier)]
+    {
+        let server = Server::start();
+        let id = server.seed("ann@example.com").insert();
+        let body = r#"{"userId":"ann@example.com","anonymousId":"visitor-of-ann"}"#;
+        let identify = server.post("/v1/identify").bearer(&server.project().all);
+        identify.body(body, "application/json").send().expect(200);
+        let reply = deletion.ask(&server, &User { name: "visitor-of-ann", id }).expect(200);
+        let token = token_of(&reply).expect("a token").to_owned();
+        server.clock.advance(DAY);
+        server.tick();
+        let receipt = &receipts(&server)[0];
+        opens(&server, receipt, &token, "ann@example.com").expect("hers");
+        assert_eq!(
+            opens(&server, receipt, &token, "visitor-of-ann").expect_err("the name comes first"),
+            ["identifier"]
+        );
+    }
+}
+
+#[test]
+fn what_erases_nobody_gives_no_token() {
+    for deletion in DELETIONS.iter().chain(OTHERS) {
+        let server = Server::start();
+        let ann = seed(&server, "ann@example.com");
+        let name = (deletion.named)(&ann);
+        let none = |request: Request, status: u16| {
+            let reply = request.send().expect(status);
+            assert_eq!(token_of(&reply), None, "{}: {status}", deletion.route);
+        };
+        let all = &server.project().all;
+        none(deletion.request(&server, &name, "no-such-key"), 401);
+        none(
+            deletion.request(&server, &name, &server.key(Some(server.project().id), "read,write,ingest")),
+            403,
+        );
+        let [face, ..] = deletion.words();
+        let nobody = User { name: "nobody", id: UserId(ann.id.0 + 1) };
+        // A job is looked up by its number.
+        let (nobody, status) = match deletion.route {
+            CANCEL => ("999".to_owned(), 404),
+            _ => ((deletion.named)(&nobody), deletion.nobody),
+        };
+        none(deletion.request(&server, &nobody, all), status);
+        if deletion.route != CANCEL {
+            // There, she is nobody.
+            none(deletion.request(&server, &name, &server.second().all), 404);
+        }
+        if face == "Gainsight" {
+            let path = format!("/v1/users/{name}?hardDelete=maybe");
+            none(server.delete(&path).header("X-APTRINSIC-API-KEY", all), 400);
+        }
+        if face == "Alloy" {
+            let unknown = server.delete(&deletion.path(&server, &name)).bearer(all);
+            none(unknown.header("x-api-version", "2024-01"), 400);
+        }
+        server.tick();
+        assert_eq!(server.rows_of(ann.id), 4, "{}: she is whole", deletion.route);
+    }
+}
+
+#[test]
+fn hiding_and_taking_a_request_back_give_no_token_and_a_second_deletion_neither() {
+    let server = Server::start();
+    let ann = seed(&server, "ann@example.com");
+    let job = to(OPENREPLAY, identifier).ask(&server, &ann).expect(200).json()["data"]["jobId"].to_string();
+    let cancelled = OTHERS[1].request(&server, &job, &server.project().all).send().expect(200);
+    assert_eq!(token_of(&cancelled), None);
+    assert_eq!(token_of(&OTHERS[0].ask(&server, &ann).expect(200)), None);
+    let hard = Deletion { query: "?hardDelete=true", ..to(PX, identifier) };
+    assert!(token_of(&hard.ask(&server, &ann).expect(200)).is_some());
+    assert_eq!(token_of(&hard.ask(&server, &ann).expect(404)), None, "she is gone");
+    assert_eq!(token_of(&OTHERS[0].ask(&server, &ann).expect(404)), None);
+}
