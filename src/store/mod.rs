@@ -10,6 +10,7 @@ mod file;
 mod filters;
 mod ids;
 mod migrations;
+mod owner;
 mod pragmas;
 mod scrub;
 mod verify;
@@ -133,17 +134,18 @@ pub struct Resources {
 }
 
 impl Store {
-    /// Opens (or makes) the database at `path` and brings it to this version's schema. A
-    /// newer schema than this program knows, or SQLite built with unfit options, is
-    /// [`Error::Unavailable`].
+    /// Opens (or makes) the database at `path` and brings it to this version's schema.
+    /// Another program's file, a newer schema than this program knows, or SQLite built with
+    /// unfit options, is [`Error::Unavailable`], and nothing is changed.
     ///
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene, ballast } = options;
+        pragmas::check_build()?;
+        owner::check(path, migrations::NEWEST)?;
         let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), ballast));
         let mut conn = Connection::open(path).map_err(from_sql)?;
-        pragmas::check_build(&conn)?;
         if pragmas::bring_over(&conn).map_err(from_sql)? {
             log::warn!("the database had other settings than erasing needs: it was written anew");
         }

@@ -145,22 +145,6 @@ fn a_request_in_flight_is_answered_before_the_stop() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_or_of_another_program_is_left_alone() {
-    let dir = directory();
-    lines(dir.path(), &["project", "list"]);
-    sqlite(dir.path()).pragma_update(None, "user_version", 99).expect("a pragma");
-    assert!(refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]).contains("newer version"));
-    assert!(refused(dir.path(), &["project", "list"]).contains("newer version"));
-
-    let other = directory();
-    let conn = rusqlite::Connection::open(other.path().join("usher.db")).expect("a file");
-    conn.execute_batch("CREATE TABLE theirs (a)").expect("a table");
-    std::fs::create_dir(other.path().join("secrets")).expect("a folder");
-    std::fs::write(other.path().join("secrets/store.key"), [1; 32]).expect("a file");
-    assert!(refused(other.path(), &["project", "list"]).contains("not made by Usher"));
-}
-
-#[test]
 fn a_database_without_its_secret_is_refused_and_nothing_is_made_up() {
     let dir = directory();
     lines(dir.path(), &["project", "list"]);

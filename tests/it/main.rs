@@ -30,6 +30,7 @@ mod native_proofs;
 mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;
+mod owner;
 mod printed;
 mod process;
 mod proficient;
