@@ -271,7 +271,8 @@ CREATE TABLE audit_heads (
     signature BLOB NOT NULL
 );
 
--- Reads over the API, counted per key and day.
+-- Reads over the API, counted per key and day: in memory, and written each minute and at a
+-- clean stop. A kill loses the last minute of them.
 CREATE TABLE api_reads (
     key_id INTEGER NOT NULL,
     day    INTEGER NOT NULL,

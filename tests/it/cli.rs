@@ -95,6 +95,21 @@ fn a_second_server_on_the_same_directory_is_refused() {
 }
 
 #[test]
+fn a_stop_writes_down_the_reads_and_the_uses_of_keys_since_the_last_minute() {
+    let dir = directory();
+    let key = one(lines(dir.path(), &["key", "create", "--org", "--name", "k"]));
+    let server = Process::start(dir.path());
+    for _ in 0..3 {
+        assert_eq!(get(&agent(), &server.url("/api/v1/projects"), &key).0, 200);
+    }
+    assert!(server.terminate().success());
+    let conn = sqlite(dir.path());
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
+    assert_eq!(number("SELECT coalesce(sum(reads), 0) FROM api_reads"), 3);
+    assert_eq!(number("SELECT COUNT(*) FROM api_keys WHERE last_used_at IS NOT NULL"), 1);
+}
+
+#[test]
 fn a_stop_folds_the_wal_in_and_leaves_no_socket() {
     let dir = directory();
     let server = Process::start(dir.path());
