@@ -99,6 +99,11 @@ pub fn expired(listed: &[Listed], now: Millis, keep: Millis) -> Vec<&Listed> {
     listed.iter().filter(|backup| is_over(backup, now, keep) && Some(&backup.name) != last).collect()
 }
 
+/// The last good one, if it has had its time, and stays all the same.
+pub fn lasting(listed: &[Listed], now: Millis, keep: Millis) -> Option<&Listed> {
+    last_good(listed).filter(|last| is_over(last, now, keep))
+}
+
 fn last_good(listed: &[Listed]) -> Option<&Listed> {
     listed.iter().rfind(|backup| backup.manifest.is_ok())
 }
@@ -122,8 +127,8 @@ pub struct Pruned {
 /// were killed have left.
 pub fn prune(folder: &Path, now: Millis, keep: Millis) -> Result<Pruned> {
     let listed = list(folder)?;
-    let lasting = last_good(&listed).filter(|last| is_over(last, now, keep));
-    let mut pruned = Pruned { lasting: lasting.map(|last| last.name.clone()), ..Pruned::default() };
+    let lasting = lasting(&listed, now, keep).map(|last| last.name.clone());
+    let mut pruned = Pruned { lasting, ..Pruned::default() };
     for backup in expired(&listed, now, keep) {
         match fs::remove_file(&backup.path) {
             Ok(()) => pruned.removed.push(backup.name.clone()),

@@ -26,6 +26,7 @@ mod lookups;
 mod merging;
 mod merging_erasures;
 mod native;
+mod native_backups;
 mod native_proofs;
 mod openreplay;
 mod openreplay_jobs;
