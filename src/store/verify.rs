@@ -200,14 +200,17 @@ fn search_file(sieve: &mut Sieve, path: &Path) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
+    // Where in the file the buffer begins.
+    let mut from = 0;
     loop {
-        let kept = buffer.len().min(OVERLAP);
-        buffer.drain(..buffer.len() - kept);
+        let past = buffer.len().saturating_sub(OVERLAP);
+        buffer.drain(..past);
+        from += past as u64;
         let read = (&mut file).take(BUFFER as u64).read_to_end(&mut buffer).map_err(Error::internal)?;
         if read == 0 {
             return Ok(());
         }
-        sieve.bytes_of(&buffer, &name);
+        sieve.bytes_of(&buffer, from, &name);
     }
 }
 

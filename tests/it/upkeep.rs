@@ -130,6 +130,34 @@ fn what_the_night_finds_fails_its_job_and_names_the_place() {
     assert_eq!(fs::read_dir(folder.join("receipts")).expect("receipts").count(), 2);
 }
 
+/// It reads a file piece by piece, of 1 MiB and what lies across two of them.
+#[test]
+fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_file() {
+    const MIB: usize = 1 << 20;
+    let server = Server::start();
+    server.tick();
+    let folder = server.path().parent().expect("a folder").to_owned();
+    let places = [0, MIB - 64, MIB - 40, MIB - 14, MIB - 5, MIB, 3 * MIB + 7, 4 * MIB - 14];
+    for (n, at) in places.iter().enumerate() {
+        let name = format!("ann-the-{n}rased");
+        track(&server, &name, &format!("{n}"));
+        erase(&server, &name);
+        let mut bytes = vec![b'.'; 4 * MIB];
+        bytes[*at..at + name.len()].copy_from_slice(name.as_bytes());
+        fs::write(folder.join(format!("{n}.txt")), bytes).expect("a file");
+    }
+    server.clock.advance(DAY);
+    server.tick();
+    let list = server.app.read(|db| jobs::list(db, None, None, 20)).expect("jobs");
+    let mut said: Vec<_> = list.iter().filter_map(|job| job.error.as_deref()).collect();
+    said.sort_by_key(|said| said.find(".txt").map(|at| said[..at].to_owned()));
+    assert_eq!(said.len(), places.len());
+    for (n, (said, at)) in said.iter().zip(places).enumerate() {
+        assert!(said.ends_with(&format!("{n}.txt, at byte {at}")), "{said}");
+        assert_eq!(said.matches(".txt").count(), 1, "{said}");
+    }
+}
+
 /// A server with keys, as a data directory has them.
 fn keeper(every: Option<i64>) -> (Server, PathBuf) {
     let server = Server::start();
