@@ -286,7 +286,7 @@ CREATE TABLE upkeep (
     done_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What is searched for in the files before a job is completed, and once more by night:
+-- What is searched for in the files before a job is completed, and once more within a day:
 -- keyed digests of pieces of the erased values (see src/store/search.rs).
 CREATE TABLE needles (
     job_id INTEGER NOT NULL REFERENCES jobs (id),

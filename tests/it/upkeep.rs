@@ -1,4 +1,4 @@
-//! What comes round: signed heads, counted reads, the search by night, backups.
+//! What comes round: signed heads, counted reads, the daily search, backups.
 
 use std::fs;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ fn reads_over_the_api_are_counted_per_key_and_day() {
 }
 
 #[test]
-fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
+fn once_a_day_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
     let server = Server::start();
     server.tick();
     track(&server, "ann-the-erased", "message-of-ann");
@@ -91,7 +91,7 @@ fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
     assert!(needles() > 0);
     server.clock.advance(DAY - 1);
     server.tick();
-    assert!(needles() > 0, "not before the night");
+    assert!(needles() > 0, "not before its time");
     server.clock.advance(1);
     server.tick();
     assert_eq!(needles(), 0);
@@ -99,7 +99,7 @@ fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
 }
 
 #[test]
-fn what_the_night_finds_fails_its_job_and_names_the_place() {
+fn what_the_daily_search_finds_fails_its_job_and_names_the_place() {
     let server = Server::start();
     server.tick();
     for name in ["ann-the-erased", "cat-the-erased"] {
