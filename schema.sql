@@ -280,7 +280,8 @@ CREATE TABLE audit_heads (
     signature BLOB NOT NULL
 );
 
--- Reads over the API, counted per key and day.
+-- Reads over the API, counted per key and day: in memory, and written each minute and at a
+-- clean stop. A kill loses the last minute of them.
 CREATE TABLE api_reads (
     key_id INTEGER NOT NULL,
     day    INTEGER NOT NULL,
@@ -294,7 +295,7 @@ CREATE TABLE upkeep (
     done_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What is searched for in the files before a job is completed, and once more by night:
+-- What is searched for in the files before a job is completed, and once more within a day:
 -- keyed digests of pieces of the erased values (see src/store/search.rs).
 CREATE TABLE needles (
     job_id INTEGER NOT NULL REFERENCES jobs (id),

@@ -1,5 +1,7 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
+pub mod backups;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;

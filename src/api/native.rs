@@ -2,6 +2,7 @@
 //! problems. What a user did comes in here when it is none of the things that the other
 //! APIs have a word for, and so do recordings of sessions.
 
+mod backups;
 mod proofs;
 
 use actix_web::http::Method;
@@ -92,6 +93,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(DIALECT, Method::GET, "/api/sessions/{id}/recording", Some(Scope::Read), get_recording),
     ];
     routes.extend(proofs::routes());
+    routes.extend(backups::routes());
     routes
 }
 

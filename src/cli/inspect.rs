@@ -30,7 +30,7 @@ const NAMED: usize = 10;
 const TRIES: u32 = 3;
 /// Rows of the audit log read at a time.
 const ROWS: u32 = 1_000;
-/// Jobs whose needles are searched for: all there are by night.
+/// Jobs whose needles are searched for: all that a day leaves.
 const JOBS: u32 = 1_000_000;
 
 /// What is looked at.

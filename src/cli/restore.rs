@@ -9,19 +9,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use data_encoding::HEXLOWER;
 
 use super::copies;
-use crate::app::App;
+use crate::app::{App, backups};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::replay::Replayed;
 use crate::error::Error;
-use crate::ledger::{Ledger, LedgerId, Position};
+use crate::ledger::{Again, Ledger, Position};
 use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
-use crate::vault::{self, Identities, LedgerPosition, Unpacked};
+use crate::vault::{self, Identities, Unpacked};
 use crate::worker::{self, upkeep};
 
 /// The recovery key, in the environment.
@@ -37,7 +36,8 @@ pub struct Restore {
     recovery_key: Option<PathBuf>,
 }
 
-/// Puts it back, and prints what the ledger ordered since.
+/// Puts it back; prints before how much the ledger has ordered since, and after what of it
+/// there was to do.
 pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!(
@@ -50,6 +50,7 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     let owners = owners_keys(what)?;
     let ready = prepare(&data, &what.file, &owners)?;
     let made_at = ready.unpacked.manifest.made_at;
+    announce(&what.file, made_at, &ready.again);
     put_secrets(&data, &ready, &owners)?;
     swap(&data, &ready)?;
     let app = match super::open(&data, config, Clock::system()) {
@@ -84,12 +85,15 @@ struct Ready {
     unpacked: Unpacked,
     /// The ledger to be put into the directory, which has none.
     ledger: Option<PathBuf>,
+    /// The most that will have to be done once more.
+    again: Again,
 }
 
 /// Unpacks the backup and holds it against what is there. Changes nothing.
 fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<Ready> {
     let manifest = vault::read_manifest(file)?;
-    let mark = position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
+    let mark =
+        backups::position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
     let is_empty = !data.database().exists() && !data.ledger().exists();
     if !is_empty {
         check_ledger(&data.ledger(), &mark)?;
@@ -130,7 +134,9 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
     }
     backup::prepare(&unpacked.database(), manifest.made_at)?;
     File::open(unpacked.database())?.sync_all()?;
-    Ok(Ready { unpacked, ledger })
+    let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark]).pop();
+    let again = counted.transpose()?.unwrap_or_default();
+    Ok(Ready { unpacked, ledger, again })
 }
 
 /// The receipts that lie beside the ledger go on to be one chain.
@@ -236,6 +242,18 @@ fn clean(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is ahead, before anything is changed.
+fn announce(file: &Path, made_at: clock::Millis, again: &Again) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    println!(
+        "{name}, made {}, is sound; to be done again, at most: {} people erased, {} hidden, {} keys revoked.",
+        clock::written(made_at),
+        again.erased,
+        again.hidden,
+        again.keys
+    );
+}
+
 fn print(file: &Path, made_at: clock::Millis, done: &Replayed) {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     println!("{name}, made {}, is in place; everybody is signed out.", clock::written(made_at));
@@ -244,11 +262,6 @@ fn print(file: &Path, made_at: clock::Millis, done: &Replayed) {
          erasures waiting, {} ended.",
         done.erased, done.hidden, done.revived, done.keys, done.scheduled, done.ended
     );
-}
-
-fn position(of: &LedgerPosition) -> Option<Position> {
-    let head = HEXLOWER.decode(of.head.as_bytes()).ok()?.try_into().ok()?;
-    Some(Position { ledger: LedgerId::parse(&of.ledger)?, seq: of.seq, head, offset: of.offset })
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

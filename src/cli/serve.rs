@@ -16,10 +16,10 @@ use crate::data_dir::DataDir;
 use crate::server::Http;
 use crate::trace::Actor;
 use crate::vault::RecoveryKey;
-use crate::worker::{Worker, upkeep};
+use crate::worker::{self, Worker, upkeep};
 
-/// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
-/// folds the WAL in.
+/// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker, writes
+/// down what was counted in memory and folds the WAL in.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
@@ -27,12 +27,13 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let app = super::open(&data, config, Clock::system())?;
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app);
+    let noted = worker::note_uses(&app);
     let signed = upkeep::sign_head(&app);
     app.stop();
     // The last: what was written until now is copied, too.
     drop(copier);
     log::info!("stopped");
-    signed?;
+    noted.and(signed)?;
     outcome
 }
 

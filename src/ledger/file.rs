@@ -134,14 +134,25 @@ impl Ledger {
     /// off, and a line that is being written is not there yet. The refusals are those of
     /// [`Ledger::open`].
     pub fn after(path: &Path, mark: &Position) -> Result<Vec<Entry>, Refusal> {
-        let file = File::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Refusal::Missing { path: path.to_owned() },
-            _ => Refusal::Io { path: path.to_owned(), error },
-        })?;
-        let opening = Opening { path, file: &file };
-        let length = file.metadata().map_err(|error| opening.io(error))?.len();
-        opening.check_mark(mark, &opening.header()?, length)?;
-        opening.entries(mark).map(|(_, entries, _)| entries)
+        Ledger::look(path, |opening| {
+            opening.check(mark)?;
+            opening.entries(mark).map(|(_, entries, _)| entries)
+        })
+    }
+
+    /// That the ledger has come to this place, whatever lies beyond.
+    pub(super) fn check_place(path: &Path, mark: &Position) -> Result<(), Refusal> {
+        Ledger::look(path, |opening| opening.check(mark))
+    }
+
+    fn look<T>(path: &Path, look: impl FnOnce(Opening) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        match File::open(path) {
+            Ok(file) => look(Opening { path, file: &file }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Refusal::Missing { path: path.to_owned() })
+            }
+            Err(error) => Err(Refusal::Io { path: path.to_owned(), error }),
+        }
     }
 }
 
@@ -212,12 +223,11 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn read(&self, mark: Option<&Position>) -> Result<(Position, Vec<Entry>, Opened), Refusal> {
-        let length = self.file.metadata().map_err(|error| self.io(error))?.len();
-        let begun = self.header()?;
-        if let Some(mark) = mark {
-            self.check_mark(mark, &begun, length)?;
-        }
-        let (position, entries, opened) = self.entries(mark.unwrap_or(&begun))?;
+        let from = match mark {
+            Some(mark) => self.check(mark).map(|()| *mark)?,
+            None => self.header()?,
+        };
+        let (position, entries, opened) = self.entries(&from)?;
         if opened.cut > 0 {
             self.file.set_len(position.offset).map_err(|error| self.io(error))?;
         }
@@ -261,7 +271,9 @@ impl Opening<'_> {
     }
 
     /// That the ledger is the one that the database has seen, and no older.
-    fn check_mark(&self, mark: &Position, begun: &Position, length: u64) -> Result<(), Refusal> {
+    fn check(&self, mark: &Position) -> Result<(), Refusal> {
+        let begun = self.header()?;
+        let length = self.file.metadata().map_err(|error| self.io(error))?.len();
         let path = self.path.to_owned();
         if mark.ledger != begun.ledger {
             return Err(Refusal::Foreign { path, found: begun.ledger, recorded: mark.ledger });
@@ -271,7 +283,7 @@ impl Opening<'_> {
             return Err(Refusal::Older { path, length, recorded: offset, seq });
         }
         let same = if seq == 0 {
-            mark == begun
+            *mark == begun
         } else {
             let entry = self.entry_before(offset)?;
             entry.is_some_and(|entry| (entry.seq, entry.chain) == (seq, mark.head))

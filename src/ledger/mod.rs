@@ -10,6 +10,7 @@
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not
 //!   seen.
+//! - [`Again`]: how much that is at most, for backups.
 //! - [`check`]: the whole file, line by line, for `usher verify`.
 //!
 //! # What whoever writes has to keep
@@ -31,6 +32,7 @@
 //!
 //! `tests/it/ledger/model.rs` breaks 1 (the void) to 5 in turn, and shows what goes wrong.
 
+mod again;
 mod check;
 mod entry;
 mod file;
@@ -43,6 +45,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+pub use again::Again;
 pub use check::{Fault, Report, check};
 pub use entry::{Act, BadHeader, Chain, Entry, Header};
 pub use file::{Ledger, Medium, Opened, Refusal};

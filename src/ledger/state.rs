@@ -24,7 +24,7 @@ pub struct Orders {
 
 /// What was ordered for one incarnation.
 #[derive(Debug, Clone, Copy, Default)]
-struct Person {
+pub(super) struct Person {
     everything: Option<Millis>,
     account: Option<Millis>,
     activity: Option<Cutoff>,
@@ -141,31 +141,15 @@ impl Orders {
             Act::Begun { request } => {
                 self.requests.insert(request, Stand::Ended(Ended::Begun(at)));
             }
-            Act::Hidden { person } => self.see(person, entry, Seen::HiddenSince(at)),
-            Act::Revived { person } => self.see(person, entry, Seen::Live),
-            Act::Erased { person, erasure, cutoff } => {
-                let person = self.people.entry(person).or_default();
-                match erasure {
-                    Erasure::Everything => person.everything = person.everything.or(Some(at)),
-                    Erasure::Account => person.account = person.account.or(Some(at)),
-                    Erasure::Activity => {
-                        let new = Cutoff { cutoff: cutoff.unwrap_or(at), at };
-                        person.activity = person.activity.max(Some(new));
-                    }
-                    // No line of a ledger says so, and none can be written.
-                    Erasure::Hide => {}
-                }
-            }
             Act::KeyRevoked { key } => {
                 self.keys.insert(key);
             }
-            Act::Void { .. } => {}
+            Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
         }
-    }
-
-    fn see(&mut self, person: Pseudonym, entry: &Entry, seen: Seen) {
-        let last = Last { seq: entry.seq, at: entry.at, seen };
-        self.people.entry(person).or_default().seen = Some(last);
+        if let Some((who, ordered)) = order(entry) {
+            let person = self.people.entry(who).or_default();
+            *person = person.and(&ordered);
+        }
     }
 
     /// Nothing has to be done.
@@ -290,9 +274,44 @@ impl Orders {
     }
 }
 
+/// What one entry orders, and for whom.
+pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
+    let at = entry.at;
+    let none = Person::default();
+    let seen = |seen| Person { seen: Some(Last { seq: entry.seq, at, seen }), ..none };
+    match entry.act {
+        Act::Hidden { person } => Some((person, seen(Seen::HiddenSince(at)))),
+        Act::Revived { person } => Some((person, seen(Seen::Live))),
+        Act::Erased { person, erasure, cutoff } => {
+            let cutoff = cutoff.unwrap_or(at);
+            let ordered = match erasure {
+                Erasure::Everything => Person { everything: Some(at), ..none },
+                Erasure::Account => Person { account: Some(at), ..none },
+                Erasure::Activity => Person { activity: Some(Cutoff { cutoff, at }), ..none },
+                // No line of a ledger says so, and none can be written.
+                Erasure::Hide => none,
+            };
+            Some((person, ordered))
+        }
+        Act::Scheduled { .. }
+        | Act::Cancelled { .. }
+        | Act::Begun { .. }
+        | Act::KeyRevoked { .. }
+        | Act::Void { .. } => None,
+    }
+}
+
 impl Person {
-    /// What holds for a person of whom both are incarnations.
-    fn and(self, other: &Person) -> Person {
+    pub(super) fn is_erased(&self) -> bool {
+        self.orders().erase.is_some()
+    }
+
+    pub(super) fn is_hidden(&self) -> bool {
+        self.orders().hidden_at.is_some()
+    }
+
+    /// What holds for a person of whom both are incarnations, or who has both orders.
+    pub(super) fn and(self, other: &Person) -> Person {
         Person {
             everything: self.everything.or(other.everything),
             account: self.account.or(other.account),

@@ -53,7 +53,22 @@ impl Glance {
 
     /// The number of its schema.
     pub fn schema(&self) -> Result<i64> {
-        self.conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(from_sql)
+        self.setting("user_version")
+    }
+
+    /// Which program has made it; 0 if that does not say.
+    pub fn application_id(&self) -> Result<i64> {
+        self.setting("application_id")
+    }
+
+    pub fn has_tables(&self) -> Result<bool> {
+        self.conn
+            .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+            .map_err(from_sql)
+    }
+
+    fn setting(&self, name: &str) -> Result<i64> {
+        self.conn.pragma_query_value(None, name, |row| row.get(0)).map_err(from_sql)
     }
 
     /// What SQLite finds wrong with the file, and rows that refer to what is not there.

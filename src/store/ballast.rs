@@ -31,19 +31,23 @@ struct State {
 }
 
 impl Ballast {
-    /// In a folder; made at once, if there is room.
-    pub fn take(folder: &Path, bytes: u64) -> Ballast {
-        let ballast = Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() };
-        if bytes > 0 && fs::metadata(&ballast.path).map_or(0, |about| about.len()) != bytes {
-            let made = ballast.make();
-            if let Err(error) = &made {
-                log::warn!(
-                    "there is no room for the ballast, which erasing needs when the disk is full: {error}"
-                );
-            }
-            ballast.state().given_up = made.is_err();
+    /// In a folder, where an earlier start may have made it.
+    pub fn of(folder: &Path, bytes: u64) -> Ballast {
+        Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() }
+    }
+
+    /// Makes it if it is not there, and there is room.
+    pub fn take(&self) {
+        let mut state = self.state();
+        if state.given_up || fs::metadata(&self.path).map_or(0, |about| about.len()) == self.bytes {
+            return;
         }
-        ballast
+        if let Err(error) = self.make() {
+            log::warn!(
+                "there is no room for the ballast, which erasing needs when the disk is full: {error}"
+            );
+            state.given_up = true;
+        }
     }
 
     /// Gives the room up. False: it is given up already, or none is kept.

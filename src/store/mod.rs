@@ -11,6 +11,7 @@ pub mod file_kind;
 mod filters;
 mod ids;
 mod migrations;
+mod owner;
 mod pragmas;
 mod scrub;
 mod verify;
@@ -136,29 +137,28 @@ pub struct Resources {
 }
 
 impl Store {
-    /// Opens (or makes) the database at `path` and brings it to this version's schema. A
-    /// newer schema than this program knows, or SQLite built with unfit options, is
-    /// [`Error::Unavailable`].
+    /// Opens (or makes) the database at `path` and brings it to this version's schema.
+    /// Another program's file, a newer schema than this program knows, or SQLite built with
+    /// unfit options, is [`Error::Unavailable`], and nothing is changed.
     ///
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
-        let ballast = Arc::new(Ballast::take(path.parent().unwrap_or(Path::new(".")), options.ballast));
-        match Store::open_with(path, options.clone(), &ballast) {
+        pragmas::check_build()?;
+        let ballast = Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), options.ballast));
+        let opened = match Store::open_with(path, options.clone(), &ballast) {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
             Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast),
             outcome => outcome,
-        }
+        }?;
+        ballast.take();
+        Ok(opened)
     }
 
     fn open_with(path: &Path, options: Options, ballast: &Arc<Ballast>) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene, .. } = options;
-        // Before anything is written, or folded in.
-        if has_wal(path) {
-            drop(backup::Glance::open(path)?);
-        }
+        owner::check(path, migrations::NEWEST)?;
         let mut conn = Connection::open(path).map_err(from_sql)?;
-        pragmas::check_build(&conn)?;
         if pragmas::bring_over(&conn).map_err(from_sql)? {
             log::warn!("the database had other settings than erasing needs: it was written anew");
         }

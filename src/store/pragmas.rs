@@ -23,18 +23,20 @@ const COMMON: &str = "
 /// Statements kept prepared on each connection.
 const CACHED: usize = 128;
 
-/// Brings a file that another program made over, or made anew, without our settings back to
-/// them: what `auto_vacuum` moves about would be left behind, and a page may be what it does
-/// not look like. True: it was written anew as a whole.
+/// Brings a file of ours that another program made over, without our settings, back to them:
+/// what `auto_vacuum` moves about would be left behind, and a page may be what it does not
+/// look like. True: it was written anew as a whole.
 pub fn bring_over(conn: &Connection) -> rusqlite::Result<bool> {
     let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let empty = number("page_count")? == 0;
     if empty || (number("auto_vacuum")? == 0 && number("page_size")? == i64::from(PAGE_SIZE)) {
         return Ok(false);
     }
-    // Only outside of WAL mode does VACUUM change the size of pages.
+    // Only outside of WAL mode does VACUUM change the size of pages. Its temporary files
+    // would hold people's rows, outside of the directory.
     conn.execute_batch(&format!(
-        "PRAGMA journal_mode = DELETE;
+        "PRAGMA temp_store = MEMORY;
+         PRAGMA journal_mode = DELETE;
          PRAGMA secure_delete = ON;
          PRAGMA auto_vacuum = NONE;
          PRAGMA page_size = {PAGE_SIZE};
@@ -70,7 +72,8 @@ pub fn reader(conn: &mut Connection) -> rusqlite::Result<()> {
 
 /// The options come from `.cargo/config.toml`; an install that did not read it gives a
 /// program that cannot keep its word on erasure.
-pub fn check_build(conn: &Connection) -> Result<()> {
+pub fn check_build() -> Result<()> {
+    let conn = Connection::open_in_memory().map_err(super::from_sql)?;
     let options = || -> rusqlite::Result<Vec<String>> {
         conn.prepare("SELECT compile_options FROM pragma_compile_options")?
             .query_map([], |row| row.get(0))?

@@ -199,13 +199,15 @@ impl Sieve {
         }
     }
 
-    /// Searches bytes of a file in which nothing of anybody should be.
-    pub fn bytes_of(&mut self, bytes: &[u8], of: &str) {
+    /// Searches bytes of a file in which nothing of anybody should be; the first of them is
+    /// the file's byte `from`. What lies in two pieces of the file is named once.
+    pub fn bytes_of(&mut self, bytes: &[u8], from: u64, of: &str) {
         for (offset, needle) in self.hits(bytes) {
             let (sought, _) = self.needles[needle];
             let found = self.found.entry(sought.job).or_default();
-            if !sought.planted && found.places.len() < PLACES {
-                found.places.push(format!("{of}, near byte {offset}"));
+            let place = format!("{of}, at byte {}", from + offset as u64);
+            if !sought.planted && found.places.len() < PLACES && !found.places.contains(&place) {
+                found.places.push(place);
             }
         }
     }

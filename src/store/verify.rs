@@ -220,13 +220,15 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
     match kind {
         FileKind::Ledger => {
             // From a line's end on, if it is one.
-            file.seek(SeekFrom::Start(from.saturating_sub(1))).map_err(Error::internal)?;
+            let mut at = from.saturating_sub(1);
+            file.seek(SeekFrom::Start(at)).map_err(Error::internal)?;
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(Error::internal)?;
                 sieve.skip(line.len());
                 if !kind.is_own(&line) {
-                    sieve.bytes_of(&line, &name);
+                    sieve.bytes_of(&line, at, &name);
                 }
+                at += line.len() as u64 + 1;
             }
             Ok(())
         }
@@ -235,7 +237,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
             file.read_to_end(&mut bytes).map_err(Error::internal)?;
             sieve.skip(bytes.len());
             if !kind.is_own(&bytes) {
-                sieve.bytes_of(&bytes, &name);
+                sieve.bytes_of(&bytes, 0, &name);
             }
             Ok(())
         }
@@ -245,14 +247,17 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
 
 fn search_bytes(sieve: &mut Sieve, mut file: File, name: &str) -> Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
+    // Where in the file the buffer begins.
+    let mut from = 0;
     loop {
-        let kept = buffer.len().min(OVERLAP);
-        buffer.drain(..buffer.len() - kept);
+        let past = buffer.len().saturating_sub(OVERLAP);
+        buffer.drain(..past);
+        from += past as u64;
         let read = (&mut file).take(BUFFER as u64).read_to_end(&mut buffer).map_err(Error::internal)?;
         if read == 0 {
             return Ok(());
         }
-        sieve.bytes_of(&buffer, name);
+        sieve.bytes_of(&buffer, from, name);
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::marks::Marks;
-use super::place::Place;
+use super::place::{Copied, Place};
 use super::refusal::{Refusal, Result};
 use super::shelf::{self, Listed};
 use crate::bell::Bell;
@@ -166,7 +166,7 @@ pub struct Copier {
 
 impl Copier {
     /// Starts the thread, which first looks for what is missing. Copies that are `keep` old
-    /// are removed from the place. An error only if there can be no thread.
+    /// are removed from the place, but for the last good one. An error only if there can be no thread.
     pub fn start(
         sources: Sources,
         place: Place,
@@ -337,6 +337,8 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     let made = shared.made.load(Ordering::SeqCst);
     shared.look.store(false, Ordering::SeqCst);
     let listed = shelf::list(folder)?;
+    let expired: BTreeSet<&String> =
+        shelf::expired(&listed, now, shared.keep).into_iter().map(|backup| &backup.name).collect();
     let marks = Marks::new(folder, shared.place.blind());
     let is_there = |backup: &Listed| match shared.place.has(&backup.name, backup.bytes) {
         Some(there) => there && seen.contains(&backup.name),
@@ -346,7 +348,7 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     let mut missing: Vec<&Listed> = listed
         .iter()
         .filter(|backup| backup.manifest.is_ok() && !damaged.contains(&backup.name))
-        .filter(|backup| backup.made_at().is_none_or(|at| !shelf::is_over(at, now, shared.keep)))
+        .filter(|backup| !expired.contains(&backup.name))
         .filter(|backup| !is_there(backup))
         .collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -358,10 +360,12 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     // Room is made before it is taken; what cannot be removed does not hold up the new.
     let pruned = shared.place.prune(now, shared.keep);
     marks.sweep(&listed)?;
+    let mut came = false;
     // The newest first; it is at the end.
     while let Some(backup) = missing.pop() {
         match shared.place.copy_file(&backup.path) {
-            Ok(_) => {
+            Ok(copied) => {
+                came |= copied == Copied::Now;
                 marks.set(&backup.name)?;
                 seen.insert(backup.name.clone());
             }
@@ -376,7 +380,8 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
         shared.state().behind.backups = count(missing.len());
     }
     shared.state().damaged.retain(|name| listed.iter().any(|backup| backup.name == *name));
-    pruned
+    // What stayed as the last good one has been relieved.
+    if came { pruned.and(shared.place.prune(now, shared.keep)) } else { pruned }
 }
 
 /// Logged once, when it is over.

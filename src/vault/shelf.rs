@@ -92,13 +92,24 @@ pub(super) fn is_name(name: &str) -> bool {
     name.ends_with(".backup") && !name.starts_with('.') && !name.contains('/')
 }
 
-/// Those that were made `keep` ago, or longer.
+/// Those that have had their time: made `keep` ago, or longer. The youngest good one is none
+/// of them, however old, for it is what there is to restore.
 pub fn expired(listed: &[Listed], now: Millis, keep: Millis) -> Vec<&Listed> {
-    listed.iter().filter(|backup| backup.made_at().is_some_and(|at| is_over(at, now, keep))).collect()
+    let last = last_good(listed).map(|last| &last.name);
+    listed.iter().filter(|backup| is_over(backup, now, keep) && Some(&backup.name) != last).collect()
 }
 
-pub(super) fn is_over(made_at: Millis, now: Millis, keep: Millis) -> bool {
-    made_at.saturating_add(keep) <= now
+/// The last good one, if it has had its time, and stays all the same.
+pub fn lasting(listed: &[Listed], now: Millis, keep: Millis) -> Option<&Listed> {
+    last_good(listed).filter(|last| is_over(last, now, keep))
+}
+
+fn last_good(listed: &[Listed]) -> Option<&Listed> {
+    listed.iter().rfind(|backup| backup.manifest.is_ok())
+}
+
+fn is_over(backup: &Listed, now: Millis, keep: Millis) -> bool {
+    backup.made_at().is_some_and(|at| at.saturating_add(keep) <= now)
 }
 
 /// What [`prune`] did.
@@ -106,15 +117,18 @@ pub(super) fn is_over(made_at: Millis, now: Millis, keep: Millis) -> bool {
 pub struct Pruned {
     /// Names of the backups that are gone.
     pub removed: Vec<String>,
+    /// The last good one, if it stays past its time.
+    pub lasting: Option<String>,
     /// Those that could not be removed; the next pruning tries again.
     pub failed: Vec<Refusal>,
 }
 
-/// Removes the backups that have had their time, and what writers that were killed have
-/// left. It does not look whether a younger backup is there: make one first.
+/// Removes the backups that have had their time, as [`expired`] says, and what writers that
+/// were killed have left.
 pub fn prune(folder: &Path, now: Millis, keep: Millis) -> Result<Pruned> {
     let listed = list(folder)?;
-    let mut pruned = Pruned::default();
+    let lasting = lasting(&listed, now, keep).map(|last| last.name.clone());
+    let mut pruned = Pruned { lasting, ..Pruned::default() };
     for backup in expired(&listed, now, keep) {
         match fs::remove_file(&backup.path) {
             Ok(()) => pruned.removed.push(backup.name.clone()),

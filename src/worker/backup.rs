@@ -34,24 +34,14 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     Ok(packed.path)
 }
 
-/// Removes the backups that have had their time, unless no younger one is good. Returns how
-/// many.
+/// Removes the backups that have had their time, but for the last good one. Returns how many.
 pub fn prune(app: &App) -> Result<usize> {
     let _alone = app.backing_up();
     let (now, keep) = (app.clock().now(), app.keeping().keep);
-    let listed = vault::list(app.backups()).map_err(trouble)?;
-    let old = vault::expired(&listed, now, keep);
-    if old.is_empty() {
-        return Ok(0);
-    }
-    let lasting = listed
-        .iter()
-        .any(|backup| backup.manifest.is_ok() && old.iter().all(|expired| expired.name != backup.name));
-    if !lasting {
-        log::warn!("{} backups have had their time, and stay: there is no younger one", old.len());
-        return Ok(0);
-    }
     let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
+    if let Some(name) = &pruned.lasting {
+        log::warn!("backup {name} has had its time, and stays: there is no younger one");
+    }
     for refusal in &pruned.failed {
         log::error!("a backup could not be removed: {refusal}");
     }

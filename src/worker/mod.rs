@@ -69,15 +69,21 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
             break;
         }
     }
-    let uses = app.keyring().take_uses();
-    if !uses.is_empty() {
-        app.write_blocking(Lane::Background, move |tx| keys::note_uses(tx, &uses))?;
-    }
-    let reads = app.keyring().take_reads();
-    if !reads.is_empty() {
-        app.write_blocking(Lane::Background, move |tx| keys::note_reads(tx, &reads))?;
-    }
+    note_uses(app)?;
     Ok(report)
+}
+
+/// Writes down which keys were used since the last time, and how many reads each made: they
+/// are counted in memory.
+pub fn note_uses(app: &App) -> Result<()> {
+    let (uses, reads) = (app.keyring().take_uses(), app.keyring().take_reads());
+    if uses.is_empty() && reads.is_empty() {
+        return Ok(());
+    }
+    app.write_blocking(Lane::Background, move |tx| {
+        keys::note_uses(tx, &uses)?;
+        keys::note_reads(tx, &reads)
+    })
 }
 
 /// The threads: one for what must not wait, one for what comes round and may be long.

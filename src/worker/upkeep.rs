@@ -1,5 +1,5 @@
-//! What comes round: backups and their pruning, the audit log's head, and by night a search
-//! of whole files for those who were erased.
+//! What comes round: backups and their pruning, the audit log's head, and once a day, 24
+//! hours after the last, a search of whole files for those who were erased.
 
 use crate::app::App;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
@@ -37,7 +37,7 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         done(app, HEAD)?;
     }
     make_backup(app)?;
-    // Not searched at once: what was completed today has its turn by night.
+    // Not searched at once: what was completed today has its turn within a day.
     match app.read(|db| upkeep::done_at(db, SEARCH))? {
         None => done(app, SEARCH)?,
         Some(_) if is_due(app, SEARCH, DAY)? && search(app, go_on)? => done(app, SEARCH)?,

@@ -95,6 +95,21 @@ fn a_second_server_on_the_same_directory_is_refused() {
 }
 
 #[test]
+fn a_stop_writes_down_the_reads_and_the_uses_of_keys_since_the_last_minute() {
+    let dir = directory();
+    let key = one(lines(dir.path(), &["key", "create", "--org", "--name", "k"]));
+    let server = Process::start(dir.path());
+    for _ in 0..3 {
+        assert_eq!(get(&agent(), &server.url("/api/v1/projects"), &key).0, 200);
+    }
+    assert!(server.terminate().success());
+    let conn = sqlite(dir.path());
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
+    assert_eq!(number("SELECT coalesce(sum(reads), 0) FROM api_reads"), 3);
+    assert_eq!(number("SELECT COUNT(*) FROM api_keys WHERE last_used_at IS NOT NULL"), 1);
+}
+
+#[test]
 fn a_stop_folds_the_wal_in_and_leaves_no_socket() {
     let dir = directory();
     let server = Process::start(dir.path());
@@ -142,22 +157,6 @@ fn a_request_in_flight_is_answered_before_the_stop() {
         .query_row("SELECT COUNT(*) FROM events WHERE name = 'Half Way'", [], |row| row.get(0))
         .expect("a count");
     assert_eq!(kept, 1);
-}
-
-#[test]
-fn a_file_of_a_newer_version_or_of_another_program_is_left_alone() {
-    let dir = directory();
-    lines(dir.path(), &["project", "list"]);
-    sqlite(dir.path()).pragma_update(None, "user_version", 99).expect("a pragma");
-    assert!(refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]).contains("newer version"));
-    assert!(refused(dir.path(), &["project", "list"]).contains("newer version"));
-
-    let other = directory();
-    let conn = rusqlite::Connection::open(other.path().join("usher.db")).expect("a file");
-    conn.execute_batch("CREATE TABLE theirs (a)").expect("a table");
-    std::fs::create_dir(other.path().join("secrets")).expect("a folder");
-    std::fs::write(other.path().join("secrets/store.key"), [1; 32]).expect("a file");
-    assert!(refused(other.path(), &["project", "list"]).contains("not made by Usher"));
 }
 
 #[test]

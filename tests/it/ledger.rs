@@ -1,6 +1,7 @@
 //! The ledger of erasures: its file through faults and crashes, what a check finds in it, and
 //! the rules by which a database makes good what it has not seen.
 
+mod again;
 mod check;
 mod faults;
 mod file;

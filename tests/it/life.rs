@@ -46,7 +46,7 @@ fn everybody(server: &Server) -> Vec<Subject> {
         server.write(move |tx| {
             let user = users::get(tx, project, name)?;
             match erasure {
-                Erasure::Hide => users::hide(tx, &user),
+                Erasure::Hide => users::hide(tx, &user).map(|_| ()),
                 kind => erase::begin(tx, &user, kind, Origin::Request).map(|_| ()),
             }
         });

@@ -62,7 +62,11 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
     while server.write(jobs::step).more {}
     let gone = job(&server);
     assert_eq!((&gone["status"], &gone["step"]), (&json!("running"), &json!("scrubbing")));
-    assert_eq!((&gone["rowsErased"], &gone["receipt"]), (&json!(5), &Value::Null));
+    assert_eq!(
+        (&gone["rowsErased"], &gone["receipt"]),
+        (&json!(6), &Value::Null),
+        "with the name in the job itself"
+    );
     server.clock.advance(1_000);
     server.tick();
     let done = job(&server);

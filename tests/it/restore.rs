@@ -205,8 +205,12 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
         )
         .expect("a sign-in");
     let said = lines(dir, &["restore", &past.file()]);
-    assert!(said[0].contains("is in place; everybody is signed out"), "{said:?}");
-    assert!(said[1].contains("1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
+    assert!(
+        said[0].ends_with("to be done again, at most: 1 people erased, 1 hidden, 1 keys revoked."),
+        "{said:?}"
+    );
+    assert!(said[1].contains("is in place; everybody is signed out"), "{said:?}");
+    assert!(said[2].contains("1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
     assert_eq!(count(dir, "SELECT COUNT(*) FROM admin_sessions"), 0);
     let reason: String = sqlite(dir)
         .query_row("SELECT reason FROM audit WHERE action = 'restore backup'", [], |row| row.get(0))
@@ -216,6 +220,34 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
     // Once more, over the restored one.
     lines(dir, &["restore", &past.file()]);
     past.check(dir);
+}
+
+/// The ledger says of nobody whether they were there when a backup was made.
+#[test]
+fn how_much_there_is_to_do_again_is_told_before_and_counts_those_who_came_and_went_since() {
+    let past = Past::new();
+    let dir = past.path();
+    let backups = dir.join("backups");
+    let file = backups.join(past.backup.file_name().expect("a name"));
+    fs::create_dir_all(&backups).expect("a folder");
+    fs::copy(&past.backup, &file).expect("a copy");
+    let admin = lines(dir, &["key", "create", "--org", "--name", "ops", "--scopes", "admin"]).remove(0);
+    let house = House::open(dir, &past.key, &[]);
+    for name in ["fay-the-late", "gus-the-late"] {
+        house.did(name, "Came Later");
+        house.erase(dir, name);
+    }
+    let (status, told) = get(&agent(), &house.server.url("/api/backups"), &format!("Bearer {admin}"));
+    assert_eq!((status, &told["data"][0]["erasuresSince"]), (200, &json!(3)), "{told}");
+    assert!(house.server.terminate().success());
+
+    let file = file.to_string_lossy();
+    let said = lines(dir, &["restore", &file]);
+    assert!(said[0].ends_with("at most: 3 people erased, 1 hidden, 1 keys revoked."), "{said:?}");
+    assert!(said[2].contains(": 1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
+    past.check(dir);
+    // What was done again is in the ledger once: a second restore has no more to do.
+    assert_eq!(lines(dir, &["restore", &file])[0], said[0]);
 }
 
 #[test]

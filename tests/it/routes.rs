@@ -82,9 +82,14 @@ impl Route {
         }
     }
 
-    /// A key for this route: OpenReplay's are the organisation's.
+    /// Of no one project: OpenReplay's, and what is of the whole installation.
+    fn is_organisations(&self) -> bool {
+        self.face == "OpenReplay" || self.pattern == "/api/backups"
+    }
+
+    /// A key for this route.
     fn key(&self, server: &Server, scopes: &str) -> String {
-        let project = (self.face != "OpenReplay").then(|| server.project().id);
+        let project = (!self.is_organisations()).then(|| server.project().id);
         server.key(project, scopes)
     }
 
@@ -296,14 +301,14 @@ fn a_path_that_is_not_utf_8_once_decoded_is_refused() {
 }
 
 #[test]
-fn the_organisations_key_serves_openreplay_and_nothing_that_is_of_one_project() {
+fn the_organisations_key_serves_openreplay_and_the_backups_and_nothing_that_is_of_one_project() {
     let server = Server::start();
     let key = server.key(None, ALL);
     for route in keyed() {
         let reply = route.sends(route.with_key(&server, &key), "{}");
-        match route.face {
-            "OpenReplay" => assert_ne!(reply.status, 403, "{}", reply.text),
-            _ => route.check(&reply, 403),
+        match route.is_organisations() {
+            true => assert_ne!(reply.status, 403, "{}", reply.text),
+            false => route.check(&reply, 403),
         }
     }
 }

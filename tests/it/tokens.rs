@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use usher::clock::DAY;
 use usher::domain::receipts::{Person, check};
-use usher::model::{JobStatus, UserId};
+use usher::model::{JobStatus, REVIVABLE, UserId};
 use usher::proof::receipt::{Receipt, Token, is_subject};
 use usher::store::jobs;
 
@@ -70,7 +70,7 @@ const DELETIONS: &[Deletion] = &[
     to("Proficient DELETE /users/{user_id}", prefixed),
 ];
 
-/// Those that erase nobody by themselves: hiding, and taking a request back.
+/// Those that erase nobody at once: hiding, and taking a request back.
 const OTHERS: &[Deletion] = &[to(PX, identifier), to(CANCEL, identifier)];
 
 impl Deletion {
@@ -221,18 +221,19 @@ fn an_account_and_then_its_logs_have_a_token_each() {
 }
 
 #[test]
-fn whoever_is_hidden_is_given_a_token_once_they_are_erased() {
+fn whoever_is_hidden_and_erased_before_the_reaper_comes_is_given_that_receipts_token() {
     for deletion in [Deletion { query: "?hardDelete=true", ..to(PX, identifier) }, to(OPENREPLAY, identifier)]
     {
         let server = Server::start();
         let ann = seed(&server, "ann@example.com");
         let hidden = OTHERS[0].ask(&server, &ann).expect(200);
-        assert_eq!(token_of(&hidden), None, "nothing is erased yet");
         let reply = deletion.ask(&server, &ann).expect(200);
         let token = token_of(&reply).expect("a token").to_owned();
         server.clock.advance(DAY);
         server.tick();
         opens(&server, &receipts(&server)[0], &token, ann.name).expect("hers");
+        let of_hiding = token_of(&hidden).expect("a token");
+        assert_eq!(opens(&server, &receipts(&server)[0], of_hiding, ann.name).expect_err("no"), ["token"]);
     }
 }
 
@@ -300,15 +301,36 @@ fn what_erases_nobody_gives_no_token() {
 }
 
 #[test]
-fn hiding_and_taking_a_request_back_give_no_token_and_a_second_deletion_neither() {
+fn taking_a_request_back_gives_no_token_and_a_second_deletion_neither() {
     let server = Server::start();
     let ann = seed(&server, "ann@example.com");
     let job = to(OPENREPLAY, identifier).ask(&server, &ann).expect(200).json()["data"]["jobId"].to_string();
     let cancelled = OTHERS[1].request(&server, &job, &server.project().all).send().expect(200);
     assert_eq!(token_of(&cancelled), None);
-    assert_eq!(token_of(&OTHERS[0].ask(&server, &ann).expect(200)), None);
     let hard = Deletion { query: "?hardDelete=true", ..to(PX, identifier) };
     assert!(token_of(&hard.ask(&server, &ann).expect(200)).is_some());
     assert_eq!(token_of(&hard.ask(&server, &ann).expect(404)), None, "she is gone");
     assert_eq!(token_of(&OTHERS[0].ask(&server, &ann).expect(404)), None);
+}
+
+#[test]
+fn whoever_is_hidden_has_the_token_of_the_last_hiding_and_of_no_other() {
+    let server = Server::start();
+    let ann = seed(&server, "ann@example.com");
+    let hide = || token_of(&OTHERS[0].ask(&server, &ann).expect(200)).expect("a token").to_owned();
+    let first = hide();
+    server.clock.advance(DAY);
+    let back = server.put("/v1/users/ann@example.com").header("X-APTRINSIC-API-KEY", &server.project().all);
+    back.json(serde_json::json!({})).send().expect(204);
+    let last = hide();
+    assert_ne!(first, last);
+    server.clock.advance(REVIVABLE - 1);
+    server.tick();
+    assert!(receipts(&server).is_empty());
+    server.clock.advance(1);
+    server.tick();
+    let receipts = receipts(&server);
+    assert_eq!(receipts.len(), 1);
+    opens(&server, &receipts[0], &last, "ann@example.com").expect("her own");
+    assert_eq!(opens(&server, &receipts[0], &first, "ann@example.com").expect_err("another"), ["token"]);
 }

@@ -1,4 +1,4 @@
-//! What comes round: signed heads, counted reads, the search by night, backups.
+//! What comes round: signed heads, counted reads, the daily search, backups.
 
 use std::fs;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ fn reads_over_the_api_are_counted_per_key_and_day() {
 }
 
 #[test]
-fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
+fn once_a_day_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
     let server = Server::start();
     server.tick();
     track(&server, "ann-the-erased", "message-of-ann");
@@ -91,7 +91,7 @@ fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
     assert!(needles() > 0);
     server.clock.advance(DAY - 1);
     server.tick();
-    assert!(needles() > 0, "not before the night");
+    assert!(needles() > 0, "not before its time");
     server.clock.advance(1);
     server.tick();
     assert_eq!(needles(), 0);
@@ -99,7 +99,7 @@ fn by_night_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
 }
 
 #[test]
-fn what_the_night_finds_fails_its_job_and_names_the_place() {
+fn what_the_daily_search_finds_fails_its_job_and_names_the_place() {
     let server = Server::start();
     server.tick();
     for name in ["ann-the-erased", "cat-the-erased"] {
@@ -128,6 +128,34 @@ fn what_the_night_finds_fails_its_job_and_names_the_place() {
     retry();
     assert_eq!(count(&server, "SELECT COUNT(*) FROM jobs WHERE status = 'completed'"), 2);
     assert_eq!(fs::read_dir(folder.join("receipts")).expect("receipts").count(), 2);
+}
+
+/// It reads a file piece by piece, of 1 MiB and what lies across two of them.
+#[test]
+fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_file() {
+    const MIB: usize = 1 << 20;
+    let server = Server::start();
+    server.tick();
+    let folder = server.path().parent().expect("a folder").to_owned();
+    let places = [0, MIB - 64, MIB - 40, MIB - 14, MIB - 5, MIB, 3 * MIB + 7, 4 * MIB - 14];
+    for (n, at) in places.iter().enumerate() {
+        let name = format!("ann-the-{n}rased");
+        track(&server, &name, &format!("{n}"));
+        erase(&server, &name);
+        let mut bytes = vec![b'.'; 4 * MIB];
+        bytes[*at..at + name.len()].copy_from_slice(name.as_bytes());
+        fs::write(folder.join(format!("{n}.txt")), bytes).expect("a file");
+    }
+    server.clock.advance(DAY);
+    server.tick();
+    let list = server.app.read(|db| jobs::list(db, None, None, 20)).expect("jobs");
+    let mut said: Vec<_> = list.iter().filter_map(|job| job.error.as_deref()).collect();
+    said.sort_by_key(|said| said.find(".txt").map(|at| said[..at].to_owned()));
+    assert_eq!(said.len(), places.len());
+    for (n, (said, at)) in said.iter().zip(places).enumerate() {
+        assert!(said.ends_with(&format!("{n}.txt, at byte {at}")), "{said}");
+        assert_eq!(said.matches(".txt").count(), 1, "{said}");
+    }
 }
 
 /// A server with keys, as a data directory has them.

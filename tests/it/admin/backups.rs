@@ -15,7 +15,7 @@ use crate::harness::Server;
 use crate::vault::House;
 
 /// Packs a backup of "the database" as it stands.
-fn pack(server: &Server, house: &House) -> PathBuf {
+pub fn pack(server: &Server, house: &House) -> PathBuf {
     let at = server.read(ledger_position);
     let place = LedgerPosition {
         ledger: at.ledger.to_string(),
@@ -26,7 +26,7 @@ fn pack(server: &Server, house: &House) -> PathBuf {
     pack_at(server, house, place)
 }
 
-fn pack_at(server: &Server, house: &House, ledger: LedgerPosition) -> PathBuf {
+pub fn pack_at(server: &Server, house: &House, ledger: LedgerPosition) -> PathBuf {
     let database = house.path().join("copy.db");
     std::fs::write(&database, vec![1; 1_200_000]).expect("a file");
     let about = About { made_at: server.clock.now(), version: "0.1.0".into(), schema: 1, ledger };
@@ -109,11 +109,19 @@ fn each_backup_says_how_old_it_is_when_it_goes_and_how_much_a_restore_would_do_a
         assert!(row.starts_with(&name(path)), "{row}");
     }
     assert!(rows[0].contains("just now 6 Mar 2026, 11:00 UTC 1.2 MB"), "{}", rows[0]);
-    assert!(rows[0].contains("would apply 0 erasures again and hide 0 people, revoke 0 keys"), "{}", rows[0]);
-    assert!(rows[1].contains("would apply 2 erasures again and hide 0 people, revoke 1 key"), "{}", rows[1]);
+    assert!(rows[0].contains("would apply no erasure again, hide nobody, revoke no key"), "{}", rows[0]);
+    assert!(
+        rows[1].contains("would apply up to 2 erasures again, hide nobody, revoke up to 1 key"),
+        "{}",
+        rows[1]
+    );
     assert!(rows[2].contains("2 days ago 4 Mar 2026, 10:00 UTC"), "{}", rows[2]);
     assert!(rows[2].contains("in 27 days 3 Apr 2026, 10:00 UTC"), "{}", rows[2]);
-    assert!(rows[2].contains("would apply 3 erasures again and hide 1 person, revoke 1 key"), "{}", rows[2]);
+    assert!(
+        rows[2].contains("would apply up to 3 erasures again, hide up to 1 person, revoke up to 1 key"),
+        "{}",
+        rows[2]
+    );
 }
 
 #[test]
@@ -130,7 +138,7 @@ fn a_backup_that_a_restore_would_refuse_says_so_and_hides_no_other() {
     erase(&server, ann);
     let page = Browser::owner(&server).get("/admin/backups").expect(200);
     let rows = rows(&page.text);
-    assert!(rows[0].contains("would apply 1 erasure again"), "{}", rows[0]);
+    assert!(rows[0].contains("would apply up to 1 erasure again"), "{}", rows[0]);
     assert!(
         rows[1].contains("would be refused") && rows[1].contains("It belongs to another ledger"),
         "{}",
@@ -138,4 +146,19 @@ fn a_backup_that_a_restore_would_refuse_says_so_and_hides_no_other() {
     );
     assert!(rows[2].contains("would be refused") && rows[2].contains("cut short"), "{}", rows[2]);
     assert!(rows[2].contains("2 hours ago"), "its name tells its age: {}", rows[2]);
+}
+
+#[test]
+fn a_backup_that_outlives_its_time_as_the_last_good_one_says_until_when() {
+    let (server, house) = (Server::start(), House::new());
+    let old = pack(&server, &house);
+    server.clock.advance(30 * DAY - 1);
+    let row = || rows(&Browser::owner(&server).get("/admin/backups").expect(200).text).pop().expect("a row");
+    assert!(row().contains("just now 3 Apr 2026, 10:00 UTC"), "{}", row());
+    server.clock.advance(1);
+    assert!(row().contains("once there is a younger one"), "{}", row());
+    server.clock.advance(1);
+    pack(&server, &house);
+    assert!(row().contains("just now 3 Apr 2026, 10:00 UTC"), "{}", row());
+    assert!(row().starts_with(&*old.file_name().expect("a name").to_string_lossy()));
 }

@@ -1,7 +1,7 @@
 //! The admin pages, as a browser without a screen sees them.
 
 mod audit;
-mod backups;
+pub mod backups;
 mod deeds;
 mod door;
 mod find;

@@ -130,6 +130,40 @@ fn what_there_is_and_what_comes_is_copied_and_what_has_had_its_time_is_removed()
 }
 
 #[test]
+fn the_last_good_backup_has_a_copy_past_its_time_until_the_copy_of_a_younger_one_is_whole() {
+    let scene = Scene::new();
+    let older = scene.house.pack_at(b"1", MADE - DAY, 1);
+    let last = scene.house.pack_at(b"2", MADE, 2);
+    let copier = scene.start(scene.directory(), QUICK);
+    settle(&copier);
+    assert_eq!(names_in(scene.place.path()), [name(&older), name(&last)]);
+    let look = |day| {
+        wait_until("a look", || (copier.state().last_success == Some(MADE + day * DAY)).then_some(()));
+    };
+    scene.clock.advance(40 * DAY);
+    look(40);
+    assert_eq!(names_in(scene.place.path()), [name(&last)], "no younger one is there");
+    // A disk that is new gets it, too.
+    fs::remove_file(scene.place.path().join(name(&last))).expect("a removal");
+    scene.clock.advance(DAY);
+    look(41);
+    assert_eq!(names_in(scene.place.path()), [name(&last)]);
+
+    // One that is damaged here makes no room there.
+    let damaged = scene.house.pack_at(&random(10_000), MADE + 41 * DAY, 3);
+    let mut bytes = fs::read(&damaged.path).expect("a file");
+    bytes[5_000] ^= 1;
+    fs::write(&damaged.path, &bytes).expect("damage");
+    scene.clock.advance(DAY);
+    look(42);
+    assert_eq!(names_in(scene.place.path()), [name(&last)]);
+
+    let young = scene.house.pack_at(b"4", MADE + 42 * DAY, 4);
+    copier.notices().backup_made();
+    wait_until("the copy, and room", || (names_in(scene.place.path()) == [name(&young)]).then_some(()));
+}
+
+#[test]
 fn a_place_that_comes_back_gets_all_that_it_missed() {
     let scene = Scene::new();
     let missing = scene.place.path().join("disk");

@@ -194,6 +194,28 @@ fn copies_are_removed_by_name_and_by_age() {
 }
 
 #[test]
+fn the_last_good_copy_is_kept_past_its_time_as_its_original_is() {
+    let house = House::new();
+    let folder = tempfile::tempdir().expect("a directory");
+    let place = Place::directory(folder.path());
+    let (older, old) = (house.pack_at(b"1", MADE - DAY, 1), house.pack_at(b"2", MADE, 2));
+    for packed in [&older, &old] {
+        place.copy_file(&packed.path).expect("a copy");
+    }
+    place.prune(MADE + 40 * DAY, KEEP).expect("a pruning");
+    assert_eq!(names_in(folder.path()), [file_name(&old.path)]);
+    // What is there and does not read is no younger one.
+    let damaged = house.pack_at(b"3", MADE + 39 * DAY, 3);
+    let there = folder.path().join(file_name(&damaged.path));
+    fs::write(&there, "cut").expect("a cut");
+    place.prune(MADE + 40 * DAY, KEEP).expect("a pruning");
+    assert_eq!(names_in(folder.path()), [file_name(&old.path), file_name(&damaged.path)]);
+    place.copy_file(&damaged.path).expect("a copy");
+    place.prune(MADE + 40 * DAY, KEEP).expect("a pruning");
+    assert_eq!(names_in(folder.path()), [file_name(&damaged.path)]);
+}
+
+#[test]
 fn a_command_gets_the_path_and_no_shell_sees_it() {
     let house = House::new();
     let packed = house.pack(b"data");

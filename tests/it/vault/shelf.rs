@@ -25,18 +25,41 @@ fn a_backup_is_pruned_at_exactly_thirty_days() {
     // A clock that was set back, and one that is far off, do no harm to what is younger.
     assert!(vault::prune(&house.backups(), 0, KEEP).expect("a pruning").removed.is_empty());
     assert!(vault::prune(&house.backups(), MADE, Millis::MAX).expect("a pruning").removed.is_empty());
-    let other = vault::prune(&house.backups(), MADE + 3 * DAY, 2 * DAY).expect("a pruning");
-    assert_eq!(other.removed, [name(&second.path)]);
-    assert!(names_in(&house.backups()).is_empty());
     let none = house.path().join("none");
     assert!(vault::list(&none).expect("a list").is_empty());
     assert!(vault::prune(&none, MADE, KEEP).expect("a pruning").removed.is_empty());
 }
 
 #[test]
+fn the_last_good_backup_stays_past_its_time_until_a_younger_good_one_is_there() {
+    let house = House::new();
+    let olds = [house.pack_at(b"1", MADE, 1), house.pack_at(b"2", MADE + DAY, 2)];
+    let old = vault::prune(&house.backups(), MADE + 400 * DAY, KEEP).expect("a pruning");
+    assert_eq!(old.removed, [name(&olds[0].path)], "it alone is kept longer, not all that are old");
+    assert_eq!(old.lasting, Some(name(&olds[1].path)));
+
+    // A younger one that does not read takes nobody's place.
+    let cut = house.pack_at(b"cut", MADE + 399 * DAY, 3);
+    fs::write(&cut.path, "cut").expect("a cut");
+    let none = vault::prune(&house.backups(), MADE + 400 * DAY, KEEP).expect("a pruning");
+    assert!(none.removed.is_empty() && none.lasting.is_some());
+    assert_eq!(names_in(&house.backups()), [name(&olds[1].path), name(&cut.path)]);
+
+    let young = house.pack_at(b"4", MADE + 400 * DAY, 4);
+    let one = vault::prune(&house.backups(), MADE + 400 * DAY, KEEP).expect("a pruning");
+    assert_eq!((one.removed, one.lasting), (vec![name(&olds[1].path)], None));
+    assert_eq!(names_in(&house.backups()), [name(&cut.path), name(&young.path)]);
+    // What does not read goes at its time, also where nothing good is left.
+    fs::remove_file(&young.path).expect("a removal");
+    let damaged = vault::prune(&house.backups(), MADE + 429 * DAY, KEEP).expect("a pruning");
+    assert_eq!((damaged.removed, damaged.lasting), (vec![name(&cut.path)], None));
+}
+
+#[test]
 fn a_damaged_backup_is_listed_with_the_reason_and_pruned_by_the_time_in_its_name() {
     let house = House::new();
     let good = house.pack_at(b"good", MADE + 5, 1);
+    let young = house.pack_at(b"young", MADE + DAY, 2);
     let cut = house.pack_at(b"cut", MADE + 7, 1);
     let text = fs::read(&cut.path).expect("a file");
     fs::write(&cut.path, &text[..100]).expect("a cut");
@@ -51,13 +74,14 @@ fn a_damaged_backup_is_listed_with_the_reason_and_pruned_by_the_time_in_its_name
         .iter()
         .map(|backup| (backup.name.clone(), backup.made_at(), backup.manifest.is_ok()))
         .collect();
-    let (good, cut) = (name(&good.path), name(&cut.path));
+    let (good, young, cut) = (name(&good.path), name(&young.path), name(&cut.path));
     assert_eq!(
         seen,
         [
             ("mine.backup".to_owned(), None, false),
             (cut.clone(), Some(MADE), false),
-            (good.clone(), Some(MADE + 5), true)
+            (good.clone(), Some(MADE + 5), true),
+            (young.clone(), Some(MADE + DAY), true)
         ]
     );
     let why = listed[1].manifest.as_ref().expect_err("it is cut").to_string();
@@ -74,7 +98,7 @@ fn a_damaged_backup_is_listed_with_the_reason_and_pruned_by_the_time_in_its_name
     // What tells nobody its age, and what is none of ours, stays.
     assert_eq!(
         names_in(&house.backups()),
-        [".hidden.backup", "folder.backup", "mine.backup", "notes.txt", "usher.db"]
+        [".hidden.backup", "folder.backup", "mine.backup", "notes.txt", young.as_str(), "usher.db"]
     );
 }
 
