@@ -198,6 +198,8 @@ CREATE TABLE jobs (
     origin       TEXT NOT NULL CHECK (origin IN ('schedule', 'request', 'page', 'reaper', 'ledger')),
     status       TEXT NOT NULL
                  CHECK (status IN ('scheduled', 'running', 'completed', 'failed', 'cancelled')),
+    -- By what right it was asked for, as whoever asked said.
+    ground       TEXT NOT NULL DEFAULT 'unstated',
     -- The identifier it was asked for; 'erased:<12 hex>' once nothing needs it.
     reference    TEXT NOT NULL,
     -- Where a running job stands: rows leave, pages are scrubbed, bytes are searched.

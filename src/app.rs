@@ -256,7 +256,7 @@ impl App {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        let who = Who { actor: self.actor, request: None };
+        let who = Who { actor: self.actor, ..Who::default() };
         let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
         answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Millis;
 use crate::error::{Error, Fault, Place, Result};
+use crate::trace::Ground;
 
 /// Named values of a user or an event.
 pub type Attributes = Map<String, Value>;
@@ -607,6 +608,7 @@ pub struct Job {
     pub project: ProjectId,
     pub erasure: Erasure,
     pub origin: Origin,
+    pub ground: Ground,
     pub status: JobStatus,
     /// The identifier it was asked for, until it completes; then `erased:<12 hex>`.
     pub reference: String,

@@ -6,6 +6,7 @@ use std::fmt;
 tokio::task_local! {
     static REQUEST: RequestId;
     static ACTOR: Cell<Actor>;
+    static GROUND: Cell<Ground>;
 }
 
 /// Who does something. No end user.
@@ -49,16 +50,86 @@ impl fmt::Display for Actor {
     }
 }
 
-/// Who asks, and in which request: what a write is told.
+/// By what right an erasure is asked for, as whoever asks says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ground {
+    #[default]
+    Unstated,
+    /// The person asks for it.
+    Request,
+    /// What it was kept for is over.
+    Purpose,
+    /// The person no longer consents.
+    Consent,
+    /// The person objects.
+    Objection,
+    /// It was unlawful to keep it.
+    Unlawful,
+    /// A law demands it.
+    Duty,
+}
+
+impl Ground {
+    pub const ALL: [Ground; 7] = [
+        Ground::Unstated,
+        Ground::Request,
+        Ground::Purpose,
+        Ground::Consent,
+        Ground::Objection,
+        Ground::Unlawful,
+        Ground::Duty,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ground::Unstated => "unstated",
+            Ground::Request => "request",
+            Ground::Purpose => "purpose",
+            Ground::Consent => "consent",
+            Ground::Objection => "objection",
+            Ground::Unlawful => "unlawful",
+            Ground::Duty => "duty",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Ground> {
+        Ground::ALL.into_iter().find(|ground| ground.as_str() == text)
+    }
+
+    /// As receipts and pages say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Ground::Unstated => "not stated",
+            Ground::Request => "request of the person (GDPR Art. 17)",
+            Ground::Purpose => "no longer needed for its purpose (GDPR Art. 17(1)(a))",
+            Ground::Consent => "consent withdrawn (GDPR Art. 17(1)(b))",
+            Ground::Objection => "objection of the person (GDPR Art. 17(1)(c))",
+            Ground::Unlawful => "it was unlawful to keep it (GDPR Art. 17(1)(d))",
+            Ground::Duty => "a legal duty to erase (GDPR Art. 17(1)(e))",
+        }
+    }
+
+    /// It turned out by what right something is asked for.
+    pub fn is(self) {
+        let _ = GROUND.try_with(|ground| ground.set(self));
+    }
+
+    fn current() -> Ground {
+        GROUND.try_with(Cell::get).unwrap_or_default()
+    }
+}
+
+/// Who asks, in which request, and by what right: what a write is told.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Who {
     pub actor: Actor,
     pub request: Option<RequestId>,
+    pub ground: Ground,
 }
 
 impl Who {
     pub fn current() -> Who {
-        Who { actor: Actor::current(), request: RequestId::current() }
+        Who { actor: Actor::current(), request: RequestId::current(), ground: Ground::current() }
     }
 }
 
@@ -82,7 +153,8 @@ impl RequestId {
 
     /// Runs a future, or a closure on any thread, on behalf of this request.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        REQUEST.scope(self, ACTOR.scope(Cell::default(), future)).await
+        let noted = ACTOR.scope(Cell::default(), GROUND.scope(Cell::default(), future));
+        REQUEST.scope(self, noted).await
     }
 
     pub fn sync_scope<T>(self, run: impl FnOnce() -> T) -> T {

@@ -15,6 +15,7 @@ use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::{erase, projects, users};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, User, UserId};
+use crate::trace::Ground;
 
 pub fn routes() -> Vec<Route> {
     let path = "/admin/users/{user}/erase/{kind}";
@@ -39,6 +40,8 @@ struct ErasePage {
     /// It has characters in it that cannot be seen.
     unseen: bool,
     typed: String,
+    grounds: [(&'static str, &'static str); Ground::ALL.len()],
+    ground: &'static str,
 }
 
 async fn show(visit: Visit) -> Answer {
@@ -49,6 +52,7 @@ async fn show(visit: Visit) -> Answer {
 async fn begin(visit: Visit) -> Answer {
     let (id, kind) = asked(&visit)?;
     let typed = visit.form.text("confirm").to_owned();
+    stated_ground(&visit)?.is();
     let begun = visit.app.erase(move |tx| {
         let user = users::held(tx, id, tx.now())?;
         check(&user, kind)?;
@@ -71,6 +75,15 @@ async fn begin(visit: Visit) -> Answer {
             dry_run(&visit, id, kind, Some(error)).await
         }
         Err(error) => Err(error),
+    }
+}
+
+/// By what right; "not stated" unless something is chosen.
+fn stated_ground(visit: &Visit) -> Result<Ground> {
+    match visit.form.text("ground") {
+        "" => Ok(Ground::default()),
+        chosen => Ground::parse(chosen)
+            .ok_or_else(|| Error::invalid(Place::Body, "ground", "is not one of the list")),
     }
 }
 
@@ -121,6 +134,8 @@ async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>
         unseen: plain(&must_type) != must_type,
         must_type,
         typed: visit.form.text("confirm").to_owned(),
+        grounds: Ground::ALL.map(|ground| (ground.as_str(), ground.words())),
+        ground: stated_ground(visit)?.as_str(),
     };
     visit.html(status, &page)
 }

@@ -23,7 +23,10 @@ use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Scope};
 use crate::proof::receipt::Token;
-use crate::trace::Actor;
+use crate::trace::{Actor, Ground};
+
+/// The header in which a caller may say by what right something is to be erased.
+const GROUND: &str = "Usher-Ground";
 
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
@@ -117,11 +120,23 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
     }
+    if scope == Scope::Delete {
+        stated_ground(&call.request)?.is();
+    }
     if scope == Scope::Read && call.request.method() == Method::GET {
         access.count_read(call.app.clock());
     }
     call.access = Some(access);
     Ok(())
+}
+
+/// By what right the caller says that something is to be erased.
+fn stated_ground(request: &HttpRequest) -> Result<Ground> {
+    let Some(value) = request.headers().get(GROUND) else { return Ok(Ground::default()) };
+    value.to_str().ok().and_then(Ground::parse).ok_or_else(|| {
+        let known = Ground::ALL.map(Ground::as_str).join(", ");
+        Error::invalid(Place::Header, GROUND, format!("must be one of {known}"))
+    })
 }
 
 fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {

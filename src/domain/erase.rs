@@ -93,7 +93,7 @@ fn note(tx: &Tx, job: &Job, user: &User) -> Result<()> {
         subject: Some(people::pseudonym(tx, user)),
         project: Some(job.project),
         job: Some(job.id),
-        reason: Some(receipt::right(job.origin)),
+        reason: Some(receipt::right(job.origin, job.ground)),
     };
     audit::note(tx, &entry)
 }

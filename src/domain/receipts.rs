@@ -61,7 +61,7 @@ pub fn draft(
         asked: Asked {
             erasure: job.erasure,
             origin: job.origin,
-            right: right(job.origin).to_owned(),
+            right: right(job.origin, job.ground).to_owned(),
             at: job.created_at,
             due: job.start_at,
         },

@@ -17,6 +17,7 @@ use super::signing::Signer;
 use super::{audit, canonical};
 use crate::clock::Millis;
 use crate::model::{Erasure, Origin};
+use crate::trace::Ground;
 
 pub const FORMAT: &str = "usher-receipt";
 pub const VERSION: u64 = 1;
@@ -280,13 +281,12 @@ pub fn of_file_name(name: &str) -> Option<(u64, Id)> {
     (number > 0 && file_name(number, id) == name).then_some((number, id))
 }
 
-/// The right by which an erasure of this origin is done, unless there is a better one to say.
-pub fn right(origin: Origin) -> &'static str {
+/// The right by which an erasure of this origin was asked for.
+pub fn right(origin: Origin, ground: Ground) -> &'static str {
     match origin {
-        Origin::Schedule | Origin::Request => "request of the person (GDPR Art. 17), passed on by the app",
-        Origin::Page => "request of the person (GDPR Art. 17), carried out by staff",
+        Origin::Schedule | Origin::Request | Origin::Page => ground.words(),
         Origin::Ledger => "erased before; a database from before that was put back",
-        Origin::Reaper => "deleted 7 days before and not taken back (GDPR Art. 17)",
+        Origin::Reaper => "deleted 7 days before and not taken back",
     }
 }
 
@@ -306,7 +306,7 @@ pub fn why_stays(erasure: Erasure) -> Option<&'static str> {
 pub fn has_own_words(receipt: &Receipt, kinds: &[(&str, &str)]) -> bool {
     let Receipt { asked, counts, stays, backups, .. } = receipt;
     let known = |kind: &str, label: &str| kinds.contains(&(kind, label));
-    asked.right == right(asked.origin)
+    Ground::ALL.iter().any(|ground| asked.right == right(asked.origin, *ground))
         && counts.iter().all(|gone| known(&gone.kind, &gone.label))
         && stays
             .iter()

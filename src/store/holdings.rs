@@ -229,6 +229,7 @@ pub const TABLES: &[Table] = &[
             column("project_id", Bookkeeping),
             column("erasure", Bookkeeping),
             column("origin", Bookkeeping),
+            column("ground", Bookkeeping),
             column("status", Bookkeeping),
             column("reference", Person("'erased:…'")),
             column("step", Bookkeeping),

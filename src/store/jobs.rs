@@ -9,10 +9,11 @@ use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, ReceiptId, Step, UserId};
+use crate::trace::Ground;
 
 const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
     updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
-    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no";
+    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground";
 
 fn read(row: &Row) -> rusqlite::Result<Job> {
     let step = match row.get_ref(18)?.as_str_or_null()? {
@@ -47,6 +48,7 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         scrubbed_at: row.get(24)?,
         mentions: row.get(25)?,
         receipt_no: row.get(26)?,
+        ground: Ground::parse(row.get_ref(27)?.as_str()?).ok_or_else(|| corrupt("a job's ground"))?,
     })
 }
 
@@ -76,6 +78,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         project: new.project,
         erasure: new.erasure,
         origin: new.origin,
+        ground: tx.who().ground,
         status: JobStatus::Scheduled,
         reference: new.reference.to_owned(),
         user: None,
@@ -102,8 +105,8 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
     };
     tx.execute(
         "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
-             start_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+             start_at, ground)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
         params![
             job.id.0,
             job.project.0,
@@ -114,6 +117,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
             job.receipt,
             job.created_at,
             job.start_at,
+            job.ground.as_str(),
         ],
     )?;
     Ok(job)

@@ -20,9 +20,9 @@ const ROOMS: &[Room] = &[
     Room { name: "bell", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
-    Room { name: "model", may_use: &["clock", "error"], never: HTTP_AND_SQL },
+    Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
-    Room { name: "proof", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
+    Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
     Room { name: "vault", may_use: &["clock", "error", "model", "bell"], never: HTTP_AND_SQL },
     Room {
         name: "store",

@@ -12,6 +12,7 @@ mod domain;
 mod erasure;
 mod full_disk;
 mod gainsight;
+mod grounds;
 mod harness;
 mod ingestion;
 mod kills;

@@ -1,0 +1,95 @@
+//! By what right somebody is erased: as whoever asks states it, else not stated; the receipt
+//! says it.
+
+use serde_json::json;
+use usher::clock::DAY;
+use usher::proof::receipt::Receipt;
+
+use crate::harness::{Request, Server};
+
+fn px<'a>(server: &'a Server, name: &str) -> Request<'a> {
+    let path = format!("/v1/users/{name}?hardDelete=true");
+    server.delete(&path).header("X-APTRINSIC-API-KEY", &server.project().all)
+}
+
+fn last_receipt(server: &Server) -> Receipt {
+    let receipts = server.app.receipts();
+    receipts.numbered(receipts.last().number).expect("a receipt").read().expect("a good one").receipt
+}
+
+#[test]
+fn a_receipt_says_what_was_stated_and_nothing_that_was_not() {
+    let server = Server::start();
+    for (ground, right) in [
+        (None, "not stated"),
+        (Some("unstated"), "not stated"),
+        (Some("request"), "request of the person (GDPR Art. 17)"),
+        (Some("purpose"), "no longer needed for its purpose (GDPR Art. 17(1)(a))"),
+        (Some("consent"), "consent withdrawn (GDPR Art. 17(1)(b))"),
+        (Some("objection"), "objection of the person (GDPR Art. 17(1)(c))"),
+        (Some("unlawful"), "it was unlawful to keep it (GDPR Art. 17(1)(d))"),
+        (Some("duty"), "a legal duty to erase (GDPR Art. 17(1)(e))"),
+    ] {
+        server.seed("ann").events(1).insert();
+        let request = px(&server, "ann");
+        match ground {
+            Some(ground) => request.header("Usher-Ground", ground).send().expect(200),
+            None => request.send().expect(200),
+        };
+        assert_eq!(server.tick().completed, 1);
+        assert_eq!(last_receipt(&server).asked.right, right);
+    }
+}
+
+#[test]
+fn a_ground_that_there_is_not_is_refused_by_name_in_each_apis_words_and_nobody_is_erased() {
+    let server = Server::start();
+    let ann = server.seed("ann").events(1).insert();
+    let all = &server.project().all;
+    let requests = [
+        px(&server, "ann"),
+        server.delete(&format!("/api/v1/{}/users/ann", server.project().key)).header("Authorization", all),
+        server.delete("/users/ann").bearer(all).header("x-api-version", "2025-09"),
+        server.delete("/users/ann/logs").bearer(all).header("x-api-version", "2025-09"),
+        server.delete(&format!("/users/u_{ann}")).bearer(all),
+    ];
+    for request in requests {
+        let reply = request.header("Usher-Ground", "because").send();
+        assert!(matches!(reply.status, 400 | 422), "{}", reply.status);
+        assert!(reply.text.contains("must be one of unstated, request"), "{}", reply.text);
+    }
+    server.clock.advance(DAY);
+    server.tick();
+    assert_eq!(server.rows_of(ann), 3);
+}
+
+#[test]
+fn a_scheduled_erasure_keeps_what_was_stated_until_its_hour() {
+    let server = Server::start();
+    server.seed("ann").events(1).insert();
+    let path = format!("/api/v1/{}/users/ann", server.project().key);
+    let request = server.delete(&path).header("Authorization", &server.project().all);
+    request.header("Usher-Ground", "consent").send().expect(200);
+    let server = Server::over(server.stop(), |_| {});
+    server.clock.advance(DAY);
+    server.tick();
+    assert_eq!(last_receipt(&server).asked.right, "consent withdrawn (GDPR Art. 17(1)(b))");
+}
+
+#[test]
+fn what_one_request_states_is_not_taken_for_the_next() {
+    let server = Server::start();
+    for name in ["ann", "ben"] {
+        server.seed(name).events(1).insert();
+    }
+    px(&server, "ann").header("Usher-Ground", "duty").send().expect(200);
+    server.tick();
+    server
+        .post("/v1/track")
+        .bearer(&server.project().all)
+        .json(json!({"userId": "ben", "event": "x"}))
+        .send();
+    px(&server, "ben").send().expect(200);
+    server.tick();
+    assert_eq!(last_receipt(&server).asked.right, "not stated");
+}
