@@ -25,6 +25,17 @@ pub struct Keyring {
     clock: Clock,
     limit: Limit,
     by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
+    /// Keys that were revoked since their counts were taken.
+    retired: Mutex<Vec<Arc<Access>>>,
+}
+
+/// What was counted in memory.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// When keys were last used.
+    pub uses: Vec<(KeyId, Millis)>,
+    /// Reads over the API, by key and day (its first millisecond, UTC).
+    pub reads: Vec<(KeyId, Millis, u64)>,
 }
 
 /// What one key opens.
@@ -58,7 +69,7 @@ pub struct Allowance {
 
 impl Keyring {
     pub fn new(clock: Clock, limit: Limit) -> Keyring {
-        Keyring { clock, limit, by_hash: RwLock::default() }
+        Keyring { clock, limit, by_hash: RwLock::default(), retired: Mutex::default() }
     }
 
     /// Reads all keys and tokens again. What a key has used of its limit stays.
@@ -80,7 +91,8 @@ impl Keyring {
                 held.remove(&hash).unwrap_or_else(|| Arc::new(self.access(None, Some(project.id), scopes)));
             fresh.insert(hash, access);
         }
-        *held = fresh;
+        let gone = std::mem::replace(&mut *held, fresh);
+        self.retired().extend(gone.into_values());
         Ok(())
     }
 
@@ -92,29 +104,24 @@ impl Keyring {
         held.get(&hash).cloned().ok_or(Error::UnknownKey)
     }
 
-    /// Uses that were not written down yet; they count as written from here on.
-    pub fn take_uses(&self) -> Vec<(KeyId, Millis)> {
+    /// What was counted since the last time; it counts as written down from here on.
+    pub fn take_counts(&self) -> Counts {
+        let retired = std::mem::take(&mut *self.retired());
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
-        held.values()
-            .filter_map(|access| {
-                let at = access.used_at.swap(0, Ordering::Relaxed);
-                access.key.filter(|_| at > 0).map(|key| (key, at))
-            })
-            .collect()
-    }
-
-    /// Reads over the API that were not written down yet, by key and day (its first
-    /// millisecond, UTC); they count as written from here on.
-    pub fn take_reads(&self) -> Vec<(KeyId, Millis, u64)> {
-        let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        for access in held.values() {
+        let mut counts = Counts::default();
+        for access in held.values().chain(&retired) {
             let Some(key) = access.key else { continue };
+            let used_at = access.used_at.swap(0, Ordering::Relaxed);
+            counts.uses.extend((used_at > 0).then_some((key, used_at)));
             let mut reads = std::mem::take(&mut *access.earlier());
             reads.extend(unpack(access.reads.swap(0, Ordering::Relaxed)));
-            taken.extend(reads.into_iter().map(|(day, count)| (key, day, count)));
+            counts.reads.extend(reads.into_iter().map(|(day, count)| (key, day, count)));
         }
-        taken
+        counts
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Arc<Access>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn access(&self, key: Option<KeyId>, project: Option<ProjectId>, scopes: Scopes) -> Access {

@@ -64,7 +64,7 @@ pub fn fates(user: &User, erasure: Erasure, outlook: &[Outlook]) -> (Vec<FateLin
 fn cleared(outlook: &Outlook) -> &'static str {
     match outlook.held.table {
         "users" => "everything that names the person; an empty row stays",
-        "jobs" => "the identifier in them; one that waits keeps it until it is due",
+        "jobs" => "the identifier in them",
         _ => "everything that names the person",
     }
 }

@@ -62,7 +62,7 @@ pub use book::position as ledger_position;
 pub use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
-pub use verify::{Scope, Stamp, Verdict, search_all, used_leaves};
+pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
 pub use writer::Lane;
 use writer::Writer;
 

@@ -157,8 +157,8 @@ impl Sieve {
     }
 
     /// So many bytes were looked at otherwise.
-    pub fn skip(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    pub fn skip(&mut self, bytes: u64) {
+        self.bytes += bytes;
     }
 
     pub fn into_found(mut self) -> BTreeMap<JobId, Found> {

@@ -5,10 +5,11 @@
 //! kept when each page was written last, in rounds: one ends each time the WAL was emptied.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::file_kind::FileKind;
 use super::verify::{Scope, Stamp};
+use crate::error::Result;
 use crate::model::JobId;
 
 /// Kept in memory: for a job from before the start, everything is searched.
@@ -57,8 +58,13 @@ impl Unsearched {
         self.files.values_mut().for_each(|file| file.writes.retain(|(round, _)| *round >= oldest));
     }
 
-    /// The files there are beside the database, as of now.
-    pub fn files(&mut self, files: HashMap<PathBuf, Stamp>) {
+    /// The files there are beside the database, as of now. `is_own` looks whether one, from a
+    /// byte on, has but what Usher writes there, which is nobody's: then it is not searched.
+    pub fn files(
+        &mut self,
+        files: HashMap<PathBuf, Stamp>,
+        is_own: impl Fn(&Path, FileKind, u64) -> Result<bool>,
+    ) -> Result<()> {
         let round = self.round;
         let mut known = std::mem::take(&mut self.files);
         for (path, stamp) in files {
@@ -72,11 +78,12 @@ impl Unsearched {
             let same = before.as_ref().is_some_and(|before| before.stamp == stamp);
             let mut writes = before.map(|before| before.writes).unwrap_or_default();
             // A foreign one may have had it in it before the job began.
-            if !same || stamp.kind == FileKind::Foreign {
+            if (!same || stamp.kind == FileKind::Foreign) && !is_own(&path, stamp.kind, from)? {
                 writes.push((round, from));
             }
             self.files.insert(path, Seen { stamp, writes });
         }
+        Ok(())
     }
 
     /// What is to be searched for these jobs.

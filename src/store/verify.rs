@@ -212,19 +212,42 @@ fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()>
     Ok(())
 }
 
-/// Searches a file from a byte on. Of what Usher itself writes there, only what does not read
-/// as it writes it: the same words may be somebody's, too.
+/// Whether a file has, from a byte on, but what Usher itself writes there: words of its own,
+/// which may be somebody's, too. One that is gone has nothing.
+pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
+    let Some(mut file) = open(path)? else { return Ok(true) };
+    match kind {
+        FileKind::Ledger => {
+            // From a line's end on, if it is one.
+            file.seek(SeekFrom::Start(from.saturating_sub(1))).map_err(Error::internal)?;
+            for line in BufReader::new(file).split(b'\n') {
+                if !kind.is_own(&line.map_err(Error::internal)?) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        FileKind::Receipt | FileKind::PublicKey => {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(Error::internal)?;
+            Ok(kind.is_own(&bytes))
+        }
+        FileKind::Plain | FileKind::Foreign => Ok(false),
+    }
+}
+
+/// Searches a file from a byte on. One of Usher's own form is not searched as a whole, but
+/// for what does not read so.
 fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match kind {
         FileKind::Ledger => {
-            // From a line's end on, if it is one.
             let mut at = from.saturating_sub(1);
             file.seek(SeekFrom::Start(at)).map_err(Error::internal)?;
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(Error::internal)?;
-                sieve.skip(line.len());
+                sieve.skip(line.len() as u64);
                 if !kind.is_own(&line) {
                     sieve.bytes_of(&line, at, &name);
                 }
@@ -232,16 +255,11 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
             }
             Ok(())
         }
-        FileKind::Receipt | FileKind::PublicKey => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(Error::internal)?;
-            sieve.skip(bytes.len());
-            if !kind.is_own(&bytes) {
-                sieve.bytes_of(&bytes, 0, &name);
-            }
+        _ if is_own(path, kind, from)? => {
+            sieve.skip(file.metadata().map_err(Error::internal)?.len());
             Ok(())
         }
-        FileKind::Plain | FileKind::Foreign => search_bytes(sieve, file, &name),
+        _ => search_bytes(sieve, file, &name),
     }
 }
 

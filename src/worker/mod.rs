@@ -76,13 +76,13 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 /// Writes down which keys were used since the last time, and how many reads each made: they
 /// are counted in memory.
 pub fn note_uses(app: &App) -> Result<()> {
-    let (uses, reads) = (app.keyring().take_uses(), app.keyring().take_reads());
-    if uses.is_empty() && reads.is_empty() {
+    let counted = app.keyring().take_counts();
+    if counted.uses.is_empty() && counted.reads.is_empty() {
         return Ok(());
     }
     app.write_blocking(Lane::Background, move |tx| {
-        keys::note_uses(tx, &uses)?;
-        keys::note_reads(tx, &reads)
+        keys::note_uses(tx, &counted.uses)?;
+        keys::note_reads(tx, &counted.reads)
     })
 }
 

@@ -14,7 +14,7 @@ use crate::proof::receipt::{Backup, ScanMode, Scrub};
 use crate::proof::receipts::Trouble;
 use crate::store::search::Sought;
 use crate::store::unsearched::Unsearched;
-use crate::store::{Emptied, Lane, Scope, Totals, Verdict, ledger_position, needles};
+use crate::store::{Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, needles};
 use crate::vault;
 
 use super::backup;
@@ -136,7 +136,7 @@ pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Tot
         Emptied::Done { written, totals } => {
             unsearched.wrote(written);
             unsearched.list(&app.read(jobs::open)?);
-            unsearched.files(app.store().others()?);
+            unsearched.files(app.store().others()?, is_own)?;
             Ok(Some(totals))
         }
     }

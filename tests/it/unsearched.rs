@@ -70,7 +70,11 @@ fn a_file_of_ushers_is_searched_again_once_it_has_changed_and_for_each_job_that_
     let mut round = |first, second, jobs: &[JobId]| {
         unsearched.wrote(vec![]);
         unsearched.list(jobs);
-        unsearched.files(files(&[("a", first, FileKind::Plain), ("b", second, FileKind::Plain)]));
+        unsearched
+            .files(files(&[("a", first, FileKind::Plain), ("b", second, FileKind::Plain)]), |_, _, _| {
+                Ok(false)
+            })
+            .expect("files");
         jobs.iter().map(|job| searched(&unsearched, *job)).collect::<Vec<_>>()
     };
     let (a, b) = (("a".to_owned(), 0), ("b".to_owned(), 0));
@@ -86,7 +90,7 @@ fn a_file_that_grows_is_searched_from_where_it_ended_before() {
     let mut round = |length, jobs: &[JobId]| {
         unsearched.wrote(vec![]);
         unsearched.list(jobs);
-        unsearched.files(files(&[("ledger", length, FileKind::Ledger)]));
+        unsearched.files(files(&[("ledger", length, FileKind::Ledger)]), |_, _, _| Ok(false)).expect("files");
         jobs.iter().map(|job| searched(&unsearched, *job)[0].1).collect::<Vec<_>>()
     };
     assert_eq!(round(100, &[ANN]), [0]);
@@ -101,7 +105,7 @@ fn a_strangers_file_is_searched_for_everybody_though_it_did_not_change() {
     for job in [ANN, BEN] {
         unsearched.wrote(vec![]);
         unsearched.list(&[job]);
-        unsearched.files(files(&[("notes.txt", 10, FileKind::Foreign)]));
+        unsearched.files(files(&[("notes.txt", 10, FileKind::Foreign)]), |_, _, _| Ok(false)).expect("files");
         assert_eq!(searched(&unsearched, job), [("notes.txt".to_owned(), 0)]);
     }
 }

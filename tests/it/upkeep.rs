@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use usher::app::Keeping;
 use usher::clock::{DAY, HOUR, MINUTE};
+use usher::domain::keys;
 use usher::proof::audit::check;
 use usher::proof::signing::Signer;
 use usher::store::{audit, jobs};
@@ -78,6 +79,29 @@ fn reads_over_the_api_are_counted_per_key_and_day() {
     server.tick();
     assert_eq!((reads(today), reads(today + DAY)), (3, 2), "a write is no read");
     assert_eq!(count(&server, "SELECT COUNT(DISTINCT key_id) FROM api_reads"), 1);
+}
+
+/// They may be why it was revoked.
+#[test]
+fn the_last_reads_with_a_key_are_written_down_though_it_was_revoked_since() {
+    let server = Server::start();
+    track(&server, "ann", "1");
+    server.tick();
+    let key = server.key(Some(server.project().id), "read");
+    for _ in 0..2 {
+        server.get("/v1/users/single?identifier=ann").bearer(&key).send().expect(200);
+    }
+    server.write(|tx| {
+        let last = keys::list(tx)?.into_iter().map(|key| key.id).max();
+        keys::revoke(tx, last.expect("a key"))
+    });
+    server.app.reload_keys().expect("keys");
+    server.get("/v1/users/single?identifier=ann").bearer(&key).send().expect(401);
+    server.tick();
+    server.tick();
+    assert_eq!(count(&server, "SELECT coalesce(sum(reads), 0) FROM api_reads"), 2);
+    let used = "SELECT COUNT(*) FROM api_keys WHERE revoked_at IS NOT NULL AND last_used_at IS NOT NULL";
+    assert_eq!(count(&server, used), 1);
 }
 
 #[test]
