@@ -46,6 +46,7 @@ mod seeds;
 mod segment;
 mod segment_messages;
 mod segment_random;
+mod sieve;
 mod starts;
 mod tokens;
 mod unsearched;
