@@ -33,6 +33,7 @@ mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;
 mod owner;
+mod places;
 mod printed;
 mod process;
 mod proficient;
