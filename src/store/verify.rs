@@ -87,10 +87,13 @@ impl Store {
             }
             from = end;
         }
-        let mut leaves = used_leaves(self.file())?;
-        found += leaves.len() as u64;
+        let (mut leaves, mut trunks) = used_free(self.file())?;
+        found += (leaves.len() + trunks.len()) as u64;
         while go_on() && !leaves.is_empty() {
             leaves = self.blank(leaves)?;
+        }
+        while go_on() && !trunks.is_empty() {
+            trunks = self.trim(trunks)?;
         }
         if go_on() {
             self.surveyed.store(true, Ordering::SeqCst);
@@ -121,18 +124,31 @@ pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: Vec<So
     look(file, database, Sieve::new(key, needles), Scope::Whole)
 }
 
-/// Leaves of the freelist that are not blank.
+/// Pages of the freelist that hold bytes.
 pub fn used_leaves(file: &Pages) -> Result<Vec<u32>> {
-    let mut leaves = Vec::new();
-    file.trunks(|_, on_it| leaves.extend(on_it))?;
-    leaves.sort_unstable();
-    let mut used = Vec::new();
-    file.each(&leaves, |number, page| {
-        if page.iter().any(|byte| *byte != 0) {
-            used.push(number);
-        }
+    used_free(file).map(|(leaves, trunks)| [leaves, trunks].concat())
+}
+
+/// Leaves of the freelist that are not blank, and trunks that are stale.
+fn used_free(file: &Pages) -> Result<(Vec<u32>, Vec<u32>)> {
+    let (mut leaves, mut trunks) = (Vec::new(), Vec::new());
+    file.trunks(|trunk, on_it| {
+        trunks.push(trunk);
+        leaves.extend(on_it);
     })?;
-    Ok(used)
+    let pages = file.count()?;
+    let that = |mut numbers: Vec<u32>, is_used: &dyn Fn(&[u8]) -> bool| -> Result<Vec<u32>> {
+        numbers.sort_unstable();
+        let mut used = Vec::new();
+        file.each(&numbers, |number, page| {
+            if is_used(page) {
+                used.push(number);
+            }
+        })?;
+        Ok(used)
+    };
+    let leaves = that(leaves, &|page| page.iter().any(|byte| *byte != 0))?;
+    Ok((leaves, that(trunks, &|page| layout::is_stale_trunk(page, pages) == Ok(true))?))
 }
 
 fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result<Verdict> {

@@ -16,8 +16,8 @@ use crate::harness::{Server, encode};
 const WINDOW: usize = 12;
 
 /// A user with all that it was given.
-struct Person {
-    name: String,
+pub struct Person {
+    pub name: String,
     email: String,
     secrets: Vec<String>,
 }
@@ -69,7 +69,7 @@ impl Person {
 }
 
 /// What of a test's people is left in a directory's files, by where it is.
-fn left(dir: &Path, people: &[&Person]) -> HashMap<String, usize> {
+pub fn left(dir: &Path, people: &[&Person]) -> HashMap<String, usize> {
     let mut windows: HashMap<[u8; WINDOW], ()> = HashMap::new();
     let mut filter = vec![0u64; 1 << 20];
     let slot = |window: &[u8; WINDOW]| {
@@ -139,7 +139,7 @@ fn send(server: &Server, messages: &[Value]) {
 }
 
 /// Users written in several orders, updated, with anonymous pasts and recordings.
-fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
+pub fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
     let mut people: Vec<Person> = (0..count).map(|_| Person::new(rng)).collect();
     let mut messages = Vec::new();
     for person in &mut people {

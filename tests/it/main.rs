@@ -49,6 +49,7 @@ mod segment_messages;
 mod segment_random;
 mod sieve;
 mod starts;
+mod survey;
 mod tokens;
 mod unsearched;
 mod upkeep;

@@ -193,3 +193,38 @@ fn bytes_of_nobody_in_a_gap_hold_a_job_up_until_they_are_gone() {
     assert_eq!(retry(&server, 1), 1);
     completed(&server, 1, &token, ANN);
 }
+
+/// Another program had a table with her name in each row, and dropped it: its pages are free,
+/// and look as they did.
+#[test]
+fn a_value_on_the_freelist_fails_the_job_and_names_the_page_until_the_next_start_blanks_it() {
+    let server = Server::start();
+    track(&server, ANN);
+    let token = erase(&server, ANN);
+    let conn = server.sqlite();
+    conn.execute_batch(&format!(
+        "PRAGMA secure_delete = OFF;
+         CREATE TABLE theirs (text TEXT);
+         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 400)
+             INSERT INTO theirs SELECT 'number ' || n || ' is of {ANN}' FROM n;
+         DROP TABLE theirs"
+    ))
+    .expect("a visit");
+    let free: i64 = conn.query_row("PRAGMA freelist_count", [], |row| row.get(0)).expect("a count");
+    assert!(free > 3);
+    drop(conn);
+    let report = server.tick();
+    assert_eq!((report.completed, report.faults), (0, 1));
+    let job = job(&server, 1);
+    let error = job.error.expect("an error");
+    assert_eq!((job.status, receipts(&server)), (JobStatus::Failed, 0), "{error}");
+    let places = error.strip_prefix("values of the person were found in ").expect("places");
+    for place in places.split("; ") {
+        assert!(place.starts_with("usher.db, page ") && place.ends_with(", freelist page"), "{place}");
+    }
+    let server = scrubbed(server);
+    assert_eq!((retry(&server, 1), receipts(&server)), (1, 1));
+    completed(&server, 1, &token, ANN);
+    let file = fs::read(server.path()).expect("the file");
+    assert!(!file.windows(ANN.len()).any(|window| window == ANN.as_bytes()));
+}
