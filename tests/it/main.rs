@@ -42,6 +42,7 @@ mod registry;
 mod replay;
 mod restore;
 mod routes;
+mod scans;
 mod searches;
 mod seeds;
 mod segment;
