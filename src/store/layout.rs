@@ -120,6 +120,14 @@ pub fn spot(page: &[u8], number: u32, offset: usize) -> Result<Spot, Odd> {
     })
 }
 
+/// Whether behind the leaves of a freelist's trunk is more than SQLite leaves there: numbers of
+/// pages that were leaves of it, of a file of so many pages.
+pub fn is_stale_trunk(page: &[u8], pages: u32) -> Result<bool, Odd> {
+    let (_, _, rest) = trunk(page)?;
+    let (numbers, _) = page[rest..].as_chunks();
+    Ok(numbers.iter().any(|number| u32::from_be_bytes(*number) > pages))
+}
+
 /// Of a freelist's trunk page: the next trunk (0: none), its leaves, and where its unused
 /// rest begins.
 pub fn trunk(page: &[u8]) -> Result<(u32, Vec<u32>, usize), Odd> {

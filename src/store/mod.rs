@@ -9,6 +9,7 @@ mod book;
 mod file;
 pub mod file_kind;
 mod filters;
+mod freelist;
 mod ids;
 mod migrations;
 mod owner;
@@ -252,6 +253,11 @@ impl Store {
     /// Zeroes some leaves of the freelist; see [`Scrub::blank`].
     fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
         self.writer.chore(move |conn, scrub| scrub.blank(conn, leaves))
+    }
+
+    /// Zeroes the unused rest of some trunks of the freelist; see [`freelist::trim`].
+    fn trim(&self, trunks: Vec<u32>) -> Result<Vec<u32>> {
+        self.writer.chore(move |conn, scrub| freelist::trim(conn, scrub, trunks))
     }
 
     /// The key that [`needles`] were taken down with.

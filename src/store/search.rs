@@ -77,11 +77,10 @@ impl SearchKey {
     /// Those of its bytes as they are.
     pub fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
         for piece in value.chunks(PIECE) {
+            // Runs of one byte are in every file: of one, only its end begins a piece.
+            let run = piece.iter().take_while(|byte| **byte == piece[0]).count();
+            let piece = &piece[run.saturating_sub(SHORTEST - 1)..];
             let Some(word) = piece.first_chunk::<SHORTEST>() else { continue };
-            // Runs of one byte are in every file.
-            if word.iter().all(|byte| *byte == word[0]) {
-                continue;
-            }
             let length = u8::try_from(piece.len()).unwrap_or(u8::MAX);
             add(Needle { word: self.word(*word), length, digest: self.whole(piece) });
         }
@@ -176,25 +175,24 @@ impl Sieve {
         self.found
     }
 
-    /// Searches a page of the database or of a frame of its WAL.
-    pub fn page(&mut self, number: u32, bytes: &[u8], is_free: bool, of: &str) {
-        for (offset, needle) in self.hits(bytes) {
-            let spot = layout::spot(bytes, number, offset);
-            let (sought, seen) = &mut self.needles[needle];
-            let found = self.found.entry(sought.job).or_default();
-            let place = match spot {
-                Ok(Spot::Cell) => None,
-                Ok(Spot::Other) if !is_free => None,
+    /// Searches a page of the database or of a frame of its WAL. Whether it is on the freelist
+    /// is asked when something was found: whatever it looks like then, it has no rows.
+    pub fn page(&mut self, number: u32, bytes: &[u8], is_free: impl FnOnce() -> bool, of: &str) {
+        let hits = self.hits(bytes);
+        if hits.is_empty() {
+            return;
+        }
+        let is_free = is_free();
+        for (offset, needle) in hits {
+            let place = match layout::spot(bytes, number, offset) {
+                _ if is_free => Some("freelist page"),
+                Ok(Spot::Cell | Spot::Other) => None,
                 Ok(spot) => Some(spot.name()),
                 Err(_) => Some("which is not as SQLite writes it"),
             };
             match place {
-                None => *seen += 1,
-                Some(_) if sought.planted => {}
-                Some(place) if found.places.len() < PLACES => {
-                    found.places.push(format!("{of}, page {number}, {place}"));
-                }
-                Some(_) => {}
+                None => self.needles[needle].1 += 1,
+                Some(place) => self.note(needle, || format!("{of}, page {number}, {place}")),
             }
         }
     }
@@ -203,12 +201,20 @@ impl Sieve {
     /// the file's byte `from`. What lies in two pieces of the file is named once.
     pub fn bytes_of(&mut self, bytes: &[u8], from: u64, of: &str) {
         for (offset, needle) in self.hits(bytes) {
-            let (sought, _) = self.needles[needle];
-            let found = self.found.entry(sought.job).or_default();
-            let place = format!("{of}, at byte {}", from + offset as u64);
-            if !sought.planted && found.places.len() < PLACES && !found.places.contains(&place) {
-                found.places.push(place);
-            }
+            self.note(needle, || format!("{of}, at byte {}", from + offset as u64));
+        }
+    }
+
+    /// It was found where nothing should be.
+    fn note(&mut self, needle: usize, place: impl FnOnce() -> String) {
+        let (sought, _) = self.needles[needle];
+        let found = self.found.entry(sought.job).or_default();
+        if sought.planted || found.places.len() == PLACES {
+            return;
+        }
+        let place = place();
+        if !found.places.contains(&place) {
+            found.places.push(place);
         }
     }
 

@@ -87,10 +87,13 @@ impl Store {
             }
             from = end;
         }
-        let mut leaves = used_leaves(self.file())?;
-        found += leaves.len() as u64;
+        let (mut leaves, mut trunks) = used_free(self.file())?;
+        found += (leaves.len() + trunks.len()) as u64;
         while go_on() && !leaves.is_empty() {
             leaves = self.blank(leaves)?;
+        }
+        while go_on() && !trunks.is_empty() {
+            trunks = self.trim(trunks)?;
         }
         if go_on() {
             self.surveyed.store(true, Ordering::SeqCst);
@@ -121,30 +124,43 @@ pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: Vec<So
     look(file, database, Sieve::new(key, needles), Scope::Whole)
 }
 
-/// Leaves of the freelist that are not blank.
+/// Pages of the freelist that hold bytes.
 pub fn used_leaves(file: &Pages) -> Result<Vec<u32>> {
-    let mut leaves = Vec::new();
-    file.trunks(|_, on_it| leaves.extend(on_it))?;
-    leaves.sort_unstable();
-    let mut used = Vec::new();
-    file.each(&leaves, |number, page| {
-        if page.iter().any(|byte| *byte != 0) {
-            used.push(number);
-        }
+    used_free(file).map(|(leaves, trunks)| [leaves, trunks].concat())
+}
+
+/// Leaves of the freelist that are not blank, and trunks that are stale.
+fn used_free(file: &Pages) -> Result<(Vec<u32>, Vec<u32>)> {
+    let (mut leaves, mut trunks) = (Vec::new(), Vec::new());
+    file.trunks(|trunk, on_it| {
+        trunks.push(trunk);
+        leaves.extend(on_it);
     })?;
-    Ok(used)
+    let pages = file.count()?;
+    let that = |mut numbers: Vec<u32>, is_used: &dyn Fn(&[u8]) -> bool| -> Result<Vec<u32>> {
+        numbers.sort_unstable();
+        let mut used = Vec::new();
+        file.each(&numbers, |number, page| {
+            if is_used(page) {
+                used.push(number);
+            }
+        })?;
+        Ok(used)
+    };
+    let leaves = that(leaves, &|page| page.iter().any(|byte| *byte != 0))?;
+    Ok((leaves, that(trunks, &|page| layout::is_stale_trunk(page, pages) == Ok(true))?))
 }
 
 fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let mut free = HashSet::new();
-    file.trunks(|trunk, leaves| {
-        free.insert(trunk);
-        free.extend(leaves);
-    })?;
+    let free = free_pages(file)?;
+    // It may have been taken into use before it was read: what is free was so before and is so
+    // after.
+    let is_free =
+        |number: u32| free.contains(&number) && free_pages(file).map_or(true, |free| free.contains(&number));
     let mut see = |number: u32, page: &[u8]| {
         verdict.pages += 1;
-        sieve.page(number, page, free.contains(&number), "usher.db");
+        sieve.page(number, page, || is_free(number), "usher.db");
         // One that does not read as a page cannot be said to be clean.
         if layout::is_stale(page, number) != Ok(false) {
             verdict.stale.push(number);
@@ -161,7 +177,7 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
             others.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect()
         }
     };
-    search_wal(&mut sieve, &super::wal_of(database), &free)?;
+    search_wal(&mut sieve, &super::wal_of(database))?;
     for (path, kind, from) in files {
         search_file(&mut sieve, &path, kind, from)?;
     }
@@ -169,6 +185,16 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     verdict.found = sieve.into_found();
     verdict.needles = verdict.found.values().map(|found| found.needles).sum();
     Ok(verdict)
+}
+
+/// The trunks and leaves of the freelist.
+fn free_pages(file: &Pages) -> Result<HashSet<u32>> {
+    let mut free = HashSet::new();
+    file.trunks(|trunk, leaves| {
+        free.insert(trunk);
+        free.extend(leaves);
+    })?;
+    Ok(free)
 }
 
 /// The files of a directory but the database. Not the backups, which are encrypted and have
@@ -197,8 +223,9 @@ fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
 }
 
 /// The WAL's frames are pages too. One that is being written ends the search: it is of
-/// after the erasure.
-fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()> {
+/// after the erasure. What is free in the file may be in use here, and what is freed here is
+/// blank.
+fn search_wal(sieve: &mut Sieve, path: &Path) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let mut header = [0; WAL_HEADER];
     if !fill(&mut file, &mut header)? {
@@ -207,7 +234,7 @@ fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()>
     let mut frame = vec![0; FRAME_HEADER + PAGE];
     while fill(&mut file, &mut frame)? {
         let number = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
-        sieve.page(number, &frame[FRAME_HEADER..], free.contains(&number), "usher.db-wal");
+        sieve.page(number, &frame[FRAME_HEADER..], || false, "usher.db-wal");
     }
     Ok(())
 }

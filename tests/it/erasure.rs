@@ -1,13 +1,16 @@
 //! Erasure down to the bytes: of what was theirs, nothing is left in any file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use fastrand::Rng;
+use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::model::REVIVABLE;
 use usher::store::Hygiene;
+use usher::store::holdings::{Subject, TABLES};
 use usher::store::layout::{self, PAGE};
 
 use crate::harness::{Server, encode};
@@ -16,8 +19,8 @@ use crate::harness::{Server, encode};
 const WINDOW: usize = 12;
 
 /// A user with all that it was given.
-struct Person {
-    name: String,
+pub struct Person {
+    pub name: String,
     email: String,
     secrets: Vec<String>,
 }
@@ -69,7 +72,7 @@ impl Person {
 }
 
 /// What of a test's people is left in a directory's files, by where it is.
-fn left(dir: &Path, people: &[&Person]) -> HashMap<String, usize> {
+pub fn left(dir: &Path, people: &[&Person]) -> HashMap<String, usize> {
     let mut windows: HashMap<[u8; WINDOW], ()> = HashMap::new();
     let mut filter = vec![0u64; 1 << 20];
     let slot = |window: &[u8; WINDOW]| {
@@ -139,7 +142,7 @@ fn send(server: &Server, messages: &[Value]) {
 }
 
 /// Users written in several orders, updated, with anonymous pasts and recordings.
-fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
+pub fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
     let mut people: Vec<Person> = (0..count).map(|_| Person::new(rng)).collect();
     let mut messages = Vec::new();
     for person in &mut people {
@@ -232,6 +235,49 @@ fn conn_of(server: &Server, sql: &str) -> i64 {
     server.sqlite().query_row(sql, [], |row| row.get(0)).expect("a count")
 }
 
+/// All that is in the rows of some users, table by table.
+fn rows_of(server: &Server, people: &[&Person]) -> BTreeMap<&'static str, Vec<u64>> {
+    let conn = server.sqlite();
+    let names: HashSet<&str> = people.iter().map(|person| person.name.as_str()).collect();
+    let mut ids = HashSet::new();
+    let mut select =
+        conn.prepare("SELECT id, identifier FROM users WHERE identifier IS NOT NULL").expect("a query");
+    let mut users = select.query([]).expect("users");
+    while let Some(row) = users.next().expect("a user") {
+        if names.contains(row.get_ref(1).expect("a name").as_str().expect("a text")) {
+            ids.insert(row.get::<_, i64>(0).expect("an id"));
+        }
+    }
+    assert_eq!(ids.len(), people.len());
+    let mut found = BTreeMap::new();
+    for table in TABLES {
+        let owner = match table.subject {
+            Subject::Itself => "id",
+            Subject::User => "user_id",
+            Subject::Reference => "reference",
+            Subject::Nobody | Subject::Digest => continue,
+        };
+        let mut select = conn.prepare(&format!("SELECT * FROM {}", table.name)).expect("a query");
+        let (owner, width) = (select.column_index(owner).expect("a column"), select.column_count());
+        let mut rows = select.query([]).expect("rows");
+        let mut digests = Vec::new();
+        while let Some(row) = rows.next().expect("a row") {
+            let theirs = match row.get_ref(owner).expect("an owner") {
+                ValueRef::Integer(id) => ids.contains(&id),
+                other => names.contains(other.as_str().expect("a text")),
+            };
+            if theirs {
+                let mut digest = DefaultHasher::new();
+                (0..width).for_each(|n| format!("{:?}", row.get_ref(n)).hash(&mut digest));
+                digests.push(digest.finish());
+            }
+        }
+        digests.sort_unstable();
+        found.insert(table.name, digests);
+    }
+    found
+}
+
 /// Erases a share of some thousand users in each way; what is left of them anywhere.
 fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     let server = Server::with(|options| options.hygiene = hygiene);
@@ -240,6 +286,8 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     let share = count / 8;
     let mut order: Vec<usize> = (0..count).collect();
     rng.shuffle(&mut order);
+    let kept: Vec<&Person> = order[share * WAYS.len()..].iter().map(|n| &people[*n]).collect();
+    let before = rows_of(&server, &kept);
     let mut erased = Vec::new();
     for (way, some) in WAYS.into_iter().zip(order.chunks(share)) {
         // Several clients at once, as the requests of many people come.
@@ -256,6 +304,8 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     server.tick();
     server.clock.advance(REVIVABLE);
     server.tick();
+    // The others have everything still, to the byte.
+    assert!(rows_of(&server, &kept) == before, "others' rows have changed");
     let open = conn_of(&server, "SELECT COUNT(*) FROM jobs WHERE status <> 'completed'");
     let dir = server.path().parent().expect("a directory").to_owned();
     if hygiene != Hygiene::Whole {
@@ -268,18 +318,10 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     // One for each erasure, two for an account and then its logs.
     assert_eq!(receipts, share * (WAYS.len() + 1));
     let found = left(&dir, &erased);
-    // The others have everything still.
-    let kept = &order[share * WAYS.len()..];
     let rows: i64 = conn_of(&server, "SELECT COUNT(*) FROM users WHERE state = 'live'");
     // Of the reaped and the hidden nobody is left; an account-only erasure left no row either.
     assert_eq!(rows, i64::try_from(kept.len()).expect("a number"));
-    for person in kept.iter().step_by(97).map(|n| &people[*n]) {
-        let reply = server
-            .get(&format!("/v1/users/{}", encode(&person.name)))
-            .header("X-APTRINSIC-API-KEY", &server.project().all);
-        assert_eq!(reply.send().expect(200).json()["email"], person.email);
-    }
-    let untouched: Vec<&Person> = kept.iter().step_by(10).map(|n| &people[*n]).collect();
+    let untouched: Vec<&Person> = kept.into_iter().step_by(10).collect();
     assert!(left(&dir, &untouched).values().sum::<usize>() > 100 * untouched.len(), "others lost something");
     found
 }
@@ -297,4 +339,47 @@ fn without_the_scrub_some_bytes_are_found_and_without_secure_delete_thousands() 
     let careless: usize = run(Hygiene::NoScrubNorSecureDelete, 2_000, 3).values().sum();
     assert!(careless > 1_000, "only {careless} windows are left without secure_delete");
     eprintln!("windows left: {unscrubbed} without the scrub, {careless} without secure_delete either");
+}
+
+/// The twin of the comparison: whatever changes in a row of theirs is seen.
+#[test]
+fn a_row_of_others_that_is_changed_is_noticed() {
+    let server = Server::start();
+    let people = populate(&server, &mut Rng::with_seed(4), 50);
+    let kept: Vec<&Person> = people.iter().take(40).collect();
+    // Somebody known came by unknown.
+    send(
+        &server,
+        &[
+            json!({ "type": "track", "anonymousId": "a visitor", "event": "Came By" }),
+            json!({ "type": "identify", "userId": kept[0].name, "anonymousId": "a visitor" }),
+        ],
+    );
+    server.tick();
+    let mut before = rows_of(&server, &kept);
+    let empty: Vec<&str> =
+        before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| *table).collect();
+    assert_eq!(empty, ["jobs"]);
+    let one = format!("(SELECT id FROM users WHERE identifier = '{}')", kept[0].name);
+    for change in [
+        format!("UPDATE users SET updated_at = updated_at + 1 WHERE id = {one}"),
+        format!("UPDATE users SET extra = '{{ }}' WHERE id = {one}"),
+        format!(
+            "UPDATE events SET data = data || ' ' WHERE id = (SELECT max(id) FROM events WHERE user_id = {one})"
+        ),
+        format!("UPDATE sessions SET event_count = event_count + 1 WHERE user_id = {one}"),
+        format!("UPDATE recordings SET data = x'00' WHERE user_id = {one}"),
+        format!("DELETE FROM recordings WHERE user_id = {one}"),
+        "DELETE FROM aliases WHERE user_id = (SELECT min(user_id) FROM aliases)".to_owned(),
+        "DELETE FROM merged_visitors WHERE user_id = (SELECT min(user_id) FROM merged_visitors)".to_owned(),
+    ] {
+        assert!(server.sqlite().execute(&change, []).expect("a change") > 0, "{change}");
+        let after = rows_of(&server, &kept);
+        assert!(after != before, "{change}");
+        before = after;
+    }
+    // Those of somebody who is not among them are nobody's business here.
+    let other = format!("(SELECT id FROM users WHERE identifier = '{}')", people[45].name);
+    server.sqlite().execute(&format!("DELETE FROM events WHERE user_id = {other}"), []).expect("a change");
+    assert!(rows_of(&server, &kept) == before);
 }

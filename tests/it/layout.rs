@@ -1,6 +1,6 @@
 //! Which bytes of a page are free.
 
-use usher::store::layout::{PAGE, Spot, is_stale, scrub, spot};
+use usher::store::layout::{PAGE, Spot, is_stale, is_stale_trunk, scrub, spot, trunk};
 
 /// A leaf of a table with two cells and a free block between them.
 fn leaf() -> Vec<u8> {
@@ -46,4 +46,24 @@ fn a_page_that_is_odd_is_left_as_it_is() {
         assert_eq!(page, before);
     }
     assert!(scrub(&mut [13; 100], 2).is_err());
+}
+
+#[test]
+fn behind_the_leaves_of_a_trunk_old_numbers_of_pages_are_no_harm_and_all_else_is() {
+    let mut page = vec![0; PAGE];
+    page[..16].copy_from_slice(&[0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 6]);
+    assert_eq!(trunk(&page), Ok((9, vec![5, 6], 16)));
+    assert_eq!(is_stale_trunk(&page, 9), Ok(false));
+    page[16..20].copy_from_slice(&[0, 0, 0, 9]);
+    assert_eq!((is_stale_trunk(&page, 9), is_stale_trunk(&page, 8)), (Ok(false), Ok(true)));
+    for at in [16, 20, PAGE - 4] {
+        let mut page = page.clone();
+        page[at..at + 4].copy_from_slice(b"ann@");
+        assert_eq!(is_stale_trunk(&page, 1_000_000), Ok(true), "at {at}");
+    }
+    // It may be full, and no fuller.
+    page[4..8].copy_from_slice(&1_022_u32.to_be_bytes());
+    assert_eq!(is_stale_trunk(&page, 0), Ok(false));
+    page[4..8].copy_from_slice(&1_023_u32.to_be_bytes());
+    assert!(is_stale_trunk(&page, 0).is_err());
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 use usher::clock::{Clock, DAY, HOUR};
-use usher::model::REVIVABLE;
+use usher::domain::receipts::{Person, check};
+use usher::model::{REVIVABLE, UserId};
 
 use crate::harness::{START, Server};
 
@@ -258,4 +259,94 @@ fn a_database_with_other_settings_is_brought_to_ours_at_the_first_start() {
     assert_eq!((house.status("ann"), house.events("ann")), (200, 3));
     assert_eq!(house.px("DELETE", "/v1/users/ann?hardDelete=true"), 200);
     assert_eq!(house.server.tick().completed, 1);
+}
+
+/// Hides somebody some days before the old file is put back; `early` says whether the old file
+/// has them hidden already, in a week that was taken back since. When it was, and the token.
+fn hidden_and_put_back(early: bool) -> (House, i64, UserId, String) {
+    let house = House::new(Server::start());
+    let ann = house.server.seed("ann").events(3).insert();
+    if early {
+        assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
+        house.server.clock.advance(DAY);
+    }
+    let (house, aside) = house.copied();
+    if early {
+        assert_eq!(house.px("PUT", "/v1/users/ann"), 204);
+    }
+    house.server.clock.advance(HOUR);
+    let hidden = house.server.delete("/v1/users/ann").header(PX, &house.key).send().expect(200);
+    let token = hidden.header("usher-receipt").expect("a token").to_owned();
+    let hidden_at = house.server.clock.now();
+    house.server.clock.advance(3 * DAY);
+    (house.put_back(aside.path()), hidden_at, ann, token)
+}
+
+#[test]
+fn whoever_was_hidden_has_the_days_left_that_they_had_to_the_millisecond() {
+    for early in [false, true] {
+        for (left, comes_back) in [(1, true), (0, false)] {
+            let (house, hidden_at, ann, token) = hidden_and_put_back(early);
+            assert_eq!(house.server.app.replayed().hidden, 1);
+            assert_eq!(house.status("ann"), 404, "hidden still");
+            house.server.clock.advance(hidden_at + REVIVABLE - left - house.server.clock.now());
+            if comes_back {
+                assert_eq!(house.server.tick().reaped, 0);
+                assert_eq!(house.px("PUT", "/v1/users/ann"), 204);
+                assert_eq!((house.status("ann"), house.events("ann")), (200, 3));
+                house.server.clock.advance(REVIVABLE);
+                assert_eq!(house.server.tick().reaped, 0, "alive for good");
+            } else {
+                assert_eq!(house.px("PUT", "/v1/users/ann"), 404);
+                let report = house.server.tick();
+                assert_eq!((report.reaped, report.completed), (1, 1));
+                assert_eq!(house.server.rows_of(ann), 0);
+                let last = house.server.app.receipts().last().number;
+                let receipt = house.server.app.receipts().numbered(last).expect("a receipt");
+                let person = Person { token: &token, identifier: "ann" };
+                let key = house.server.app.signer().public();
+                check(&receipt.bytes().expect("a file"), &key, Some(person)).expect("hers");
+            }
+        }
+    }
+}
+
+/// The week may have passed before the old file is put back.
+#[test]
+fn whoever_was_hidden_for_7_days_before_the_old_file_was_put_back_is_gone_at_the_first_answer() {
+    let house = House::new(Server::start());
+    let ann = house.server.seed("ann").events(3).insert();
+    let (house, aside) = house.copied();
+    assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
+    house.server.clock.advance(REVIVABLE);
+    let house = house.put_back(aside.path());
+    assert_eq!(house.px("PUT", "/v1/users/ann"), 404);
+    assert_eq!(house.server.tick().reaped, 1);
+    assert_eq!(house.server.rows_of(ann), 0);
+}
+
+/// The same from a backup, with the command that puts it back.
+#[test]
+fn whoever_was_hidden_has_the_days_left_that_they_had_after_a_restore_too() {
+    // The command has no clock but the system's: it was today.
+    let hidden_at = Clock::system().now() - 3 * DAY;
+    for (left, comes_back) in [(1, true), (0, false)] {
+        let server = Server::with(|options| options.clock = Clock::manual(hidden_at - HOUR));
+        crate::upkeep::furnish(&server);
+        let house = House::new(server);
+        let ann = house.server.seed("ann").events(3).insert();
+        let shelf = tempfile::tempdir().expect("a directory");
+        let backup = usher::worker::backup::make(&house.server.app, shelf.path()).expect("a backup");
+        house.server.clock.advance(HOUR);
+        assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
+        let House { server, key } = house;
+        let dir = server.stop();
+        let said = crate::process::lines(dir.path(), &["restore", &backup.to_string_lossy()]);
+        assert!(said.join("\n").contains("1 hidden"), "{said:?}");
+        let house = House { server: at(dir, hidden_at + REVIVABLE - left), key };
+        assert_eq!(house.status("ann"), 404);
+        assert_eq!(house.px("PUT", "/v1/users/ann"), if comes_back { 204 } else { 404 });
+        assert_eq!(house.server.tick().reaped, u64::from(!comes_back));
+        assert_eq!(house.server.rows_of(ann), if comes_back { 5 } else { 0 });
+    }
 }

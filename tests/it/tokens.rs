@@ -57,9 +57,14 @@ const fn to(route: &'static str, named: fn(&User) -> String) -> Deletion {
     Deletion { route, query: "", called: identifier, named, nobody: 404 }
 }
 
+const HIDE: Deletion = to(PX, identifier);
+const HARD: Deletion = Deletion { query: "?hardDelete=true", ..HIDE };
+
 /// Each deleting call that begins an erasure, or asks for one.
 const DELETIONS: &[Deletion] = &[
-    Deletion { query: "?hardDelete=true", ..to(PX, identifier) },
+    HARD,
+    // Hidden for 7 days, and gone then.
+    HIDE,
     // A job is made for whoever will have the name.
     Deletion { nobody: 200, ..to(OPENREPLAY, identifier) },
     to(ALLOY, identifier),
@@ -70,8 +75,8 @@ const DELETIONS: &[Deletion] = &[
     to("Proficient DELETE /users/{user_id}", prefixed),
 ];
 
-/// Those that erase nobody at once: hiding, and taking a request back.
-const OTHERS: &[Deletion] = &[to(PX, identifier), to(CANCEL, identifier)];
+/// That which takes a request back.
+const OTHERS: &[Deletion] = &[to(CANCEL, identifier)];
 
 impl Deletion {
     fn words(&self) -> [&'static str; 3] {
@@ -142,7 +147,7 @@ fn opens(server: &Server, receipt: &[u8], token: &str, identifier: &str) -> Resu
 
 /// Whoever was given a token opens the receipt with it; nobody opens another's.
 fn check_both(server: &Server, given: &[(String, String)]) {
-    server.clock.advance(DAY);
+    server.clock.advance(REVIVABLE);
     server.tick();
     let receipts = receipts(server);
     assert_eq!(receipts.len(), given.len());
@@ -220,27 +225,48 @@ fn an_account_and_then_its_logs_have_a_token_each() {
     assert_eq!(opens(&server, second, &account, &number(&ann)).expect_err("the other's"), ["token"]);
 }
 
+/// The receipt that there would have been at the end of the 7 days is another.
 #[test]
-fn whoever_is_hidden_and_erased_before_the_reaper_comes_is_given_that_receipts_token() {
-    for deletion in [Deletion { query: "?hardDelete=true", ..to(PX, identifier) }, to(OPENREPLAY, identifier)]
-    {
+fn whoever_is_hidden_and_then_erased_is_given_a_token_once_more() {
+    for deletion in [HARD, to(OPENREPLAY, identifier)] {
         let server = Server::start();
         let ann = seed(&server, "ann@example.com");
-        let hidden = OTHERS[0].ask(&server, &ann).expect(200);
-        let reply = deletion.ask(&server, &ann).expect(200);
-        let token = token_of(&reply).expect("a token").to_owned();
+        let first = token_of(&HIDE.ask(&server, &ann).expect(200)).expect("a token").to_owned();
+        let second = token_of(&deletion.ask(&server, &ann).expect(200)).expect("a token").to_owned();
+        assert_ne!(first, second);
         server.clock.advance(DAY);
         server.tick();
-        opens(&server, &receipts(&server)[0], &token, ann.name).expect("hers");
-        let of_hiding = token_of(&hidden).expect("a token");
-        assert_eq!(opens(&server, &receipts(&server)[0], of_hiding, ann.name).expect_err("no"), ["token"]);
+        let receipts = receipts(&server);
+        assert_eq!(receipts.len(), 1);
+        opens(&server, &receipts[0], &second, ann.name).expect("hers");
+        assert_eq!(opens(&server, &receipts[0], &first, ann.name).expect_err("no receipt's"), ["token"]);
     }
 }
 
 #[test]
+fn whoever_comes_back_and_is_hidden_again_has_the_token_of_the_second_time() {
+    let server = Server::start();
+    let ann = seed(&server, "ann@example.com");
+    let hide = || token_of(&HIDE.ask(&server, &ann).expect(200)).expect("a token").to_owned();
+    let first = hide();
+    server.clock.advance(REVIVABLE - 1);
+    let back = server.put("/v1/users/ann%40example.com").header("X-APTRINSIC-API-KEY", &server.project().all);
+    back.json(serde_json::json!({})).send().expect(204);
+    server.clock.advance(1);
+    assert_eq!(server.tick().reaped, 0);
+    let second = hide();
+    server.clock.advance(REVIVABLE - 1);
+    assert_eq!(server.tick().reaped, 0);
+    server.clock.advance(1);
+    assert_eq!(server.tick().reaped, 1);
+    let receipts = receipts(&server);
+    opens(&server, &receipts[0], &second, ann.name).expect("hers");
+    assert_eq!(opens(&server, &receipts[0], &first, ann.name).expect_err("no receipt's"), ["token"]);
+}
+
+#[test]
 fn a_visitor_who_is_named_by_the_anonymous_id_is_given_the_users_token() {
-    for deletion in [Deletion { query: "?hardDelete=true", ..to(PX, identifier) }, to(OPENREPLAY, identifier)]
-    {
+    for deletion in [HARD, to(OPENREPLAY, identifier)] {
         let server = Server::start();
         let id = server.seed("ann@example.com").insert();
         let body = r#"{"userId":"ann@example.com","anonymousId":"visitor-of-ann"}"#;
@@ -248,7 +274,7 @@ fn a_visitor_who_is_named_by_the_anonymous_id_is_given_the_users_token() {
         identify.body(body, "application/json").send().expect(200);
         let reply = deletion.ask(&server, &User { name: "visitor-of-ann", id }).expect(200);
         let token = token_of(&reply).expect("a token").to_owned();
-        server.clock.advance(DAY);
+        server.clock.advance(REVIVABLE);
         server.tick();
         let receipt = &receipts(&server)[0];
         opens(&server, receipt, &token, "ann@example.com").expect("hers");
@@ -305,32 +331,12 @@ fn taking_a_request_back_gives_no_token_and_a_second_deletion_neither() {
     let server = Server::start();
     let ann = seed(&server, "ann@example.com");
     let job = to(OPENREPLAY, identifier).ask(&server, &ann).expect(200).json()["data"]["jobId"].to_string();
-    let cancelled = OTHERS[1].request(&server, &job, &server.project().all).send().expect(200);
+    let cancelled = OTHERS[0].request(&server, &job, &server.project().all).send().expect(200);
     assert_eq!(token_of(&cancelled), None);
-    let hard = Deletion { query: "?hardDelete=true", ..to(PX, identifier) };
-    assert!(token_of(&hard.ask(&server, &ann).expect(200)).is_some());
-    assert_eq!(token_of(&hard.ask(&server, &ann).expect(404)), None, "she is gone");
-    assert_eq!(token_of(&OTHERS[0].ask(&server, &ann).expect(404)), None);
-}
-
-#[test]
-fn whoever_is_hidden_has_the_token_of_the_last_hiding_and_of_no_other() {
-    let server = Server::start();
-    let ann = seed(&server, "ann@example.com");
-    let hide = || token_of(&OTHERS[0].ask(&server, &ann).expect(200)).expect("a token").to_owned();
-    let first = hide();
-    server.clock.advance(DAY);
-    let back = server.put("/v1/users/ann@example.com").header("X-APTRINSIC-API-KEY", &server.project().all);
-    back.json(serde_json::json!({})).send().expect(204);
-    let last = hide();
-    assert_ne!(first, last);
-    server.clock.advance(REVIVABLE - 1);
-    server.tick();
-    assert!(receipts(&server).is_empty());
-    server.clock.advance(1);
-    server.tick();
-    let receipts = receipts(&server);
-    assert_eq!(receipts.len(), 1);
-    opens(&server, &receipts[0], &last, "ann@example.com").expect("her own");
-    assert_eq!(opens(&server, &receipts[0], &first, "ann@example.com").expect_err("another"), ["token"]);
+    assert!(token_of(&HIDE.ask(&server, &ann).expect(200)).is_some());
+    assert_eq!(token_of(&HIDE.ask(&server, &ann).expect(404)), None, "she is hidden");
+    assert!(token_of(&HARD.ask(&server, &ann).expect(200)).is_some());
+    for deletion in [HARD, HIDE] {
+        assert_eq!(token_of(&deletion.ask(&server, &ann).expect(404)), None, "she is gone");
+    }
 }

@@ -182,9 +182,8 @@ fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_fil
     }
 }
 
-/// A server with keys, as a data directory has them.
-fn keeper(every: Option<i64>) -> (Server, PathBuf) {
-    let server = Server::start();
+/// Gives a server's directory its keys, as a data directory has them.
+pub fn furnish(server: &Server) -> PathBuf {
     let dir = server.path().parent().expect("a folder").to_owned();
     let secrets = dir.join("secrets");
     fs::create_dir(&secrets).expect("a folder");
@@ -192,6 +191,12 @@ fn keeper(every: Option<i64>) -> (Server, PathBuf) {
     fs::write(secrets.join("signing.key"), [9; 32]).expect("a file");
     fs::write(dir.join("signing.pub"), Signer::of(&[9; 32]).public().file_text()).expect("a file");
     RecoveryKey::create(&secrets).expect("a key");
+    dir
+}
+
+fn keeper(every: Option<i64>) -> (Server, PathBuf) {
+    let server = Server::start();
+    let dir = furnish(&server);
     server.app.keep_backups(Keeping { every, keep: KEEP, copies: None });
     (server, dir)
 }
