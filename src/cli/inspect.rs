@@ -282,7 +282,7 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
         }
         Ok((jobs.len(), all))
     })?;
-    let verdict = search_all(directory.file, &directory.database(), key, sought)?;
+    let verdict = search_all(directory.file, &directory.database(), key, &sought)?;
     let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
     let faults = found
         .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));

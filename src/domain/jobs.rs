@@ -19,7 +19,7 @@ const CHUNK: Duration = Duration::from_millis(8);
 /// The longest list of jobs.
 const LIST_MAX: u32 = 10_000;
 /// Jobs proven together at most.
-const UNPROVEN_MAX: u32 = 500;
+const UNPROVEN_MAX: u32 = 5_000;
 /// So many faults in a row, and a job is failed until somebody retries it.
 const ATTEMPTS: i64 = 5;
 

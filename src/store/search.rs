@@ -132,21 +132,20 @@ pub struct Sieve {
 }
 
 impl Sieve {
-    pub fn new(key: SearchKey, mut needles: Vec<Sought>) -> Sieve {
+    pub fn new(key: SearchKey, needles: &[Sought]) -> Sieve {
         let bits = (needles.len() * 64).next_power_of_two().max(1 << 16);
         let mut sieve = Sieve {
             key,
             filter: vec![0; bits / 64],
             mask: bits as u64 - 1,
-            needles: Vec::with_capacity(needles.len()),
+            needles: needles.iter().map(|sought| (*sought, 0)).collect(),
             found: BTreeMap::new(),
             bytes: 0,
         };
-        needles.sort_unstable_by_key(|sought| sought.needle.word);
+        sieve.needles.sort_unstable_by_key(|(sought, _)| sought.needle.word);
         for sought in needles {
             let bit = sought.needle.word.cast_unsigned() & sieve.mask;
             sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
-            sieve.needles.push((sought, 0));
         }
         sieve
     }

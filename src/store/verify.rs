@@ -108,7 +108,7 @@ impl Store {
 
     /// Searches pages of the database, its WAL and other files for the needles of jobs.
     /// It blocks, off the writer's thread.
-    pub fn verify(&self, needles: Vec<Sought>, scope: Scope) -> Result<Verdict> {
+    pub fn verify(&self, needles: &[Sought], scope: Scope) -> Result<Verdict> {
         look(self.file(), &self.path, Sieve::new(self.search_key(), needles), scope)
     }
 
@@ -120,7 +120,7 @@ impl Store {
 
 /// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
 /// it. `file` is its database.
-pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: Vec<Sought>) -> Result<Verdict> {
+pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: &[Sought]) -> Result<Verdict> {
     look(file, database, Sieve::new(key, needles), Scope::Whole)
 }
 

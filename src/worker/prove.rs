@@ -27,8 +27,8 @@ const TRIES: u32 = 3;
 const FEW: usize = 256;
 /// Steps of a cleaning: others write meanwhile, and may write more than a step scrubs.
 const STEPS: u32 = 64;
-/// Needles that are searched for together.
-const NEEDLES: usize = 100_000;
+/// Needles that are searched for together: some 50 MB.
+const NEEDLES: usize = 500_000;
 
 /// What became of the jobs whose rows are gone.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
             Scope::Written { .. } => ScanMode::ChangedPages,
             Scope::Whole => ScanMode::WholeFiles,
         };
-        let verdict = app.store().verify(needles.clone(), scope)?;
+        let verdict = app.store().verify(&needles, scope)?;
         if verdict.is_clean() || tries == TRIES {
             break (verdict, mode, totals);
         }

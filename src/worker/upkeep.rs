@@ -112,7 +112,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
             if !go_on() {
                 return Ok(false);
             }
-            let Some(verdict) = look(app, all.clone())? else { return Ok(false) };
+            let Some(verdict) = look(app, &all)? else { return Ok(false) };
             if verdict.is_clean() || tries == TRIES {
                 break verdict;
             }
@@ -132,7 +132,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a reader holds up the cleaning.
-fn look(app: &App, all: Vec<Sought>) -> Result<Option<Verdict>> {
+fn look(app: &App, all: &[Sought]) -> Result<Option<Verdict>> {
     if prove::clean(app, &mut app.proving())?.is_none() {
         return Ok(None);
     }

@@ -94,9 +94,9 @@ fn a_search_that_does_not_find_what_is_known_to_be_there_proves_nothing() {
     store.empty_wal().expect("an empty WAL");
     let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0).id));
     let sought = || server.read(|db| needles::of(db, store.search_key(), job));
-    let whole = store.verify(sought(), Scope::Whole).expect("a search");
+    let whole = store.verify(&sought(), Scope::Whole).expect("a search");
     assert!(whole.is_clean(), "{whole:?}");
-    let blind = store.verify(sought(), Scope::Written { pages: vec![1], files: vec![] }).expect("a search");
+    let blind = store.verify(&sought(), Scope::Written { pages: vec![1], files: vec![] }).expect("a search");
     assert!(!blind.is_clean(), "{blind:?}");
     assert!(!blind.found[&job].sees && blind.found[&job].places.is_empty());
 }

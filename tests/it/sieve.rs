@@ -28,7 +28,7 @@ fn sought(value: &[u8]) -> Vec<Sought> {
 }
 
 fn sieve(value: &[u8]) -> Sieve {
-    Sieve::new(key(), sought(value))
+    Sieve::new(key(), &sought(value))
 }
 
 /// What became of the one job.
@@ -125,7 +125,7 @@ fn what_is_kept_says_nothing_without_the_secret() {
     for (one, other) in ours.iter().zip(&others) {
         assert!(one.word != other.word && one.digest != other.digest);
     }
-    let mut sieve = Sieve::new(SearchKey::new([4; 32]), sought(ANN));
+    let mut sieve = Sieve::new(SearchKey::new([4; 32]), &sought(ANN));
     sieve.bytes_of(ANN, 0, "a file");
     assert_eq!(found(sieve).places, Vec::<String>::new());
 }
@@ -269,7 +269,7 @@ fn what_15_rows_have_may_be_theirs_and_what_16_have_is_nobodys_alone() {
 #[test]
 fn a_common_text_takes_the_others_of_its_job_not_with_it() {
     let both = [sought(ANN), sought(b"a secret of hers")].concat();
-    let mut sieve = Sieve::new(key(), both);
+    let mut sieve = Sieve::new(key(), &both);
     for number in 2..18 {
         sieve.page(number, &with(leaf(), 0xFA0, ANN), || false, "usher.db");
     }
@@ -284,8 +284,8 @@ fn each_job_is_told_of_its_own() {
     let of = |job, value: &[u8]| {
         needles(value).into_iter().map(move |needle| Sought { job: JobId(job), needle, planted: false })
     };
-    let sought = of(1, ANN).chain(of(2, ANN)).chain(of(3, b"somebody-else")).collect();
-    let mut sieve = Sieve::new(key(), sought);
+    let sought: Vec<Sought> = of(1, ANN).chain(of(2, ANN)).chain(of(3, b"somebody-else")).collect();
+    let mut sieve = Sieve::new(key(), &sought);
     sieve.bytes_of(ANN, 0, "a file");
     let found = sieve.into_found();
     let places: Vec<usize> = found.values().map(|found| found.places.len()).collect();
@@ -297,7 +297,7 @@ fn each_job_is_told_of_its_own() {
 fn what_is_known_to_be_there_counts_in_a_row_alone() {
     for (page, at, is_free, place) in lies() {
         let planted = needles(ANN).into_iter().map(|needle| Sought { job: JOB, needle, planted: true });
-        let mut sieve = Sieve::new(key(), planted.collect());
+        let mut sieve = Sieve::new(key(), &planted.collect::<Vec<Sought>>());
         sieve.page(3, &with(page, at, ANN), || is_free, "usher.db");
         sieve.bytes_of(ANN, 0, "a file");
         let found = found(sieve);
@@ -327,7 +327,7 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
         bytes[at..at + 32].copy_from_slice(&long[..32]);
         fs::write(&path, bytes).expect("a file");
         let scope = Scope::Written { pages: vec![], files: vec![(path.clone(), FileKind::Foreign, 0)] };
-        let verdict = store.verify(sought.clone(), scope).expect("a search");
+        let verdict = store.verify(&sought, scope).expect("a search");
         assert_eq!(verdict.found[&JOB].places[0], format!("long.txt, at byte {at}"));
     }
 }
