@@ -1,7 +1,7 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use crate::bell::Bell;
@@ -151,6 +151,15 @@ impl App {
     /// Held while a backup is made or backups are pruned.
     pub fn backing_up(&self) -> MutexGuard<'_, ()> {
         self.inner.backing_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless one is being made.
+    pub fn try_backing_up(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.inner.backing_up.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// How backups are made and kept from now on; the first word counts.

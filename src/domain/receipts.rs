@@ -6,13 +6,13 @@ use std::str::FromStr;
 use crate::clock::Millis;
 use crate::domain::erase;
 use crate::error;
-use crate::model::{Erasure, Job};
+use crate::model::Job;
 use crate::proof::check::{Fault, check_one};
 use crate::proof::form;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{
     Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Receipt, Scan, ScanMode, Scrub, Stay,
-    Token, is_subject, right,
+    Token, is_subject, right, why_stays,
 };
 use crate::proof::signing::PublicKey;
 use crate::store::holdings::{self, Fate, Subject};
@@ -109,11 +109,7 @@ pub fn gone(job: &Job) -> Vec<Gone> {
 
 /// What is left of what was held, and why.
 fn stays(db: &Db, job: &Job) -> error::Result<Vec<Stay>> {
-    let why = match job.erasure {
-        Erasure::Account => "only the account was to go: it stays under a bare number, about nobody known",
-        Erasure::Activity => "only the activity was to go: the account stays",
-        Erasure::Everything | Erasure::Hide => return Ok(Vec::new()),
-    };
+    let Some(why) = why_stays(job.erasure) else { return Ok(Vec::new()) };
     let Some(user) = job.user else { return Ok(Vec::new()) };
     let Some(user) = users::by_id(db, None, user)? else { return Ok(Vec::new()) };
     let stays = erase::dry_run(db, &user, job.erasure)?.into_iter().filter(|outlook| {

@@ -75,7 +75,7 @@ pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
 }
 
 /// The receipt in these bytes, whoever signed it, if they are canonical and of the right form.
-pub(super) fn read_unsigned(bytes: &[u8]) -> Result<Receipt, Fault> {
+pub fn read_unsigned(bytes: &[u8]) -> Result<Receipt, Fault> {
     let (value, spelling) =
         canonical::read(bytes).map_err(|fault| Fault { what: What::NotJson(fault), fields: Vec::new() })?;
     let fields = form::faults(&value);

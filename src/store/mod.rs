@@ -7,6 +7,7 @@
 mod ballast;
 mod book;
 mod file;
+pub mod file_kind;
 mod filters;
 mod ids;
 mod migrations;

@@ -4,7 +4,7 @@
 //! scan finds a candidate at any offset, and of the whole, by which it makes sure. So it
 //! may wait in the database through a kill, and says nothing of anybody without the secret.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -125,8 +125,7 @@ pub struct Sieve {
     /// A bit for each value of the low bits of a word's hash: most offsets end here.
     filter: Vec<u64>,
     mask: u64,
-    by_word: HashMap<i64, Vec<usize>>,
-    /// Each with the times it was seen in living rows.
+    /// In the order of their words, each with the times it was seen in living rows.
     needles: Vec<(Sought, u32)>,
     found: BTreeMap<JobId, Found>,
     /// Bytes looked at.
@@ -134,22 +133,20 @@ pub struct Sieve {
 }
 
 impl Sieve {
-    pub fn new(key: SearchKey, needles: Vec<Sought>) -> Sieve {
+    pub fn new(key: SearchKey, mut needles: Vec<Sought>) -> Sieve {
         let bits = (needles.len() * 64).next_power_of_two().max(1 << 16);
         let mut sieve = Sieve {
             key,
             filter: vec![0; bits / 64],
             mask: bits as u64 - 1,
-            by_word: HashMap::with_capacity(needles.len()),
             needles: Vec::with_capacity(needles.len()),
             found: BTreeMap::new(),
             bytes: 0,
         };
+        needles.sort_unstable_by_key(|sought| sought.needle.word);
         for sought in needles {
-            let word = sought.needle.word;
-            let bit = word.cast_unsigned() & sieve.mask;
+            let bit = sought.needle.word.cast_unsigned() & sieve.mask;
             sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
-            sieve.by_word.entry(word).or_default().push(sieve.needles.len());
             sieve.needles.push((sought, 0));
         }
         sieve
@@ -159,14 +156,21 @@ impl Sieve {
         self.bytes
     }
 
+    /// So many bytes were looked at otherwise.
+    pub fn skip(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
     pub fn into_found(mut self) -> BTreeMap<JobId, Found> {
         for (sought, seen) in &self.needles {
             let found = self.found.entry(sought.job).or_default();
             if sought.planted {
                 found.sees = *seen > 0;
+            } else if *seen >= COMMON {
+                found.common += 1;
             } else {
                 found.needles += 1;
-                found.common += u64::from(*seen >= COMMON);
+                found.mentions += u64::from(*seen);
             }
         }
         self.found
@@ -178,22 +182,19 @@ impl Sieve {
             let spot = layout::spot(bytes, number, offset);
             let (sought, seen) = &mut self.needles[needle];
             let found = self.found.entry(sought.job).or_default();
-            match spot {
-                Ok(Spot::Cell) if sought.planted => *seen += 1,
-                _ if sought.planted => {}
-                Ok(Spot::Cell) | Err(_) => {
-                    found.mentions += 1;
-                    *seen += 1;
+            let place = match spot {
+                Ok(Spot::Cell) => None,
+                Ok(Spot::Other) if !is_free => None,
+                Ok(spot) => Some(spot.name()),
+                Err(_) => Some("which is not as SQLite writes it"),
+            };
+            match place {
+                None => *seen += 1,
+                Some(_) if sought.planted => {}
+                Some(place) if found.places.len() < PLACES => {
+                    found.places.push(format!("{of}, page {number}, {place}"));
                 }
-                Ok(Spot::Other) if !is_free => {
-                    found.mentions += 1;
-                    *seen += 1;
-                }
-                Ok(spot) => {
-                    if found.places.len() < PLACES {
-                        found.places.push(format!("{of}, page {number}, {}", spot.name()));
-                    }
-                }
+                Some(_) => {}
             }
         }
     }
@@ -223,8 +224,9 @@ impl Sieve {
             if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
                 continue;
             }
-            for &index in self.by_word.get(&hash).map_or(&[][..], Vec::as_slice) {
-                let (Sought { needle, .. }, seen) = &self.needles[index];
+            let first = self.needles.partition_point(|(sought, _)| sought.needle.word < hash);
+            let same = self.needles[first..].iter().take_while(|(sought, _)| sought.needle.word == hash);
+            for (index, (Sought { needle, .. }, seen)) in (first..).zip(same) {
                 let whole = bytes.get(offset..offset + usize::from(needle.length));
                 if *seen < COMMON && whole.is_some_and(|whole| self.key.whole(whole) == needle.digest) {
                     hits.push((offset, index));

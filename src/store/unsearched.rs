@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
+use super::file_kind::FileKind;
 use super::verify::{Scope, Stamp};
 use crate::model::JobId;
 
@@ -18,9 +19,17 @@ pub struct Unsearched {
     listed: u64,
     /// The round in which each was written last, as far as a job needs it.
     pages: HashMap<u32, u64>,
-    files: HashMap<PathBuf, (Stamp, u64)>,
+    files: HashMap<PathBuf, Seen>,
     /// The first round of each job. 0: before the start.
     since: BTreeMap<JobId, u64>,
+}
+
+/// A file beside the database.
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    /// The rounds in which it was written, each with the first byte that was.
+    writes: Vec<(u64, u64)>,
 }
 
 impl Unsearched {
@@ -43,21 +52,31 @@ impl Unsearched {
         self.since = jobs.iter().map(|job| (*job, self.since.get(job).copied().unwrap_or(first))).collect();
         self.listed = self.round;
         // For the others everything is searched.
-        let oldest = self.since.values().copied().filter(|since| *since > 0).min();
-        self.pages.retain(|_, round| oldest.is_some_and(|oldest| *round >= oldest));
+        let oldest = self.since.values().copied().filter(|since| *since > 0).min().unwrap_or(u64::MAX);
+        self.pages.retain(|_, round| *round >= oldest);
+        self.files.values_mut().for_each(|file| file.writes.retain(|(round, _)| *round >= oldest));
     }
 
     /// The files there are beside the database, as of now.
     pub fn files(&mut self, files: HashMap<PathBuf, Stamp>) {
         let round = self.round;
-        let known = std::mem::take(&mut self.files);
-        self.files = files
-            .into_iter()
-            .map(|(path, stamp)| match known.get(&path) {
-                Some((same, round)) if *same == stamp => (path, (stamp, *round)),
-                _ => (path, (stamp, round)),
-            })
-            .collect();
+        let mut known = std::mem::take(&mut self.files);
+        for (path, stamp) in files {
+            let before = known.remove(&path).filter(|before| before.stamp.kind == stamp.kind);
+            let from = match &before {
+                Some(before) if stamp.kind == FileKind::Ledger && stamp.length >= before.stamp.length => {
+                    before.stamp.length
+                }
+                _ => 0,
+            };
+            let same = before.as_ref().is_some_and(|before| before.stamp == stamp);
+            let mut writes = before.map(|before| before.writes).unwrap_or_default();
+            // A foreign one may have had it in it before the job began.
+            if !same || stamp.kind == FileKind::Foreign {
+                writes.push((round, from));
+            }
+            self.files.insert(path, Seen { stamp, writes });
+        }
     }
 
     /// What is to be searched for these jobs.
@@ -65,9 +84,12 @@ impl Unsearched {
         let since = jobs.iter().map(|job| self.since.get(job).copied().unwrap_or(0)).min();
         let Some(since) = since.filter(|since| *since > 0) else { return Scope::Whole };
         let pages = self.pages.iter().filter(|(_, round)| **round >= since);
-        let files = self.files.iter().filter(|(_, (_, round))| *round >= since);
         let mut pages: Vec<u32> = pages.map(|(page, _)| *page).collect();
         pages.sort_unstable();
-        Scope::Written { pages, files: files.map(|(path, _)| path.clone()).collect() }
+        let files = self.files.iter().filter_map(|(path, file)| {
+            let writes = file.writes.iter().filter(|(round, _)| *round >= since);
+            writes.map(|(_, from)| *from).min().map(|from| (path.clone(), file.stamp.kind, from))
+        });
+        Scope::Written { pages, files: files.collect() }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::Store;
 use super::file::Pages;
+use super::file_kind::FileKind;
 use super::layout::{self, PAGE};
 use super::search::{Found, SearchKey, Sieve, Sought};
 use crate::error::{Error, Result};
@@ -19,16 +20,19 @@ const STRETCH: u32 = 4_096;
 /// Bytes of another file read at once; pieces overlap by the length of the longest needle.
 const BUFFER: usize = 1 << 20;
 const OVERLAP: usize = 64;
+/// The database's own files, which are looked at page by page.
+const DATABASE: [&str; 3] = ["usher.db", "usher.db-wal", "usher.db-shm"];
 const WAL_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
 /// What of the files is looked at.
 #[derive(Debug)]
 pub enum Scope {
-    /// These pages, and these of the other files: see [`super::unsearched`].
+    /// These pages, and these of the other files, each from a byte on: see
+    /// [`super::unsearched`].
     Written {
         pages: Vec<u32>,
-        files: Vec<PathBuf>,
+        files: Vec<(PathBuf, FileKind, u64)>,
     },
     Whole,
 }
@@ -44,8 +48,13 @@ pub struct Verdict {
     pub needles: u64,
 }
 
-/// What tells a file's state: its length, and when it was written last.
-pub type Stamp = (u64, Option<SystemTime>);
+/// A file's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    pub length: u64,
+    pub written_at: Option<SystemTime>,
+    pub kind: FileKind,
+}
 
 impl Verdict {
     pub fn is_clean(&self) -> bool {
@@ -147,12 +156,13 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
         }
         Scope::Whole => {
             file.range(1..file.count()? + 1, &mut see)?;
-            others(database.parent().unwrap_or(Path::new("")))?.into_keys().collect()
+            let others = others(database.parent().unwrap_or(Path::new("")))?;
+            others.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect()
         }
     };
     search_wal(&mut sieve, &super::wal_of(database), &free)?;
-    for path in files {
-        search_file(&mut sieve, &path)?;
+    for (path, kind, from) in files {
+        search_file(&mut sieve, &path, kind, from)?;
     }
     verdict.bytes = sieve.bytes();
     verdict.found = sieve.into_found();
@@ -162,9 +172,9 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
 
 /// The files of a directory but the database. Not the backups, which are encrypted and have
 /// their own term, nor the secrets.
-fn others(folder: &Path) -> Result<HashMap<PathBuf, Stamp>> {
+fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
     let mut found = HashMap::new();
-    let mut folders = vec![folder.to_owned()];
+    let mut folders = vec![top.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
             let entry = entry.map_err(Error::internal)?;
@@ -172,8 +182,13 @@ fn others(folder: &Path) -> Result<HashMap<PathBuf, Stamp>> {
             let (path, name) = (entry.path(), entry.file_name());
             if about.is_dir() && name != "backups" && name != "secrets" {
                 folders.push(path);
-            } else if about.is_file() && !name.to_string_lossy().starts_with("usher.db") {
-                found.insert(path, (about.len(), about.modified().ok()));
+            } else if about.is_file() && !DATABASE.iter().any(|file| name == *file) {
+                let stamp = Stamp {
+                    length: about.len(),
+                    written_at: about.modified().ok(),
+                    kind: FileKind::of(path.strip_prefix(top).unwrap_or(&path)),
+                };
+                found.insert(path, stamp);
             }
         }
     }
@@ -196,9 +211,38 @@ fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()>
     Ok(())
 }
 
-fn search_file(sieve: &mut Sieve, path: &Path) -> Result<()> {
+/// Searches a file from a byte on. Of what Usher itself writes there, only what does not read
+/// as it writes it: the same words may be somebody's, too.
+fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match kind {
+        FileKind::Ledger => {
+            // From a line's end on, if it is one.
+            file.seek(SeekFrom::Start(from.saturating_sub(1))).map_err(Error::internal)?;
+            for line in BufReader::new(file).split(b'\n') {
+                let line = line.map_err(Error::internal)?;
+                sieve.skip(line.len());
+                if !kind.is_own(&line) {
+                    sieve.bytes_of(&line, &name);
+                }
+            }
+            Ok(())
+        }
+        FileKind::Receipt | FileKind::PublicKey => {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(Error::internal)?;
+            sieve.skip(bytes.len());
+            if !kind.is_own(&bytes) {
+                sieve.bytes_of(&bytes, &name);
+            }
+            Ok(())
+        }
+        FileKind::Plain | FileKind::Foreign => search_bytes(sieve, file, &name),
+    }
+}
+
+fn search_bytes(sieve: &mut Sieve, mut file: File, name: &str) -> Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
     loop {
         let kept = buffer.len().min(OVERLAP);
@@ -207,7 +251,7 @@ fn search_file(sieve: &mut Sieve, path: &Path) -> Result<()> {
         if read == 0 {
             return Ok(());
         }
-        sieve.bytes_of(&buffer, &name);
+        sieve.bytes_of(&buffer, name);
     }
 }
 

@@ -36,6 +36,8 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 const CHECKPOINT_FRAMES: i32 = 1_000;
 /// Pages are scrubbed for about this long between two groups.
 const FOLD_TIME: Duration = Duration::from_millis(8);
+/// What waits behind requests gets a turn after this long, whatever comes.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// Frames in the WAL after the last commit, as SQLite told the hook.
@@ -169,9 +171,7 @@ impl Writer {
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || {
-                Thread { conn, resources, clock, scrub, ballast, fold_at: CHECKPOINT_FRAMES }.run(&theirs)
-            })
+            .spawn(move || Thread { conn, resources, clock, scrub, ballast, folded: 0 }.run(&theirs))
             .map_err(Error::internal)?;
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -252,13 +252,12 @@ impl Shared {
 
     /// What to do next. Requests come first; after each group of them one thing from
     /// behind them gets its turn, so that neither starves. While the WAL is being folded in,
-    /// only requests pass, for what is behind them may write faster than pages are scrubbed;
-    /// and nothing is waited for.
-    fn next(&self, last: Lane, folding: bool) -> Next {
+    /// what is behind them waits until it is `overdue`, for it may write faster than pages
+    /// are scrubbed; and nothing is waited for.
+    fn next(&self, last: Lane, folding: bool, overdue: bool) -> Next {
         let mut queues = self.queues();
         loop {
-            if last == Lane::Request
-                && !folding
+            if (overdue || last == Lane::Request && !folding)
                 && let Some(behind) = queues.background.pop_front()
             {
                 return Next::Behind(behind);
@@ -288,8 +287,8 @@ struct Thread {
     clock: Clock,
     scrub: Scrub,
     ballast: Arc<Ballast>,
-    /// Frames in the WAL at which the next checkpoint begins.
-    fold_at: i32,
+    /// Frames of the WAL that are in the file, or that a reader holds up.
+    folded: i32,
 }
 
 /// Why a transaction came to nothing.
@@ -309,28 +308,18 @@ impl Thread {
     fn run(mut self, shared: &Shared) {
         self.conn.wal_hook(Some(note_frames));
         let mut last = Lane::Background;
+        let mut turn = Instant::now();
         loop {
-            // A WAL that was emptied in between begins to count anew.
-            if WAL_FRAMES.get() < CHECKPOINT_FRAMES {
-                self.fold_at = CHECKPOINT_FRAMES;
-            }
-            let folding = WAL_FRAMES.get() >= self.fold_at;
-            match shared.next(last, folding) {
+            let folding = self.unfolded() >= CHECKPOINT_FRAMES;
+            match shared.next(last, folding, turn.elapsed() > PATIENCE) {
                 Next::Group(tasks) => {
                     last = Lane::Request;
                     self.commit(tasks);
                 }
-                Next::Behind(Behind::Task(task)) => {
+                Next::Behind(behind) => {
                     last = Lane::Background;
-                    self.commit(vec![task]);
-                }
-                Next::Behind(Behind::Chore(chore)) => {
-                    last = Lane::Background;
-                    let Thread { conn, scrub, .. } = &mut self;
-                    if catch_unwind(AssertUnwindSafe(|| chore(conn, scrub))).is_err() {
-                        log::error!("a chore panicked");
-                        self.abandon();
-                    }
+                    self.go_behind(behind);
+                    turn = Instant::now();
                 }
                 Next::Idle => {}
                 Next::Stop => break,
@@ -348,12 +337,34 @@ impl Thread {
         }
     }
 
+    fn go_behind(&mut self, behind: Behind) {
+        match behind {
+            Behind::Task(task) => self.commit(vec![task]),
+            Behind::Chore(chore) => {
+                let Thread { conn, scrub, .. } = self;
+                if catch_unwind(AssertUnwindSafe(|| chore(conn, scrub))).is_err() {
+                    log::error!("a chore panicked");
+                    self.abandon();
+                }
+            }
+        }
+    }
+
+    /// Frames that are in the WAL alone.
+    fn unfolded(&mut self) -> i32 {
+        // It began anew, or was emptied.
+        if WAL_FRAMES.get() < self.folded {
+            self.folded = 0;
+        }
+        WAL_FRAMES.get() - self.folded
+    }
+
     /// A step towards a checkpoint: scrubs for some milliseconds, or folds the WAL in once
     /// nothing is left to scrub. Requests are served between the steps, as long as the WAL
     /// does not outgrow that.
     fn fold(&mut self) {
         let began = Instant::now();
-        let hurry = WAL_FRAMES.get() >= 4 * CHECKPOINT_FRAMES;
+        let hurry = self.unfolded() >= 4 * CHECKPOINT_FRAMES;
         let has_time = |limit: Duration| hurry || began.elapsed() < limit;
         let step = loop {
             if let Err(error) = self.scrub.chunk(&self.conn) {
@@ -365,17 +376,14 @@ impl Thread {
                 _ => return,
             }
         };
-        self.fold_at = match step {
-            // The WAL begins anew at the next write.
-            Ok(true) => {
-                WAL_FRAMES.set(0);
-                CHECKPOINT_FRAMES
-            }
+        self.folded = match step {
+            // The WAL begins anew at the next write, unless somebody reads it just then.
+            Ok(true) => WAL_FRAMES.get(),
             // A reader holds some back. Again after some frames more.
-            Ok(false) => WAL_FRAMES.get() + CHECKPOINT_FRAMES / 2,
+            Ok(false) => WAL_FRAMES.get() - CHECKPOINT_FRAMES / 2,
             Err(error) => {
                 log::error!("checkpoint failed: {error}");
-                WAL_FRAMES.get() + CHECKPOINT_FRAMES / 2
+                WAL_FRAMES.get() - CHECKPOINT_FRAMES / 2
             }
         };
     }

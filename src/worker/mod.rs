@@ -65,7 +65,7 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
         report.completed += proved.completed;
         report.faults += proved.faults;
         report.waiting += proved.waiting;
-        if proved.completed == 0 {
+        if proved.completed + proved.faults == 0 {
             break;
         }
     }

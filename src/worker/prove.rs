@@ -23,6 +23,13 @@ use super::backup;
 /// caught in the middle of being written.
 const TRIES: u32 = 3;
 
+/// Pages left to scrub that the last step of a cleaning takes along.
+const FEW: usize = 256;
+/// Steps of a cleaning: others write meanwhile, and may write more than a step scrubs.
+const STEPS: u32 = 64;
+/// Needles that are searched for together.
+const NEEDLES: usize = 100_000;
+
 /// What became of the jobs whose rows are gone.
 #[derive(Debug, Default)]
 pub struct Proved {
@@ -31,14 +38,19 @@ pub struct Proved {
     pub waiting: u64,
 }
 
-/// Proves the jobs that wait for it, all at once.
+/// Proves the jobs that wait for it, many at once.
 pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     let mut unsearched = app.proving();
     let now = app.clock().now();
-    let jobs = app.read(|db| jobs::unproven(db, now))?;
+    let mut jobs = app.read(|db| jobs::unproven(db, now))?;
     if jobs.is_empty() {
         return Ok(Proved::default());
     }
+    // What a backup is made from is a copy that nobody has encrypted yet.
+    let Some(_no_backup) = app.try_backing_up() else {
+        return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
+    };
+    let needles = needles_of(app, &mut jobs)?;
     if !app.store().is_surveyed() {
         let found = app.store().survey(go_on)?;
         if found > 0 {
@@ -68,7 +80,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
             Scope::Written { .. } => ScanMode::ChangedPages,
             Scope::Whole => ScanMode::WholeFiles,
         };
-        let verdict = search(app, &jobs, scope)?;
+        let verdict = app.store().verify(needles.clone(), scope)?;
         if verdict.is_clean() || tries == TRIES {
             break (verdict, mode, totals);
         }
@@ -115,7 +127,10 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
 
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
 pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Totals>> {
-    while app.store().scrub()? > 0 {}
+    let mut steps = 0;
+    while app.store().scrub()? > FEW && steps < STEPS {
+        steps += 1;
+    }
     match app.store().empty_wal()? {
         Emptied::Busy => Ok(None),
         Emptied::Done { written, totals } => {
@@ -127,13 +142,17 @@ pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Tot
     }
 }
 
-fn search(app: &App, jobs: &[Job], scope: Scope) -> Result<Verdict> {
+/// What is searched for, for the first of the jobs; the others come next.
+fn needles_of(app: &App, jobs: &mut Vec<Job>) -> Result<Vec<Sought>> {
     let key = app.store().search_key();
-    let mut all: Vec<Sought> = Vec::new();
-    for job in jobs {
-        all.extend(app.read(|db| needles::of(db, key, job.id))?);
+    let mut all = Vec::new();
+    let mut some = 0;
+    while some < jobs.len() && all.len() < NEEDLES {
+        all.extend(app.read(|db| needles::of(db, key, jobs[some].id))?);
+        some += 1;
     }
-    app.store().verify(all, scope)
+    jobs.truncate(some);
+    Ok(all)
 }
 
 /// Writes the receipts, then completes their jobs: a kill in between leaves a receipt that

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::model::JobId;
 use crate::proof::audit::Head;
 use crate::store::search::Sought;
-use crate::store::unsearched::Unsearched;
 use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
 
 use super::{backup, prove};
@@ -102,7 +101,6 @@ fn prune(app: &App) -> Result<()> {
 /// Searches all files for the needles of jobs that ended, and forgets those that it did not
 /// find. False: it was not done; later.
 fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
-    let mut unsearched = app.proving();
     loop {
         let (jobs, all) = ended(app)?;
         if jobs.is_empty() {
@@ -114,7 +112,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
             if !go_on() {
                 return Ok(false);
             }
-            let Some(verdict) = look(app, &mut unsearched, all.clone())? else { return Ok(false) };
+            let Some(verdict) = look(app, all.clone())? else { return Ok(false) };
             if verdict.is_clean() || tries == TRIES {
                 break verdict;
             }
@@ -134,8 +132,8 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a reader holds up the cleaning.
-fn look(app: &App, unsearched: &mut Unsearched, all: Vec<Sought>) -> Result<Option<Verdict>> {
-    if prove::clean(app, unsearched)?.is_none() {
+fn look(app: &App, all: Vec<Sought>) -> Result<Option<Verdict>> {
+    if prove::clean(app, &mut app.proving())?.is_none() {
         return Ok(None);
     }
     let verdict = app.store().verify(all, Scope::Whole)?;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use usher::clock::SECOND;
+use usher::clock::{DAY, SECOND};
 use usher::proof::receipt::{Receipt, ScanMode};
 use usher::store::{Scope, jobs, needles};
 
@@ -99,4 +99,105 @@ fn a_search_that_does_not_find_what_is_known_to_be_there_proves_nothing() {
     let blind = store.verify(sought(), Scope::Written { pages: vec![1], files: vec![] }).expect("a search");
     assert!(!blind.is_clean(), "{blind:?}");
     assert!(!blind.found[&job].sees && blind.found[&job].places.is_empty());
+}
+
+#[test]
+fn a_file_that_somebody_left_beside_the_database_is_searched_for_everybody() {
+    let server = Server::start();
+    let notes = server.path().with_file_name("notes.txt");
+    for name in [ANN, "ben-who-is-to-be-erased"] {
+        track(&server, name, "something");
+    }
+    fs::write(&notes, "ask ben-who-is-to-be-erased").expect("a file");
+    erase(&server, ANN);
+    assert_eq!(server.tick().completed, 1);
+    erase(&server, "ben-who-is-to-be-erased");
+    server.tick();
+    let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
+    assert!(job.error.as_ref().is_some_and(|error| error.contains("notes.txt")), "{job:?}");
+}
+
+/// All words that stand in Usher's own files, and pieces of them with what stands around.
+fn own_words(server: &Server) -> Vec<String> {
+    let mut words = Vec::new();
+    let receipts = fs::read_dir(server.path().with_file_name("receipts")).expect("receipts");
+    let mut files: Vec<_> = receipts.map(|entry| entry.expect("a receipt").path()).collect();
+    files.push(server.path().with_file_name("erasures.ledger"));
+    files.push(server.path().with_file_name("signing.pub"));
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a text");
+        words.extend(text.split(['"', ':', ',', ' ', '\n']).map(str::to_owned));
+        let around: Vec<char> = text.chars().collect();
+        words.extend(around.chunks(32).map(|piece| piece.iter().collect()));
+    }
+    words.retain(|word| word.len() >= 8);
+    words
+}
+
+#[test]
+fn what_usher_itself_writes_into_its_files_is_nobodys() {
+    let server = Server::start();
+    fs::write(server.path().with_file_name("signing.pub"), server.app.signer().public().file_text())
+        .expect("a file");
+    for name in ["eve-who-is-to-be-erased", "cat-who-is-to-be-erased"] {
+        track(&server, name, "something");
+        erase(&server, name);
+        server.tick();
+    }
+    let words = own_words(&server);
+    assert!(words.len() > 100 && words.iter().any(|word| word == "interactions"), "{words:?}");
+    for (n, words) in words.chunks(40).enumerate() {
+        let body = serde_json::json!({
+            "userId": ANN, "event": "recordings", "messageId": n.to_string(), "properties": {"words": words}
+        });
+        server.post("/v1/track").bearer(&server.project().all).json(body).send().expect(200);
+    }
+    erase(&server, ANN);
+    server.tick();
+    let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
+    assert!(job.error.is_none() && job.receipt_no == Some(3), "{job:?}");
+    // Nor by night, in all files; nor after a start.
+    server.clock.advance(DAY);
+    server.tick();
+    let server = Server::over(server.stop(), |_| {});
+    let failed =
+        server.sqlite().query_row("SELECT COUNT(*) FROM jobs WHERE status <> 'completed'", [], |row| {
+            row.get::<_, i64>(0)
+        });
+    assert_eq!(failed.expect("a count"), 0);
+}
+
+#[test]
+fn what_is_written_into_ushers_files_by_others_is_found_there() {
+    for (file, text) in [
+        ("erasures.ledger", format!("{{\"note\":\"{ANN}\"}}\n")),
+        ("signing.pub", format!("of {ANN}\n")),
+        ("ballast", format!("\0\0\0{ANN}\0\0\0")),
+    ] {
+        let server = Server::start();
+        track(&server, ANN, "something");
+        erase(&server, ANN);
+        let path = server.path().with_file_name(file);
+        let before = fs::read(&path).unwrap_or_default();
+        fs::write(&path, [&before[..], text.as_bytes()].concat()).expect("a file");
+        server.tick();
+        let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
+        assert!(job.error.as_ref().is_some_and(|error| error.contains(file)), "{file}: {job:?}");
+    }
+}
+
+#[test]
+fn what_many_others_have_too_is_no_mention_of_anybody() {
+    let server = Server::start();
+    let text = "the same words that many people write";
+    let body = |name: &str, n: usize| serde_json::json!({"userId": name, "event": "Wrote", "messageId": format!("{n}"), "properties": {"t": text}});
+    for n in 0..30 {
+        let name = if n == 0 { ANN.to_owned() } else { format!("somebody-number-{n}") };
+        server.post("/v1/track").bearer(&server.project().all).json(body(&name, n)).send().expect(200);
+    }
+    erase(&server, ANN);
+    server.tick();
+    let of_ann = receipt(&server, 1);
+    assert_eq!(of_ann.mentions, 0, "{of_ann:?}");
+    assert!(of_ann.scan.needles_dropped > 0, "{of_ann:?}");
 }

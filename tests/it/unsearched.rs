@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use usher::model::JobId;
-use usher::store::Scope;
+use usher::store::file_kind::FileKind;
 use usher::store::unsearched::Unsearched;
+use usher::store::{Scope, Stamp};
 
 const ANN: JobId = JobId(1);
 const BEN: JobId = JobId(2);
@@ -52,24 +53,55 @@ fn a_round_whose_jobs_could_not_be_read_counts_for_those_that_are_read_next() {
     assert_eq!(pages(&unsearched, &[ANN]), Some(vec![1, 2]));
 }
 
+fn files(files: &[(&str, u64, FileKind)]) -> HashMap<PathBuf, Stamp> {
+    let stamp = |length, kind| Stamp { length, written_at: None, kind };
+    files.iter().map(|(name, length, kind)| (PathBuf::from(name), stamp(*length, *kind))).collect()
+}
+
+fn searched(unsearched: &Unsearched, job: JobId) -> Vec<(String, u64)> {
+    let Scope::Written { mut files, .. } = unsearched.scope(&[job]) else { panic!("all of it") };
+    files.sort_by(|one, other| one.0.cmp(&other.0));
+    files.into_iter().map(|(path, _, from)| (path.display().to_string(), from)).collect()
+}
+
 #[test]
-fn a_file_is_searched_again_once_it_has_changed_and_for_each_job_that_was_there() {
-    let files = |lengths: &[u64]| {
-        let stamp = |(n, length): (usize, &u64)| (PathBuf::from(n.to_string()), (*length, None));
-        lengths.iter().enumerate().map(stamp).collect::<HashMap<_, _>>()
-    };
-    let searched = |unsearched: &Unsearched, job| match unsearched.scope(&[job]) {
-        Scope::Written { files, .. } => files.len(),
-        Scope::Whole => usize::MAX,
-    };
+fn a_file_of_ushers_is_searched_again_once_it_has_changed_and_for_each_job_that_was_there() {
     let mut unsearched = Unsearched::default();
-    unsearched.wrote(vec![]);
-    unsearched.files(files(&[10, 20]));
-    unsearched.list(&[ANN]);
-    assert_eq!(searched(&unsearched, ANN), 2);
-    unsearched.wrote(vec![]);
-    unsearched.files(files(&[10, 21]));
-    unsearched.list(&[ANN, BEN]);
-    assert_eq!(searched(&unsearched, BEN), 1);
-    assert_eq!(searched(&unsearched, ANN), 2);
+    let mut round = |first, second, jobs: &[JobId]| {
+        unsearched.wrote(vec![]);
+        unsearched.list(jobs);
+        unsearched.files(files(&[("a", first, FileKind::Plain), ("b", second, FileKind::Plain)]));
+        jobs.iter().map(|job| searched(&unsearched, *job)).collect::<Vec<_>>()
+    };
+    let (a, b) = (("a".to_owned(), 0), ("b".to_owned(), 0));
+    assert_eq!(round(10, 20, &[ANN]), [vec![a.clone(), b.clone()]]);
+    assert_eq!(round(10, 21, &[BEN, ANN]), [vec![b.clone()], vec![a, b.clone()]]);
+    assert_eq!(round(10, 21, &[BEN]), [vec![b]]);
+    assert_eq!(round(10, 21, &[ANN]), [vec![]]);
+}
+
+#[test]
+fn a_file_that_grows_is_searched_from_where_it_ended_before() {
+    let mut unsearched = Unsearched::default();
+    let mut round = |length, jobs: &[JobId]| {
+        unsearched.wrote(vec![]);
+        unsearched.list(jobs);
+        unsearched.files(files(&[("ledger", length, FileKind::Ledger)]));
+        jobs.iter().map(|job| searched(&unsearched, *job)[0].1).collect::<Vec<_>>()
+    };
+    assert_eq!(round(100, &[ANN]), [0]);
+    assert_eq!(round(150, &[ANN, BEN]), [0, 100]);
+    assert_eq!(round(180, &[BEN]), [100]);
+    assert_eq!(round(170, &[BEN]), [0], "it was cut, and is another");
+}
+
+#[test]
+fn a_strangers_file_is_searched_for_everybody_though_it_did_not_change() {
+    let mut unsearched = Unsearched::default();
+    for job in [ANN, BEN] {
+        unsearched.wrote(vec![]);
+        unsearched.list(&[job]);
+        unsearched.files(files(&[("notes.txt", 10, FileKind::Foreign)]));
+        assert_eq!(searched(&unsearched, job), [("notes.txt".to_owned(), 0)]);
+    }
 }
