@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::process::{Process, agent, check_file, lines, post, sqlite, wait_until};
+use crate::process::{Process, agent, check_file, key, post, sqlite, wait_until};
 
 /// A file system of its own, of some MiB, in memory.
 struct Disk {
@@ -59,9 +59,7 @@ fn statuses(dir: &Path) -> Vec<String> {
 fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_when_there_is_room() {
     let Some(disk) = Disk::of(160) else { return };
     let dir = disk.at.join("data");
-    let project = lines(&dir, &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key").to_owned();
-    let key = lines(&dir, &["key", "create", "--project", &project, "--name", "test"]).remove(0);
+    let key = key(&dir, "test");
     let server = Process::start(&dir);
     let agent = agent();
     let track = |user: &str, n: usize| {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::process::{Process, directory, lines, sqlite, usher};
-use crate::restore::{House, key, wait_for_proof};
+use crate::process::{Process, begin, directory, key, lines, sqlite, usher};
+use crate::restore::{House, wait_for_proof};
 
 const CHECKS: [&str; 9] = [
     "signing key",
@@ -52,7 +52,7 @@ fn lived_in() -> (TempDir, String) {
     let dir = directory();
     let path = dir.path();
     let key = key(path, "main");
-    key_of(path, "spare");
+    lines(path, &["key", "create", "--org", "--name", "spare"]);
     let house = House::open(path, &key, &[]);
     for name in ["ann-the-erased", "ben-the-hidden", "cat-the-erased", "dan-the-living"] {
         house.did(name, "Old History");
@@ -63,10 +63,6 @@ fn lived_in() -> (TempDir, String) {
     house.delete("ben-the-hidden", "");
     assert!(house.server.terminate().success());
     (dir, key)
-}
-
-fn key_of(dir: &Path, name: &str) {
-    key(dir, name);
 }
 
 fn copy_of(dir: &Path) -> TempDir {
@@ -230,7 +226,7 @@ fn whatever_was_tampered_with_is_found_and_named() {
         }),
         ("signing key", "does not belong", |dir| {
             let other = directory();
-            lines(other.path(), &["project", "list"]);
+            begin(other.path());
             fs::copy(other.path().join("signing.pub"), dir.join("signing.pub")).expect("a copy");
         }),
     ];
