@@ -165,7 +165,8 @@ fn check_old(data: &DataDir) -> anyhow::Result<()> {
     check_ledger(&data.ledger(), &mark)
 }
 
-/// The secrets of the backup and the ledger beside it, where the directory has none.
+/// The secrets of the backup, and receipts and ledger from beside it, where the directory has
+/// none. The ledger is the last: until it is there, the next restore takes all of them again.
 fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Result<()> {
     let Unpacked { manifest, .. } = &ready.unpacked;
     data.make_secrets()?;
@@ -179,18 +180,31 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
             rename(&from, &to)?;
         }
     }
-    if let Some(ledger) = &ready.ledger {
-        rename(ledger, &data.ledger())?;
-        if !data.receipts().exists() {
-            rename(&ready.unpacked.folder().join("receipts"), &data.receipts())?;
-        }
-    }
     // The owner's key goes on to be theirs.
     let first = owners.fingerprints().0.into_iter().next();
     if !secrets.join("recovery.pub").exists() && first.as_ref() == Some(&manifest.recipients.recovery) {
         owners.adopt(&secrets)?;
     }
+    if let Some(ledger) = &ready.ledger {
+        put_receipts(data, &ready.unpacked.folder().join("receipts"))?;
+        rename(ledger, &data.ledger())?;
+    }
     Ok(())
+}
+
+/// One by one: a restore that was killed, or a database that was lost, may have left some.
+fn put_receipts(data: &DataDir, from: &Path) -> anyhow::Result<()> {
+    let folder = data.receipts();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = folder.join(entry.file_name());
+        if !to.exists() {
+            fs::rename(entry.path(), &to).with_context(|| format!("cannot make {}", to.display()))?;
+        }
+    }
+    sync_folder(&folder)?;
+    Ok(sync_folder(data.path())?)
 }
 
 /// The new database in the place of the old one, which is kept aside.

@@ -37,6 +37,7 @@ mod proof;
 mod registry;
 mod replay;
 mod restore;
+mod restore_kills;
 mod routes;
 mod searches;
 mod seeds;
