@@ -7,6 +7,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::vault;
+
+/// All that Usher makes in the directory. Of folders, also what is in them.
+const OURS: [&str; 12] = [
+    "ballast",
+    "backups",
+    "erasures.ledger",
+    "receipts",
+    "secrets",
+    "signing.pub",
+    "usher.db",
+    "usher.db-shm",
+    "usher.db-wal",
+    "usher.db.before-restore",
+    "usher.db.before-restore-wal",
+    "usher.lock",
+];
+
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
     path: PathBuf,
@@ -25,6 +43,7 @@ impl DataDir {
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
+        vault::give(&at, path).with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -104,6 +123,32 @@ impl DataDir {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot remove {}", at.display())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file or folder to the directory's owner.
+    pub fn give(&self, path: &Path) -> anyhow::Result<()> {
+        vault::give(path, &self.path).with_context(|| {
+            format!("cannot give {} to the owner of {}", path.display(), self.path.display())
+        })
+    }
+
+    /// Gives all that is Usher's in the directory to its owner.
+    pub fn hand_over(&self) -> anyhow::Result<()> {
+        let mut paths: Vec<PathBuf> = OURS.iter().map(|name| self.path.join(name)).collect();
+        while let Some(path) = paths.pop() {
+            let about = match fs::symlink_metadata(&path) {
+                Ok(about) => about,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            };
+            self.give(&path)?;
+            if about.is_dir() {
+                let entries = fs::read_dir(&path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+                let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
+                paths.extend(entries.iter().map(fs::DirEntry::path));
             }
         }
         Ok(())

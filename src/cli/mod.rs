@@ -161,8 +161,14 @@ pub fn run() -> anyhow::Result<()> {
     let bar = ProgressBar::default();
     let is_verify = matches!(act, Act::Verify);
     let lines = match DataDir::hold(&config.data)? {
-        Some(data) if is_verify => inspect::offline(data.path())?,
-        Some(data) => here(&data, &config, &act, &bar)?,
+        Some(data) => {
+            let lines = match is_verify {
+                true => inspect::offline(data.path()),
+                false => here(&data, &config, &act, &bar),
+            };
+            data.hand_over()?;
+            lines?
+        }
         None => control::send(&config.data, &act, &bar)?,
     };
     bar.clear();

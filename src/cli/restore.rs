@@ -13,7 +13,7 @@ use data_encoding::HEXLOWER;
 
 use super::copies;
 use crate::app::App;
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::replay::Replayed;
@@ -45,17 +45,27 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
             config.data.display()
         );
     };
+    let outcome = restore(&data, config, what);
+    let given = data.hand_over();
+    let (made_at, done) = outcome?;
+    given?;
+    print(&what.file, made_at, &done);
+    Ok(())
+}
+
+/// When the backup was made, and what the ledger ordered since.
+fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(Millis, Replayed)> {
     // An earlier one that was killed; what it kept aside is only there between two steps.
-    super::sweep(&data)?;
+    super::sweep(data)?;
     let owners = owners_keys(what)?;
-    let ready = prepare(&data, &what.file, &owners)?;
+    let ready = prepare(data, &what.file, &owners)?;
     let made_at = ready.unpacked.manifest.made_at;
-    put_secrets(&data, &ready, &owners)?;
-    swap(&data, &ready)?;
-    let app = match super::open(&data, config, Clock::system()) {
+    put_secrets(data, &ready, &owners)?;
+    swap(data, &ready)?;
+    let app = match super::open(data, config, Clock::system()) {
         Ok(app) => app,
         Err(error) => {
-            put_back(&data)
+            put_back(data)
                 .with_context(|| format!("{error:#}; and the old database could not be put back"))?;
             return Err(error.context("the backup could not be started; the database is the one from before"));
         }
@@ -66,8 +76,7 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     upkeep::sign_head(&app)?;
     app.stop();
     erased?;
-    print(&what.file, made_at, &done);
-    Ok(())
+    Ok((made_at, done))
 }
 
 /// The keys that the owner gave.
@@ -136,6 +145,8 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
 /// The receipts that lie beside the ledger go on to be one chain.
 fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
+    // Whoever owns the directory must be able to remove what a kill leaves of it.
+    vault::give(into, into.parent().unwrap_or(into))?;
     let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -171,23 +182,25 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
     let Unpacked { manifest, .. } = &ready.unpacked;
     data.make_secrets()?;
     let secrets = data.secrets();
+    data.give(&secrets)?;
     for (from, to) in [
         (ready.unpacked.store_key(), secrets.join("store.key")),
         (ready.unpacked.signing_key(), secrets.join("signing.key")),
         (ready.unpacked.signing_pub(), data.path().join("signing.pub")),
     ] {
         if !to.exists() {
-            rename(&from, &to)?;
+            put(data, &from, &to)?;
         }
     }
     // The owner's key goes on to be theirs.
     let first = owners.fingerprints().0.into_iter().next();
     if !secrets.join("recovery.pub").exists() && first.as_ref() == Some(&manifest.recipients.recovery) {
         owners.adopt(&secrets)?;
+        data.give(&secrets.join("recovery.pub"))?;
     }
     if let Some(ledger) = &ready.ledger {
         put_receipts(data, &ready.unpacked.folder().join("receipts"))?;
-        rename(ledger, &data.ledger())?;
+        put(data, ledger, &data.ledger())?;
     }
     Ok(())
 }
@@ -196,10 +209,12 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
 fn put_receipts(data: &DataDir, from: &Path) -> anyhow::Result<()> {
     let folder = data.receipts();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    data.give(&folder)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = folder.join(entry.file_name());
         if !to.exists() {
+            data.give(&entry.path())?;
             fs::rename(entry.path(), &to).with_context(|| format!("cannot make {}", to.display()))?;
         }
     }
@@ -228,7 +243,7 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
     }
     backup::forget_wal(&database)?;
     sync_folder(data.path())?;
-    rename(&ready.unpacked.database(), &database)
+    put(data, &ready.unpacked.database(), &database)
 }
 
 fn put_back(data: &DataDir) -> anyhow::Result<()> {
@@ -250,7 +265,7 @@ fn clean(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(file: &Path, made_at: clock::Millis, done: &Replayed) {
+fn print(file: &Path, made_at: Millis, done: &Replayed) {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     println!("{name}, made {}, is in place; everybody is signed out.", clock::written(made_at));
     println!(
@@ -276,6 +291,12 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
     to.parent().map_or(Ok(()), |folder| sync_folder(folder).map_err(Into::into))
+}
+
+/// The same for what root puts there: it is the directory's owner's from the first moment.
+fn put(data: &DataDir, from: &Path, to: &Path) -> anyhow::Result<()> {
+    data.give(from)?;
+    rename(from, to)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

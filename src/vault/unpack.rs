@@ -101,7 +101,7 @@ impl Folder {
     fn make(dir: &Path) -> Result<Folder> {
         let path = dir.join(format!("{FOLDER}{:08x}", fastrand::u32(..)));
         let private = |path: &Path| {
-            let made = DirBuilder::new().mode(0o700).create(path);
+            let made = DirBuilder::new().mode(0o700).create(path).and_then(|()| files::give(path, dir));
             made.map_err(|error| Refusal::io("make the folder", path, error))
         };
         private(&path)?;

@@ -38,6 +38,7 @@ mod registry;
 mod replay;
 mod restore;
 mod restore_kills;
+mod restore_owner;
 mod routes;
 mod searches;
 mod seeds;

@@ -9,7 +9,7 @@ use crate::process::{begin, directory, key, lines, recovery_key, sqlite, usher};
 use crate::restore::House;
 
 /// A library that ends the program before its nth change of a name.
-fn shim(folder: &Path) -> PathBuf {
+pub fn shim(folder: &Path) -> PathBuf {
     let (source, library) = (folder.join("kill_at.c"), folder.join("kill_at.so"));
     fs::write(&source, include_str!("kill_at.c")).expect("a file");
     let built = Command::new("cc")
