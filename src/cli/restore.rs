@@ -17,7 +17,6 @@ use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::domain::replay::Replayed;
-use crate::error::Error;
 use crate::ledger::{Ledger, LedgerId, Position};
 use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
@@ -164,16 +163,25 @@ fn check_ledger(path: &Path, mark: &Position) -> anyhow::Result<()> {
 
 /// Nor may the ledger be older than the database that is there: entries would be missing.
 fn check_old(data: &DataDir) -> anyhow::Result<()> {
-    // One that does not read is why there is a restore.
     let old = data.database();
     if !old.exists() {
         return Ok(());
     }
-    let Ok(mark) = Glance::open(&old).and_then(|glance| glance.ledger()) else {
-        eprintln!("usher: the database that is there does not read; it is replaced");
-        return Ok(());
-    };
-    check_ledger(&data.ledger(), &mark)
+    let mark = backup::seen(&old).with_context(|| {
+        format!(
+            "{} cannot be looked into, and is not replaced; see to that, or move it away if the backup is to \
+             take its place all the same",
+            old.display()
+        )
+    })?;
+    match mark {
+        Some(mark) => check_ledger(&data.ledger(), &mark),
+        // That is why there is a restore.
+        None => {
+            eprintln!("usher: the database that is there does not read; it is replaced");
+            Ok(())
+        }
+    }
 }
 
 /// The secrets of the backup, and receipts and ledger from beside it, where the directory has
@@ -228,16 +236,10 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
     data.forget_kept()?;
     if database.exists() {
         // A WAL that was left beside it would be taken for the new one's.
-        match backup::fold(&database) {
-            Ok(()) => {}
-            Err(error @ Error::Unavailable(_)) => return Err(error.into()),
-            // One that does not read takes its WAL along.
-            Err(_) => {
-                let wal = data.path().join("usher.db-wal");
-                if wal.exists() {
-                    rename(&wal, &data.kept_wal())?;
-                }
-            }
+        let wal = data.path().join("usher.db-wal");
+        // One that does not read takes its WAL along.
+        if !backup::fold(&database)? && wal.exists() {
+            rename(&wal, &data.kept_wal())?;
         }
         fs::hard_link(&database, &kept).with_context(|| format!("cannot make {}", kept.display()))?;
     }

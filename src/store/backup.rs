@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{Db, Store, book, from_sql, snapshot, upkeep, wal_of};
 use crate::clock::Millis;
@@ -71,6 +71,23 @@ impl Glance {
         )?);
         Ok(faults)
     }
+}
+
+/// How far the database at `path` has seen the ledger. None: it is damaged, or is no database
+/// at all. Whatever else is in the way is an error: [`Error::Unavailable`] for a full disk or
+/// another program that holds it, [`Error::Internal`] for a database of somebody else.
+pub fn seen(path: &Path) -> Result<Option<Position>> {
+    let glance = Glance::open(path)?;
+    let looked = glance.conn.query_row("SELECT count(seq) FROM ledger_mark", [], |row| row.get::<_, i64>(0));
+    match looked {
+        Ok(_) => glance.ledger().map(Some),
+        Err(error) if is_damage(&error) => Ok(None),
+        Err(error) => Err(from_sql(error)),
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 /// A copy of the database, removed when this is dropped.
@@ -159,16 +176,18 @@ pub fn prepare(path: &Path, made_at: Millis) -> Result<()> {
 }
 
 /// Takes the WAL of a database that nobody serves into its file, and removes it: so that the
-/// file can be replaced. [`Error::Internal`] if that cannot be.
-pub fn fold(path: &Path) -> Result<()> {
+/// file can be replaced. False: it is damaged, and both are as they were.
+pub fn fold(path: &Path) -> Result<bool> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
-    let busy: i64 =
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(from_sql)?;
-    if busy != 0 {
-        return Err(Error::Unavailable("another program holds the database"));
+    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)) {
+        Ok(0) => {}
+        Ok(_) => return Err(Error::Unavailable("another program holds the database")),
+        Err(error) if is_damage(&error) => return Ok(false),
+        Err(error) => return Err(from_sql(error)),
     }
     conn.close().map_err(|(_, error)| from_sql(error))?;
-    forget_wal(path)
+    forget_wal(path)?;
+    Ok(true)
 }
 
 /// Removes the WAL of a database and its index.

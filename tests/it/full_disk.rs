@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::process::{Process, agent, check_file, key, post, sqlite, wait_until};
+use crate::process::{
+    Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until,
+};
 
 /// A file system of its own, of some MiB, in memory.
 struct Disk {
@@ -101,5 +103,23 @@ fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_whe
     wait_until("events again", || (track("ben", 5_001) == 200).then_some(()));
     assert!(dir.join("ballast").exists());
     assert!(server.terminate().success());
+    check_file(&dir);
+}
+
+#[test]
+fn a_restore_on_a_full_disk_says_so_and_changes_nothing() {
+    let Some(disk) = Disk::of(80) else { return };
+    let shelf = tempfile::tempdir().expect("a directory");
+    let dir = disk.at.join("data");
+    begin(&dir);
+    let backup = lines(&dir, &["backup", &shelf.path().to_string_lossy()]).remove(0);
+    let read = || std::fs::read(dir.join("usher.db")).expect("a file");
+    let filler = disk.fill();
+    let before = read();
+    let why = refused(&dir, &["restore", &backup]);
+    assert!(why.contains("the disk is full") && !why.contains("does not read"), "{why}");
+    assert!(read() == before, "the database was changed");
+    std::fs::remove_file(filler).expect("room");
+    lines(&dir, &["restore", &backup]);
     check_file(&dir);
 }

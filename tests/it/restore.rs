@@ -405,6 +405,32 @@ fn a_database_that_does_not_read_any_more_is_replaced() {
     assert!(!dir.join("usher.db.before-restore-wal").exists());
 }
 
+#[test]
+fn a_database_of_another_program_or_one_that_another_holds_is_not_replaced() {
+    let past = Past::new();
+    let (dir, database) = (past.path(), past.path().join("usher.db"));
+    let ours = fs::read(&database).expect("a file");
+    fs::remove_file(&database).expect("a file");
+    let theirs = sqlite(dir);
+    theirs.execute_batch("CREATE TABLE theirs (a)").expect("a table");
+    drop(theirs);
+    let refuses = |words: &str| {
+        let before = files(dir);
+        let why = refused(dir, &["restore", &past.file()]);
+        assert!(why.contains(words) && why.contains("cannot be looked into"), "{words}: {why}");
+        assert!(!why.contains("it is replaced"), "{why}");
+        assert!(files(dir) == before, "{words}: something was changed");
+    };
+    refuses("ledger_mark");
+    fs::write(&database, ours).expect("a file");
+    let holder = sqlite(dir);
+    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT").expect("a lock");
+    refuses("another program holds the database");
+    drop(holder);
+    lines(dir, &["restore", &past.file()]);
+    past.check(dir);
+}
+
 /// A kill may come between the moving of that WAL and the change of the database.
 #[test]
 fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
