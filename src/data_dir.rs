@@ -25,6 +25,39 @@ const OURS: [&str; 12] = [
     "usher.lock",
 ];
 
+/// What lies in a data directory.
+#[derive(Debug, PartialEq, Eq)]
+pub enum State {
+    /// A database; or what cannot be looked at, which whoever opens it will be told.
+    Begun,
+    /// Nothing, or no directory at all.
+    New,
+    /// No database, but these, which belong to one: it was lost.
+    Lost(Vec<&'static str>),
+}
+
+impl State {
+    pub fn of(path: &Path) -> State {
+        match fs::metadata(path.join("usher.db")) {
+            // SQLite would take an empty file for a new database.
+            Ok(about) if about.len() == 0 => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Ok(_) | Err(_) => return State::Begun,
+        }
+        let is_receipt = |entry: std::io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "json"))
+        };
+        let mut left = Vec::new();
+        if path.join("erasures.ledger").exists() {
+            left.push("erasures.ledger");
+        }
+        if fs::read_dir(path.join("receipts")).is_ok_and(|mut entries| entries.any(is_receipt)) {
+            left.push("receipts");
+        }
+        if left.is_empty() { State::New } else { State::Lost(left) }
+    }
+}
+
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
     path: PathBuf,

@@ -4,6 +4,7 @@ mod act;
 mod control;
 mod copies;
 mod demo;
+mod directory;
 mod inspect;
 mod logging;
 mod restore;
@@ -21,7 +22,7 @@ use crate::app::{App, Parts};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
@@ -133,16 +134,11 @@ pub fn run() -> anyhow::Result<()> {
             return serve::run(&config);
         }
         Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
-        Some(Command::Verify(_)) => {
-            if !config.data.join("usher.db").exists() {
-                bail!("there is no usher.db in {}", config.data.display());
-            }
-            Act::Verify
-        }
         Some(Command::Restore(what)) => {
             logging::start("warn");
             return restore::run(&config, &what);
         }
+        Some(Command::Verify(_)) => Act::Verify,
         Some(Command::Backup { folder }) => Act::Backup {
             folder: std::path::absolute(&folder)
                 .with_context(|| format!("{} is no folder", folder.display()))?,
@@ -160,16 +156,11 @@ pub fn run() -> anyhow::Result<()> {
     logging::start("warn");
     let bar = ProgressBar::default();
     let is_verify = matches!(act, Act::Verify);
-    let lines = match DataDir::hold(&config.data)? {
-        Some(data) => {
-            let lines = match is_verify {
-                true => inspect::offline(data.path()),
-                false => here(&data, &config, &act, &bar),
-            };
-            data.hand_over()?;
-            lines?
+    let lines = match State::of(&config.data) {
+        State::Lost(left) if is_verify => {
+            vec![format!("{}  database: {}", inspect::WRONG, directory::lost(&config.data, &left))]
         }
-        None => control::send(&config.data, &act, &bar)?,
+        _ => perform(&config, &act, &bar)?,
     };
     bar.clear();
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
@@ -184,6 +175,18 @@ pub fn run() -> anyhow::Result<()> {
         bail!("{wrong} of the checks of {} found something wrong", config.data.display());
     }
     Ok(())
+}
+
+/// Acts where the directory is held: here, or in the server. The lines to print.
+fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    directory::may_begin(&config.data)?;
+    let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
+    let lines = match act {
+        Act::Verify => inspect::offline(data.path()),
+        _ => here(&data, config, act, bar),
+    };
+    data.hand_over()?;
+    lines
 }
 
 /// Acts on a directory that no server holds.

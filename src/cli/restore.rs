@@ -15,7 +15,7 @@ use super::copies;
 use crate::app::App;
 use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
 use crate::ledger::{Ledger, LedgerId, Position};
 use crate::proof::receipt::of_file_name;
@@ -98,7 +98,7 @@ struct Ready {
 fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<Ready> {
     let manifest = vault::read_manifest(file)?;
     let mark = position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
-    let is_empty = !data.database().exists() && !data.ledger().exists();
+    let is_empty = State::of(data.path()) != State::Begun && !data.ledger().exists();
     if !is_empty {
         check_ledger(&data.ledger(), &mark)?;
         check_old(data)?;
@@ -164,7 +164,7 @@ fn check_ledger(path: &Path, mark: &Position) -> anyhow::Result<()> {
 /// Nor may the ledger be older than the database that is there: entries would be missing.
 fn check_old(data: &DataDir) -> anyhow::Result<()> {
     let old = data.database();
-    if !old.exists() {
+    if State::of(data.path()) != State::Begun {
         return Ok(());
     }
     let mark = backup::seen(&old).with_context(|| {

@@ -7,7 +7,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 
 use super::control::Control;
-use super::copies;
+use super::{copies, directory};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use crate::worker::{Worker, upkeep};
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker and
 /// folds the WAL in.
 pub fn run(config: &Config) -> anyhow::Result<()> {
+    directory::may_begin(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };

@@ -8,6 +8,7 @@ mod alloy;
 mod browser;
 mod cli;
 mod clients;
+mod directory;
 mod domain;
 mod erasure;
 mod full_disk;
