@@ -66,13 +66,20 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be and takes hold of it. None: another process has it.
+    /// Makes the directory if there is none.
+    pub fn make(path: &Path) -> anyhow::Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("cannot make the directory {}", path.display()))
+    }
+
+    /// Whether a process has hold of it. Makes nothing.
+    pub fn is_held(path: &Path) -> bool {
+        let lock = File::open(path.join("usher.lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Takes hold of a directory that is there. None: another process has it.
     pub fn hold(path: &Path) -> anyhow::Result<Option<DataDir>> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make the directory {}", path.display()))?;
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;

@@ -1,8 +1,9 @@
 //! The commands that change or list something. One process holds the directory, so a
 //! command is performed where the directory is held: here, or by the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 use super::demo;
@@ -84,6 +85,7 @@ impl Act {
                 Ok(Vec::new())
             }
             Act::Backup { folder } => {
+                check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;
                 Ok(vec![path.display().to_string()])
             }
@@ -96,6 +98,21 @@ impl Act {
             }
         }
     }
+}
+
+/// A folder that is not there may be on a disk that is not, and another one would fill. Only
+/// the directory's own is made when it is needed.
+pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
+    let is_own = || {
+        let inside = folder.parent().and_then(|parent| parent.canonicalize().ok());
+        inside == app.store().folder().canonicalize().ok() && folder.file_name() == app.backups().file_name()
+    };
+    ensure!(
+        folder.is_dir() || !folder.exists() && is_own(),
+        "there is no folder {}: make it, or mount its disk, first",
+        folder.display()
+    );
+    Ok(())
 }
 
 fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {

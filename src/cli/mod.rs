@@ -150,7 +150,11 @@ pub fn run() -> anyhow::Result<()> {
         }
         Some(Command::Key(Key::List)) => Act::ListKeys,
         Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },
-        Some(Command::Admin(Admin::Create { name })) => Act::CreateAdmin { name, password: password()? },
+        Some(Command::Admin(Admin::Create { name })) => {
+            // Before it asks for a password.
+            directory::must_be(&config.data)?;
+            Act::CreateAdmin { name, password: password()? }
+        }
         Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
     };
     logging::start("warn");
@@ -179,7 +183,13 @@ pub fn run() -> anyhow::Result<()> {
 
 /// Acts where the directory is held: here, or in the server. The lines to print.
 fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
-    directory::may_begin(&config.data)?;
+    match act {
+        Act::Demo { .. } => {
+            directory::may_begin(&config.data)?;
+            DataDir::make(&config.data)?;
+        }
+        _ => directory::must_be(&config.data)?,
+    }
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     let lines = match act {
         Act::Verify => inspect::offline(data.path()),
@@ -193,7 +203,9 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system())?;
     let mut copier = None;
-    if let Act::Backup { .. } = act {
+    if let Act::Backup { folder } = act {
+        // Before a key is shown.
+        act::check_folder(&app, folder)?;
         if let Some(key) = copies::recovery_key(data)? {
             eprintln!("{}", copies::shown_once(&key));
         }

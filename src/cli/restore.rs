@@ -38,6 +38,7 @@ pub struct Restore {
 
 /// Puts it back, and prints what the ledger ordered since.
 pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
+    DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!(
             "another Usher holds {}; stop it first: a restore replaces the database",

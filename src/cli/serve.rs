@@ -22,6 +22,7 @@ use crate::worker::{Worker, upkeep};
 /// folds the WAL in.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     directory::may_begin(&config.data)?;
+    DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };

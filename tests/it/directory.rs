@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::process::{begin, directory, key, lines, usher};
+use crate::process::{Process, begin, directory, key, lines, refused, usher};
 use crate::restore::{House, wait_for_proof};
 
 /// Every command that works on a directory, and makes none.
@@ -31,6 +31,56 @@ fn names(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_command_makes_no_data_directory_and_says_what_makes_one() {
+    let dir = directory();
+    let (nowhere, empty) = (dir.path().join("nowhere"), dir.path().join("empty"));
+    fs::create_dir(&empty).expect("a folder");
+    for args in COMMANDS {
+        for place in [&nowhere, &empty] {
+            let why = refuses(place, args);
+            for words in [&*place.to_string_lossy(), "`usher serve`", "--data"] {
+                assert!(why.contains(words), "{args:?}, {words}: {why}");
+            }
+        }
+        assert!(!nowhere.exists() && names(&empty).is_empty(), "{args:?} made something");
+    }
+    // A start does, and then they work.
+    begin(&nowhere);
+    assert_eq!(lines(&nowhere, &["project", "list"]).len(), 1);
+}
+
+#[test]
+fn a_demo_makes_a_data_directory() {
+    let dir = directory();
+    let new = dir.path().join("new");
+    lines(&new, &["demo", "--users", "50", "--heavy", "0"]);
+    assert_eq!(lines(&new, &["project", "list"]).len(), 2);
+}
+
+#[test]
+fn a_backup_goes_into_no_folder_that_is_not_there_but_its_own() {
+    let (dir, place) = (directory(), directory());
+    begin(dir.path());
+    let (missing, file) = (place.path().join("not-mounted"), place.path().join("file"));
+    fs::write(&file, "").expect("a file");
+    for with_a_server in [false, true] {
+        let server = with_a_server.then(|| Process::start(dir.path()));
+        for folder in [&missing, &missing.join("deeper"), &file] {
+            let why = refused(dir.path(), &["backup", &folder.to_string_lossy()]);
+            assert!(why.contains(&*folder.to_string_lossy()) && why.contains("make it"), "{why}");
+        }
+        assert_eq!(names(place.path()), ["file"]);
+        let own = dir.path().join("backups");
+        if own.exists() {
+            fs::remove_dir_all(&own).expect("a folder");
+        }
+        lines(dir.path(), &["backup", &own.to_string_lossy()]);
+        assert_eq!(names(&own).len(), 1);
+        drop(server);
+    }
 }
 
 /// Lived in, with a receipt and a backup.
