@@ -7,11 +7,12 @@ mod demo;
 mod directory;
 mod inspect;
 mod logging;
+mod out;
 mod restore;
 mod serve;
 mod verify;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -168,12 +169,12 @@ pub fn run() -> anyhow::Result<()> {
     };
     bar.clear();
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        // A reader that has gone away wants no more.
-        if writeln!(out, "{line}").is_err() {
-            break;
+    let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
+    match act {
+        Act::CreateKey { .. } => {
+            out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
+        _ => out::print(&text).context("it is done, but the answer could not be printed")?,
     }
     if is_verify && wrong > 0 {
         bail!("{wrong} of the checks of {} found something wrong", config.data.display());
@@ -206,9 +207,8 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
     if let Act::Backup { folder } = act {
         // Before a key is shown.
         act::check_folder(&app, folder)?;
-        if let Some(key) = copies::recovery_key(data)? {
-            eprintln!("{}", copies::shown_once(&key));
-        }
+        // Beside the path, which is alone on standard output.
+        copies::recovery_key(data, out::aside)?;
         copier = copies::start(data, config, &app)?;
     }
     let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));

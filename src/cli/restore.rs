@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use data_encoding::HEXLOWER;
 
-use super::copies;
+use super::{copies, out};
 use crate::app::App;
 use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
@@ -49,8 +49,8 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     let given = data.hand_over();
     let (made_at, done) = outcome?;
     given?;
-    print(&what.file, made_at, &done);
-    Ok(())
+    out::print(&story(&what.file, made_at, &done))
+        .context("the backup is in place, but what was done again could not be printed")
 }
 
 /// When the backup was made, and what the ledger ordered since.
@@ -179,7 +179,7 @@ fn check_old(data: &DataDir) -> anyhow::Result<()> {
         Some(mark) => check_ledger(&data.ledger(), &mark),
         // That is why there is a restore.
         None => {
-            eprintln!("usher: the database that is there does not read; it is replaced");
+            let _ = out::aside("usher: the database that is there does not read; it is replaced\n");
             Ok(())
         }
     }
@@ -268,14 +268,20 @@ fn clean(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(file: &Path, made_at: Millis, done: &Replayed) {
+fn story(file: &Path, made_at: Millis, done: &Replayed) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    println!("{name}, made {}, is in place; everybody is signed out.", clock::written(made_at));
-    println!(
-        "Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
-         erasures waiting, {} ended.",
-        done.erased, done.hidden, done.revived, done.keys, done.scheduled, done.ended
-    );
+    format!(
+        "{name}, made {}, is in place; everybody is signed out.\n\
+         Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
+         erasures waiting, {} ended.\n",
+        clock::written(made_at),
+        done.erased,
+        done.hidden,
+        done.revived,
+        done.keys,
+        done.scheduled,
+        done.ended
+    )
 }
 
 fn position(of: &LedgerPosition) -> Option<Position> {

@@ -5,9 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::process::{
-    Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until,
-};
+use crate::process::{Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until};
 
 /// A file system of its own, of some MiB, in memory.
 struct Disk {

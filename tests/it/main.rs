@@ -31,6 +31,7 @@ mod native_proofs;
 mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;
+mod output;
 mod printed;
 mod process;
 mod proficient;

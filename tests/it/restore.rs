@@ -12,8 +12,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{
-    Process, agent, begin, check_file, directory, get, key, lines, post, recovery_key, refused, sqlite, usher,
-    wait_until,
+    Process, agent, begin, check_file, directory, get, key, lines, post, recovery_key, refused, sqlite,
+    usher, wait_until,
 };
 
 /// A server with a client and a key.
