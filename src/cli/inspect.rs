@@ -184,7 +184,10 @@ fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<O
         notes.len(),
         receipts.len() - notes.len()
     );
-    Ok(Outcome { figures, faults: report.faults.iter().map(ToString::to_string).collect() })
+    let strays = glance.read(audit::strays)?;
+    let strays = strays.iter().map(|seq| format!("row {seq} comes before the first: it was put in"));
+    let faults = strays.chain(report.faults.iter().map(ToString::to_string)).collect();
+    Ok(Outcome { figures, faults })
 }
 
 /// The rows of the log, some at a time.

@@ -139,6 +139,16 @@ fn sql(dir: &Path, sql: &str) {
     assert!(conn.execute(sql, []).expect("it runs") > 0, "{sql}");
 }
 
+fn put_row(dir: &Path, seq: i64) {
+    sql(
+        dir,
+        &format!(
+            "INSERT INTO audit (seq, at, actor, action, hash)
+             VALUES ({seq}, 1, 'admin 1', 'view user', zeroblob(32))"
+        ),
+    );
+}
+
 /// A page of rows with room in it: its number and the room's end.
 fn room(bytes: &[u8]) -> (usize, usize) {
     let pages = bytes.chunks_exact(4096).enumerate().skip(1);
@@ -152,7 +162,7 @@ fn room(bytes: &[u8]) -> (usize, usize) {
 #[test]
 fn whatever_was_tampered_with_is_found_and_named() {
     let (dir, _) = lived_in();
-    let deeds: [(&str, &str, Deed); 19] = [
+    let deeds: [(&str, &str, Deed); 22] = [
         ("receipts", "signature", |dir| {
             flip(&in_folder(&dir.join("receipts"), 0), at_text("\"mentions\":"));
         }),
@@ -175,6 +185,9 @@ fn whatever_was_tampered_with_is_found_and_named() {
         ("audit log", "signature of the head", |dir| {
             sql(dir, "UPDATE audit_heads SET at = at + 1 WHERE seq = (SELECT max(seq) FROM audit_heads)");
         }),
+        ("audit log", "row 0 ", |dir| put_row(dir, 0)),
+        ("audit log", "row -1 ", |dir| put_row(dir, -1)),
+        ("audit log", "row -9223372036854775808 ", |dir| put_row(dir, i64::MIN)),
         ("ledger of erasures", "line 2", |dir| {
             flip(&dir.join("erasures.ledger"), |bytes| {
                 bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 20
