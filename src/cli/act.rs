@@ -91,7 +91,9 @@ impl Act {
             }
             Act::Verify => {
                 let store = app.store();
-                Ok(inspect::beside_a_server(&Directory::of(store.folder(), store.file())))
+                let is_copied = || app.try_backing_up().is_none();
+                let directory = Directory::of(store.folder(), store.file(), &is_copied);
+                Ok(inspect::beside_a_server(&directory))
             }
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)

@@ -145,18 +145,24 @@ impl Store {
 /// Removes copies that a kill has left in `folder`. Only for whoever holds the data
 /// directory.
 pub fn sweep(folder: &Path) -> Result<()> {
+    left(folder)?.iter().try_for_each(|copy| fs::remove_dir_all(copy).map_err(trouble))
+}
+
+/// Copies that lie in `folder`: of a backup under way, or what a kill has left.
+pub fn left(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(trouble(error)),
     };
+    let mut left = Vec::new();
     for entry in entries {
         let entry = entry.map_err(trouble)?;
         if entry.file_name().to_string_lossy().starts_with(FOLDER) {
-            fs::remove_dir_all(entry.path()).map_err(trouble)?;
+            left.push(entry.path());
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Makes a database out of a backup ready to be put back: nobody is signed in, and it knows

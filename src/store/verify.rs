@@ -14,6 +14,7 @@ use super::layout::{self, PAGE};
 use super::search::{Found, SearchKey, Sieve, Sought};
 use crate::error::{Error, Result};
 use crate::model::JobId;
+use crate::vault;
 
 /// Pages of the file looked at in one go by a survey.
 const STRETCH: u32 = 4_096;
@@ -116,9 +117,20 @@ impl Store {
 }
 
 /// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
-/// it. `file` is its database.
-pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: Vec<Sought>) -> Result<Verdict> {
-    look(file, database, Sieve::new(key, needles), Scope::Whole)
+/// it. `file` is its database. Left out are these folders, in which a backup is being made: what
+/// others say of somebody is there, too, and not told apart.
+pub fn search_all(
+    file: &Pages,
+    database: &Path,
+    key: SearchKey,
+    needles: Vec<Sought>,
+    under_way: &[PathBuf],
+) -> Result<Verdict> {
+    let mut files = others(database.parent().unwrap_or(Path::new("")))?;
+    files.retain(|path, _| !under_way.iter().any(|folder| path.starts_with(folder)));
+    let files = files.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect();
+    let pages = (1..file.count()? + 1).collect();
+    look(file, database, Sieve::new(key, needles), Scope::Written { pages, files })
 }
 
 /// Leaves of the freelist that are not blank.
@@ -161,8 +173,10 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
         }
     };
     search_wal(&mut sieve, &super::wal_of(database), &free)?;
+    let top = database.parent().unwrap_or(Path::new(""));
     for (path, kind, from) in files {
-        search_file(&mut sieve, &path, kind, from)?;
+        let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy();
+        search_file(&mut sieve, &path, &name, kind, from)?;
     }
     verdict.bytes = sieve.bytes();
     verdict.found = sieve.into_found();
@@ -170,8 +184,8 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     Ok(verdict)
 }
 
-/// The files of a directory but the database. Not the backups, which are encrypted and have
-/// their own term, nor the secrets.
+/// The files of a directory but the database. Not the finished backups, which are encrypted
+/// and have their own term, nor the secrets.
 fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
     let mut found = HashMap::new();
     let mut folders = vec![top.to_owned()];
@@ -179,20 +193,30 @@ fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
         for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
             let entry = entry.map_err(Error::internal)?;
             let Ok(about) = entry.metadata() else { continue };
-            let (path, name) = (entry.path(), entry.file_name());
-            if about.is_dir() && name != "backups" && name != "secrets" {
+            let path = entry.path();
+            let inside = path.strip_prefix(top).unwrap_or(&path);
+            if about.is_dir() && inside != Path::new("secrets") {
                 folders.push(path);
-            } else if about.is_file() && !DATABASE.iter().any(|file| name == *file) {
+            } else if about.is_file() && !is_left_out(inside) {
                 let stamp = Stamp {
                     length: about.len(),
                     written_at: about.modified().ok(),
-                    kind: FileKind::of(path.strip_prefix(top).unwrap_or(&path)),
+                    kind: FileKind::of(inside),
                 };
                 found.insert(path, stamp);
             }
         }
     }
     Ok(found)
+}
+
+/// By the path inside the directory: files of these names may lie elsewhere in it, and be
+/// anybody's.
+fn is_left_out(inside: &Path) -> bool {
+    match inside.strip_prefix("backups") {
+        Ok(name) => name.to_str().is_some_and(vault::is_name),
+        Err(_) => DATABASE.iter().any(|file| inside == Path::new(file)),
+    }
 }
 
 /// The WAL's frames are pages too. One that is being written ends the search: it is of
@@ -213,9 +237,8 @@ fn search_wal(sieve: &mut Sieve, path: &Path, free: &HashSet<u32>) -> Result<()>
 
 /// Searches a file from a byte on. Of what Usher itself writes there, only what does not read
 /// as it writes it: the same words may be somebody's, too.
-fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Result<()> {
+fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match kind {
         FileKind::Ledger => {
             // From a line's end on, if it is one.
@@ -224,7 +247,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
                 let line = line.map_err(Error::internal)?;
                 sieve.skip(line.len());
                 if !kind.is_own(&line) {
-                    sieve.bytes_of(&line, &name);
+                    sieve.bytes_of(&line, name);
                 }
             }
             Ok(())
@@ -234,11 +257,11 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
             file.read_to_end(&mut bytes).map_err(Error::internal)?;
             sieve.skip(bytes.len());
             if !kind.is_own(&bytes) {
-                sieve.bytes_of(&bytes, &name);
+                sieve.bytes_of(&bytes, name);
             }
             Ok(())
         }
-        FileKind::Plain | FileKind::Foreign => search_bytes(sieve, file, &name),
+        FileKind::Plain | FileKind::Foreign => search_bytes(sieve, file, name),
     }
 }
 

@@ -35,8 +35,8 @@ pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
 pub use place::{Copied, Place};
 pub use refusal::Refusal;
-pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, list, prune};
-pub use unpack::{Unpacked, check, sweep_unpacked, unpack};
+pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, is_name, list, prune};
+pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.
 pub const NAMES: [&str; 5] =

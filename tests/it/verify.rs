@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::process::{Process, begin, directory, key, lines, sqlite, usher};
 use crate::restore::{House, wait_for_proof};
 
-const CHECKS: [&str; 9] = [
+const CHECKS: [&str; 10] = [
     "signing key",
     "receipts",
     "audit log",
@@ -21,6 +21,7 @@ const CHECKS: [&str; 9] = [
     "free space",
     "traces of the erased",
     "backups",
+    "leftovers",
 ];
 
 /// The exit code, and the lines.
@@ -149,6 +150,12 @@ fn put_row(dir: &Path, seq: i64) {
     );
 }
 
+/// A copy of a database that a kill has left.
+fn leave(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    fs::write(folder.join("usher.db"), "SQLite format 3\0 of cat-the-erased").expect("a file");
+}
+
 /// A page of rows with room in it: its number and the room's end.
 fn room(bytes: &[u8]) -> (usize, usize) {
     let pages = bytes.chunks_exact(4096).enumerate().skip(1);
@@ -162,7 +169,7 @@ fn room(bytes: &[u8]) -> (usize, usize) {
 #[test]
 fn whatever_was_tampered_with_is_found_and_named() {
     let (dir, _) = lived_in();
-    let deeds: [(&str, &str, Deed); 22] = [
+    let deeds: [(&str, &str, Deed); 27] = [
         ("receipts", "signature", |dir| {
             flip(&in_folder(&dir.join("receipts"), 0), at_text("\"mentions\":"));
         }),
@@ -223,6 +230,21 @@ fn whatever_was_tampered_with_is_found_and_named() {
         ("traces of the erased", "notes.txt", |dir| {
             fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
         }),
+        ("traces of the erased", "backups/.copy-0badcafe/usher.db", |dir| {
+            leave(&dir.join("backups/.copy-0badcafe"));
+        }),
+        ("traces of the erased", ".unpacked-0badcafe/usher.db", |dir| leave(&dir.join(".unpacked-0badcafe"))),
+        (
+            "leftovers",
+            "backups/.copy-0badcafe is not encrypted, and was left by a kill: the next start",
+            |dir| {
+                leave(&dir.join("backups/.copy-0badcafe"));
+            },
+        ),
+        ("leftovers", ".unpacked-0badcafe is", |dir| leave(&dir.join(".unpacked-0badcafe"))),
+        ("leftovers", "usher.db.before-restore is", |dir| {
+            fs::copy(dir.join("usher.db"), dir.join("usher.db.before-restore")).map(drop).expect("a copy");
+        }),
         ("backups", "is damaged", |dir| {
             flip(&in_folder(&dir.join("backups"), 0), |bytes| bytes.len() / 2);
         }),
@@ -265,4 +287,14 @@ fn what_is_no_directory_of_ushers_is_told_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no usher.db"));
     assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_start_removes_what_a_kill_has_left() {
+    let (dir, _) = lived_in();
+    leave(&dir.path().join("backups/.copy-0badcafe"));
+    leave(&dir.path().join(".unpacked-0badcafe"));
+    assert_eq!(verify(dir.path()).0, Some(1));
+    lines(dir.path(), &["project", "list"]);
+    good(dir.path());
 }
