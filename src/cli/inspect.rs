@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::clock::Millis;
 use crate::domain::replay;
 use crate::ledger::{self, Entry, Header};
+use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
 use crate::proof::chain;
 use crate::proof::check::check_one;
@@ -284,25 +285,36 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
     let secret: [u8; 32] = secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))?;
     let key = search_key(&secret);
-    let (jobs, sought) = glance.read(|db| {
-        let jobs = needles::of_ended(db, JOBS)?;
+    let (jobs, failed, sought) = glance.read(|db| {
+        let failed = jobs::failed(db)?;
+        let jobs = [needles::of_ended(db, JOBS)?, failed.clone()].concat();
         let mut all = Vec::new();
         for job in &jobs {
             all.extend(needles::of(db, key, *job)?);
         }
-        Ok((jobs.len(), all))
+        Ok((jobs.len(), failed, all))
     })?;
     let under_way = if (directory.is_copied)() { backup::left(&directory.backups())? } else { Vec::new() };
     let verdict = search_all(directory.file, &directory.database(), key, sought, &under_way)?;
     let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
-    let faults = found
+    let found = found
         .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));
-    let faults = faults.collect();
+    let faults = waiting(&failed).into_iter().chain(found).collect();
     let figures = format!(
         "{} texts of {jobs} erasures looked for in {} bytes, none found where nothing should be",
         verdict.needles, verdict.bytes
     );
     Ok(Outcome { figures, faults })
+}
+
+/// Of those nobody says that they are gone.
+fn waiting(failed: &[JobId]) -> Option<String> {
+    let names: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("1 erasure failed and waits for somebody: job {one}")),
+        all => Some(format!("{} erasures failed and wait for somebody: jobs {}", all.len(), all.join(", "))),
+    }
 }
 
 fn backups(directory: &Directory) -> Result<Outcome> {

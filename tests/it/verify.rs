@@ -169,7 +169,7 @@ fn room(bytes: &[u8]) -> (usize, usize) {
 #[test]
 fn whatever_was_tampered_with_is_found_and_named() {
     let (dir, _) = lived_in();
-    let deeds: [(&str, &str, Deed); 27] = [
+    let deeds: [(&str, &str, Deed); 29] = [
         ("receipts", "signature", |dir| {
             flip(&in_folder(&dir.join("receipts"), 0), at_text("\"mentions\":"));
         }),
@@ -234,6 +234,14 @@ fn whatever_was_tampered_with_is_found_and_named() {
             leave(&dir.join("backups/.copy-0badcafe"));
         }),
         ("traces of the erased", ".unpacked-0badcafe/usher.db", |dir| leave(&dir.join(".unpacked-0badcafe"))),
+        ("traces of the erased", "notes.txt", |dir| {
+            // Of one whose erasure failed.
+            sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
+            fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
+        }),
+        ("traces of the erased", "1 erasure failed and waits for somebody: job 2", |dir| {
+            sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
+        }),
         (
             "leftovers",
             "backups/.copy-0badcafe is not encrypted, and was left by a kill: the next start",
