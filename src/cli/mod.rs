@@ -27,7 +27,7 @@ use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Hygiene, Options, Store, backup};
+use crate::store::{Hygiene, Options, Store, backup, jobs};
 use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
@@ -241,7 +241,10 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
-    let receipts = Receipts::open(&data.receipts())?;
+    let mut receipts = Receipts::open(&data.receipts())?;
+    if let Some(last) = store.0.read(jobs::last_receipt)? {
+        receipts.go_on_after(u64::try_from(last)?);
+    }
     let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
     let signer = Signer::open(data.path(), missing)?;
     let app = App::new(Parts {

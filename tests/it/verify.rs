@@ -306,3 +306,39 @@ fn a_start_removes_what_a_kill_has_left() {
     lines(dir.path(), &["project", "list"]);
     good(dir.path());
 }
+
+/// The numbers of the receipts that are there.
+fn numbers(dir: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(dir.join("receipts")).expect("receipts");
+    let number = |name: String| name.split('-').next().and_then(|number| number.parse().ok());
+    let mut numbers: Vec<u64> = entries
+        .filter_map(|entry| number(entry.expect("an entry").file_name().into_string().ok()?))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn the_number_of_a_receipt_that_was_cut_off_is_not_used_again() {
+    let (dir, key) = lived_in();
+    let path = dir.path();
+    assert_eq!(numbers(path), [1, 2]);
+    fs::remove_file(in_folder(&path.join("receipts"), 1)).expect("a file");
+    let house = House::open(path, &key, &[]);
+    house.erase(path, "dan-the-living");
+    assert!(house.server.terminate().success());
+    assert_eq!(numbers(path), [1, 3]);
+    let (code, said) = verify(path);
+    assert!(code == Some(1) && said.contains("WRONG  receipts: receipt 2 is missing"), "{said}");
+    // All of them.
+    for nth in [1, 0] {
+        fs::remove_file(in_folder(&path.join("receipts"), nth)).expect("a file");
+    }
+    let house = House::open(path, &key, &[]);
+    house.did("eve-the-late", "Came Later");
+    house.erase(path, "eve-the-late");
+    assert!(house.server.terminate().success());
+    assert_eq!(numbers(path), [4]);
+    let (code, said) = verify(path);
+    assert!(code == Some(1) && said.contains("receipts 1 to 3 are missing"), "{said}");
+}
