@@ -7,6 +7,57 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::vault;
+
+/// All that Usher makes in the directory. Of folders, also what is in them.
+const OURS: [&str; 12] = [
+    "ballast",
+    "backups",
+    "erasures.ledger",
+    "receipts",
+    "secrets",
+    "signing.pub",
+    "usher.db",
+    "usher.db-shm",
+    "usher.db-wal",
+    "usher.db.before-restore",
+    "usher.db.before-restore-wal",
+    "usher.lock",
+];
+
+/// What lies in a data directory.
+#[derive(Debug, PartialEq, Eq)]
+pub enum State {
+    /// A database; or what cannot be looked at, which whoever opens it will be told.
+    Begun,
+    /// Nothing, or no directory at all.
+    New,
+    /// No database, but these, which belong to one: it was lost.
+    Lost(Vec<&'static str>),
+}
+
+impl State {
+    pub fn of(path: &Path) -> State {
+        match fs::metadata(path.join("usher.db")) {
+            // SQLite would take an empty file for a new database.
+            Ok(about) if about.len() == 0 => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Ok(_) | Err(_) => return State::Begun,
+        }
+        let is_receipt = |entry: std::io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "json"))
+        };
+        let mut left = Vec::new();
+        if path.join("erasures.ledger").exists() {
+            left.push("erasures.ledger");
+        }
+        if fs::read_dir(path.join("receipts")).is_ok_and(|mut entries| entries.any(is_receipt)) {
+            left.push("receipts");
+        }
+        if left.is_empty() { State::New } else { State::Lost(left) }
+    }
+}
+
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
     path: PathBuf,
@@ -15,16 +66,24 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be and takes hold of it. None: another process has it.
+    /// Makes the directory if there is none.
+    pub fn make(path: &Path) -> anyhow::Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("cannot make the directory {}", path.display()))
+    }
+
+    /// Whether a process has hold of it. Makes nothing.
+    pub fn is_held(path: &Path) -> bool {
+        let lock = File::open(path.join("usher.lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Takes hold of a directory that is there. None: another process has it.
     pub fn hold(path: &Path) -> anyhow::Result<Option<DataDir>> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make the directory {}", path.display()))?;
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
+        vault::give(&at, path).with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -104,6 +163,32 @@ impl DataDir {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot remove {}", at.display())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file or folder to the directory's owner.
+    pub fn give(&self, path: &Path) -> anyhow::Result<()> {
+        vault::give(path, &self.path).with_context(|| {
+            format!("cannot give {} to the owner of {}", path.display(), self.path.display())
+        })
+    }
+
+    /// Gives all that is Usher's in the directory to its owner.
+    pub fn hand_over(&self) -> anyhow::Result<()> {
+        let mut paths: Vec<PathBuf> = OURS.iter().map(|name| self.path.join(name)).collect();
+        while let Some(path) = paths.pop() {
+            let about = match fs::symlink_metadata(&path) {
+                Ok(about) => about,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            };
+            self.give(&path)?;
+            if about.is_dir() {
+                let entries = fs::read_dir(&path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+                let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
+                paths.extend(entries.iter().map(fs::DirEntry::path));
             }
         }
         Ok(())

@@ -6,6 +6,9 @@
 //! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `api`
 //! and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
 
+// These panic where nobody reads what is printed; see `cli::out`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod bell;
 pub mod clock;
 pub mod error;

@@ -1,8 +1,9 @@
 //! The commands that change or list something. One process holds the directory, so a
 //! command is performed where the directory is held: here, or by the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 use super::demo;
@@ -84,18 +85,36 @@ impl Act {
                 Ok(Vec::new())
             }
             Act::Backup { folder } => {
+                check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;
                 Ok(vec![path.display().to_string()])
             }
             Act::Verify => {
                 let store = app.store();
-                Ok(inspect::beside_a_server(&Directory::of(store.folder(), store.file())))
+                let is_copied = || app.try_backing_up().is_none();
+                let directory = Directory::of(store.folder(), store.file(), &is_copied);
+                Ok(inspect::beside_a_server(&directory))
             }
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)
             }
         }
     }
+}
+
+/// A folder that is not there may be on a disk that is not, and another one would fill. Only
+/// the directory's own is made when it is needed.
+pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
+    let is_own = || {
+        let inside = folder.parent().and_then(|parent| parent.canonicalize().ok());
+        inside == app.store().folder().canonicalize().ok() && folder.file_name() == app.backups().file_name()
+    };
+    ensure!(
+        folder.is_dir() || !folder.exists() && is_own(),
+        "there is no folder {}: make it, or mount its disk, first",
+        folder.display()
+    );
+    Ok(())
 }
 
 fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {

@@ -1,5 +1,6 @@
 //! The recovery key, and the thread that copies backups to another place.
 
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,22 +14,23 @@ use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources};
 /// How long the owner's command may take for one file.
 const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// Makes the recovery key of a directory that has none yet. None: it has one.
-pub fn recovery_key(data: &DataDir) -> anyhow::Result<Option<RecoveryKey>> {
-    match RecoveryKey::create(&data.secrets()) {
-        Ok(key) => Ok(Some(key)),
-        Err(Refusal::RecoveryKeyExists { .. }) => Ok(None),
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// What is said of a new recovery key.
-pub fn shown_once(key: &RecoveryKey) -> String {
-    format!(
+/// Makes the recovery key of a directory that has none yet, and shows it. It is kept only if
+/// it could be shown: otherwise the next start shows another.
+pub fn recovery_key(data: &DataDir, show: impl FnOnce(&str) -> io::Result<()>) -> anyhow::Result<()> {
+    let key = match RecoveryKey::create(&data.secrets()) {
+        Ok(key) => key,
+        Err(Refusal::RecoveryKeyExists { .. }) => return Ok(()),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let text = format!(
         "Recovery key for backups, shown this once: {}\nKeep it away from this machine: a backup opens with it \
-         anywhere, and without it on this machine alone.\n",
+         anywhere, and without it on this machine alone.\n\n",
         key.secret()
-    )
+    );
+    show(&text)
+        .context("the recovery key could not be shown, and is not kept: the next start shows another")?;
+    key.keep(&data.secrets())
+        .context("the recovery key that was shown is not kept: the next start shows another")
 }
 
 /// How backups are made and kept, but for their copies.

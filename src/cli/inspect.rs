@@ -12,13 +12,14 @@ use anyhow::{Context, Result, anyhow};
 use crate::clock::Millis;
 use crate::domain::replay;
 use crate::ledger::{self, Entry, Header};
+use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
 use crate::proof::chain;
 use crate::proof::check::check_one;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
-use crate::store::backup::Glance;
+use crate::store::backup::{self, Glance};
 use crate::store::{Pages, audit, jobs, needles, search_all, search_key, used_leaves};
 use crate::vault::{self, Identities, Refusal};
 
@@ -38,6 +39,8 @@ pub struct Directory<'a> {
     path: &'a Path,
     /// Opened by whoever serves it: closing it would drop the locks of SQLite.
     file: &'a Pages,
+    /// Whether a backup is being made, from a copy that is not encrypted.
+    is_copied: &'a dyn Fn() -> bool,
 }
 
 /// What a check came to: its figures, or what it found.
@@ -49,8 +52,8 @@ struct Outcome {
 type Check<'a> = (&'static str, Box<dyn FnOnce() -> Result<Outcome> + 'a>);
 
 impl<'a> Directory<'a> {
-    pub fn of(path: &'a Path, file: &'a Pages) -> Directory<'a> {
-        Directory { path, file }
+    pub fn of(path: &'a Path, file: &'a Pages, is_copied: &'a dyn Fn() -> bool) -> Directory<'a> {
+        Directory { path, file, is_copied }
     }
 
     fn database(&self) -> PathBuf {
@@ -60,13 +63,17 @@ impl<'a> Directory<'a> {
     fn ledger(&self) -> PathBuf {
         self.path.join("erasures.ledger")
     }
+
+    fn backups(&self) -> PathBuf {
+        self.path.join("backups")
+    }
 }
 
 /// The lines about a directory that nobody serves.
 pub fn offline(path: &Path) -> Result<Vec<String>> {
     let database = path.join("usher.db");
     let file = Pages::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
-    Ok(all(&Directory::of(path, &file)))
+    Ok(all(&Directory::of(path, &file, &|| false)))
 }
 
 /// The same beside a server. What was found only once is not found again.
@@ -89,7 +96,7 @@ fn all(directory: &Directory) -> Vec<String> {
     let key = public_key(directory.path);
     let good = || key.as_ref().map_err(|error| anyhow!("{error:#}"));
     let receipts = good().map(|key| receipts(directory.path, key)).unwrap_or_default();
-    let checks: [Check; 9] = [
+    let checks: [Check; 10] = [
         ("signing key", Box::new(|| signing_key(directory.path, good()?))),
         ("receipts", Box::new(|| chain_of_receipts(directory.path, good()?, receipts.len(), last?))),
         ("audit log", Box::new(|| audit_log(glance()?, &receipts, good()?))),
@@ -98,7 +105,8 @@ fn all(directory: &Directory) -> Vec<String> {
         ("database", Box::new(|| sound(directory, glance()?))),
         ("free space", Box::new(|| free_space(directory.file))),
         ("traces of the erased", Box::new(|| traces(directory, glance()?))),
-        ("backups", Box::new(|| backups(directory.path))),
+        ("backups", Box::new(|| backups(directory))),
+        ("leftovers", Box::new(|| leftovers(directory))),
     ];
     checks.into_iter().flat_map(|(name, check)| said(name, check())).collect()
 }
@@ -184,7 +192,10 @@ fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<O
         notes.len(),
         receipts.len() - notes.len()
     );
-    Ok(Outcome { figures, faults: report.faults.iter().map(ToString::to_string).collect() })
+    let strays = glance.read(audit::strays)?;
+    let strays = strays.iter().map(|seq| format!("row {seq} comes before the first: it was put in"));
+    let faults = strays.chain(report.faults.iter().map(ToString::to_string)).collect();
+    Ok(Outcome { figures, faults })
 }
 
 /// The rows of the log, some at a time.
@@ -274,19 +285,21 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
     let secret: [u8; 32] = secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))?;
     let key = search_key(&secret);
-    let (jobs, sought) = glance.read(|db| {
-        let jobs = needles::of_ended(db, JOBS)?;
+    let (jobs, failed, sought) = glance.read(|db| {
+        let failed = jobs::failed(db)?;
+        let jobs = [needles::of_ended(db, JOBS)?, failed.clone()].concat();
         let mut all = Vec::new();
         for job in &jobs {
             all.extend(needles::of(db, key, *job)?);
         }
-        Ok((jobs.len(), all))
+        Ok((jobs.len(), failed, all))
     })?;
-    let verdict = search_all(directory.file, &directory.database(), key, &sought)?;
+    let under_way = if (directory.is_copied)() { backup::left(&directory.backups())? } else { Vec::new() };
+    let verdict = search_all(directory.file, &directory.database(), key, &sought, &under_way)?;
     let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
-    let faults = found
+    let found = found
         .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));
-    let faults = faults.collect();
+    let faults = waiting(&failed).into_iter().chain(found).collect();
     let figures = format!(
         "{} texts of {jobs} erasures looked for in {} bytes, none found where nothing should be",
         verdict.needles, verdict.bytes
@@ -294,9 +307,19 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     Ok(Outcome { figures, faults })
 }
 
-fn backups(dir: &Path) -> Result<Outcome> {
-    let machine = Identities::machine(&dir.join("secrets"))?;
-    let listed = vault::list(&dir.join("backups"))?;
+/// Of those nobody says that they are gone.
+fn waiting(failed: &[JobId]) -> Option<String> {
+    let names: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("1 erasure failed and waits for somebody: job {one}")),
+        all => Some(format!("{} erasures failed and wait for somebody: jobs {}", all.len(), all.join(", "))),
+    }
+}
+
+fn backups(directory: &Directory) -> Result<Outcome> {
+    let machine = Identities::machine(&directory.path.join("secrets"))?;
+    let listed = vault::list(&directory.backups())?;
     let (mut opened, mut closed, mut faults) = (0_u64, 0_u64, Vec::new());
     for backup in listed {
         match vault::check(&backup.path, &machine) {
@@ -311,4 +334,24 @@ fn backups(dir: &Path) -> Result<Outcome> {
         _ => format!("{opened} opened, each whole; {closed} need the recovery key"),
     };
     Ok(Outcome { figures, faults })
+}
+
+/// What a kill has left, which nobody has encrypted.
+fn leftovers(directory: &Directory) -> Result<Outcome> {
+    let mut left = vault::left_unpacked(directory.path)?;
+    let kept = ["usher.db.before-restore", "usher.db.before-restore-wal"];
+    left.extend(kept.map(|name| directory.path.join(name)));
+    let copies = backup::left(&directory.backups())?;
+    if !(directory.is_copied)() {
+        left.extend(copies);
+    }
+    // A backup may have ended since the folder was read.
+    left.retain(|path| path.exists());
+    let faults = left.iter().map(|path| {
+        format!(
+            "{} is not encrypted, and was left by a kill: the next start removes it",
+            path.strip_prefix(directory.path).unwrap_or(path).display()
+        )
+    });
+    Ok(Outcome { figures: "nothing that a kill has left".into(), faults: faults.collect() })
 }

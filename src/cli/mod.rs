@@ -4,13 +4,15 @@ mod act;
 mod control;
 mod copies;
 mod demo;
+mod directory;
 mod inspect;
 mod logging;
+mod out;
 mod restore;
 mod serve;
 mod verify;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,11 +23,11 @@ use crate::app::{App, Parts};
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Hygiene, Options, Store, backup};
+use crate::store::{Hygiene, Options, Store, backup, jobs};
 use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
@@ -133,16 +135,11 @@ pub fn run() -> anyhow::Result<()> {
             return serve::run(&config);
         }
         Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
-        Some(Command::Verify(_)) => {
-            if !config.data.join("usher.db").exists() {
-                bail!("there is no usher.db in {}", config.data.display());
-            }
-            Act::Verify
-        }
         Some(Command::Restore(what)) => {
             logging::start("warn");
             return restore::run(&config, &what);
         }
+        Some(Command::Verify(_)) => Act::Verify,
         Some(Command::Backup { folder }) => Act::Backup {
             folder: std::path::absolute(&folder)
                 .with_context(|| format!("{} is no folder", folder.display()))?,
@@ -154,25 +151,30 @@ pub fn run() -> anyhow::Result<()> {
         }
         Some(Command::Key(Key::List)) => Act::ListKeys,
         Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },
-        Some(Command::Admin(Admin::Create { name })) => Act::CreateAdmin { name, password: password()? },
+        Some(Command::Admin(Admin::Create { name })) => {
+            // Before it asks for a password.
+            directory::must_be(&config.data)?;
+            Act::CreateAdmin { name, password: password()? }
+        }
         Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
     };
     logging::start("warn");
     let bar = ProgressBar::default();
     let is_verify = matches!(act, Act::Verify);
-    let lines = match DataDir::hold(&config.data)? {
-        Some(data) if is_verify => inspect::offline(data.path())?,
-        Some(data) => here(&data, &config, &act, &bar)?,
-        None => control::send(&config.data, &act, &bar)?,
+    let lines = match State::of(&config.data) {
+        State::Lost(left) if is_verify => {
+            vec![format!("{}  database: {}", inspect::WRONG, directory::lost(&config.data, &left))]
+        }
+        _ => perform(&config, &act, &bar)?,
     };
     bar.clear();
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
-    let mut out = std::io::stdout().lock();
-    for line in lines {
-        // A reader that has gone away wants no more.
-        if writeln!(out, "{line}").is_err() {
-            break;
+    let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
+    match act {
+        Act::CreateKey { .. } => {
+            out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
+        _ => out::print(&text).context("it is done, but the answer could not be printed")?,
     }
     if is_verify && wrong > 0 {
         bail!("{wrong} of the checks of {} found something wrong", config.data.display());
@@ -180,14 +182,33 @@ pub fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Acts where the directory is held: here, or in the server. The lines to print.
+fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    match act {
+        Act::Demo { .. } => {
+            directory::may_begin(&config.data)?;
+            DataDir::make(&config.data)?;
+        }
+        _ => directory::must_be(&config.data)?,
+    }
+    let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
+    let lines = match act {
+        Act::Verify => inspect::offline(data.path()),
+        _ => here(&data, config, act, bar),
+    };
+    data.hand_over()?;
+    lines
+}
+
 /// Acts on a directory that no server holds.
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system())?;
     let mut copier = None;
-    if let Act::Backup { .. } = act {
-        if let Some(key) = copies::recovery_key(data)? {
-            eprintln!("{}", copies::shown_once(&key));
-        }
+    if let Act::Backup { folder } = act {
+        // Before a key is shown.
+        act::check_folder(&app, folder)?;
+        // Beside the path, which is alone on standard output.
+        copies::recovery_key(data, out::aside)?;
         copier = copies::start(data, config, &app)?;
     }
     let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
@@ -220,7 +241,10 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
-    let receipts = Receipts::open(&data.receipts())?;
+    let mut receipts = Receipts::open(&data.receipts())?;
+    if let Some(last) = store.0.read(jobs::last_receipt)? {
+        receipts.go_on_after(u64::try_from(last)?);
+    }
     let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
     let signer = Signer::open(data.path(), missing)?;
     let app = App::new(Parts {

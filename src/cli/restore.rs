@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::copies;
+use super::{copies, out};
 use crate::app::{App, backups};
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
-use crate::error::Error;
 use crate::ledger::{Again, Ledger, Position};
 use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
@@ -39,24 +38,35 @@ pub struct Restore {
 /// Puts it back; prints before how much the ledger has ordered since, and after what of it
 /// there was to do.
 pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
+    DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!(
             "another Usher holds {}; stop it first: a restore replaces the database",
             config.data.display()
         );
     };
+    let outcome = restore(&data, config, what);
+    let given = data.hand_over();
+    let (made_at, done) = outcome?;
+    given?;
+    out::print(&story(&what.file, made_at, &done))
+        .context("the backup is in place, but what was done again could not be printed")
+}
+
+/// When the backup was made, and what the ledger ordered since.
+fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(Millis, Replayed)> {
     // An earlier one that was killed; what it kept aside is only there between two steps.
-    super::sweep(&data)?;
+    super::sweep(data)?;
     let owners = owners_keys(what)?;
-    let ready = prepare(&data, &what.file, &owners)?;
+    let ready = prepare(data, &what.file, &owners)?;
     let made_at = ready.unpacked.manifest.made_at;
-    announce(&what.file, made_at, &ready.again);
-    put_secrets(&data, &ready, &owners)?;
-    swap(&data, &ready)?;
-    let app = match super::open(&data, config, Clock::system()) {
+    out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)))?;
+    put_secrets(data, &ready, &owners)?;
+    swap(data, &ready)?;
+    let app = match super::open(data, config, Clock::system()) {
         Ok(app) => app,
         Err(error) => {
-            put_back(&data)
+            put_back(data)
                 .with_context(|| format!("{error:#}; and the old database could not be put back"))?;
             return Err(error.context("the backup could not be started; the database is the one from before"));
         }
@@ -67,8 +77,7 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     upkeep::sign_head(&app)?;
     app.stop();
     erased?;
-    print(&what.file, made_at, &done);
-    Ok(())
+    Ok((made_at, done))
 }
 
 /// The keys that the owner gave.
@@ -94,7 +103,7 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
     let manifest = vault::read_manifest(file)?;
     let mark =
         backups::position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
-    let is_empty = !data.database().exists() && !data.ledger().exists();
+    let is_empty = State::of(data.path()) != State::Begun && !data.ledger().exists();
     if !is_empty {
         check_ledger(&data.ledger(), &mark)?;
         check_old(data)?;
@@ -142,6 +151,8 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
 /// The receipts that lie beside the ledger go on to be one chain.
 fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
+    // Whoever owns the directory must be able to remove what a kill leaves of it.
+    vault::give(into, into.parent().unwrap_or(into))?;
     let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -159,44 +170,71 @@ fn check_ledger(path: &Path, mark: &Position) -> anyhow::Result<()> {
 
 /// Nor may the ledger be older than the database that is there: entries would be missing.
 fn check_old(data: &DataDir) -> anyhow::Result<()> {
-    // One that does not read is why there is a restore.
     let old = data.database();
-    if !old.exists() {
+    if State::of(data.path()) != State::Begun {
         return Ok(());
     }
-    let Ok(mark) = Glance::open(&old).and_then(|glance| glance.ledger()) else {
-        eprintln!("usher: the database that is there does not read; it is replaced");
-        return Ok(());
-    };
-    check_ledger(&data.ledger(), &mark)
+    let mark = backup::seen(&old).with_context(|| {
+        format!(
+            "{} cannot be looked into, and is not replaced; see to that, or move it away if the backup is to \
+             take its place all the same",
+            old.display()
+        )
+    })?;
+    match mark {
+        Some(mark) => check_ledger(&data.ledger(), &mark),
+        // That is why there is a restore.
+        None => {
+            let _ = out::aside("usher: the database that is there does not read; it is replaced\n");
+            Ok(())
+        }
+    }
 }
 
-/// The secrets of the backup and the ledger beside it, where the directory has none.
+/// The secrets of the backup, and receipts and ledger from beside it, where the directory has
+/// none. The ledger is the last: until it is there, the next restore takes all of them again.
 fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Result<()> {
     let Unpacked { manifest, .. } = &ready.unpacked;
     data.make_secrets()?;
     let secrets = data.secrets();
+    data.give(&secrets)?;
     for (from, to) in [
         (ready.unpacked.store_key(), secrets.join("store.key")),
         (ready.unpacked.signing_key(), secrets.join("signing.key")),
         (ready.unpacked.signing_pub(), data.path().join("signing.pub")),
     ] {
         if !to.exists() {
-            rename(&from, &to)?;
-        }
-    }
-    if let Some(ledger) = &ready.ledger {
-        rename(ledger, &data.ledger())?;
-        if !data.receipts().exists() {
-            rename(&ready.unpacked.folder().join("receipts"), &data.receipts())?;
+            put(data, &from, &to)?;
         }
     }
     // The owner's key goes on to be theirs.
     let first = owners.fingerprints().0.into_iter().next();
     if !secrets.join("recovery.pub").exists() && first.as_ref() == Some(&manifest.recipients.recovery) {
         owners.adopt(&secrets)?;
+        data.give(&secrets.join("recovery.pub"))?;
+    }
+    if let Some(ledger) = &ready.ledger {
+        put_receipts(data, &ready.unpacked.folder().join("receipts"))?;
+        put(data, ledger, &data.ledger())?;
     }
     Ok(())
+}
+
+/// One by one: a restore that was killed, or a database that was lost, may have left some.
+fn put_receipts(data: &DataDir, from: &Path) -> anyhow::Result<()> {
+    let folder = data.receipts();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    data.give(&folder)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = folder.join(entry.file_name());
+        if !to.exists() {
+            data.give(&entry.path())?;
+            fs::rename(entry.path(), &to).with_context(|| format!("cannot make {}", to.display()))?;
+        }
+    }
+    sync_folder(&folder)?;
+    Ok(sync_folder(data.path())?)
 }
 
 /// The new database in the place of the old one, which is kept aside.
@@ -205,22 +243,16 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
     data.forget_kept()?;
     if database.exists() {
         // A WAL that was left beside it would be taken for the new one's.
-        match backup::fold(&database) {
-            Ok(()) => {}
-            Err(error @ Error::Unavailable(_)) => return Err(error.into()),
-            // One that does not read takes its WAL along.
-            Err(_) => {
-                let wal = data.path().join("usher.db-wal");
-                if wal.exists() {
-                    rename(&wal, &data.kept_wal())?;
-                }
-            }
+        let wal = data.path().join("usher.db-wal");
+        // One that does not read takes its WAL along.
+        if !backup::fold(&database)? && wal.exists() {
+            rename(&wal, &data.kept_wal())?;
         }
         fs::hard_link(&database, &kept).with_context(|| format!("cannot make {}", kept.display()))?;
     }
     backup::forget_wal(&database)?;
     sync_folder(data.path())?;
-    rename(&ready.unpacked.database(), &database)
+    put(data, &ready.unpacked.database(), &database)
 }
 
 fn put_back(data: &DataDir) -> anyhow::Result<()> {
@@ -243,25 +275,31 @@ fn clean(app: &App) -> anyhow::Result<()> {
 }
 
 /// What is ahead, before anything is changed.
-fn announce(file: &Path, made_at: clock::Millis, again: &Again) {
+fn ahead(file: &Path, made_at: Millis, again: &Again) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    println!(
+    format!(
         "{name}, made {}, is sound; to be done again, at most: {} people erased, {} hidden, {} keys revoked.",
         clock::written(made_at),
         again.erased,
         again.hidden,
         again.keys
-    );
+    )
 }
 
-fn print(file: &Path, made_at: clock::Millis, done: &Replayed) {
+fn story(file: &Path, made_at: Millis, done: &Replayed) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    println!("{name}, made {}, is in place; everybody is signed out.", clock::written(made_at));
-    println!(
-        "Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
-         erasures waiting, {} ended.",
-        done.erased, done.hidden, done.revived, done.keys, done.scheduled, done.ended
-    );
+    format!(
+        "{name}, made {}, is in place; everybody is signed out.\n\
+         Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
+         erasures waiting, {} ended.\n",
+        clock::written(made_at),
+        done.erased,
+        done.hidden,
+        done.revived,
+        done.keys,
+        done.scheduled,
+        done.ended
+    )
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -275,6 +313,12 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
     to.parent().map_or(Ok(()), |folder| sync_folder(folder).map_err(Into::into))
+}
+
+/// The same for what root puts there: it is the directory's owner's from the first moment.
+fn put(data: &DataDir, from: &Path, to: &Path) -> anyhow::Result<()> {
+    data.give(from)?;
+    rename(from, to)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

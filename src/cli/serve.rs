@@ -7,7 +7,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 
 use super::control::Control;
-use super::copies;
+use super::{copies, directory, out};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -15,12 +15,13 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::server::Http;
 use crate::trace::Actor;
-use crate::vault::RecoveryKey;
 use crate::worker::{self, Worker, upkeep};
 
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker, writes
 /// down what was counted in memory and folds the WAL in.
 pub fn run(config: &Config) -> anyhow::Result<()> {
+    directory::may_begin(&config.data)?;
+    DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
@@ -49,8 +50,7 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
-        let key = copies::recovery_key(data)?;
-        greet(http.addr, link.as_deref(), key.as_ref());
+        greet(data, http.addr, link.as_deref())?;
         let stop = http.stop();
         actix_web::rt::spawn(async move {
             stopped.await;
@@ -62,22 +62,27 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     })
 }
 
-/// On standard output, not in the log: the link and the key are secrets.
-fn greet(addr: SocketAddr, link: Option<&str>, key: Option<&RecoveryKey>) {
+/// On standard output, not in the log: the link and the key are secrets. A link is made at
+/// each start, so that one that nobody reads is no fault.
+fn greet(data: &DataDir, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
     let base = match addr.ip().is_unspecified() {
         true => format!("http://localhost:{}", addr.port()),
         false => format!("http://{addr}"),
     };
-    println!("Usher serves on {base}");
-    if let Some(key) = key {
-        println!("{}", copies::shown_once(key));
-    }
-    match link {
-        Some(link) => {
-            println!("Open this link to set the owner's password; it works once:\n\n  {base}{link}\n")
+    let say = |text: &str| {
+        if let Err(error) = out::print(text) {
+            log::warn!("nobody could be told where to open the pages: {error}");
         }
-        None => println!("Admin pages: {base}/admin/"),
-    }
+    };
+    say(&format!("Usher serves on {base}\n"));
+    copies::recovery_key(data, out::once)?;
+    say(&match link {
+        Some(link) => {
+            format!("Open this link to set the owner's password; it works once:\n\n  {base}{link}\n\n")
+        }
+        None => format!("Admin pages: {base}/admin/\n"),
+    });
+    Ok(())
 }
 
 /// Ends with the first SIGTERM or SIGINT.

@@ -4,13 +4,14 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::out;
 use crate::clock::{self, Millis};
 use crate::model::Erasure;
 use crate::proof::check::{BYTES_MAX, check_one};
@@ -69,9 +70,7 @@ pub fn run(what: &Verify) -> anyhow::Result<()> {
         }
         said.push_str("\nThis receipt is about the person named: the token shows it.\n");
     }
-    // A reader that has gone away wants no more; the exit code says the rest.
-    let _ = std::io::stdout().lock().write_all(said.as_bytes());
-    Ok(())
+    out::print(&said).context("the receipt is good, but what it says could not be printed")
 }
 
 /// What a good receipt says, for people.

@@ -1,5 +1,6 @@
 //! The receipts on disk: `DIR/receipts/000001-<id>.json` and so on. The directory is the
-//! chain: where it ends, the next receipt goes on. A receipt that is in it is final.
+//! chain: where it ends, the next receipt goes on; with a number that was never used, as far
+//! as is known. A receipt that is in it is final.
 //!
 //! They lie beside the database, not in it, so that a database put back loses none.
 
@@ -89,6 +90,8 @@ pub struct Receipts {
     numbers: HashMap<Id, u64>,
     ids: BTreeMap<u64, Id>,
     last: Last,
+    /// Numbers up to this one were used, whether or not the files are there.
+    used: u64,
     /// A receipt is under its name, but a power cut might still undo that.
     unsettled: bool,
 }
@@ -123,7 +126,14 @@ impl Receipts {
             numbers.entry(id).or_insert(number);
         }
         // A stop may have come between the naming of the last one and the sync of that.
-        Ok(Receipts { folder: folder.to_owned(), numbers, ids, last, unsettled: true })
+        let used = last.number;
+        Ok(Receipts { folder: folder.to_owned(), numbers, ids, last, used, unsettled: true })
+    }
+
+    /// A receipt of this number was made, as is known from elsewhere: none that comes has it
+    /// again, though its file be gone. The gap is for all to see.
+    pub fn go_on_after(&mut self, number: u64) {
+        self.used = self.used.max(number);
     }
 
     /// Where the chain ends: what the next receipt follows, and what to remember elsewhere, so
@@ -173,7 +183,7 @@ impl Receipts {
     }
 
     fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
-        let receipt = draft.seal(signer, self.last.number + 1, self.last.hash).map_err(Trouble::Form)?;
+        let receipt = draft.seal(signer, self.used + 1, self.last.hash).map_err(Trouble::Form)?;
         let (name, bytes) = (receipt.file_name(), receipt.bytes());
         let path = self.folder.join(&name);
         whole::put(&self.folder, &name, &bytes, 0o600).map_err(trouble("write", &path))?;
@@ -183,6 +193,7 @@ impl Receipts {
         self.numbers.insert(receipt.id, receipt.number);
         self.ids.insert(receipt.number, receipt.id);
         self.last = Last { number: receipt.number, hash };
+        self.used = receipt.number;
         Ok(Stored { receipt, path, bytes, hash })
     }
 }

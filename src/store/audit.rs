@@ -88,6 +88,11 @@ pub fn after(db: &Db, seq: u64, limit: u32) -> Result<Vec<Link>> {
     db.rows(sql, params![i64::try_from(seq).map_err(Error::internal)?, limit], read)
 }
 
+/// The numbers of rows that no log has: the first one is 1.
+pub fn strays(db: &Db) -> Result<Vec<i64>> {
+    db.rows("SELECT seq FROM audit WHERE seq < 1 ORDER BY seq", [], |row| row.get(0))
+}
+
 /// Rows before one, the newest first.
 pub fn before(db: &Db, seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
     let below = seq.map_or(Ok(i64::MAX), i64::try_from).map_err(Error::internal)?;

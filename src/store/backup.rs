@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
+use crate::vault;
 
 /// How the folders are called in which copies are made: they are not encrypted.
 const FOLDER: &str = ".copy-";
@@ -89,6 +90,23 @@ impl Glance {
     }
 }
 
+/// How far the database at `path` has seen the ledger. None: it is damaged, or is no database
+/// at all. Whatever else is in the way is an error: [`Error::Unavailable`] for a full disk or
+/// another program that holds it, [`Error::Internal`] for a database of somebody else.
+pub fn seen(path: &Path) -> Result<Option<Position>> {
+    let glance = Glance::open(path)?;
+    let looked = glance.conn.query_row("SELECT count(seq) FROM ledger_mark", [], |row| row.get::<_, i64>(0));
+    match looked {
+        Ok(_) => glance.ledger().map(Some),
+        Err(error) if is_damage(&error) => Ok(None),
+        Err(error) => Err(from_sql(error)),
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
 /// A copy of the database, removed when this is dropped.
 pub struct Copy {
     folder: Folder,
@@ -118,7 +136,8 @@ impl Store {
     /// the copy.
     pub fn copy(&self, folder: &Path) -> Result<Copy> {
         let private = |path: &Path, nested| {
-            DirBuilder::new().recursive(nested).mode(0o700).create(path).map_err(trouble)
+            let made = DirBuilder::new().recursive(nested).mode(0o700).create(path);
+            made.and_then(|()| vault::give(path, self.folder())).map_err(trouble)
         };
         private(folder, true)?;
         let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));
@@ -143,18 +162,24 @@ impl Store {
 /// Removes copies that a kill has left in `folder`. Only for whoever holds the data
 /// directory.
 pub fn sweep(folder: &Path) -> Result<()> {
+    left(folder)?.iter().try_for_each(|copy| fs::remove_dir_all(copy).map_err(trouble))
+}
+
+/// Copies that lie in `folder`: of a backup under way, or what a kill has left.
+pub fn left(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(trouble(error)),
     };
+    let mut left = Vec::new();
     for entry in entries {
         let entry = entry.map_err(trouble)?;
         if entry.file_name().to_string_lossy().starts_with(FOLDER) {
-            fs::remove_dir_all(entry.path()).map_err(trouble)?;
+            left.push(entry.path());
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Makes a database out of a backup ready to be put back: nobody is signed in, and it knows
@@ -174,16 +199,18 @@ pub fn prepare(path: &Path, made_at: Millis) -> Result<()> {
 }
 
 /// Takes the WAL of a database that nobody serves into its file, and removes it: so that the
-/// file can be replaced. [`Error::Internal`] if that cannot be.
-pub fn fold(path: &Path) -> Result<()> {
+/// file can be replaced. False: it is damaged, and both are as they were.
+pub fn fold(path: &Path) -> Result<bool> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
-    let busy: i64 =
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(from_sql)?;
-    if busy != 0 {
-        return Err(Error::Unavailable("another program holds the database"));
+    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)) {
+        Ok(0) => {}
+        Ok(_) => return Err(Error::Unavailable("another program holds the database")),
+        Err(error) if is_damage(&error) => return Ok(false),
+        Err(error) => return Err(from_sql(error)),
     }
     conn.close().map_err(|(_, error)| from_sql(error))?;
-    forget_wal(path)
+    forget_wal(path)?;
+    Ok(true)
 }
 
 /// Removes the WAL of a database and its index.

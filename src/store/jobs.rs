@@ -239,6 +239,11 @@ pub fn open(db: &Db) -> Result<Vec<JobId>> {
     db.rows(sql, [], |row| Ok(JobId(row.get(0)?)))
 }
 
+/// Jobs that failed and wait for somebody.
+pub fn failed(db: &Db) -> Result<Vec<JobId>> {
+    db.rows("SELECT id FROM jobs WHERE status = 'failed' ORDER BY id", [], |row| Ok(JobId(row.get(0)?)))
+}
+
 /// The largest number of a receipt that a job has.
 pub fn last_receipt(db: &Db) -> Result<Option<i64>> {
     Ok(db.row("SELECT max(receipt_no) FROM jobs", [], |row| row.get(0))?.flatten())

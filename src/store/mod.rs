@@ -49,6 +49,7 @@ use std::time::{Duration, Instant};
 
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
@@ -499,6 +500,10 @@ pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
 
 /// SQLite's errors carry no values of rows, only names of columns and codes.
 fn from_sql(error: rusqlite::Error) -> Error {
+    // There is no room for the index of the WAL.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) {
+        return Error::Unavailable("the disk is full");
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full"),
         Some(ErrorCode::OperationInterrupted) => Error::Unavailable("the query took too long"),

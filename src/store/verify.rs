@@ -14,6 +14,7 @@ use super::layout::{self, PAGE};
 use super::search::{Found, SearchKey, Sieve, Sought};
 use crate::error::{Error, Result};
 use crate::model::JobId;
+use crate::vault;
 
 /// Pages of the file looked at in one go by a survey.
 const STRETCH: u32 = 4_096;
@@ -119,9 +120,20 @@ impl Store {
 }
 
 /// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
-/// it. `file` is its database.
-pub fn search_all(file: &Pages, database: &Path, key: SearchKey, needles: &[Sought]) -> Result<Verdict> {
-    look(file, database, Sieve::new(key, needles), Scope::Whole)
+/// it. `file` is its database. Left out are these folders, in which a backup is being made: what
+/// others say of somebody is there, too, and not told apart.
+pub fn search_all(
+    file: &Pages,
+    database: &Path,
+    key: SearchKey,
+    needles: &[Sought],
+    under_way: &[PathBuf],
+) -> Result<Verdict> {
+    let mut files = others(database.parent().unwrap_or(Path::new("")))?;
+    files.retain(|path, _| !under_way.iter().any(|folder| path.starts_with(folder)));
+    let files = files.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect();
+    let pages = (1..file.count()? + 1).collect();
+    look(file, database, Sieve::new(key, needles), Scope::Written { pages, files })
 }
 
 /// Pages of the freelist that hold bytes.
@@ -178,8 +190,10 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
         }
     };
     search_wal(&mut sieve, &super::wal_of(database))?;
+    let top = database.parent().unwrap_or(Path::new(""));
     for (path, kind, from) in files {
-        search_file(&mut sieve, &path, kind, from)?;
+        let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy();
+        search_file(&mut sieve, &path, &name, kind, from)?;
     }
     verdict.bytes = sieve.bytes();
     verdict.found = sieve.into_found();
@@ -197,8 +211,8 @@ fn free_pages(file: &Pages) -> Result<HashSet<u32>> {
     Ok(free)
 }
 
-/// The files of a directory but the database. Not the backups, which are encrypted and have
-/// their own term, nor the secrets.
+/// The files of a directory but the database. Not the finished backups, which are encrypted
+/// and have their own term, nor the secrets.
 fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
     let mut found = HashMap::new();
     let mut folders = vec![top.to_owned()];
@@ -206,20 +220,30 @@ fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
         for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
             let entry = entry.map_err(Error::internal)?;
             let Ok(about) = entry.metadata() else { continue };
-            let (path, name) = (entry.path(), entry.file_name());
-            if about.is_dir() && name != "backups" && name != "secrets" {
+            let path = entry.path();
+            let inside = path.strip_prefix(top).unwrap_or(&path);
+            if about.is_dir() && inside != Path::new("secrets") {
                 folders.push(path);
-            } else if about.is_file() && !DATABASE.iter().any(|file| name == *file) {
+            } else if about.is_file() && !is_left_out(inside) {
                 let stamp = Stamp {
                     length: about.len(),
                     written_at: about.modified().ok(),
-                    kind: FileKind::of(path.strip_prefix(top).unwrap_or(&path)),
+                    kind: FileKind::of(inside),
                 };
                 found.insert(path, stamp);
             }
         }
     }
     Ok(found)
+}
+
+/// By the path inside the directory: files of these names may lie elsewhere in it, and be
+/// anybody's.
+fn is_left_out(inside: &Path) -> bool {
+    match inside.strip_prefix("backups") {
+        Ok(name) => name.to_str().is_some_and(vault::is_name),
+        Err(_) => DATABASE.iter().any(|file| inside == Path::new(file)),
+    }
 }
 
 /// The WAL's frames are pages too. One that is being written ends the search: it is of
@@ -265,9 +289,8 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
 
 /// Searches a file from a byte on. One of Usher's own form is not searched as a whole, but
 /// for what does not read so.
-fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Result<()> {
+fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match kind {
         FileKind::Ledger => {
             let mut at = from.saturating_sub(1);
@@ -276,7 +299,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
                 let line = line.map_err(Error::internal)?;
                 sieve.skip(line.len() as u64);
                 if !kind.is_own(&line) {
-                    sieve.bytes_of(&line, at, &name);
+                    sieve.bytes_of(&line, at, name);
                 }
                 at += line.len() as u64 + 1;
             }
@@ -286,7 +309,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, kind: FileKind, from: u64) -> Res
             sieve.skip(file.metadata().map_err(Error::internal)?.len());
             Ok(())
         }
-        _ => search_bytes(sieve, file, &name),
+        _ => search_bytes(sieve, file, name),
     }
 }
 

@@ -30,47 +30,43 @@ const SECRET: &str = "AGE-SECRET-KEY-1";
 /// The largest text that keys are looked for in.
 const TEXT_MAX: u64 = 64 * 1024;
 
-/// A recovery key that was just made. It is shown once and then forgotten.
+/// A recovery key that was just made. It is shown once, its public half is kept, and then it
+/// is forgotten.
 pub struct RecoveryKey {
     secret: age::secrecy::SecretString,
-    fingerprint: String,
+    public: x25519::Recipient,
 }
 
 impl RecoveryKey {
-    /// Makes one and writes its public half, and nothing else, to the folder of secrets.
-    /// [`Refusal::RecoveryKeyExists`] if there is one: see [`RecoveryKey::renew`].
+    /// Makes one for a directory that has none, and writes nothing yet.
+    /// [`Refusal::RecoveryKeyExists`] if it has one.
     pub fn create(secrets: &Path) -> Result<RecoveryKey> {
         let path = secrets.join(RECOVERY_PUB);
         match path.try_exists() {
-            Ok(false) => RecoveryKey::renew(secrets),
-            Ok(true) => Err(Refusal::RecoveryKeyExists { path }),
-            Err(error) => Err(Refusal::io("read", &path, error)),
+            Ok(false) => {}
+            Ok(true) => return Err(Refusal::RecoveryKeyExists { path }),
+            Err(error) => return Err(Refusal::io("read", &path, error)),
         }
+        let identity = x25519::Identity::generate();
+        Ok(RecoveryKey { public: identity.to_public(), secret: identity.to_string() })
     }
 
-    /// Makes one in the place of one that was lost. Backups that were made before open
-    /// with the old one only, or with the machine's key.
-    pub fn renew(secrets: &Path) -> Result<RecoveryKey> {
-        let identity = x25519::Identity::generate();
-        let public = identity.to_public();
-        put(secrets, RECOVERY_PUB, &public.to_string())?;
-        Ok(RecoveryKey { secret: identity.to_string(), fingerprint: fingerprint(&public) })
+    /// Writes its public half, and nothing else, to the folder of secrets: backups are
+    /// encrypted to it from now on. Those from before open with the key from before, or with
+    /// the machine's.
+    pub fn keep(&self, secrets: &Path) -> Result<()> {
+        put(secrets, RECOVERY_PUB, &self.public.to_string())
     }
 
     /// `AGE-SECRET-KEY-1…`: to be shown once, to the owner.
     pub fn secret(&self) -> &str {
         self.secret.expose_secret()
     }
-
-    /// As manifests name it.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
-    }
 }
 
 impl fmt::Debug for RecoveryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecoveryKey({})", self.fingerprint)
+        write!(f, "RecoveryKey({})", fingerprint(&self.public))
     }
 }
 

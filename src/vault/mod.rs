@@ -29,14 +29,14 @@ mod shelf;
 mod unpack;
 
 pub use copier::{Behind, Copier, CopyFault, CopyState, Notices, Pace, Sources};
-pub use files::sweep;
+pub use files::{give, sweep};
 pub use keys::{Identities, Recipients, RecoveryKey};
 pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
 pub use place::{Copied, Place};
 pub use refusal::Refusal;
-pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, lasting, list, prune};
-pub use unpack::{Unpacked, check, sweep_unpacked, unpack};
+pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, is_name, lasting, list, prune};
+pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.
 pub const NAMES: [&str; 5] =

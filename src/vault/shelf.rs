@@ -87,8 +87,8 @@ pub(super) fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// The name of a backup, and of nothing outside its folder.
-pub(super) fn is_name(name: &str) -> bool {
+/// The name of a finished backup, and of nothing outside its folder.
+pub fn is_name(name: &str) -> bool {
     name.ends_with(".backup") && !name.starts_with('.') && !name.contains('/')
 }
 

@@ -81,17 +81,24 @@ pub fn unpack(path: &Path, identities: &Identities, dir: &Path) -> Result<Unpack
 /// Removes what an unpacking that was killed has left in `dir`: it is not encrypted. Only
 /// for whoever holds the data directory, for nothing tells what is still in use.
 pub fn sweep_unpacked(dir: &Path) -> Result<u64> {
+    let left = left_unpacked(dir)?;
+    for path in &left {
+        fs::remove_dir_all(path).map_err(|error| Refusal::io("remove", path, error))?;
+    }
+    Ok(left.len() as u64)
+}
+
+/// What [`sweep_unpacked`] would remove.
+pub fn left_unpacked(dir: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Refusal::io("read the folder", dir, error);
-    let mut swept = 0;
+    let mut left = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         if entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER)) {
-            let path = entry.path();
-            fs::remove_dir_all(&path).map_err(|error| Refusal::io("remove", &path, error))?;
-            swept += 1;
+            left.push(entry.path());
         }
     }
-    Ok(swept)
+    Ok(left)
 }
 
 #[derive(Debug)]
@@ -101,7 +108,7 @@ impl Folder {
     fn make(dir: &Path) -> Result<Folder> {
         let path = dir.join(format!("{FOLDER}{:08x}", fastrand::u32(..)));
         let private = |path: &Path| {
-            let made = DirBuilder::new().mode(0o700).create(path);
+            let made = DirBuilder::new().mode(0o700).create(path).and_then(|()| files::give(path, dir));
             made.map_err(|error| Refusal::io("make the folder", path, error))
         };
         private(&path)?;

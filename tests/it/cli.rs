@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use crate::process::{Process, agent, check_file, directory, get, lines, refused, sqlite, usher, wait_until};
+use crate::process::{
+    Process, agent, begin, check_file, directory, get, key, lines, refused, sqlite, usher, wait_until,
+};
 
 fn one(lines: Vec<String>) -> String {
     assert_eq!(lines.len(), 1, "one line alone: {lines:?}");
@@ -41,6 +43,7 @@ fn a_first_start_says_what_to_open_and_a_key_made_beside_it_works_at_once() {
 #[test]
 fn commands_act_the_same_without_a_server() {
     let dir = directory();
+    begin(dir.path());
     let project = one(lines(dir.path(), &["project", "create", "shop"]));
     assert!(refused(dir.path(), &["project", "create", "shop"]).contains("name is taken"));
     let key =
@@ -130,9 +133,7 @@ fn a_stop_folds_the_wal_in_and_leaves_no_socket() {
 #[test]
 fn a_request_in_flight_is_answered_before_the_stop() {
     let dir = directory();
-    let project = one(lines(dir.path(), &["project", "list"]));
-    let project = project.split('\t').next().expect("a key");
-    let key = one(lines(dir.path(), &["key", "create", "--project", project, "--name", "k"]));
+    let key = key(dir.path(), "k");
     let server = Process::start(dir.path());
     let addr = server.base.trim_start_matches("http://").to_owned();
     let body = r#"{"userId":"ann","event":"Half Way","messageId":"m-1"}"#;
@@ -162,7 +163,7 @@ fn a_request_in_flight_is_answered_before_the_stop() {
 #[test]
 fn a_database_without_its_secret_is_refused_and_nothing_is_made_up() {
     let dir = directory();
-    lines(dir.path(), &["project", "list"]);
+    begin(dir.path());
     let secret = dir.path().join("secrets/store.key");
     let kept = std::fs::read(&secret).expect("a secret");
     std::fs::remove_file(&secret).expect("a file");

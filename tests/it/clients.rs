@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::needs::installed;
-use crate::process::{Process, check_file, directory, lines, sqlite};
+use crate::process::{Process, check_file, directory, key, sqlite};
 
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
@@ -34,9 +34,7 @@ fn python(script: &str) -> Option<Command> {
 fn drive(command: Option<Command>) -> Option<(Value, Connection, tempfile::TempDir)> {
     let mut command = command?;
     let dir = directory();
-    let project = lines(dir.path(), &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key");
-    let key = lines(dir.path(), &["key", "create", "--project", project, "--name", "client"]).remove(0);
+    let key = key(dir.path(), "client");
     let token: String = sqlite(dir.path())
         .query_row("SELECT ingest_token FROM projects", [], |row| row.get(0))
         .expect("the project's token");

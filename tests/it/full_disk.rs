@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::needs::SmallDisk;
-use crate::process::{Process, agent, check_file, lines, post, sqlite, wait_until};
+use crate::process::{Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until};
 
 /// Takes all the room that there is.
 fn fill(disk: &SmallDisk) -> PathBuf {
@@ -32,9 +32,7 @@ fn statuses(dir: &Path) -> Vec<String> {
 fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_when_there_is_room() {
     let Some(disk) = SmallDisk::of(160 * 1024) else { return };
     let dir = disk.path().join("data");
-    let project = lines(&dir, &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key").to_owned();
-    let key = lines(&dir, &["key", "create", "--project", &project, "--name", "test"]).remove(0);
+    let key = key(&dir, "test");
     let server = Process::start(&dir);
     let agent = agent();
     let track = |user: &str, n: usize| {
@@ -76,5 +74,23 @@ fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_whe
     wait_until("events again", || (track("ben", 5_001) == 200).then_some(()));
     assert!(dir.join("ballast").exists());
     assert!(server.terminate().success());
+    check_file(&dir);
+}
+
+#[test]
+fn a_restore_on_a_full_disk_says_so_and_changes_nothing() {
+    let Some(disk) = SmallDisk::of(80 * 1024) else { return };
+    let shelf = tempfile::tempdir().expect("a directory");
+    let dir = disk.path().join("data");
+    begin(&dir);
+    let backup = lines(&dir, &["backup", &shelf.path().to_string_lossy()]).remove(0);
+    let read = || std::fs::read(dir.join("usher.db")).expect("a file");
+    let filler = fill(&disk);
+    let before = read();
+    let why = refused(&dir, &["restore", &backup]);
+    assert!(why.contains("the disk is full") && !why.contains("does not read"), "{why}");
+    assert!(read() == before, "the database was changed");
+    std::fs::remove_file(filler).expect("room");
+    lines(&dir, &["restore", &backup]);
     check_file(&dir);
 }

@@ -8,16 +8,10 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::process::{Process, agent, check_file, directory, get, lines, post, sqlite, wait_until};
+use crate::process::{Process, agent, check_file, directory, get, key, post, sqlite, wait_until};
 
 const MESSAGES: usize = 40;
 const CLIENTS: usize = 4;
-
-fn key(dir: &std::path::Path) -> String {
-    let project = lines(dir, &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key");
-    lines(dir, &["key", "create", "--project", project, "--name", "test"]).remove(0)
-}
 
 fn batch(client: usize, number: usize) -> Value {
     let messages: Vec<Value> = (0..MESSAGES)
@@ -37,7 +31,7 @@ fn names(client: usize, number: usize) -> impl Iterator<Item = String> {
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_once_after_it() {
     let dir = directory();
-    let key = key(dir.path());
+    let key = key(dir.path(), "test");
     let acknowledged: Arc<Mutex<BTreeSet<(usize, usize)>>> = Arc::default();
     let next = Arc::new(AtomicUsize::new(0));
     for round in 0..4 {
@@ -133,7 +127,7 @@ pub fn give_events(conn: &Connection, identifier: &str, number: i64) -> i64 {
 #[test]
 fn an_erasure_that_is_killed_again_and_again_completes() {
     let dir = directory();
-    let key = key(dir.path());
+    let key = key(dir.path(), "test");
     let server = Process::start(dir.path());
     let agent = agent();
     for name in ["ann", "ben"] {

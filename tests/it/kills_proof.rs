@@ -8,7 +8,7 @@ use fastrand::Rng;
 use serde_json::json;
 
 use crate::kills::give_events;
-use crate::process::{Process, agent, check_file, directory, lines, post, sqlite, usher, wait_until};
+use crate::process::{Process, agent, check_file, directory, key, post, sqlite, usher, wait_until};
 
 const KILLS: usize = 200;
 /// People erased one after the other while the kills go on.
@@ -18,9 +18,7 @@ const EVENTS: i64 = 1_500;
 #[test]
 fn two_hundred_kills_lose_no_accepted_erasure_and_make_no_second_receipt() {
     let dir = directory();
-    let project = lines(dir.path(), &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key").to_owned();
-    let key = lines(dir.path(), &["key", "create", "--project", &project, "--name", "test"]).remove(0);
+    let key = key(dir.path(), "test");
     let server = Process::start(dir.path());
     let client = agent();
     for n in 0..PEOPLE {

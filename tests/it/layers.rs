@@ -26,7 +26,7 @@ const ROOMS: &[Room] = &[
     Room { name: "vault", may_use: &["clock", "error", "model", "bell"], never: HTTP_AND_SQL },
     Room {
         name: "store",
-        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof"],
+        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "vault"],
         never: HTTP,
     },
     Room {
@@ -58,7 +58,7 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room { name: "config", may_use: &["keyring"], never: HTTP_AND_SQL },
-    Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "data_dir", may_use: &["vault"], never: HTTP_AND_SQL },
     Room { name: "server", may_use: &["admin", "api", "app", "error", "trace"], never: SQL },
     Room {
         name: "cli",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::kills::give_events;
-use crate::process::{PATIENCE, Process, agent, check_file, directory, lines, post, sqlite, wait_until};
+use crate::process::{PATIENCE, Process, agent, check_file, directory, key, post, sqlite, wait_until};
 
 const CLIENTS: usize = 64;
 const TIME: Duration = Duration::from_secs(30);
@@ -14,9 +14,7 @@ const TIME: Duration = Duration::from_secs(30);
 #[test]
 fn sixty_four_clients_write_at_once_and_send_all_again_and_nothing_is_lost_or_twice() {
     let dir = directory();
-    let project = lines(dir.path(), &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key");
-    let key = lines(dir.path(), &["key", "create", "--project", project, "--name", "test"]).remove(0);
+    let key = key(dir.path(), "test");
     let server = Process::start(dir.path());
     let sent = AtomicUsize::new(0);
     let started = Instant::now();
@@ -58,9 +56,7 @@ fn sixty_four_clients_write_at_once_and_send_all_again_and_nothing_is_lost_or_tw
 #[test]
 fn a_million_events_leave_behind_an_answer_that_does_not_wait_while_others_are_served() {
     let dir = directory();
-    let project = lines(dir.path(), &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key");
-    let key = lines(dir.path(), &["key", "create", "--project", project, "--name", "test"]).remove(0);
+    let key = key(dir.path(), "test");
     let agent = agent();
     let server = Process::start(dir.path());
     let body = json!({ "userId": "ann", "event": "Signed Up" });

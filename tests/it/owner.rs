@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use tempfile::TempDir;
 
 use crate::needs::SmallDisk;
-use crate::process::{Process, check_file, directory, lines, refused, sqlite, usher};
+use crate::process::{Process, begin, check_file, directory, lines, refused, sqlite, usher};
 
 /// All that lies in a directory, but for what whoever looks into a database makes: the lock
 /// and the index of a WAL.
@@ -109,7 +109,7 @@ fn what_another_program_had_not_finished_is_left_for_it() {
 #[test]
 fn a_database_of_a_newer_version_is_left_byte_for_byte_as_it_is() {
     let dir = directory();
-    lines(dir.path(), &["project", "list"]);
+    begin(dir.path());
     let conn = sqlite(dir.path());
     conn.pragma_update(None, "user_version", 99).expect("a pragma");
     drop(conn);
@@ -131,7 +131,7 @@ fn a_database_of_a_newer_version_is_left_byte_for_byte_as_it_is() {
     leave_wal(&conn);
     conn.pragma_update(None, "user_version", 1).expect("a pragma");
     drop(conn);
-    lines(dir.path(), &["project", "list"]);
+    begin(dir.path());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_first_start_that_was_killed_before_its_file_had_anything_is_taken_up() {
 #[test]
 fn people_in_a_database_that_is_brought_back_are_written_nowhere_else_meanwhile() {
     let dir = directory();
-    lines(dir.path(), &["project", "list"]);
+    begin(dir.path());
     sqlite(dir.path())
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)

@@ -46,6 +46,30 @@ pub fn refused(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(stderr).expect("UTF-8")
 }
 
+/// Makes a data directory, by a server that is stopped again; what that said.
+pub fn begin(dir: &Path) -> String {
+    let server = Process::start(dir);
+    let greeting = server.greeting.clone();
+    assert!(server.terminate().success());
+    greeting
+}
+
+/// A key of the first project, in a directory that is begun if nobody has.
+pub fn key(dir: &Path, name: &str) -> String {
+    if !dir.join("usher.db").exists() {
+        begin(dir);
+    }
+    let project = lines(dir, &["project", "list"]).remove(0);
+    let project = project.split('\t').next().expect("a key");
+    lines(dir, &["key", "create", "--project", project, "--name", name]).remove(0)
+}
+
+/// The recovery key in what a first start says.
+pub fn recovery_key(greeting: &str) -> String {
+    let word = greeting.split_whitespace().find(|word| word.starts_with("AGE-SECRET-KEY-1"));
+    word.expect("a recovery key").to_owned()
+}
+
 impl Process {
     pub fn start(dir: &Path) -> Process {
         Process::start_with(dir, &[])

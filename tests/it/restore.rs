@@ -12,14 +12,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{
-    Process, agent, check_file, directory, get, lines, post, refused, sqlite, usher, wait_until,
+    Process, agent, begin, check_file, directory, get, key, lines, post, recovery_key, refused, sqlite,
+    usher, wait_until,
 };
-
-pub fn key(dir: &Path, name: &str) -> String {
-    let project = lines(dir, &["project", "list"]).remove(0);
-    let project = project.split('\t').next().expect("a key");
-    lines(dir, &["key", "create", "--project", project, "--name", name]).remove(0)
-}
 
 /// A server with a client and a key.
 pub struct House {
@@ -78,12 +73,6 @@ fn count(dir: &Path, sql: &str) -> i64 {
     sqlite(dir).query_row(sql, [], |row| row.get(0)).expect("a count")
 }
 
-/// The recovery key in what a first start says.
-fn recovery_key(greeting: &str) -> String {
-    let word = greeting.split_whitespace().find(|word| word.starts_with("AGE-SECRET-KEY-1"));
-    word.expect("a recovery key").to_owned()
-}
-
 /// All files below a folder, with what is in them.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -128,9 +117,7 @@ struct Past {
 impl Past {
     fn new() -> Past {
         let (dir, shelf) = (directory(), directory());
-        let server = Process::start(dir.path());
-        let recovery = recovery_key(&server.greeting);
-        server.terminate();
+        let recovery = recovery_key(&begin(dir.path()));
         let (key, revoked) = (key(dir.path(), "main"), key(dir.path(), "lost"));
         let house = House::open(dir.path(), &key, &[]);
         assert!(!house.server.greeting.contains("AGE-SECRET-KEY"), "the recovery key is shown twice");
@@ -278,9 +265,9 @@ fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
 fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     let (dir, place) = (directory(), directory());
     let there = place.path().to_string_lossy().into_owned();
+    let recovery = recovery_key(&begin(dir.path()));
     let key = key(dir.path(), "main");
     let house = House::open(dir.path(), &key, &["--backup-copy", &there, "--backup-every", "24"]);
-    let recovery = recovery_key(&house.server.greeting);
     // The first scheduled backup comes with the start; this one knows the people.
     house.did("ann-the-erased", "Old History");
     house.did("dan-the-living", "Old History");
@@ -368,7 +355,7 @@ fn what_does_not_fit_is_refused_with_the_way_out_and_changes_nothing() {
     let text = String::from_utf8(good.clone()).expect("text");
     let short = text.lines().take(1).map(|line| format!("{line}\n")).collect::<String>();
     let other = directory();
-    self::key(other.path(), "k");
+    begin(other.path());
     let foreign = fs::read(other.path().join("erasures.ledger")).expect("a ledger");
     let mut altered = good.clone();
     let last = altered.len() - 12;
@@ -450,6 +437,32 @@ fn a_database_that_does_not_read_any_more_is_replaced() {
     assert!(!dir.join("usher.db.before-restore-wal").exists());
 }
 
+#[test]
+fn a_database_of_another_program_or_one_that_another_holds_is_not_replaced() {
+    let past = Past::new();
+    let (dir, database) = (past.path(), past.path().join("usher.db"));
+    let ours = fs::read(&database).expect("a file");
+    fs::remove_file(&database).expect("a file");
+    let theirs = sqlite(dir);
+    theirs.execute_batch("CREATE TABLE theirs (a)").expect("a table");
+    drop(theirs);
+    let refuses = |words: &str| {
+        let before = files(dir);
+        let why = refused(dir, &["restore", &past.file()]);
+        assert!(why.contains(words) && why.contains("cannot be looked into"), "{words}: {why}");
+        assert!(!why.contains("it is replaced"), "{why}");
+        assert!(files(dir) == before, "{words}: something was changed");
+    };
+    refuses("ledger_mark");
+    fs::write(&database, ours).expect("a file");
+    let holder = sqlite(dir);
+    holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT").expect("a lock");
+    refuses("another program holds the database");
+    drop(holder);
+    lines(dir, &["restore", &past.file()]);
+    past.check(dir);
+}
+
 /// A kill may come between the moving of that WAL and the change of the database.
 #[test]
 fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
@@ -476,9 +489,9 @@ fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
 #[test]
 fn a_backup_that_is_made_while_clients_write_has_all_that_was_answered_before() {
     let (dir, shelf, new) = (directory(), directory(), directory());
+    let recovery = recovery_key(&begin(dir.path()));
     let key = key(dir.path(), "main");
     let house = House::open(dir.path(), &key, &[]);
-    let recovery = recovery_key(&house.server.greeting);
     let answered = std::sync::atomic::AtomicUsize::new(0);
     let stop = std::sync::atomic::AtomicBool::new(false);
     let (before, after) = std::thread::scope(|scope| {

@@ -117,6 +117,56 @@ fn a_file_that_somebody_left_beside_the_database_is_searched_for_everybody() {
     assert!(job.error.as_ref().is_some_and(|error| error.contains("notes.txt")), "{job:?}");
 }
 
+/// A copy that a kill has left, or a draft, is not encrypted; a finished backup is.
+#[test]
+fn in_the_folder_of_backups_only_finished_backups_are_not_searched() {
+    for (name, is_searched) in [
+        (".copy-0badcafe/usher.db", true),
+        ("usher-20260304T100000Z-0badcafe.backup/usher.db", true),
+        (".usher-20260304T100000Z-0badcafe.backup.part", true),
+        ("deeper/backups/old.backup", true),
+        ("usher-20260304T100000Z-0badcafe.backup", false),
+    ] {
+        let server = Server::start();
+        track(&server, ANN, "something");
+        erase(&server, ANN);
+        let path = server.path().with_file_name("backups").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, format!("of {ANN}")).expect("a file");
+        server.tick();
+        let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
+        let place = format!("backups/{name}");
+        let found = job.error.as_ref().is_some_and(|error| error.contains(&place));
+        assert_eq!(found, is_searched, "{name}: {job:?}");
+    }
+}
+
+/// What a backup is made from holds, until it is packed, whoever is erased meanwhile.
+#[test]
+fn the_search_by_night_waits_for_a_backup_under_way() {
+    let server = Server::start();
+    server.tick();
+    track(&server, ANN, "something");
+    erase(&server, ANN);
+    server.tick();
+    server.clock.advance(DAY);
+    let needles = || {
+        let count = |row: &rusqlite::Row| row.get::<_, i64>(0);
+        server.sqlite().query_row("SELECT COUNT(*) FROM needles", [], count).expect("a count")
+    };
+    // It would wait for the backup, too.
+    server
+        .sqlite()
+        .execute("UPDATE upkeep SET done_at = ?1 WHERE task = 'prune'", [server.clock.now()])
+        .expect("a change");
+    let backup = server.app.backing_up();
+    server.tick();
+    assert!(needles() > 0);
+    drop(backup);
+    server.tick();
+    assert_eq!(needles(), 0);
+}
+
 /// All words that stand in Usher's own files, and pieces of them with what stands around.
 fn own_words(server: &Server) -> Vec<String> {
     let mut words = Vec::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::process::{Process, agent, directory, get, lines, post, refused, sqlite, usher, wait_until};
+use crate::process::{Process, agent, directory, get, key, lines, post, refused, sqlite, usher, wait_until};
 
 struct House {
     dir: tempfile::TempDir,
@@ -16,9 +16,7 @@ struct House {
 impl House {
     fn new() -> House {
         let dir = directory();
-        let project = lines(dir.path(), &["project", "list"]).remove(0);
-        let project = project.split('\t').next().expect("a key").to_owned();
-        let key = lines(dir.path(), &["key", "create", "--project", &project, "--name", "test"]).remove(0);
+        let key = key(dir.path(), "test");
         House { dir, key }
     }
 

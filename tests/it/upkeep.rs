@@ -190,7 +190,7 @@ pub fn furnish(server: &Server) -> PathBuf {
     fs::write(secrets.join("store.key"), [7; 32]).expect("a file");
     fs::write(secrets.join("signing.key"), [9; 32]).expect("a file");
     fs::write(dir.join("signing.pub"), Signer::of(&[9; 32]).public().file_text()).expect("a file");
-    RecoveryKey::create(&secrets).expect("a key");
+    RecoveryKey::create(&secrets).expect("a key").keep(&secrets).expect("a place for it");
     dir
 }
 

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::process::{Process, directory, lines, sqlite, usher};
-use crate::restore::{House, key, wait_for_proof};
+use crate::process::{Process, begin, directory, key, lines, sqlite, usher};
+use crate::restore::{House, wait_for_proof};
 
-const CHECKS: [&str; 9] = [
+const CHECKS: [&str; 10] = [
     "signing key",
     "receipts",
     "audit log",
@@ -21,6 +21,7 @@ const CHECKS: [&str; 9] = [
     "free space",
     "traces of the erased",
     "backups",
+    "leftovers",
 ];
 
 /// The exit code, and the lines.
@@ -52,7 +53,7 @@ fn lived_in() -> (TempDir, String) {
     let dir = directory();
     let path = dir.path();
     let key = key(path, "main");
-    key_of(path, "spare");
+    lines(path, &["key", "create", "--org", "--name", "spare"]);
     let house = House::open(path, &key, &[]);
     for name in ["ann-the-erased", "ben-the-hidden", "cat-the-erased", "dan-the-living"] {
         house.did(name, "Old History");
@@ -63,10 +64,6 @@ fn lived_in() -> (TempDir, String) {
     house.delete("ben-the-hidden", "");
     assert!(house.server.terminate().success());
     (dir, key)
-}
-
-fn key_of(dir: &Path, name: &str) {
-    key(dir, name);
 }
 
 fn copy_of(dir: &Path) -> TempDir {
@@ -143,6 +140,22 @@ fn sql(dir: &Path, sql: &str) {
     assert!(conn.execute(sql, []).expect("it runs") > 0, "{sql}");
 }
 
+fn put_row(dir: &Path, seq: i64) {
+    sql(
+        dir,
+        &format!(
+            "INSERT INTO audit (seq, at, actor, action, hash)
+             VALUES ({seq}, 1, 'admin 1', 'view user', zeroblob(32))"
+        ),
+    );
+}
+
+/// A copy of a database that a kill has left.
+fn leave(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    fs::write(folder.join("usher.db"), "SQLite format 3\0 of cat-the-erased").expect("a file");
+}
+
 /// A page of rows with room in it: its number and the room's end.
 fn room(bytes: &[u8]) -> (usize, usize) {
     let pages = bytes.chunks_exact(4096).enumerate().skip(1);
@@ -156,7 +169,7 @@ fn room(bytes: &[u8]) -> (usize, usize) {
 #[test]
 fn whatever_was_tampered_with_is_found_and_named() {
     let (dir, _) = lived_in();
-    let deeds: [(&str, &str, Deed); 19] = [
+    let deeds: [(&str, &str, Deed); 29] = [
         ("receipts", "signature", |dir| {
             flip(&in_folder(&dir.join("receipts"), 0), at_text("\"mentions\":"));
         }),
@@ -179,6 +192,9 @@ fn whatever_was_tampered_with_is_found_and_named() {
         ("audit log", "signature of the head", |dir| {
             sql(dir, "UPDATE audit_heads SET at = at + 1 WHERE seq = (SELECT max(seq) FROM audit_heads)");
         }),
+        ("audit log", "row 0 ", |dir| put_row(dir, 0)),
+        ("audit log", "row -1 ", |dir| put_row(dir, -1)),
+        ("audit log", "row -9223372036854775808 ", |dir| put_row(dir, i64::MIN)),
         ("ledger of erasures", "line 2", |dir| {
             flip(&dir.join("erasures.ledger"), |bytes| {
                 bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 20
@@ -214,6 +230,29 @@ fn whatever_was_tampered_with_is_found_and_named() {
         ("traces of the erased", "notes.txt", |dir| {
             fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
         }),
+        ("traces of the erased", "backups/.copy-0badcafe/usher.db", |dir| {
+            leave(&dir.join("backups/.copy-0badcafe"));
+        }),
+        ("traces of the erased", ".unpacked-0badcafe/usher.db", |dir| leave(&dir.join(".unpacked-0badcafe"))),
+        ("traces of the erased", "notes.txt", |dir| {
+            // Of one whose erasure failed.
+            sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
+            fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
+        }),
+        ("traces of the erased", "1 erasure failed and waits for somebody: job 2", |dir| {
+            sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
+        }),
+        (
+            "leftovers",
+            "backups/.copy-0badcafe is not encrypted, and was left by a kill: the next start",
+            |dir| {
+                leave(&dir.join("backups/.copy-0badcafe"));
+            },
+        ),
+        ("leftovers", ".unpacked-0badcafe is", |dir| leave(&dir.join(".unpacked-0badcafe"))),
+        ("leftovers", "usher.db.before-restore is", |dir| {
+            fs::copy(dir.join("usher.db"), dir.join("usher.db.before-restore")).map(drop).expect("a copy");
+        }),
         ("backups", "is damaged", |dir| {
             flip(&in_folder(&dir.join("backups"), 0), |bytes| bytes.len() / 2);
         }),
@@ -230,7 +269,7 @@ fn whatever_was_tampered_with_is_found_and_named() {
         }),
         ("signing key", "does not belong", |dir| {
             let other = directory();
-            lines(other.path(), &["project", "list"]);
+            begin(other.path());
             fs::copy(other.path().join("signing.pub"), dir.join("signing.pub")).expect("a copy");
         }),
     ];
@@ -256,4 +295,50 @@ fn what_is_no_directory_of_ushers_is_told_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no usher.db"));
     assert!(!nowhere.exists());
+}
+
+#[test]
+fn a_start_removes_what_a_kill_has_left() {
+    let (dir, _) = lived_in();
+    leave(&dir.path().join("backups/.copy-0badcafe"));
+    leave(&dir.path().join(".unpacked-0badcafe"));
+    assert_eq!(verify(dir.path()).0, Some(1));
+    lines(dir.path(), &["project", "list"]);
+    good(dir.path());
+}
+
+/// The numbers of the receipts that are there.
+fn numbers(dir: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(dir.join("receipts")).expect("receipts");
+    let number = |name: String| name.split('-').next().and_then(|number| number.parse().ok());
+    let mut numbers: Vec<u64> = entries
+        .filter_map(|entry| number(entry.expect("an entry").file_name().into_string().ok()?))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn the_number_of_a_receipt_that_was_cut_off_is_not_used_again() {
+    let (dir, key) = lived_in();
+    let path = dir.path();
+    assert_eq!(numbers(path), [1, 2]);
+    fs::remove_file(in_folder(&path.join("receipts"), 1)).expect("a file");
+    let house = House::open(path, &key, &[]);
+    house.erase(path, "dan-the-living");
+    assert!(house.server.terminate().success());
+    assert_eq!(numbers(path), [1, 3]);
+    let (code, said) = verify(path);
+    assert!(code == Some(1) && said.contains("WRONG  receipts: receipt 2 is missing"), "{said}");
+    // All of them.
+    for nth in [1, 0] {
+        fs::remove_file(in_folder(&path.join("receipts"), nth)).expect("a file");
+    }
+    let house = House::open(path, &key, &[]);
+    house.did("eve-the-late", "Came Later");
+    house.erase(path, "eve-the-late");
+    assert!(house.server.terminate().success());
+    assert_eq!(numbers(path), [4]);
+    let (code, said) = verify(path);
+    assert!(code == Some(1) && said.contains("receipts 1 to 3 are missing"), "{said}");
 }
