@@ -100,6 +100,7 @@ fn a_second_server_on_the_same_directory_is_refused() {
 #[test]
 fn a_stop_writes_down_the_reads_and_the_uses_of_keys_since_the_last_minute() {
     let dir = directory();
+    begin(dir.path());
     let key = one(lines(dir.path(), &["key", "create", "--org", "--name", "k"]));
     let server = Process::start(dir.path());
     for _ in 0..3 {
