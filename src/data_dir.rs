@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::vault;
+use crate::owner;
 
 /// All that Usher makes in the directory. Of folders, also what is in them.
 const OURS: [&str; 12] = [
@@ -83,7 +83,7 @@ impl DataDir {
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
-        vault::give(&at, path).with_context(|| format!("cannot open {}", at.display()))?;
+        owner::give(&at, path).with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -170,7 +170,7 @@ impl DataDir {
 
     /// Gives a file or folder to the directory's owner.
     pub fn give(&self, path: &Path) -> anyhow::Result<()> {
-        vault::give(path, &self.path).with_context(|| {
+        owner::give(path, &self.path).with_context(|| {
             format!("cannot give {} to the owner of {}", path.display(), self.path.display())
         })
     }

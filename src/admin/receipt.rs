@@ -11,12 +11,14 @@ use super::show::{Count, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
 use crate::clock::{self, Millis};
+use crate::domain::jobs;
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Origin};
+use crate::model::{Erasure, Job, Origin};
 use crate::proof::check::{self, check_one};
 use crate::proof::hex::Hex;
-use crate::proof::receipt::{Receipt, ScanMode};
+use crate::proof::receipt::{Id, Receipt, ScanMode};
 use crate::proof::receipts::{Listed, Stored, Trouble};
+use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -68,6 +70,7 @@ struct ReceiptPage {
     file: String,
     hash: String,
     fault: Option<String>,
+    failed: Option<Failed>,
     back_href: Option<String>,
     download_href: Option<String>,
     number: u64,
@@ -108,6 +111,13 @@ struct ReceiptPage {
     audit_head: String,
 }
 
+/// What came of the erasure after it was signed.
+struct Failed {
+    /// None: it is being tried again.
+    why: Option<String>,
+    job_href: String,
+}
+
 /// A time on paper, which does not age: to the second, never relative.
 struct Stamp {
     iso: String,
@@ -145,8 +155,23 @@ async fn show(visit: Visit) -> Answer {
         }
     };
     let fault = check_one(&stored.bytes, &visit.app.signer().public()).err();
-    let page = view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault);
+    let job = visit.app.read(|db| job(db, stored.receipt.id))?.filter(jobs::failed_later);
+    let failed = job.map(|job| Failed {
+        why: job.error.map(|error| capital(&plain(&error))),
+        job_href: super::job::path(job.id),
+    });
+    let page =
+        ReceiptPage { failed, ..view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault) };
     visit.html(StatusCode::OK, &page)
+}
+
+/// The job of a receipt. None: a database from before it was put back.
+pub fn job(db: &Db, id: Id) -> Result<Option<Job>> {
+    match jobs::of_receipt(db, None, id) {
+        Ok(job) => Ok(Some(job)),
+        Err(Error::ReceiptNotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The file's bytes, as they are.
@@ -183,6 +208,7 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         file,
         hash: hash.to_string(),
         fault: fault.map(|fault| capital(&plain(&fault.to_string()))),
+        failed: None,
         back_href: Some(receipts::PATH.to_owned()),
         download_href: Some(format!("{}/download", path(number))),
         number,

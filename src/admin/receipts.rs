@@ -51,6 +51,7 @@ struct Row {
     fault: Option<String>,
     /// Where its job is. None: a database from before it was put back.
     job_href: Option<String>,
+    failed_later: bool,
 }
 
 /// What a receipt says.
@@ -76,12 +77,10 @@ async fn list(visit: Visit) -> Answer {
     let last = rows.last().map(|last| last.number);
     visit.app.read(|db| {
         rows.iter_mut().try_for_each(|row| {
-            let job = row.id.parse().ok().map(|id| jobs::of_receipt(db, None, id)).transpose();
-            row.job_href = match job {
-                Ok(job) => job.map(|job| job::path(job.id)),
-                Err(Error::ReceiptNotFound) => None,
-                Err(error) => return Err(error),
-            };
+            let Some(id) = row.id.parse().ok() else { return Ok(()) };
+            let job = receipt::job(db, id)?;
+            row.failed_later = job.as_ref().is_some_and(jobs::failed_later);
+            row.job_href = job.map(|job| job::path(job.id));
             Ok(())
         })
     })?;
@@ -112,7 +111,14 @@ fn row(listed: Listed, key: &PublicKey, now: Millis) -> Row {
         }
         Err(trouble) => (None, Some(receipt::why(&trouble))),
     };
-    Row { number, id, said, fault: fault.map(|fault| capital(&plain(&fault))), job_href: None }
+    Row {
+        number,
+        id,
+        said,
+        fault: fault.map(|fault| capital(&plain(&fault))),
+        job_href: None,
+        failed_later: false,
+    }
 }
 
 fn said(receipt: &Receipt, now: Millis) -> Said {
@@ -152,6 +158,7 @@ struct Good {
     of_person: bool,
     /// It lies among the receipts here.
     href: Option<String>,
+    failed_later: bool,
 }
 
 struct Wrong {
@@ -191,12 +198,14 @@ async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
         Err(faults) => return Ok(Err(faults)),
     };
     let here = receipt::find(&visit.app, receipt.number).await?.is_some_and(|listed| listed.id == receipt.id);
+    let job = visit.app.read(|db| receipt::job(db, receipt.id))?;
     Ok(Ok(Good {
         number: receipt.number,
         id: receipt.id.to_string(),
         said: said(&receipt, visit.now),
         of_person: person.is_some(),
         href: here.then(|| receipt::path(receipt.number)),
+        failed_later: job.as_ref().is_some_and(jobs::failed_later),
     }))
 }
 

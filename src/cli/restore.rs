@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
 use crate::ledger::{Again, Ledger, Position};
+use crate::owner;
 use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
 use crate::vault::{self, Identities, Unpacked};
@@ -152,7 +153,7 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
 fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
     // Whoever owns the directory must be able to remove what a kill leaves of it.
-    vault::give(into, into.parent().unwrap_or(into))?;
+    owner::give(into, into.parent().unwrap_or(into))?;
     let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -62,6 +62,12 @@ pub fn of_receipt(db: &Db, project: Option<ProjectId>, receipt: receipt::Id) -> 
         .ok_or(Error::ReceiptNotFound)
 }
 
+/// It was completed once, with a receipt, and is not any more: a later search found something
+/// of the person's.
+pub fn failed_later(job: &Job) -> bool {
+    job.receipt_no.is_some() && job.status != JobStatus::Completed
+}
+
 /// The project's jobs that were scheduled by identifier, the newest first.
 pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
     jobs::list_of(db, project, Origin::Schedule, LIST_MAX)
@@ -296,7 +302,8 @@ pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
         tx.wake_worker();
         return Ok(false);
     }
-    job.receipt_no = searched.receipt;
+    // One that it has already stays: it was handed out.
+    job.receipt_no = searched.receipt.or(job.receipt_no);
     job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
     if searched.places.is_empty() {
         erase::complete(tx, &mut job)?;

@@ -14,7 +14,7 @@ use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
-use crate::vault;
+use crate::owner;
 
 /// How the folders are called in which copies are made: they are not encrypted.
 const FOLDER: &str = ".copy-";
@@ -137,7 +137,7 @@ impl Store {
     pub fn copy(&self, folder: &Path) -> Result<Copy> {
         let private = |path: &Path, nested| {
             let made = DirBuilder::new().recursive(nested).mode(0o700).create(path);
-            made.and_then(|()| vault::give(path, self.folder())).map_err(trouble)
+            made.and_then(|()| owner::give(path, self.folder())).map_err(trouble)
         };
         private(folder, true)?;
         let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -28,22 +28,6 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .map_err(|error| Refusal::io("make the folder", path, error))
-}
-
-/// Gives a file or folder to whoever owns a folder: root may have made it for a service that
-/// runs as somebody else, and could not read it.
-pub fn give(path: &Path, to_owner_of: &Path) -> io::Result<()> {
-    let owner = fs::metadata(to_owner_of)?;
-    let about = fs::symlink_metadata(path)?;
-    if (about.uid(), about.gid()) == (owner.uid(), owner.gid()) {
-        return Ok(());
-    }
-    // Not what a link leads to: the owner may have put it there, and root must not follow.
-    match lchown(path, Some(owner.uid()), Some(owner.gid())) {
-        // Only root gives files away. Without it, the service is whoever runs this.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-        outcome => outcome,
-    }
 }
 
 /// Names in a folder are on the disk only after this.

@@ -29,7 +29,7 @@ mod shelf;
 mod unpack;
 
 pub use copier::{Behind, Copier, CopyFault, CopyState, Notices, Pace, Sources};
-pub use files::{give, sweep};
+pub use files::sweep;
 pub use keys::{Identities, Recipients, RecoveryKey};
 pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};

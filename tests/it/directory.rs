@@ -102,12 +102,11 @@ fn where_the_database_is_lost_nothing_is_begun_anew_beside_its_ledger_or_its_rec
     let (dir, key, backup) = lived_in();
     let path = dir.path();
     let kept = fs::read(path.join("usher.db")).expect("a file");
-    let lose: [(&str, fn(&Path)); 2] = [
-        ("is missing", |database| fs::remove_file(database).expect("a file")),
-        ("is empty", |database| fs::write(database, "").expect("a file")),
-    ];
-    for (how, lose) in lose {
-        lose(&path.join("usher.db"));
+    for how in ["is missing", "is empty"] {
+        fs::remove_file(path.join("usher.db")).expect("a file");
+        if how == "is empty" {
+            fs::write(path.join("usher.db"), "").expect("a file");
+        }
         let before = names(path);
         let serve: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
         let demo: &[&str] = &["demo", "--users", "50"];

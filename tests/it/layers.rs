@@ -20,13 +20,14 @@ const ROOMS: &[Room] = &[
     Room { name: "bell", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
-    Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
-    Room { name: "vault", may_use: &["clock", "error", "model", "bell"], never: HTTP_AND_SQL },
+    Room { name: "proof", may_use: &["clock", "error", "model", "owner", "trace"], never: HTTP_AND_SQL },
+    Room { name: "vault", may_use: &["clock", "error", "model", "bell", "owner"], never: HTTP_AND_SQL },
     Room {
         name: "store",
-        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "vault"],
+        may_use: &["clock", "error", "model", "bell", "owner", "trace", "ledger", "proof", "vault"],
         never: HTTP,
     },
     Room {
@@ -58,13 +59,13 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room { name: "config", may_use: &["keyring"], never: HTTP_AND_SQL },
-    Room { name: "data_dir", may_use: &["vault"], never: HTTP_AND_SQL },
+    Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
     Room { name: "server", may_use: &["admin", "api", "app", "error", "trace"], never: SQL },
     Room {
         name: "cli",
         may_use: &[
             "admin", "app", "bell", "clock", "config", "data_dir", "domain", "error", "keyring", "ledger",
-            "model", "proof", "server", "store", "trace", "vault", "worker",
+            "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
         ],
         never: SQL,
     },

@@ -106,8 +106,7 @@ fn each_view_of_a_person_is_written_down_under_a_name_that_outlives_them() {
     let short = &subject.to_string()[..8];
     assert!(rows[0].contains(&format!("system erasure completed job 1 {short} default")), "{}", rows[0]);
     assert!(
-        rows[1]
-            .contains(&format!("owner admin 1 erase everything job 1 {short} default request of the person")),
+        rows[1].contains(&format!("owner admin 1 erase everything job 1 {short} default not stated")),
         "{}",
         rows[1]
     );

@@ -213,3 +213,48 @@ fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart
     let said = check(&Browser::owner(&server), &[("receipt", &text)], 422);
     assert!(said.contains("It was signed by another key than the one given"), "{said}");
 }
+
+#[test]
+fn a_receipt_whose_erasure_failed_later_says_so_until_it_is_completed_again() {
+    let server = Server::start();
+    server.tick();
+    erased(&server, &["ann-the-erased", "bob-the-erased"]);
+    let notes = server.path().with_file_name("notes.txt");
+    std::fs::write(&notes, "do not forget ann-the-erased").expect("a file");
+    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    let says = |page: &str| page.contains("failed later");
+    let pages = || {
+        // A day later the sign-in has ended.
+        let browser = Browser::owner(&server);
+        let of = |path: &str| words(&browser.get(path).expect(200).text);
+        let list = of("/admin/receipts");
+        let (second, first) = list.split_once("Receipt 1").expect("two receipts");
+        let shown = check(&browser, &[("receipt", &text)], 200);
+        [
+            says(&of("/admin/receipts/1")),
+            says(first),
+            says(&shown),
+            says(&of("/admin/receipts/2")),
+            says(second),
+        ]
+    };
+    assert_eq!(pages(), [false; 5]);
+    server.clock.advance(usher::clock::DAY);
+    server.tick();
+    assert_eq!(pages(), [true, true, true, false, false]);
+    let page = Browser::owner(&server).get("/admin/receipts/1").expect(200).text;
+    assert!(page.contains("/admin/jobs/1\"") && words(&page).contains("notes.txt"), "{page}");
+    assert!(words(&page).contains("The signature is good."), "it is what was signed all the same");
+    // Tried again, in vain and then with success.
+    let retry = || {
+        server.write(|tx| usher::domain::jobs::retry(tx, usher::model::JobId(1)));
+    };
+    retry();
+    assert_eq!(pages(), [true, true, true, false, false]);
+    server.tick();
+    assert_eq!(pages(), [true, true, true, false, false]);
+    std::fs::remove_file(notes).expect("a file");
+    retry();
+    server.tick();
+    assert_eq!(pages(), [false; 5]);
+}

@@ -38,6 +38,11 @@ struct Backup {
     pruned: Time,
 }
 
+struct Failed {
+    why: Option<String>,
+    job_href: String,
+}
+
 #[derive(Template)]
 #[template(path = "receipt.html")]
 struct ReceiptPage {
@@ -45,6 +50,7 @@ struct ReceiptPage {
     file: String,
     hash: String,
     fault: Option<String>,
+    failed: Option<Failed>,
     back_href: Option<String>,
     download_href: Option<String>,
     number: u64,
@@ -98,6 +104,7 @@ fn page(theme: &'static str) -> ReceiptPage {
         file: r.file_name(),
         hash: usher::proof::hex::Hex::sha256(&r.bytes()).to_string(),
         fault: None,
+        failed: None,
         back_href: Some("/admin/jobs".into()),
         download_href: Some("/admin/receipts/1.json".into()),
         number: r.number,
@@ -194,9 +201,13 @@ fn the_page_shows_a_fault_instead_of_a_good_signature_and_trusts_no_text() {
     let mut bad = page("light");
     bad.fault = Some("the signature is not good: <b>".into());
     bad.right = "<script>alert(1)</script>".into();
+    bad.failed = Some(Failed { why: Some("found in <i>".into()), job_href: "/admin/jobs/1".into() });
     bad.page.flash = Some(Flash { tone: "warn", text: "a & b".into() });
     let html = bad.render().expect("a page");
     assert!(html.contains("This receipt is not good.") && !html.contains("The signature is good."));
+    assert!(
+        html.contains("This erasure failed later.") && !html.contains("<i>") && !html.contains("tried again")
+    );
     assert!(!html.contains("<b>") && !html.contains("<script>") && html.contains("a &#38; b"));
 }
 
@@ -225,7 +236,10 @@ fn the_page_of_a_short_receipt_says_so() {
     assert!(!html.contains("other people’s data") && !html.contains("Download") && !html.contains("Back<"));
     let mut one = page("auto");
     (one.erasure, one.mentions) = ("activity", 1);
+    // The first that is there, after others that were lost.
+    one.number = 4;
     let html = one.render().expect("a page");
+    assert!(html.contains("none was there any more"), "{html}");
     assert!(
         html.contains("the activity of one person")
             && html.contains("One place in other people’s data reads")

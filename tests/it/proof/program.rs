@@ -88,6 +88,7 @@ fn a_good_receipt_is_told_in_words_with_nothing_but_the_two_files() {
 #[test]
 fn it_works_beside_whoever_holds_the_directory() {
     let desk = Desk::new();
+    DataDir::make(&desk.data()).expect("a directory");
     let _held = DataDir::hold(&desk.data()).expect("a directory").expect("nobody else");
     let before = super::names(&desk.data());
     good(&desk.verify(&[]));
