@@ -5,6 +5,7 @@
 //! may wait in the database through a kill, and says nothing of anybody without the secret.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -33,7 +34,7 @@ pub struct SearchKey {
 }
 
 /// A piece of what was somebody's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Needle {
     pub word: i64,
     pub length: u8,
@@ -124,11 +125,22 @@ pub struct Sieve {
     /// A bit for each value of the low bits of a word's hash: most offsets end here.
     filter: Vec<u64>,
     mask: u64,
-    /// In the order of their words, each with the times it was seen in living rows.
-    needles: Vec<(Sought, u32)>,
+    /// Each once, in order.
+    wanted: Vec<Wanted>,
+    /// Whose they are: see [`Wanted::jobs`].
+    jobs: Vec<JobId>,
     found: BTreeMap<JobId, Found>,
     /// Bytes looked at.
     bytes: u64,
+}
+
+/// A needle that some jobs have.
+struct Wanted {
+    needle: Needle,
+    planted: bool,
+    jobs: Range<usize>,
+    /// Times it was seen in living rows.
+    seen: u32,
 }
 
 impl Sieve {
@@ -138,14 +150,20 @@ impl Sieve {
             key,
             filter: vec![0; bits / 64],
             mask: bits as u64 - 1,
-            needles: needles.iter().map(|sought| (*sought, 0)).collect(),
+            wanted: Vec::new(),
+            jobs: Vec::with_capacity(needles.len()),
             found: BTreeMap::new(),
             bytes: 0,
         };
-        sieve.needles.sort_unstable_by_key(|(sought, _)| sought.needle.word);
-        for sought in needles {
-            let bit = sought.needle.word.cast_unsigned() & sieve.mask;
+        let mut all: Vec<&Sought> = needles.iter().collect();
+        all.sort_unstable_by_key(|sought| (sought.needle, sought.planted));
+        for same in all.chunk_by(|one, other| (one.needle, one.planted) == (other.needle, other.planted)) {
+            let Sought { needle, planted, .. } = *same[0];
+            let bit = needle.word.cast_unsigned() & sieve.mask;
             sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
+            let first = sieve.jobs.len();
+            sieve.jobs.extend(same.iter().map(|sought| sought.job));
+            sieve.wanted.push(Wanted { needle, planted, jobs: first..sieve.jobs.len(), seen: 0 });
         }
         sieve
     }
@@ -160,29 +178,30 @@ impl Sieve {
     }
 
     pub fn into_found(mut self) -> BTreeMap<JobId, Found> {
-        for (sought, seen) in &self.needles {
-            let found = self.found.entry(sought.job).or_default();
-            if sought.planted {
-                found.sees = *seen > 0;
-            } else if *seen >= COMMON {
-                found.common += 1;
-            } else {
-                found.needles += 1;
-                found.mentions += u64::from(*seen);
+        for wanted in &self.wanted {
+            for job in &self.jobs[wanted.jobs.clone()] {
+                let found = self.found.entry(*job).or_default();
+                if wanted.planted {
+                    found.sees = wanted.seen > 0;
+                } else if wanted.seen >= COMMON {
+                    found.common += 1;
+                } else {
+                    found.needles += 1;
+                    found.mentions += u64::from(wanted.seen);
+                }
             }
         }
         self.found
     }
 
-    /// Searches a page of the database or of a frame of its WAL. Whether it is on the freelist
-    /// is asked when something was found: whatever it looks like then, it has no rows.
+    /// Searches a page of the database or of a frame of its WAL.
     pub fn page(&mut self, number: u32, bytes: &[u8], is_free: impl FnOnce() -> bool, of: &str) {
         let hits = self.hits(bytes);
         if hits.is_empty() {
             return;
         }
         let is_free = is_free();
-        for (offset, needle) in hits {
+        for (offset, index) in hits {
             let place = match layout::spot(bytes, number, offset) {
                 _ if is_free => Some("freelist page"),
                 Ok(Spot::Cell | Spot::Other) => None,
@@ -190,8 +209,8 @@ impl Sieve {
                 Err(_) => Some("which is not as SQLite writes it"),
             };
             match place {
-                None => self.needles[needle].1 += 1,
-                Some(place) => self.note(needle, || format!("{of}, page {number}, {place}")),
+                None => self.wanted[index].seen += 1,
+                Some(place) => self.name_place(index, &format!("{of}, page {number}, {place}")),
             }
         }
     }
@@ -199,24 +218,27 @@ impl Sieve {
     /// Searches bytes of a file in which nothing of anybody should be; the first of them is
     /// the file's byte `from`. What lies in two pieces of the file is named once.
     pub fn bytes_of(&mut self, bytes: &[u8], from: u64, of: &str) {
-        for (offset, needle) in self.hits(bytes) {
-            self.note(needle, || format!("{of}, at byte {}", from + offset as u64));
+        for (offset, index) in self.hits(bytes) {
+            self.name_place(index, &format!("{of}, at byte {}", from + offset as u64));
         }
     }
 
     /// It was found where nothing should be.
-    fn note(&mut self, needle: usize, place: impl FnOnce() -> String) {
-        let (sought, _) = self.needles[needle];
-        let found = self.found.entry(sought.job).or_default();
-        if sought.planted || found.places.len() == PLACES {
+    fn name_place(&mut self, index: usize, place: &str) {
+        let wanted = &self.wanted[index];
+        if wanted.planted {
             return;
         }
-        let place = place();
-        if !found.places.contains(&place) {
-            found.places.push(place);
+        for job in &self.jobs[wanted.jobs.clone()] {
+            let places = &mut self.found.entry(*job).or_default().places;
+            if places.len() < PLACES && !places.iter().any(|known| known == place) {
+                places.push(place.to_owned());
+            }
         }
     }
 
+    /// Offsets, each with the index of what was found there. The needles with one word are
+    /// told apart by length and digest: many may begin alike.
     fn hits(&mut self, bytes: &[u8]) -> Vec<(usize, usize)> {
         self.bytes += bytes.len() as u64;
         let mut hits = Vec::new();
@@ -231,13 +253,22 @@ impl Sieve {
             if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
                 continue;
             }
-            let first = self.needles.partition_point(|(sought, _)| sought.needle.word < hash);
-            let same = self.needles[first..].iter().take_while(|(sought, _)| sought.needle.word == hash);
-            for (index, (Sought { needle, .. }, seen)) in (first..).zip(same) {
-                let whole = bytes.get(offset..offset + usize::from(needle.length));
-                if *seen < COMMON && whole.is_some_and(|whole| self.key.whole(whole) == needle.digest) {
-                    hits.push((offset, index));
+            let mut from = self.wanted.partition_point(|wanted| wanted.needle.word < hash);
+            while let Some(length) =
+                self.wanted.get(from).filter(|w| w.needle.word == hash).map(|w| w.needle.length)
+            {
+                let alike = |wanted: &Wanted| (wanted.needle.word, wanted.needle.length) == (hash, length);
+                let until = from + self.wanted[from..].partition_point(alike);
+                if let Some(whole) = bytes.get(offset..offset + usize::from(length)) {
+                    let digest = self.key.whole(whole);
+                    let same = &self.wanted[from..until];
+                    if let Ok(at) = same.binary_search_by_key(&digest, |wanted| wanted.needle.digest)
+                        && same[at].seen < COMMON
+                    {
+                        hits.push((offset, from + at));
+                    }
                 }
+                from = until;
             }
         }
         hits

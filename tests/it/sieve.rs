@@ -331,3 +331,23 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
         assert_eq!(verdict.found[&JOB].places[0], format!("long.txt, at byte {at}"));
     }
 }
+
+#[test]
+fn texts_that_begin_alike_are_told_apart_and_found_in_a_time_that_does_not_grow_with_them() {
+    let text = |n: usize| format!("https://example.com/page/{n:07}");
+    let mut needles = Vec::new();
+    for n in 0..20_000 {
+        key().needles(text(n).as_bytes(), |needle| {
+            needles.push(Sought { job: JobId(1 + (n % 2) as i64), needle, planted: false });
+        });
+    }
+    let mut sieve = Sieve::new(key(), &needles);
+    // None of these is sought; each begins as all that are. It would take minutes to compare each with each.
+    let others: String = (20_000..60_000).map(|n| format!("{}\n", text(n))).collect();
+    sieve.bytes_of(others.as_bytes(), 0, "others");
+    let theirs = format!("{} {}", text(7), text(8));
+    sieve.bytes_of(theirs.as_bytes(), 1_000, "theirs");
+    let found = sieve.into_found();
+    assert_eq!(found[&JobId(2)].places, ["theirs, at byte 1000"]);
+    assert_eq!(found[&JobId(1)].places, ["theirs, at byte 1033"]);
+}
