@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use fastrand::Rng;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use usher::store::{Pages, used_leaves};
 
 use crate::erasure::{Person, left, populate};
 use crate::harness::{Server, encode};
@@ -46,7 +47,7 @@ impl House {
              UPDATE events SET message_id = 'm' || id, data = '{{}}', url = NULL WHERE user_id IN temp.other;
              UPDATE sessions SET external_id = 's' || id WHERE user_id IN temp.other;
              UPDATE events SET data = '{{\"t\":\"' || hex(zeroblob(2500)) || '\"}}'
-                           WHERE user_id IN (SELECT id FROM temp.other LIMIT 100);
+                           WHERE user_id IN (SELECT id FROM temp.other LIMIT 4);
              UPDATE aliases SET anonymous_id = 'a' || user_id WHERE user_id IN temp.other;
              UPDATE users SET identifier = 'u' || id, email = NULL, first_name = NULL, last_name = NULL,
                               attributes = '{{}}' WHERE id IN temp.other;
@@ -82,6 +83,9 @@ fn what_another_program_left_of_deleted_and_changed_rows_is_gone_with_the_next_e
         let house = House::visited(seed as u64, begin);
         let before: usize = left(house.dir.path(), &lost(&house.people)).values().sum();
         assert!(before > 10_000, "only {before} windows: it left nothing");
+        // What `usher verify` says of it.
+        let file = Pages::open(&house.dir.path().join("usher.db")).expect("the file");
+        assert!(used_leaves(&file).expect("a look").len() > 5);
         let (server, people) = house.start(false);
         assert!(!server.app.store().is_surveyed());
         erase(&server, &people[0]);
@@ -91,6 +95,7 @@ fn what_another_program_left_of_deleted_and_changed_rows_is_gone_with_the_next_e
         let mut theirs = lost(&people);
         theirs.push(&people[0]);
         assert_eq!(left_of(&server, &theirs), HashMap::new(), "{begin}");
+        assert_eq!(used_leaves(server.app.store().file()).expect("a look"), Vec::<u32>::new());
         // Who was left alone is there: the search is not blind.
         assert!(left_of(&server, &[&people[3]]).values().sum::<usize>() > 10);
     }
