@@ -61,7 +61,8 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
     let owners = owners_keys(what)?;
     let ready = prepare(data, &what.file, &owners)?;
     let made_at = ready.unpacked.manifest.made_at;
-    out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)))?;
+    // Where nothing can be printed, that is told at the end, of what was done.
+    let _ = out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)));
     put_secrets(data, &ready, &owners)?;
     swap(data, &ready)?;
     let app = match super::open(data, config, Clock::system()) {

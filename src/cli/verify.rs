@@ -99,7 +99,7 @@ fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
         checkpoint.frames
     )?;
     let mode = match scan.mode {
-        ScanMode::ChangedPages => "what was written since the last search of all",
+        ScanMode::ChangedPages => "what was written since the erasure began",
         ScanMode::WholeFiles => "the whole files",
     };
     writeln!(

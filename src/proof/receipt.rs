@@ -143,8 +143,8 @@ pub struct Scan {
     /// How much was read.
     pub bytes: u64,
     pub pages: u64,
-    /// Texts searched for, and those left out because others have them too or because they
-    /// are too short to be told from chance.
+    /// Pieces of texts searched for, and those left out because others have them too. What is
+    /// too short to be told from chance is neither, nor what comes after 10,000 pieces.
     pub needles: u64,
     pub needles_dropped: u64,
     /// Always 0: there is no receipt while anything is found.

@@ -15,14 +15,8 @@ const TRUNKS: usize = 128;
 /// did not come to.
 pub fn trim(conn: &Connection, scrub: &Scrub, mut trunks: Vec<u32>) -> Result<Vec<u32>> {
     let some = trunks.split_off(trunks.len().saturating_sub(TRUNKS));
-    let execute = |sql| conn.execute_batch(sql).map_err(from_sql);
-    let outcome = scrub.begin(conn).and_then(|()| zero(conn, &some)).and_then(|()| execute("COMMIT"));
-    match outcome {
-        Ok(()) => scrub.committed(),
-        Err(_) if !conn.is_autocommit() => execute("ROLLBACK")?,
-        Err(_) => {}
-    }
-    outcome.map(|()| trunks)
+    scrub.transaction(conn, || zero(conn, &some))?;
+    Ok(trunks)
 }
 
 fn zero(conn: &Connection, trunks: &[u32]) -> Result<()> {

@@ -238,7 +238,7 @@ impl Scrub {
     }
 
     /// All of it or nothing; after a fault no transaction is left open.
-    fn transaction<T>(&self, conn: &Connection, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn transaction<T>(&self, conn: &Connection, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let outcome = self.begin(conn).and_then(|()| run());
         let outcome = outcome.and_then(|value| execute(conn, "COMMIT").map(|()| value));
         match outcome {

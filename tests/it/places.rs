@@ -77,14 +77,14 @@ fn a_file_beside_the_database_that_holds_a_value_fails_its_job_alone_until_it_is
     fs::write(folder.join("old.csv"), format!("id,name\n1,{ANN}\n")).expect("a file");
     let report = server.tick();
     assert_eq!((report.completed, report.faults), (1, 1));
-    failed_at(&server, 1, "old.csv, at byte 10");
+    failed_at(&server, 1, "export/old.csv, at byte 10");
     completed(&server, 2, &tokens[1], CAT);
     assert_eq!(receipts(&server), 1);
     // A retry while it is there finds it again, in whatever form it is written.
     fs::write(folder.join("old.csv"), format!("?user={}", ANN.replace('-', "%2D"))).expect("a file");
     fs::write(folder.join("new.csv"), ANN).expect("a file");
     assert_eq!(retry(&server, 1), 0);
-    failed_at(&server, 1, "new.csv, at byte 0");
+    failed_at(&server, 1, "export/new.csv, at byte 0");
     assert_eq!(receipts(&server), 1);
     fs::remove_dir_all(&folder).expect("a folder");
     assert_eq!(retry(&server, 1), 1);

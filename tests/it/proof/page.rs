@@ -167,7 +167,7 @@ fn the_page_says_what_the_receipt_says() {
         "The signature is good.",
         "asked over the API",
         "2026-01-19 12:30:00 UTC",
-        "request of the person (GDPR Art. 17), passed on by the app",
+        "not stated",
         "events, interactions and logs",
         "<strong>4909</strong>",
         "tells late events for 30 days — it says nothing of anybody",

@@ -66,7 +66,7 @@ fn a_good_receipt_is_told_in_words_with_nothing_but_the_two_files() {
         "Receipt 3, 03030303030303030303030303030303",
         &signer().public().to_string(),
         "Erased:     everything",
-        "2026-01-19T12:30:00Z, request of the person (GDPR Art. 17)",
+        "2026-01-19T12:30:00Z, not stated",
         "Completed:  2026-01-19T12:30:01Z",
         "4812  events, interactions and logs",
         "digest of the identifier: tells late events",
