@@ -3,7 +3,9 @@
 pub mod backups;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 use std::time::Duration;
 
 use crate::bell::Bell;
@@ -54,7 +56,7 @@ struct Inner {
     backups: PathBuf,
     replayed: Mutex<Replayed>,
     proving: Mutex<Unsearched>,
-    backing_up: Mutex<()>,
+    backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
 }
 
@@ -89,7 +91,7 @@ impl App {
             backups,
         } = parts;
         check_receipts(&receipts, &store, &unseen)?;
-        let open = store.read(jobs::open)?;
+        let (open, last) = (store.read(jobs::open)?, receipts.last().number);
         let app = App {
             inner: Arc::new(Inner {
                 store,
@@ -100,8 +102,8 @@ impl App {
                 receipts: Mutex::new(receipts),
                 backups,
                 replayed: Mutex::default(),
-                proving: Mutex::new(Unsearched::after_start(open)),
-                backing_up: Mutex::default(),
+                proving: Mutex::new(Unsearched::after_start(open, last)),
+                backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
             }),
             clock,
@@ -152,13 +154,14 @@ impl App {
     }
 
     /// Held while a backup is made or backups are pruned.
-    pub fn backing_up(&self) -> MutexGuard<'_, ()> {
-        self.inner.backing_up.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn backing_up(&self) -> RwLockWriteGuard<'_, ()> {
+        self.inner.backing_up.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, unless one is being made.
-    pub fn try_backing_up(&self) -> Option<MutexGuard<'_, ()>> {
-        match self.inner.backing_up.try_lock() {
+    /// Held by those, as many as there are, for whom none may be made meanwhile. None: one is
+    /// being made.
+    pub fn no_backup(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        match self.inner.backing_up.try_read() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,

@@ -91,7 +91,7 @@ impl Act {
             }
             Act::Verify => {
                 let store = app.store();
-                let is_copied = || app.try_backing_up().is_none();
+                let is_copied = || app.no_backup().is_none();
                 let directory = Directory::of(store.folder(), store.file(), &is_copied);
                 Ok(inspect::beside_a_server(&directory))
             }

@@ -301,19 +301,6 @@ pub fn why_stays(erasure: Erasure) -> Option<&'static str> {
     }
 }
 
-/// The receipt's texts, which its form leaves open, are all of the program's own words. `kinds`
-/// are the kinds of rows that it knows, with their labels.
-pub fn has_own_words(receipt: &Receipt, kinds: &[(&str, &str)]) -> bool {
-    let Receipt { asked, counts, stays, backups, .. } = receipt;
-    let known = |kind: &str, label: &str| kinds.contains(&(kind, label));
-    Ground::ALL.iter().any(|ground| asked.right == right(asked.origin, *ground))
-        && counts.iter().all(|gone| known(&gone.kind, &gone.label))
-        && stays
-            .iter()
-            .all(|stay| known(&stay.kind, &stay.label) && why_stays(asked.erasure) == Some(&stay.why))
-        && backups.iter().all(|backup| backup.name.starts_with("usher-20"))
-}
-
 /// The hash by which a receipt speaks of a person. The salt is as long as the hash, so where
 /// it ends and the identifier begins is not in doubt.
 pub fn subject(salt: &[u8; 32], identifier: &str) -> Hex<32> {

@@ -62,6 +62,8 @@ impl Ballast {
                 log::warn!("the disk is full: the ballast is given up, and only erasing is written");
                 true
             }
+            // There was never room for it.
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => {
                 log::error!("the ballast cannot be given up: {error}");
                 false

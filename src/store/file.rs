@@ -28,12 +28,13 @@ impl Pages {
     /// Hands over some pages, in ascending order, each with its number; those past the end
     /// are left out.
     pub fn each(&self, numbers: &[u32], mut see: impl FnMut(u32, &[u8])) -> Result<()> {
-        let mut buffer = vec![0; RUN as usize * PAGE];
+        let mut buffer = Vec::new();
         let mut rest = numbers;
         while let Some(first) = rest.first().copied().filter(|first| *first > 0) {
             let run = (0..RUN).zip(rest).take_while(|(n, number)| **number == first + n).count();
             let (these, others) = rest.split_at(run);
             rest = others;
+            buffer.resize(buffer.len().max(run * PAGE), 0);
             let bytes = &mut buffer[..run * PAGE];
             let read = read_up_to(&self.0, bytes, u64::from(first - 1) * PAGE as u64)?;
             for (number, page) in these.iter().zip(bytes[..read].chunks_exact(PAGE)) {

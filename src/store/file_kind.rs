@@ -5,8 +5,10 @@ use std::path::Path;
 use super::holdings::TABLES;
 use crate::ledger::{Entry, Header};
 use crate::proof::check::read_unsigned;
-use crate::proof::receipt::{self, Receipt};
+use crate::proof::receipt::{Receipt, of_file_name, right, why_stays};
 use crate::proof::signing::PublicKey;
+use crate::trace::Ground;
+use crate::vault;
 
 /// What kind of file it is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl FileKind {
             Some("erasures.ledger") => FileKind::Ledger,
             Some("signing.pub") => FileKind::PublicKey,
             Some("ballast" | "usher.lock") => FileKind::Plain,
-            Some(name) if name.strip_prefix("receipts/").and_then(receipt::of_file_name).is_some() => {
+            Some(name) if name.strip_prefix("receipts/").and_then(of_file_name).is_some() => {
                 FileKind::Receipt
             }
             _ => FileKind::Foreign,
@@ -53,7 +55,14 @@ impl FileKind {
     }
 }
 
+/// Its form leaves some texts open; here they are words of the program's own.
 fn is_own(receipt: &Receipt) -> bool {
-    let kinds: Vec<(&str, &str)> = TABLES.iter().map(|table| (table.name, table.label)).collect();
-    receipt::has_own_words(receipt, &kinds)
+    let Receipt { asked, counts, stays, backups, .. } = receipt;
+    let known =
+        |kind: &str, label: &str| TABLES.iter().any(|table| (table.name, table.label) == (kind, label));
+    let why = why_stays(asked.erasure);
+    Ground::ALL.iter().any(|ground| asked.right == right(asked.origin, *ground))
+        && counts.iter().all(|gone| known(&gone.kind, &gone.label))
+        && stays.iter().all(|stay| known(&stay.kind, &stay.label) && why == Some(&stay.why))
+        && backups.iter().all(|backup| vault::is_name(&backup.name))
 }

@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
+use super::foreign::APPLICATION_ID;
 use super::from_sql;
-use super::owner::APPLICATION_ID;
 use crate::error::{Error, Result};
 
 const STEPS: &[&str] = &[include_str!("../../schema.sql")];
@@ -12,7 +12,7 @@ const STEPS: &[&str] = &[include_str!("../../schema.sql")];
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();
 
-/// For a file that [`super::owner::check`] has let pass.
+/// For a file that [`super::foreign::check`] has let pass.
 pub fn run(conn: &mut Connection) -> Result<()> {
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(from_sql)?;
     let done = usize::try_from(version).map_err(Error::internal)?;

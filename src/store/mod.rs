@@ -7,12 +7,11 @@
 mod ballast;
 mod book;
 mod file;
-pub mod file_kind;
 mod filters;
+mod foreign;
 mod freelist;
 mod ids;
 mod migrations;
-mod owner;
 mod pragmas;
 mod scrub;
 mod verify;
@@ -24,6 +23,7 @@ pub mod aliases;
 pub mod audit;
 pub mod backup;
 pub mod events;
+pub mod file_kind;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;
@@ -159,7 +159,7 @@ impl Store {
 
     fn open_with(path: &Path, options: Options, ballast: &Arc<Ballast>) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene, .. } = options;
-        owner::check(path, migrations::NEWEST)?;
+        foreign::check(path, migrations::NEWEST)?;
         let mut conn = Connection::open(path).map_err(from_sql)?;
         if pragmas::bring_over(&conn).map_err(from_sql)? {
             log::warn!("the database had other settings than erasing needs: it was written anew");
@@ -251,9 +251,9 @@ impl Store {
         })
     }
 
-    /// Zeroes some leaves of the freelist; see [`Scrub::blank`].
+    /// Zeroes some leaves of the freelist; see [`freelist::blank`].
     fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
-        self.writer.chore(move |conn, scrub| scrub.blank(conn, leaves))
+        self.writer.chore(move |conn, scrub| freelist::blank(conn, scrub, leaves))
     }
 
     /// Zeroes the unused rest of some trunks of the freelist; see [`freelist::trim`].

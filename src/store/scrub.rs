@@ -44,9 +44,6 @@ pub struct Scrub {
     fresh: Cell<bool>,
 }
 
-/// Leaves of the freelist that a chore blanks at most.
-const LEAVES: usize = 256;
-
 /// Work done since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -173,29 +170,6 @@ impl Scrub {
         Ok(())
     }
 
-    /// Zeroes some of these pages, as far as they are leaves of the freelist: what another
-    /// program freed without `secure_delete`. Returns those it did not come to.
-    pub fn blank(&mut self, conn: &Connection, mut leaves: Vec<u32>) -> Result<Vec<u32>> {
-        let some = leaves.split_off(leaves.len().saturating_sub(LEAVES));
-        let number = |conn: &Connection, page: u32, at: usize| -> Result<u32> {
-            let Some(page) = read(conn, page)? else { return Ok(0) };
-            Ok(page.get(at..at + 4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])))
-        };
-        self.transaction(conn, || {
-            let mut trunk = number(conn, 1, 32)?;
-            let mut free = BTreeSet::new();
-            while trunk != 0 {
-                let Some(page) = read(conn, trunk)? else { break };
-                let Ok((next, on_it, _)) = layout::trunk(&page) else { break };
-                free.extend(on_it);
-                trunk = next;
-            }
-            some.iter().filter(|page| free.contains(page)).try_for_each(|page| write(conn, *page, &[0; PAGE]))
-        })?;
-        self.collect(conn)?;
-        Ok(leaves)
-    }
-
     /// Takes the WAL into the file, as far as readers allow. True: all of it.
     pub fn checkpoint(&mut self, conn: &Connection) -> Result<bool> {
         self.drain(conn)?;
@@ -264,13 +238,14 @@ fn scrub(conn: &Connection, number: u32) -> Result<bool> {
     }
 }
 
-fn read(conn: &Connection, number: u32) -> Result<Option<Vec<u8>>> {
+/// A page as the open transaction has it. None: it is past the end.
+pub fn read(conn: &Connection, number: u32) -> Result<Option<Vec<u8>>> {
     conn.prepare_cached("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")
         .and_then(|mut select| select.query_row(params![number], |row| row.get(0)).optional())
         .map_err(from_sql)
 }
 
-fn write(conn: &Connection, number: u32, page: &[u8]) -> Result<()> {
+pub fn write(conn: &Connection, number: u32, page: &[u8]) -> Result<()> {
     conn.prepare_cached("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")
         .and_then(|mut update| update.execute(params![number, page]))
         .map_err(from_sql)?;

@@ -5,6 +5,7 @@
 //! kept when each page was written last, in rounds: one ends each time the WAL was emptied.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::file_kind::FileKind;
@@ -23,21 +24,30 @@ pub struct Unsearched {
     files: HashMap<PathBuf, Seen>,
     /// The first round of each job. 0: before the start.
     since: BTreeMap<JobId, u64>,
+    /// The number of the last receipt that was looked at.
+    receipt: u64,
 }
 
 /// A file beside the database.
 #[derive(Debug)]
 struct Seen {
     stamp: Stamp,
-    /// The rounds in which it was written, each with the first byte that was.
+    /// The rounds in which it was written, each with the first byte that was; none before one
+    /// in which all of it was.
     writes: Vec<(u64, u64)>,
 }
 
 impl Unsearched {
-    /// At the start, with the jobs that are not over.
-    pub fn after_start(jobs: Vec<JobId>) -> Unsearched {
+    /// At the start, with the jobs that are not over and the number of the last receipt.
+    pub fn after_start(jobs: Vec<JobId>, receipt: u64) -> Unsearched {
         let since = jobs.into_iter().map(|job| (job, 0)).collect();
-        Unsearched { since, ..Unsearched::default() }
+        Unsearched { since, receipt, ..Unsearched::default() }
+    }
+
+    /// The receipts that [`Unsearched::files`] has not been handed yet, up to this one. Those of
+    /// before are never written again, and too many to be listed each time.
+    pub fn receipts(&self, last: u64) -> RangeInclusive<u64> {
+        self.receipt + 1..=last
     }
 
     /// The WAL was emptied: these pages were written since the last time.
@@ -58,15 +68,20 @@ impl Unsearched {
         self.files.values_mut().for_each(|file| file.writes.retain(|(round, _)| *round >= oldest));
     }
 
-    /// The files there are beside the database, as of now. `is_own` looks whether one, from a
+    /// The files there are beside the database, as of now; of the receipts, those that it was not
+    /// handed before, up to `last`. `is_own` looks whether one, from a
     /// byte on, has but what Usher writes there, which is nobody's: then it is not searched.
     pub fn files(
         &mut self,
         files: HashMap<PathBuf, Stamp>,
+        last: u64,
         is_own: impl Fn(&Path, FileKind, u64) -> Result<bool>,
     ) -> Result<()> {
         let round = self.round;
-        let mut known = std::mem::take(&mut self.files);
+        let (receipts, mut known) = std::mem::take(&mut self.files)
+            .into_iter()
+            .partition::<HashMap<_, _>, _>(|(_, file)| file.stamp.kind == FileKind::Receipt);
+        self.files = receipts.into_iter().filter(|(_, file)| !file.writes.is_empty()).collect();
         for (path, stamp) in files {
             let before = known.remove(&path).filter(|before| before.stamp.kind == stamp.kind);
             let from = match &before {
@@ -79,10 +94,14 @@ impl Unsearched {
             let mut writes = before.map(|before| before.writes).unwrap_or_default();
             // A foreign one may have had it in it before the job began.
             if (!same || stamp.kind == FileKind::Foreign) && !is_own(&path, stamp.kind, from)? {
+                if from == 0 {
+                    writes.clear();
+                }
                 writes.push((round, from));
             }
             self.files.insert(path, Seen { stamp, writes });
         }
+        self.receipt = last;
         Ok(())
     }
 

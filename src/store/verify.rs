@@ -1,7 +1,7 @@
 //! Looking at the bytes of the files for what should not be there any more.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -55,6 +55,12 @@ pub struct Stamp {
     pub length: u64,
     pub written_at: Option<SystemTime>,
     pub kind: FileKind,
+}
+
+impl Stamp {
+    fn of(about: &Metadata, kind: FileKind) -> Stamp {
+        Stamp { length: about.len(), written_at: about.modified().ok(), kind }
+    }
 }
 
 impl Verdict {
@@ -113,9 +119,15 @@ impl Store {
         look(self.file(), &self.path, Sieve::new(self.search_key(), needles), scope)
     }
 
-    /// The files beside the database that a search looks at.
-    pub fn others(&self) -> Result<HashMap<PathBuf, Stamp>> {
-        others(&self.folder)
+    /// The files beside the database that a search looks at; of the receipts, these alone.
+    pub fn others(&self, receipts: Vec<PathBuf>) -> Result<HashMap<PathBuf, Stamp>> {
+        let mut found = others(&self.folder, Some(Path::new("receipts")))?;
+        let stamp = |path: PathBuf| {
+            let about = std::fs::metadata(&path).ok()?;
+            Some((path, Stamp::of(&about, FileKind::Receipt)))
+        };
+        found.extend(receipts.into_iter().filter_map(stamp));
+        Ok(found)
     }
 }
 
@@ -129,7 +141,7 @@ pub fn search_all(
     needles: &[Sought],
     under_way: &[PathBuf],
 ) -> Result<Verdict> {
-    let mut files = others(database.parent().unwrap_or(Path::new("")))?;
+    let mut files = others(database.parent().unwrap_or(Path::new("")), None)?;
     files.retain(|path, _| !under_way.iter().any(|folder| path.starts_with(folder)));
     let files = files.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect();
     let pages = (1..file.count()? + 1).collect();
@@ -168,8 +180,9 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     let free = free_pages(file)?;
     // It may have been taken into use before it was read: what is free was so before and is so
     // after.
+    let is_in = |free: &[u32], number: u32| free.binary_search(&number).is_ok();
     let is_free =
-        |number: u32| free.contains(&number) && free_pages(file).map_or(true, |free| free.contains(&number));
+        |number: u32| is_in(&free, number) && free_pages(file).map_or(true, |free| is_in(&free, number));
     let mut see = |number: u32, page: &[u8]| {
         verdict.pages += 1;
         sieve.page(number, page, || is_free(number), "usher.db");
@@ -185,7 +198,7 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
         }
         Scope::Whole => {
             file.range(1..file.count()? + 1, &mut see)?;
-            let others = others(database.parent().unwrap_or(Path::new("")))?;
+            let others = others(database.parent().unwrap_or(Path::new("")), None)?;
             others.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect()
         }
     };
@@ -201,19 +214,20 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     Ok(verdict)
 }
 
-/// The trunks and leaves of the freelist.
-fn free_pages(file: &Pages) -> Result<HashSet<u32>> {
-    let mut free = HashSet::new();
+/// The trunks and leaves of the freelist, in order.
+fn free_pages(file: &Pages) -> Result<Vec<u32>> {
+    let mut free = Vec::new();
     file.trunks(|trunk, leaves| {
-        free.insert(trunk);
+        free.push(trunk);
         free.extend(leaves);
     })?;
+    free.sort_unstable();
     Ok(free)
 }
 
 /// The files of a directory but the database. Not the finished backups, which are encrypted
 /// and have their own term, nor the secrets.
-fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
+fn others(top: &Path, but: Option<&Path>) -> Result<HashMap<PathBuf, Stamp>> {
     let mut found = HashMap::new();
     let mut folders = vec![top.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -222,14 +236,10 @@ fn others(top: &Path) -> Result<HashMap<PathBuf, Stamp>> {
             let Ok(about) = entry.metadata() else { continue };
             let path = entry.path();
             let inside = path.strip_prefix(top).unwrap_or(&path);
-            if about.is_dir() && inside != Path::new("secrets") {
+            if about.is_dir() && inside != Path::new("secrets") && Some(inside) != but {
                 folders.push(path);
             } else if about.is_file() && !is_left_out(inside) {
-                let stamp = Stamp {
-                    length: about.len(),
-                    written_at: about.modified().ok(),
-                    kind: FileKind::of(inside),
-                };
+                let stamp = Stamp::of(&about, FileKind::of(inside));
                 found.insert(path, stamp);
             }
         }

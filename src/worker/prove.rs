@@ -1,6 +1,7 @@
 //! The proof of erasures: once rows are gone, the pages they lay on are scrubbed, the WAL
 //! is emptied, and the files are searched for what was theirs. Only then is a job completed.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::app::App;
@@ -47,7 +48,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         return Ok(Proved::default());
     }
     // What a backup is made from is a copy that nobody has encrypted yet.
-    let Some(_no_backup) = app.try_backing_up() else {
+    let Some(_no_backup) = app.no_backup() else {
         return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
     };
     let needles = needles_of(app, &mut jobs)?;
@@ -136,10 +137,19 @@ pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Tot
         Emptied::Done { written, totals } => {
             unsearched.wrote(written);
             unsearched.list(&app.read(jobs::open)?);
-            unsearched.files(app.store().others()?, is_own)?;
+            let (last, new) = new_receipts(app, unsearched);
+            unsearched.files(app.store().others(new)?, last, is_own)?;
             Ok(Some(totals))
         }
     }
+}
+
+/// The number of the last receipt, and the files of those that were not looked at yet.
+fn new_receipts(app: &App, unsearched: &Unsearched) -> (u64, Vec<PathBuf>) {
+    let receipts = app.receipts();
+    let last = receipts.last().number;
+    let new = unsearched.receipts(last).filter_map(|number| receipts.numbered(number));
+    (last, new.map(|receipt| receipt.path).collect())
 }
 
 /// What is searched for, for the first of the jobs; the others come next.

@@ -134,7 +134,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 /// None: a reader holds up the cleaning, or a backup is made, from a copy that holds whoever
 /// was erased meanwhile.
 fn look(app: &App, all: &[Sought]) -> Result<Option<Verdict>> {
-    let Some(_no_backup) = app.try_backing_up() else { return Ok(None) };
+    let Some(_no_backup) = app.no_backup() else { return Ok(None) };
     if prove::clean(app, &mut app.proving())?.is_none() {
         return Ok(None);
     }

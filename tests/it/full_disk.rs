@@ -78,6 +78,34 @@ fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_whe
 }
 
 #[test]
+fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
+    let Some(disk) = SmallDisk::of(160 * 1024) else { return };
+    let dir = disk.path().join("data");
+    let key = key(&dir, "test");
+    let server = Process::start(&dir);
+    let body = json!({ "userId": "ann", "event": "Came By", "messageId": "1" });
+    assert_eq!(post(&agent(), &server.url("/v1/track"), &key, &body).expect("an answer").0, 200);
+    assert!(server.terminate().success());
+    let filler = fill(&disk);
+    assert!(dir.join("ballast").exists());
+    let server = Process::start(&dir);
+    assert!(!dir.join("ballast").exists());
+    let refused = post(&agent(), &server.url("/v1/track"), &key, &json!({ "userId": "ben", "event": "x" }));
+    assert_eq!(refused.expect("an answer").0, 503);
+    let erase = server.url("/v1/users/ann?hardDelete=true");
+    let answer = agent().delete(erase).header("X-APTRINSIC-API-KEY", &key).call().expect("an answer");
+    assert_eq!(answer.status(), 200);
+    wait_until("a receipt", || (statuses(&dir) == ["completed"]).then_some(()));
+    assert!(server.terminate().success());
+    // With what the ballast left free, but too little for another one, too.
+    let server = Process::start(&dir);
+    assert!(!dir.join("ballast").exists());
+    assert!(server.terminate().success());
+    std::fs::remove_file(filler).expect("room");
+    check_file(&dir);
+}
+
+#[test]
 fn a_restore_on_a_full_disk_says_so_and_changes_nothing() {
     let Some(disk) = SmallDisk::of(80 * 1024) else { return };
     let shelf = tempfile::tempdir().expect("a directory");

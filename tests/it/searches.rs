@@ -6,6 +6,7 @@ use std::fs;
 use usher::clock::{DAY, SECOND};
 use usher::proof::receipt::{Receipt, ScanMode};
 use usher::store::{Scope, jobs, needles};
+use usher::worker;
 
 use crate::harness::Server;
 
@@ -141,6 +142,28 @@ fn in_the_folder_of_backups_only_finished_backups_are_not_searched() {
     }
 }
 
+/// What a backup is made from lies unencrypted on the disk until it is packed.
+#[test]
+fn nothing_is_proven_while_a_backup_is_made_and_a_search_of_all_files_holds_up_nothing() {
+    let server = Server::start();
+    for name in [ANN, "cat-who-is-to-be-erased"] {
+        track(&server, name, "something");
+    }
+    erase(&server, ANN);
+    let backup = server.app.backing_up();
+    // Without what comes round: pruning would wait for the backup.
+    let tick = || worker::tick(&server.app).expect("a tick");
+    let report = tick();
+    assert_eq!((report.completed, report.waiting), (0, 1));
+    drop(backup);
+    assert_eq!(tick().completed, 1);
+    // As a search of all files holds it.
+    let search = server.app.no_backup().expect("no backup");
+    erase(&server, "cat-who-is-to-be-erased");
+    assert_eq!(tick().completed, 1);
+    drop(search);
+}
+
 /// What a backup is made from holds, until it is packed, whoever is erased meanwhile.
 #[test]
 fn the_search_by_night_waits_for_a_backup_under_way() {
@@ -233,6 +256,33 @@ fn what_is_written_into_ushers_files_by_others_is_found_there() {
         server.tick();
         let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
         assert!(job.error.as_ref().is_some_and(|error| error.contains(file)), "{file}: {job:?}");
+    }
+}
+
+/// The newest is looked at with the next proof, older ones, which nobody writes again, once a
+/// day.
+#[test]
+fn a_receipt_that_somebody_wrote_into_is_found() {
+    for is_newest in [true, false] {
+        let server = Server::start();
+        server.tick();
+        let names = ["ann-who-goes-first", "ben-who-goes-next", "cat-who-is-written-there"];
+        for name in names {
+            track(&server, name, "something");
+        }
+        for name in &names[..2] {
+            erase(&server, name);
+            assert_eq!(server.tick().completed, 1);
+        }
+        let path = server.app.receipts().numbered(if is_newest { 2 } else { 1 }).expect("a receipt").path;
+        let before = fs::read_to_string(&path).expect("a file");
+        fs::write(&path, format!("{before}{}", names[2])).expect("a change");
+        erase(&server, names[2]);
+        assert_eq!(server.tick().completed, u64::from(!is_newest));
+        server.clock.advance(DAY);
+        server.tick();
+        let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0)));
+        assert!(job.error.as_ref().is_some_and(|error| error.contains("receipts/")), "{job:?}");
     }
 }
 

@@ -36,7 +36,7 @@ fn what_was_written_since_a_job_began_is_searched_for_it_though_another_was_prov
 
 #[test]
 fn everything_is_searched_for_jobs_from_before_the_start_and_for_those_that_nobody_listed() {
-    let mut unsearched = Unsearched::after_start(vec![ANN]);
+    let mut unsearched = Unsearched::after_start(vec![ANN], 0);
     unsearched.wrote(vec![1]);
     unsearched.list(&[ANN, BEN]);
     assert_eq!(pages(&unsearched, &[ANN, BEN]), None);
@@ -71,7 +71,7 @@ fn a_file_of_ushers_is_searched_again_once_it_has_changed_and_for_each_job_that_
         unsearched.wrote(vec![]);
         unsearched.list(jobs);
         unsearched
-            .files(files(&[("a", first, FileKind::Plain), ("b", second, FileKind::Plain)]), |_, _, _| {
+            .files(files(&[("a", first, FileKind::Plain), ("b", second, FileKind::Plain)]), 0, |_, _, _| {
                 Ok(false)
             })
             .expect("files");
@@ -90,7 +90,9 @@ fn a_file_that_grows_is_searched_from_where_it_ended_before() {
     let mut round = |length, jobs: &[JobId]| {
         unsearched.wrote(vec![]);
         unsearched.list(jobs);
-        unsearched.files(files(&[("ledger", length, FileKind::Ledger)]), |_, _, _| Ok(false)).expect("files");
+        unsearched
+            .files(files(&[("ledger", length, FileKind::Ledger)]), 0, |_, _, _| Ok(false))
+            .expect("files");
         jobs.iter().map(|job| searched(&unsearched, *job)[0].1).collect::<Vec<_>>()
     };
     assert_eq!(round(100, &[ANN]), [0]);
@@ -105,7 +107,26 @@ fn a_strangers_file_is_searched_for_everybody_though_it_did_not_change() {
     for job in [ANN, BEN] {
         unsearched.wrote(vec![]);
         unsearched.list(&[job]);
-        unsearched.files(files(&[("notes.txt", 10, FileKind::Foreign)]), |_, _, _| Ok(false)).expect("files");
+        unsearched
+            .files(files(&[("notes.txt", 10, FileKind::Foreign)]), 0, |_, _, _| Ok(false))
+            .expect("files");
         assert_eq!(searched(&unsearched, job), [("notes.txt".to_owned(), 0)]);
     }
+}
+
+#[test]
+fn a_receipt_is_handed_over_once_and_searched_only_if_it_is_not_as_usher_writes_it() {
+    let mut unsearched = Unsearched::after_start(vec![], 7);
+    let mut round = |last, names: &[&str], is_own: bool| {
+        let handed: Vec<u64> = unsearched.receipts(last).collect();
+        unsearched.wrote(vec![]);
+        unsearched.list(&[ANN]);
+        let new: Vec<_> = names.iter().map(|name| (*name, 10, FileKind::Receipt)).collect();
+        unsearched.files(files(&new), last, |_, _, _| Ok(is_own)).expect("files");
+        (handed, searched(&unsearched, ANN))
+    };
+    assert_eq!(round(7, &[], true), (vec![], vec![]));
+    assert_eq!(round(9, &["8", "9"], false), (vec![8, 9], vec![("8".to_owned(), 0), ("9".to_owned(), 0)]));
+    assert_eq!(round(10, &["10"], true).0, [10]);
+    assert_eq!(round(10, &[], true).1.len(), 2, "for whoever was there, they stay");
 }
