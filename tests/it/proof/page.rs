@@ -173,7 +173,7 @@ fn the_page_says_what_the_receipt_says() {
         "tells late events for 30 days — it says nothing of anybody",
         "2 places in other people’s data read",
         "41 of 318 looked at",
-        "all that was written since the last search",
+        "all that was written since the erasure began",
         "5120 texts of theirs; 12 more",
         "usher-20260118T030000Z-1a2b3c4d.backup",
         "none: it is the first",
