@@ -169,11 +169,17 @@ fn chain_of_receipts(dir: &Path, key: &PublicKey, good: usize, last: Option<i64>
 }
 
 fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
-    // The rows that a restore has replaced: from a row on, up to its time.
+    // What a restore has replaced: up to its time, from its row on, or, whatever its row, after the
+    // last one before it. An older state may have been put back meanwhile, and have gone its own way.
     let gaps = glance.read(|db| {
-        Ok([audit::of_action(db, replay::RESTORED)?, audit::of_action(db, replay::REPLAYED)?].concat())
+        let mut gaps = audit::gaps(db, replay::RESTORED)?;
+        gaps.extend(audit::gaps(db, replay::REPLAYED)?);
+        Ok(gaps)
     })?;
-    let went = |place: &Place, at: Millis| gaps.iter().any(|(row, then)| place.seq >= *row && at <= *then);
+    let went = |place: &Place, at: Millis| {
+        let is_in = |gap: &audit::Gap| at <= gap.until && (place.seq >= gap.row || at > gap.from);
+        gaps.iter().any(is_in)
+    };
     let notes: Vec<Place> = receipts
         .iter()
         .filter(|receipt| !went(&receipt.audit, receipt.done.completed_at))

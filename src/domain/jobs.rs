@@ -23,25 +23,26 @@ const UNPROVEN_MAX: u32 = 5_000;
 /// So many faults in a row, and a job is failed until somebody retries it.
 const ATTEMPTS: i64 = 5;
 
-/// A job that erases whoever has this identifier at the next midnight, UTC.
+/// A job that erases whoever has this identifier at the next midnight, UTC. It is answered under
+/// the name that it was asked by, also where it is not kept under it: see [`references`].
 pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
-    let job = jobs::insert(
+    let name = tx.names().name(project, identifier.as_str());
+    let gone = users::named(tx, project, identifier.as_str())?.is_none()
+        && references::was_anybodys(tx, project, identifier.as_str())?;
+    let reference = if gone { references::digest(name) } else { identifier.as_str().to_owned() };
+    let mut job = jobs::insert(
         tx,
         &jobs::New {
             project,
             erasure: Erasure::Everything,
             origin: Origin::Schedule,
-            reference: identifier.as_str(),
+            reference: &reference,
             start_at: next_midnight(tx.now()),
             receipt: None,
         },
     )?;
-    tx.enter(Act::Scheduled {
-        request: Pseudonym(job.receipt),
-        project,
-        name: tx.names().name(project, identifier.as_str()),
-        due: job.start_at,
-    });
+    identifier.as_str().clone_into(&mut job.reference);
+    tx.enter(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
     note(tx, &job, "schedule erasure")?;
     tx.wake_worker();
     Ok(job)

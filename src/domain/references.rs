@@ -1,9 +1,11 @@
-//! By which name a scheduled erasure knows whom it is for. While nobody has the name, it is
-//! kept as a keyed digest: whoever has it next is meant, and nobody's name stays in a file.
+//! By which name a scheduled erasure knows whom it is for. Once nobody has the name any more, it
+//! is kept as a keyed digest: whoever has it next is meant, and nobody's name stays in a file.
+//! One that nobody ever had stays as it was asked by, as its API has it.
 
 use crate::error::Result;
 use crate::ledger::Pseudonym;
 use crate::model::ProjectId;
+use crate::store::tombstones::{self, Named};
 use crate::store::{Tx, jobs};
 
 /// What stands before a digest.
@@ -17,6 +19,13 @@ pub fn digest(name: Pseudonym) -> String {
 /// Nobody has the name that the job was asked by.
 pub fn is_digest(reference: &str) -> bool {
     reference.starts_with(DIGEST)
+}
+
+/// Whether somebody had this name who was erased, or has another since: as far back as late events
+/// are told by it.
+pub fn was_anybodys(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
+    let had = |named| tombstones::erased_at(tx, project, named).map(|at| at.is_some());
+    Ok(had(Named::Identifier(name))? || had(Named::Anonymous(name))?)
 }
 
 /// Nobody has this name from now on. Jobs that are over get `scrubbed` in its place. Returns

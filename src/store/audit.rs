@@ -101,10 +101,21 @@ pub fn before(db: &Db, seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
     db.rows(sql, params![below, limit], read)
 }
 
-/// The rows of an action: their numbers and times.
-pub fn of_action(db: &Db, action: &str) -> Result<Vec<(u64, Millis)>> {
-    db.rows("SELECT seq, at FROM audit WHERE action = ?1 ORDER BY seq", params![action], |row| {
-        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
+/// A row that says that another state was put in the place of what went before.
+pub struct Gap {
+    pub row: u64,
+    /// When the row before it was written, which the state that was put back has last.
+    pub from: Millis,
+    pub until: Millis,
+}
+
+/// The rows of an action, as gaps.
+pub fn gaps(db: &Db, action: &str) -> Result<Vec<Gap>> {
+    let sql = "SELECT seq, (SELECT at FROM audit AS last WHERE last.seq = audit.seq - 1), at
+               FROM audit WHERE action = ?1 ORDER BY seq";
+    db.rows(sql, params![action], |row| {
+        let from = row.get::<_, Option<Millis>>(1)?.unwrap_or(Millis::MIN);
+        Ok(Gap { row: row.get::<_, i64>(0)?.unsigned_abs(), from, until: row.get(2)? })
     })
 }
 

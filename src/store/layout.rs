@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Bytes of a page.
 pub const PAGE: usize = 4_096;
 /// Page 1 begins with the header of the file.
-const FILE_HEADER: usize = 100;
+pub const FILE_HEADER: usize = 100;
 
 /// What a place in a page is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -84,7 +84,7 @@ pub fn of(db: &Db, key: SearchKey, job: JobId) -> Result<Vec<Sought>> {
         Ok(Sought { job, needle, planted: false })
     })?;
     if let Some(row) = jobs::by_id(db, job)? {
-        key.pieces(&row.receipt, &mut |needle| all.push(Sought { job, needle, planted: true }));
+        all.extend(key.piece(&row.receipt).map(|needle| Sought { job, needle, planted: true }));
     }
     Ok(all)
 }

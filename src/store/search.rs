@@ -76,16 +76,29 @@ impl SearchKey {
     }
 
     /// Those of its bytes as they are.
-    pub fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
+    fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
         for piece in value.chunks(PIECE) {
             // Runs of one byte are in every file: of one, only its end begins a piece.
             let run = piece.iter().take_while(|byte| **byte == piece[0]).count();
             let piece = &piece[run.saturating_sub(SHORTEST - 1)..];
-            let Some(word) = piece.first_chunk::<SHORTEST>() else { continue };
-            let length = u8::try_from(piece.len()).unwrap_or(u8::MAX);
-            add(Needle { word: self.word(*word), length, digest: self.whole(piece) });
+            if tells(piece) {
+                self.piece(piece).into_iter().for_each(&mut *add);
+            }
         }
     }
+
+    /// The needle of one piece, whatever it is of. None: it is too short.
+    pub fn piece(&self, piece: &[u8]) -> Option<Needle> {
+        let word = piece.first_chunk::<SHORTEST>()?;
+        let length = u8::try_from(piece.len()).ok()?;
+        Some(Needle { word: self.word(*word), length, digest: self.whole(piece) })
+    }
+}
+
+/// Whether bytes may be told from the numbers that SQLite writes into every file: of these, a
+/// half and more are below the first printable character.
+fn tells(piece: &[u8]) -> bool {
+    piece.iter().filter(|byte| **byte < b' ').count() * 2 < piece.len()
 }
 
 /// What is searched for.
@@ -196,7 +209,11 @@ impl Sieve {
 
     /// Searches a page of the database or of a frame of its WAL.
     pub fn page(&mut self, number: u32, bytes: &[u8], is_free: impl FnOnce() -> bool, of: &str) {
-        let hits = self.hits(bytes);
+        let mut hits = self.hits(bytes);
+        if number == 1 {
+            // SQLite's own words, whoever has them, too.
+            hits.retain(|(offset, _)| *offset >= layout::FILE_HEADER);
+        }
         if hits.is_empty() {
             return;
         }

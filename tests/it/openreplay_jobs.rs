@@ -6,7 +6,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, next_midnight};
 use usher::domain::{activity, erase, jobs, users};
-use usher::model::{Erasure, JobId, Origin};
+use usher::error::Place;
+use usher::model::{Erasure, Identifier, JobId, Origin};
 
 use crate::harness::{Reply, START, Server, encode, event, fields, named};
 use crate::openreplay::{House, refused, unprocessable};
@@ -504,6 +505,40 @@ fn a_waiting_job_keeps_no_name_of_whom_was_erased_meanwhile_and_takes_who_has_it
     server.tick();
     hard(404);
     assert!(!is_anywhere(&server, name));
+}
+
+#[test]
+fn a_job_asked_for_by_a_name_that_nobody_has_any_more_is_answered_by_it_and_keeps_it_nowhere() {
+    let server = Server::start();
+    let (old, new) = ("cat-by-the-name-she-had", "cat-by-the-name-she-has");
+    let key = server.project().all.clone();
+    let call = |body: serde_json::Value| server.post("/v1/track").bearer(&key).json(body).send().expect(200);
+    call(json!({"userId": old, "event": "Came", "messageId": "1"}));
+    let project = server.project().id;
+    server.write(move |tx| {
+        let user = users::get(tx, project, old)?;
+        users::rename(tx, user, &Identifier::parse(Place::Body, "name", new)?).map(|_| ())
+    });
+    let org = server.key(None, "read,write,delete");
+    let asked = || {
+        let path = format!("/api/v1/{}/users/{old}", server.project().key);
+        server.delete(&path).header("Authorization", &org).send().expect(200).json()
+    };
+    assert_eq!(asked()["data"]["referenceId"], old);
+    let path = format!("/v1/users/{new}?hardDelete=true");
+    server.delete(&path).header("X-APTRINSIC-API-KEY", &key).send().expect(200);
+    assert_eq!(server.tick().completed, 1);
+    assert!(!is_anywhere(&server, old) && !is_anywhere(&server, new));
+    // The same once the erasure is over.
+    assert_eq!(asked()["data"]["referenceId"], old);
+    assert!(!is_anywhere(&server, old));
+    // Whoever has the name at midnight is meant, as ever.
+    call(json!({"userId": old, "event": "Came", "messageId": "2"}));
+    server.clock.advance(DAY);
+    server.tick();
+    let path = format!("/v1/users/single?identifier={old}");
+    server.get(&path).bearer(&key).send().expect(404);
+    assert!(!is_anywhere(&server, old));
 }
 
 #[test]

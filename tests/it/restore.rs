@@ -261,6 +261,42 @@ fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
     assert_eq!(found(dir.path(), "ann-the-erased"), Vec::<PathBuf>::new());
 }
 
+/// Each state that is put back goes its own way from there on, and receipts were written on all.
+#[test]
+fn after_an_older_state_and_then_a_newer_one_was_put_back_all_is_still_seen_to_be_whole() {
+    let (dir, shelf) = (directory(), directory());
+    let backup = || lines(dir.path(), &["backup", &shelf.path().to_string_lossy()]).remove(0);
+    let restore = |file: &str| lines(dir.path(), &["restore", file]);
+    let key = key(dir.path(), "main");
+    let house = House::open(dir.path(), &key, &[]);
+    house.did("ann-the-erased", "Old History");
+    let older = backup();
+    for n in 0..8 {
+        house.did(&format!("somebody-{n}"), "Old History");
+        house.erase(dir.path(), &format!("somebody-{n}"));
+    }
+    let newer = backup();
+    house.erase(dir.path(), "ann-the-erased");
+    assert!(house.server.terminate().success());
+    for state in [&older, &newer, &older, &newer] {
+        restore(state);
+        let house = House::open(dir.path(), &key, &[]);
+        assert_eq!(house.status("ann-the-erased"), 404);
+        wait_for_proof(dir.path());
+        assert!(house.server.terminate().success());
+        lines(dir.path(), &["verify"]);
+    }
+    // The twin: what no restore explains is found.
+    let conn = sqlite(dir.path());
+    conn.execute_batch("DELETE FROM audit WHERE action IN ('restore backup', 'replay ledger')")
+        .expect("rows");
+    drop(conn);
+    let seen = usher(dir.path(), &["verify"]).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&seen.stdout);
+    assert_eq!(seen.status.code(), Some(1), "{said}");
+    assert!(said.contains("WRONG  audit log"), "{said}");
+}
+
 #[test]
 fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     let (dir, place) = (directory(), directory());

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use serde_json::json;
 use usher::clock::{DAY, SECOND};
 use usher::proof::receipt::{Receipt, ScanMode};
 use usher::store::{Scope, jobs, needles};
@@ -300,4 +301,29 @@ fn what_many_others_have_too_is_no_mention_of_anybody() {
     let of_ann = receipt(&server, 1);
     assert_eq!(of_ann.mentions, 0, "{of_ann:?}");
     assert!(of_ann.scan.needles_dropped > 0, "{of_ann:?}");
+}
+
+/// Whoever has a word that SQLite itself has written is erased as others are.
+#[test]
+fn a_value_that_is_one_of_sqlites_own_is_no_trace() {
+    let server = Server::start();
+    let store = server.app.store();
+    for value in ["SQLite format 3", "SQLite f", "format 3\0", "\0\0\0\0\0\0\0\u{1}"] {
+        let all = &server.project().all;
+        let identify = json!({"userId": ANN, "traits": {"word": value}});
+        server.post("/v1/identify").bearer(all).json(identify).send().expect(200);
+        let track = json!({"userId": ANN, "event": "Wrote", "messageId": "1", "properties": {"word": value},
+                           "context": {"sessionId": "s1"}});
+        server.post("/v1/track").bearer(all).json(track).send().expect(200);
+        let recording = [[0; 31].as_slice(), &[1], &[0; 31], &[3], &[0; 64]].concat();
+        let put = server.put("/api/sessions/s1/recording").bearer(all);
+        put.body(recording, "application/octet-stream").send().expect(200);
+        erase(&server, ANN);
+        assert_eq!(server.tick().completed, 1, "{value:?}");
+        let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0).id));
+        store.empty_wal().expect("an empty WAL");
+        let sought = server.read(|db| needles::of(db, store.search_key(), job));
+        let whole = store.verify(&sought, Scope::Whole).expect("a search");
+        assert!(whole.is_clean(), "{value:?}: {whole:?}");
+    }
 }

@@ -106,6 +106,21 @@ fn the_shortest_that_is_searched_for_has_8_bytes_and_32_are_a_piece() {
 }
 
 #[test]
+fn bytes_that_a_half_and_more_are_as_in_numbers_of_sqlites_are_not_searched_for() {
+    let raw = |value: &[u8]| {
+        let mut sieve = Sieve::new(key(), &sought(value));
+        sieve.bytes_of(value, 0, "a file");
+        found(sieve).places.len()
+    };
+    assert_eq!(raw(b"\0\0\0\0abcd"), 0);
+    assert_eq!(raw(b"\0\0\0abcde"), 1);
+    assert_eq!(raw(b"\x1f\x1f\x1f\x1f\x1e\x1fab"), 0);
+    assert_eq!(raw("\u{7f}äöüß".as_bytes()), 1);
+    // Escaped, it is a text.
+    assert!(hits(b"\0\0\0\0\0\0\0\x01", "\\u0000".repeat(7).as_bytes()) > 0);
+}
+
+#[test]
 fn bytes_that_begin_alike_are_told_apart() {
     assert_eq!(hits(b"ann-the-erased", b"ann-the-erased"), 1);
     assert_eq!(hits(b"ann-the-erased", b"ann-the-erasee"), 0);
@@ -315,10 +330,8 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
     let path = server.path().with_file_name("long.txt");
     let long = [ANN, b"-and-who-is-to-be-gone-now-for-good"].concat();
     let sought = {
-        let mut all = Vec::new();
-        let add = &mut |needle| all.push(Sought { job: JOB, needle, planted: false });
-        store.search_key().pieces(&long[..32], add);
-        all
+        let needle = store.search_key().piece(&long[..32]).expect("a piece");
+        [Sought { job: JOB, needle, planted: false }]
     };
     let mib = 1 << 20;
     let near = (0..=33).map(|n| mib - n);
