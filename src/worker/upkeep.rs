@@ -9,6 +9,7 @@ use crate::model::JobId;
 use crate::proof::audit::Head;
 use crate::store::search::Sought;
 use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
+use crate::vault;
 
 use super::{backup, prove};
 
@@ -19,7 +20,7 @@ const PRUNE: &str = "prune";
 const HEAD: &str = "head";
 const SEARCH: &str = "search";
 
-/// The pause after a backup that could not be made.
+/// The pause after a backup that could not be made, or one that could not be removed.
 const RETRY: Millis = 10 * MINUTE;
 /// Needles that one search of the files is for.
 const NEEDLES: usize = 200_000;
@@ -36,7 +37,9 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         sign_head(app)?;
         done(app, HEAD)?;
     }
-    make_backup(app)?;
+    if let Err(error) = backups(app) {
+        log::error!("backups: {error}");
+    }
     // Not searched at once: what was completed today has its turn within a day.
     match app.read(|db| upkeep::done_at(db, SEARCH))? {
         None => done(app, SEARCH)?,
@@ -67,10 +70,17 @@ fn done(app: &App, task: &'static str) -> Result<()> {
     app.write_blocking(Lane::Background, move |tx| upkeep::note(tx, task))
 }
 
-fn make_backup(app: &App) -> Result<()> {
-    if let Some(every) = app.keeping().every
-        && is_due(app, BACKUP, every)?
-        && is_due(app, BACKUP_TRIED, RETRY.min(every))?
+/// Makes a backup that is due, and removes those that have had their time. The last good one is
+/// replaced by a new one first: it goes on the day that receipts name.
+fn backups(app: &App) -> Result<()> {
+    let (now, keeping) = (app.clock().now(), app.keeping());
+    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
+    let due = match keeping.every {
+        Some(every) => is_due(app, BACKUP, every)?,
+        None => false,
+    };
+    if (due || vault::lasting(&listed, now, keeping.keep).is_some())
+        && is_due(app, BACKUP_TRIED, keeping.every.map_or(RETRY, |every| every.min(RETRY)))?
     {
         done(app, BACKUP_TRIED)?;
         match backup::make(app, app.backups()) {
@@ -78,12 +88,13 @@ fn make_backup(app: &App) -> Result<()> {
                 done(app, BACKUP)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 log::info!("backup {name} was made");
-                prune(app)?;
+                return prune(app);
             }
             Err(error) => log::error!("no backup could be made, it is tried again: {error}"),
         }
     }
-    if is_due(app, PRUNE, DAY)? {
+    let over = !vault::expired(&listed, now, keeping.keep).is_empty();
+    if is_due(app, PRUNE, if over { RETRY } else { DAY })? {
         prune(app)?;
     }
     Ok(())

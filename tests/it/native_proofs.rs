@@ -110,6 +110,32 @@ fn a_receipt_is_handed_out_byte_by_byte_to_its_own_project_alone() {
 }
 
 #[test]
+fn with_what_a_deletion_handed_out_its_job_is_found_and_then_its_receipt() {
+    let server = Server::start();
+    server.seed("ann").events(3).insert();
+    let call = server.delete("/v1/users/ann?hardDelete=true");
+    let reply = call.header("X-APTRINSIC-API-KEY", &server.project().all).send().expect(200);
+    let token = reply.header("usher-receipt").expect("a token").to_owned();
+    let id = token.split_once('.').expect("a point").0;
+    let (job, receipt) = (format!("/api/jobs/{id}"), format!("/api/receipts/{id}"));
+    assert_eq!(get(&server, server.project(), &job).expect(200).json()["data"]["status"], "running");
+    get(&server, server.project(), &receipt).expect(404);
+    server.tick();
+    let done = get(&server, server.project(), &job).expect(200).json()["data"].clone();
+    assert_eq!((&done["status"], &done["receipt"]), (&json!("completed"), &json!(1)));
+    let bytes = get(&server, server.project(), &receipt).expect(200).bytes;
+    assert_eq!(bytes, get(&server, server.project(), "/api/receipts/1").expect(200).bytes);
+    // Not another project's, no other id, and not the token itself.
+    let (second, other) = (server.second(), "0".repeat(32));
+    for (project, name) in [(&second, id), (server.project(), &other), (server.project(), &token)] {
+        let job = get(&server, project, &format!("/api/jobs/{name}")).expect(404);
+        assert_eq!(job.json()["code"], "job_not_found", "{name}");
+        let receipt = get(&server, project, &format!("/api/receipts/{name}")).expect(404);
+        assert_eq!(receipt.json()["code"], "receipt_not_found", "{name}");
+    }
+}
+
+#[test]
 fn a_receipt_is_checked_and_what_is_wrong_with_it_is_named_by_field() {
     let server = Server::start();
     scheduled(&server);

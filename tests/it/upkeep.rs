@@ -274,6 +274,34 @@ fn without_a_schedule_no_backup_is_made() {
     assert!(names(&dir).is_empty());
 }
 
+/// Receipts name the day on which a backup goes: also of the only one.
+#[test]
+fn the_last_good_backup_is_replaced_by_a_new_one_at_the_end_of_its_time() {
+    let (server, dir) = keeper(None);
+    let make = || usher::worker::backup::make(&server.app, &dir.join("backups")).expect("a backup");
+    make();
+    server.tick();
+    let first = names(&dir);
+    // No whole day after the last look.
+    server.clock.advance(KEEP - DAY + HOUR);
+    server.tick();
+    server.clock.advance(DAY - HOUR - 1);
+    server.tick();
+    assert_eq!(names(&dir), first);
+    server.clock.advance(1);
+    server.tick();
+    let second = names(&dir);
+    assert_eq!(second.len(), 1);
+    assert_ne!(second, first);
+    // With a younger one, no other is needed.
+    server.clock.advance(DAY);
+    make();
+    let third = names(&dir).pop().expect("a third");
+    server.clock.advance(KEEP - DAY);
+    server.tick();
+    assert_eq!(names(&dir), [third]);
+}
+
 /// The demo does its work in the past, on a clock of its own.
 #[test]
 fn a_tick_at_another_time_makes_no_backup_and_signs_nothing() {

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::model::{Job, JobId, ProjectId, Scope, Step};
 use crate::proof::check::BYTES_MAX;
 use crate::proof::form::Fault;
+use crate::proof::receipt;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -21,14 +22,25 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// A job of the key's project: how far it is, when each step was done, how many rows of each
+/// A job of the key's project, by its number or by its receipt's id, with which the token of a
+/// deletion's answer begins: how far it is, when each step was done, how many rows of each
 /// kind it took, and, once it is completed, the number of its receipt.
 /// [`Error::JobNotFound`].
 async fn get_job(call: Call) -> Answer {
     let project = call.project()?;
-    let id = call.path("jobId")?.parse().map(JobId).map_err(|_| Error::JobNotFound)?;
-    let job = call.app.read(|db| jobs::get(db, Some(project), id))?;
-    Ok(HttpResponse::Ok().json(json!({ "data": job_json(&job) })))
+    let name = call.path("jobId")?;
+    let job = match name.parse::<receipt::Id>() {
+        Ok(receipt) => call.app.read(|db| jobs::of_receipt(db, Some(project), receipt)),
+        Err(_) => {
+            let id = name.parse().map(JobId).map_err(|_| Error::JobNotFound)?;
+            call.app.read(|db| jobs::get(db, Some(project), id))
+        }
+    };
+    match job {
+        Ok(job) => Ok(HttpResponse::Ok().json(json!({ "data": job_json(&job) }))),
+        Err(Error::ReceiptNotFound) => Err(Error::JobNotFound),
+        Err(error) => Err(error),
+    }
 }
 
 fn job_json(job: &Job) -> Value {
@@ -55,11 +67,16 @@ fn job_json(job: &Job) -> Value {
     })
 }
 
-/// The bytes of a receipt's file, if its job is of the key's project.
-/// [`Error::ReceiptNotFound`].
+/// The bytes of a receipt's file, by its number or its id, if its job is of the key's project.
+/// [`Error::ReceiptNotFound`], also for one that is not written yet.
 async fn get_receipt(call: Call) -> Answer {
     let project = call.project()?;
-    let number = call.path("number")?.parse().map_err(|_| Error::ReceiptNotFound)?;
+    let name = call.path("number")?;
+    let number = match name.parse::<receipt::Id>() {
+        Ok(id) => call.app.read(|db| jobs::of_receipt(db, Some(project), id))?.receipt_no,
+        Err(_) => name.parse().ok(),
+    };
+    let number = number.and_then(|number| u64::try_from(number).ok()).ok_or(Error::ReceiptNotFound)?;
     let app = call.app.clone();
     // On a thread that may wait: a receipt that is being written holds the chain.
     let bytes = web::block(move || {
