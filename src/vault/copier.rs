@@ -110,6 +110,8 @@ struct Shared {
     look: AtomicBool,
     stopping: AtomicBool,
     state: Mutex<CopyState>,
+    /// The backups in the place, when it was looked at last.
+    there: Mutex<Arc<Vec<Listed>>>,
 }
 
 impl Notices {
@@ -136,6 +138,12 @@ impl Notices {
         self.0.look.store(true, Ordering::SeqCst);
         self.0.bell.ring();
         self.0.hurry.ring();
+    }
+
+    /// The backups that were in the place when it was looked at last, oldest first: also those
+    /// whose originals are not here. Never waits. Of what a command took away, none.
+    pub fn there(&self) -> Arc<Vec<Listed>> {
+        Arc::clone(&self.0.there.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn state(&self) -> CopyState {
@@ -190,6 +198,7 @@ impl Copier {
             look: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             state: Mutex::default(),
+            there: Mutex::default(),
         });
         // A clock that is moved by hand makes copies old.
         let known = Arc::downgrade(&shared);
@@ -308,7 +317,10 @@ fn copy(shared: &Shared, turn: Turn, seen: &mut BTreeSet<String>) -> Result<()> 
     }
     // A ledger that cannot be copied does not hold up the backups.
     let backups = copy_backups(shared, seen);
-    ledger.and(backups)
+    let there = shared.place.list().map(|there| {
+        *shared.there.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(there);
+    });
+    ledger.and(backups).and(there)
 }
 
 /// In their order, so that one number says how far it has come.

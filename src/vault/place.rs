@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use super::command::BackupCommand;
 use super::files::{self, CHUNK, Draft, Spilt, Tally};
+use super::manifest;
 use super::refusal::{Refusal, Result};
-use super::{manifest, shelf};
+use super::shelf::{self, Listed};
 use crate::clock::Millis;
 
 /// How much of the copy's end is compared at every step, once all of it was.
@@ -209,6 +210,13 @@ impl Place {
         ensure(folder)?;
         let pruned = shelf::prune(folder, now, keep)?;
         pruned.failed.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The backups that are there, oldest first; none where that cannot be seen.
+    pub(super) fn list(&self) -> Result<Vec<Listed>> {
+        let Kind::Directory(folder) = &self.kind else { return Ok(Vec::new()) };
+        ensure(folder)?;
+        shelf::list(folder)
     }
 
     /// Whether a file of this name and length is there; None where that cannot be seen.

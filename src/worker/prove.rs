@@ -16,7 +16,7 @@ use crate::proof::receipts::Trouble;
 use crate::store::search::Sought;
 use crate::store::unsearched::Unsearched;
 use crate::store::{Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, needles};
-use crate::vault;
+use crate::vault::{self, Listed};
 
 use super::backup;
 
@@ -102,7 +102,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     conclude(app, &jobs, &verdict, &evidence)
 }
 
-/// The backups that are there: each was begun before the proof, so it may hold somebody.
+/// The backups that are there, here or in the place of copies: each was begun before the proof, so it may hold somebody.
 fn backups(app: &App) -> Result<Vec<Backup>> {
     let ledger = app.read(ledger_position)?;
     let now = vault::LedgerPosition {
@@ -112,8 +112,16 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
         head: Hex(ledger.head).to_string(),
         offset: ledger.offset,
     };
-    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
-    let held = vault::holding(&listed, &now, 0, app.keeping().keep);
+    let keeping = app.keeping();
+    let holding = |listed: &[Listed]| vault::holding(listed, &now, 0, keeping.keep);
+    let mut held = holding(&vault::list(app.backups()).map_err(backup::trouble)?);
+    // After a restore on an empty machine the place of copies has some that are not here.
+    for copy in keeping.copies.iter().flat_map(|copies| holding(&copies.there())) {
+        if !held.iter().any(|here| here.name == copy.name) {
+            held.push(copy);
+        }
+    }
+    held.sort_by(|a, b| (a.made_at, &a.name).cmp(&(b.made_at, &b.name)));
     Ok(held
         .into_iter()
         .filter_map(|held| {

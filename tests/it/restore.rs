@@ -343,6 +343,22 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     assert_eq!(house.status("dan-the-living"), 200);
     assert!(house.server.terminate().success());
     assert_eq!(found(new.path(), "ann-the-erased"), Vec::<PathBuf>::new());
+
+    // The copies from before hold people, too, and receipts name them.
+    let house = House::open(new.path(), &key, &["--backup-copy", &there]);
+    let young = PathBuf::from(
+        lines(new.path(), &["backup", &new.path().join("backups").to_string_lossy()]).remove(0),
+    );
+    let young = young.file_name().expect("a name");
+    wait_until("a look", || place.path().join(young).exists().then_some(()));
+    house.erase(new.path(), "dan-the-living");
+    assert!(house.server.terminate().success());
+    let receipts = files(&new.path().join("receipts"));
+    let last = receipts.keys().find(|path| path.to_string_lossy().contains("/000003-")).expect("a third");
+    let receipt = fs::read_to_string(last).expect("a receipt");
+    for held in [made.file_name().expect("a name"), young] {
+        assert!(receipt.contains(&*held.to_string_lossy()), "{held:?}: {receipt}");
+    }
 }
 
 #[test]
