@@ -92,8 +92,9 @@ CREATE TABLE users (
     -- Kept by the writer, so that stats cost the same for 4 events and for 4 million.
     session_count      INTEGER NOT NULL DEFAULT 0,
     event_count        INTEGER NOT NULL DEFAULT 0,
-    -- Hidden since.
+    -- Hidden since, and by what right.
     deleted_at         INTEGER,
+    hidden_ground      TEXT NOT NULL DEFAULT 'unstated',
     -- Activity up to here is gone or leaving, and nothing older is taken in.
     activity_erased_at INTEGER,
     -- No foreign key: checking one would read the whole table at each deletion.

@@ -115,7 +115,7 @@ impl App {
         if !unseen.is_empty() {
             let orders = Orders::from(unseen.as_slice());
             let done = app.write_blocking(Lane::Erasure, move |tx| replay::run(tx, &orders))?;
-            log::info!("caught up with the ledger: {done:?}");
+            log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
         app.write_blocking(Lane::Erasure, projects::ensure_first)?;

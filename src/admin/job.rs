@@ -12,6 +12,7 @@ use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::Millis;
 use crate::domain::{jobs, projects, receipts};
 use crate::model::{Job, JobId, JobStatus, Step};
+use crate::proof::receipt::right;
 
 pub fn routes() -> Vec<Route> {
     vec![Route::new(Method::GET, "/admin/jobs/{job}", Gate::SignedIn, show)]
@@ -52,6 +53,7 @@ struct Facts {
     reference: String,
     project: String,
     origin: &'static str,
+    right: &'static str,
     asked: Time,
     start: Time,
     cancelled: Option<Time>,
@@ -100,6 +102,7 @@ async fn show(visit: Visit) -> Answer {
             reference: plain(&job.reference),
             project: name(&names(&projects), job.project),
             origin: origin(job.origin),
+            right: right(job.origin, job.ground),
             asked: Time::new(job.created_at, now),
             start: Time::new(job.start_at, now),
             cancelled: job

@@ -318,8 +318,14 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     let names: Vec<String> = failed.iter().map(ToString::to_string).collect();
     match names.as_slice() {
         [] => None,
-        [one] => Some(format!("1 erasure failed and waits for somebody: job {one}")),
-        all => Some(format!("{} erasures failed and wait for somebody: jobs {}", all.len(), all.join(", "))),
+        [one] => Some(format!(
+            "1 erasure failed and waits for somebody: job {one}; its page says why, and lets it go on"
+        )),
+        all => Some(format!(
+            "{} erasures failed and wait for somebody: jobs {}; their pages say why, and let them go on",
+            all.len(),
+            all.join(", ")
+        )),
     }
 }
 

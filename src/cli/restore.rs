@@ -20,6 +20,7 @@ use crate::ledger::{Again, Ledger, Position};
 use crate::owner;
 use crate::proof::receipt::of_file_name;
 use crate::store::backup::{self, Glance};
+use crate::store::jobs;
 use crate::vault::{self, Identities, Unpacked};
 use crate::worker::{self, upkeep};
 
@@ -119,6 +120,7 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
     if glance.ledger()? != mark {
         bail!("{} is not what it says: its database stands elsewhere in the ledger", file.display());
     }
+    let receipts = glance.read(jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
     drop(glance);
     let store_key = data.secrets().join("store.key");
     if store_key.exists() && fs::read(&store_key)? != fs::read(unpacked.store_key())? {
@@ -140,7 +142,15 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
             )
         })?;
         check_ledger(&ours, &mark).with_context(|| format!("beside the backup, at {}", beside.display()))?;
-        copy_receipts(&beside, &unpacked.folder().join("receipts"))?;
+        let there = copy_receipts(&beside, &unpacked.folder().join("receipts"))?;
+        if there < receipts {
+            let _ = out::aside(&format!(
+                "usher: {receipts} receipts were written before the backup, and {there} lie beside it: put the \
+                 others into {} before the next start, else new receipts take their numbers, and `usher verify` \
+                 says which are missing\n",
+                data.receipts().display()
+            ));
+        }
         ledger = Some(ours);
     }
     backup::prepare(&unpacked.database(), manifest.made_at)?;
@@ -150,19 +160,22 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
     Ok(Ready { unpacked, ledger, again })
 }
 
-/// The receipts that lie beside the ledger go on to be one chain.
-fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<()> {
+/// The receipts that lie beside the ledger go on to be one chain. Returns how many there are.
+fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
     // Whoever owns the directory must be able to remove what a kill leaves of it.
     owner::give(into, into.parent().unwrap_or(into))?;
     let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut copied = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if of_file_name(&entry.file_name().to_string_lossy()).is_some() {
             copy(&entry.path(), &into.join(entry.file_name()))?;
+            copied += 1;
         }
     }
-    Ok(sync_folder(into)?)
+    sync_folder(into)?;
+    Ok(copied)
 }
 
 /// The ledger has all that the backup has seen.

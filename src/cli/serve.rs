@@ -43,14 +43,15 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
-    // Both end before the store does.
+    // It ends before the store does, and so does the worker.
     let _control = Control::start(data, app.by(Actor::Operator))?;
-    let _worker = Worker::start(app.clone())?;
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
         greet(data, http.addr, link.as_deref())?;
+        // A backup that is due at once needs the recovery key.
+        let _worker = Worker::start(app.clone())?;
         let stop = http.stop();
         actix_web::rt::spawn(async move {
             stopped.await;

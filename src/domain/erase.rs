@@ -58,13 +58,20 @@ pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
     run(tx, &mut job, user)
 }
 
+/// What the reaper takes was asked for when it was hidden.
 fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
+    let hidden_at = user.deleted_at.filter(|_| origin == Origin::Reaper);
     let new = jobs::New {
         project: user.project,
         erasure,
         origin,
         // The job needs no name to find its rows, so it is not told one.
         reference: &scrubbed(tx, user),
+        ground: match hidden_at {
+            Some(_) => users::hidden_ground(tx, user.id)?,
+            None => tx.who().ground,
+        },
+        asked_at: hidden_at.unwrap_or(tx.now()),
         start_at: tx.now(),
         receipt: (origin == Origin::Reaper).then(|| reapers_receipt(tx, user, user.deleted_at)),
     };

@@ -27,8 +27,8 @@ const ATTEMPTS: i64 = 5;
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
 pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
     let name = tx.names().name(project, identifier.as_str());
-    let gone = users::named(tx, project, identifier.as_str())?.is_none()
-        && references::was_anybodys(tx, project, identifier.as_str())?;
+    let user = users::named(tx, project, identifier.as_str())?;
+    let gone = user.is_none() && references::was_anybodys(tx, project, identifier.as_str())?;
     let reference = if gone { references::digest(name) } else { identifier.as_str().to_owned() };
     let mut job = jobs::insert(
         tx,
@@ -37,13 +37,27 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             erasure: Erasure::Everything,
             origin: Origin::Schedule,
             reference: &reference,
+            ground: tx.who().ground,
+            asked_at: tx.now(),
             start_at: next_midnight(tx.now()),
             receipt: None,
         },
     )?;
     identifier.as_str().clone_into(&mut job.reference);
     tx.enter(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
-    note(tx, &job, "schedule erasure")?;
+    // Whom it is for is told as of now: it is whoever has the name at midnight.
+    let subject = user.map(|user| users::pseudonym(tx, &user));
+    let reason = Some(receipt::right(job.origin, job.ground));
+    audit::note(
+        tx,
+        &audit::Entry {
+            action: "schedule erasure",
+            subject,
+            project: Some(project),
+            job: Some(job.id),
+            reason,
+        },
+    )?;
     tx.wake_worker();
     Ok(job)
 }
@@ -98,6 +112,8 @@ pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
         erasure: Erasure::Everything,
         origin: Origin::Schedule,
         reference: name.unwrap_or(&digest),
+        ground: tx.who().ground,
+        asked_at: tx.now(),
         start_at: request.due,
         receipt: Some(request.request.0),
     };

@@ -2,6 +2,7 @@
 //! ordered since, before anybody is served. So nobody who was erased comes back with it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use crate::clock::{self, Millis};
 use crate::domain::{erase, jobs, keys};
@@ -24,6 +25,13 @@ pub struct Replayed {
     pub scheduled: u64,
     pub ended: u64,
     pub keys: u64,
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Replayed { erased, hidden, revived, keys, .. } = self;
+        write!(f, "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} keys revoked")
+    }
 }
 
 /// What the audit log calls the putting back of a backup. The rows that the log had from
@@ -72,10 +80,7 @@ pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
                 done.keys += 1;
             }
         }
-        let reason = format!(
-            "{} people erased again, {} hidden, {} revived, {} keys revoked",
-            done.erased, done.hidden, done.revived, done.keys
-        );
+        let reason = done.to_string();
         let entry = audit::Entry { action: "done again", reason: Some(&reason), ..audit::Entry::default() };
         audit::note(tx, &entry)?;
     }

@@ -8,7 +8,7 @@ use crate::domain::{erase, merge, reap, references};
 use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
-use crate::proof::receipt::Token;
+use crate::proof::receipt::{self, Token};
 pub use crate::store::holdings::Held;
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 use crate::store::tombstones::{self, Named};
@@ -171,7 +171,14 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
 pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
     enter(tx, user, |person| Act::Hidden { person })?;
-    note(tx, user, "hide")?;
+    let entry = audit::Entry {
+        action: "hide",
+        subject: Some(pseudonym(tx, user)),
+        project: Some(user.project),
+        reason: Some(receipt::right(Origin::Request, tx.who().ground)),
+        ..audit::Entry::default()
+    };
+    audit::note(tx, &entry)?;
     // The reaper has one more to wait for.
     tx.wake_worker();
     Ok(erase::token_of_hidden(tx, user))

@@ -55,7 +55,8 @@ pub struct Receipt {
     pub ledger: LedgerPosition,
     /// Where the audit log stood when the receipt was made.
     pub audit: audit::Position,
-    /// Backups from before the erasure, which still hold the person, encrypted.
+    /// Backups from before the proof, encrypted: each that was made while the person was there
+    /// still holds them.
     pub backups: Vec<Backup>,
     /// SHA-256 of the file of the receipt before it; zeros for the first.
     pub previous: Hex<32>,
@@ -286,7 +287,8 @@ pub fn right(origin: Origin, ground: Ground) -> &'static str {
     match origin {
         Origin::Schedule | Origin::Request | Origin::Page => ground.words(),
         Origin::Ledger => "erased before; a database from before that was put back",
-        Origin::Reaper => "deleted 7 days before and not taken back",
+        Origin::Reaper if ground == Ground::Unstated => "deleted 7 days before and not taken back",
+        Origin::Reaper => ground.words(),
     }
 }
 

@@ -212,6 +212,7 @@ pub const TABLES: &[Table] = &[
             column("session_count", Statistic("0")),
             column("event_count", Statistic("0")),
             column("deleted_at", Bookkeeping),
+            column("hidden_ground", Bookkeeping),
             column("activity_erased_at", Bookkeeping),
             column("merged_into", Bookkeeping),
         ],

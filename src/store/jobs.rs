@@ -58,6 +58,9 @@ pub struct New<'a> {
     pub erasure: Erasure,
     pub origin: Origin,
     pub reference: &'a str,
+    pub ground: Ground,
+    /// When it was asked for.
+    pub asked_at: Millis,
     pub start_at: Millis,
     /// None: a new one.
     pub receipt: Option<ReceiptId>,
@@ -78,12 +81,12 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         project: new.project,
         erasure: new.erasure,
         origin: new.origin,
-        ground: tx.who().ground,
+        ground: new.ground,
         status: JobStatus::Scheduled,
         reference: new.reference.to_owned(),
         user: None,
         cutoff: None,
-        created_at: tx.now(),
+        created_at: new.asked_at,
         updated_at: tx.now(),
         start_at: new.start_at,
         finished_at: None,
@@ -106,7 +109,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
     tx.execute(
         "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
              start_at, ground)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             job.id.0,
             job.project.0,
@@ -116,6 +119,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
             job.reference,
             job.receipt,
             job.created_at,
+            job.updated_at,
             job.start_at,
             job.ground.as_str(),
         ],

@@ -15,6 +15,8 @@ use super::refusal::{Refusal, Result};
 use super::shelf::{self, Listed};
 use crate::clock::Millis;
 
+/// Bytes of a ledger's first line, which tells it from others.
+const HEADER: u64 = 100;
 /// How much of the copy's end is compared at every step, once all of it was.
 const TAIL: u64 = 4 * 1024;
 
@@ -163,6 +165,13 @@ impl Place {
             return Err(Refusal::SamePlace { path: target });
         }
         let mut have = there.len();
+        // Of another installation, whichever is longer.
+        let both = have.min(upto).min(HEADER);
+        if have > upto
+            && let Some(at) = self.first_difference(&mut ours, path, &mut copy, &target, 0..both)?
+        {
+            return Err(Refusal::CopyDiffers { path: target, at });
+        }
         if have > upto {
             return Err(Refusal::CopyAhead { path: target, have, ours: upto });
         }

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use usher::clock::DAY;
+use usher::model::REVIVABLE;
 use usher::proof::receipt::Receipt;
 
 use crate::harness::{Request, Server};
@@ -92,4 +93,62 @@ fn what_one_request_states_is_not_taken_for_the_next() {
     px(&server, "ben").send().expect(200);
     server.tick();
     assert_eq!(last_receipt(&server).asked.right, "not stated");
+}
+
+/// What was stated at the hiding is what the reaper's receipt says, and when it was asked for.
+#[test]
+fn a_hiding_keeps_what_was_stated_until_the_reaper_comes() {
+    let server = Server::start();
+    for name in ["ann", "ben"] {
+        server.seed(name).events(1).insert();
+    }
+    let hide = |name: &str| {
+        server.delete(&format!("/v1/users/{name}")).header("X-APTRINSIC-API-KEY", &server.project().all)
+    };
+    let asked_at = server.clock.now();
+    hide("ann").header("Usher-Ground", "objection").send().expect(200);
+    server.clock.advance(REVIVABLE);
+    server.tick();
+    let asked = last_receipt(&server).asked;
+    assert_eq!(asked.right, "objection of the person (GDPR Art. 17(1)(c))");
+    assert_eq!((asked.at, asked.due), (asked_at, asked_at + REVIVABLE));
+    assert_eq!(
+        audited(&server, "hide"),
+        [(true, Some("objection of the person (GDPR Art. 17(1)(c))".to_owned()))]
+    );
+    // One who came back, and is hidden again without a word, has none; nor has what the reaping
+    // request states for another.
+    hide("ben").header("Usher-Ground", "consent").send().expect(200);
+    let put = server.put("/v1/users/ben").header("X-APTRINSIC-API-KEY", &server.project().all);
+    put.json(json!({})).send().expect(204);
+    hide("ben").send().expect(200);
+    server.clock.advance(REVIVABLE);
+    hide("ben").header("Usher-Ground", "duty").send().expect(404);
+    server.tick();
+    assert_eq!(last_receipt(&server).asked.right, "deleted 7 days before and not taken back");
+}
+
+#[test]
+fn the_log_says_whose_erasure_was_scheduled_and_by_what_right() {
+    let server = Server::start();
+    server.seed("ann").events(1).insert();
+    for name in ["ann", "nobody"] {
+        let path = format!("/api/v1/{}/users/{name}", server.project().key);
+        let request = server.delete(&path).header("Authorization", &server.project().all);
+        request.header("Usher-Ground", "objection").send().expect(200);
+    }
+    let reason = Some("objection of the person (GDPR Art. 17(1)(c))".to_owned());
+    assert_eq!(audited(&server, "schedule erasure"), [(true, reason.clone()), (false, reason)]);
+}
+
+/// The rows of an action: whether each names somebody, and why it was done.
+fn audited(server: &Server, action: &str) -> Vec<(bool, Option<String>)> {
+    let conn = server.sqlite();
+    let mut rows = conn
+        .prepare("SELECT subject IS NOT NULL, reason FROM audit WHERE action = ?1 ORDER BY seq")
+        .expect("a query");
+    rows.query_map([action], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("rows")
+        .map(|row| row.expect("a row"))
+        .collect()
 }

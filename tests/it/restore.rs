@@ -261,6 +261,21 @@ fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
     assert_eq!(found(dir.path(), "ann-the-erased"), Vec::<PathBuf>::new());
 }
 
+/// The recovery key is there before the first backup is due.
+#[test]
+fn a_first_start_makes_the_first_backup_at_once() {
+    for _ in 0..5 {
+        let dir = directory();
+        let server = Process::start_with(dir.path(), &["--backup-every", "24"]);
+        let folder = dir.path().join("backups");
+        wait_until("a backup", || {
+            let mut there = fs::read_dir(&folder).ok()?.flatten();
+            there.any(|entry| entry.file_name().to_string_lossy().ends_with(".backup")).then_some(())
+        });
+        assert!(server.terminate().success());
+    }
+}
+
 /// Each state that is put back goes its own way from there on, and receipts were written on all.
 #[test]
 fn after_an_older_state_and_then_a_newer_one_was_put_back_all_is_still_seen_to_be_whole() {
@@ -344,6 +359,21 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     assert!(house.server.terminate().success());
     assert_eq!(found(new.path(), "ann-the-erased"), Vec::<PathBuf>::new());
 
+    // Without the receipts it is told what is missing.
+    let (alone, newer) = (directory(), directory());
+    for file in ["erasures.ledger", &*copy.file_name().expect("a name").to_string_lossy()] {
+        fs::copy(place.path().join(file), alone.path().join(file)).expect("a copy");
+    }
+    let house = House::open(new.path(), &key, &[]);
+    let folder = alone.path().to_string_lossy().into_owned();
+    let late = lines(new.path(), &["backup", &folder]).remove(0);
+    fs::copy(new.path().join("erasures.ledger"), alone.path().join("erasures.ledger")).expect("a copy");
+    assert!(house.server.terminate().success());
+    let output = usher(newer.path(), &["restore", &late]).env("USHER_RECOVERY_KEY", &recovery).output();
+    let output = output.expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("2 receipts were written before the backup, and 0 lie beside it"), "{said}");
     // The copies from before hold people, too, and receipts name them.
     let house = House::open(new.path(), &key, &["--backup-copy", &there]);
     let young = PathBuf::from(

@@ -221,8 +221,10 @@ fn an_account_and_then_its_logs_have_a_token_each() {
     opens(&server, first, &account, "ann@example.com").expect("hers");
     opens(&server, second, &logs, &number(&ann)).expect("hers");
     assert_eq!(opens(&server, second, &logs, "ann@example.com").expect_err("no name"), ["identifier"]);
-    assert_eq!(opens(&server, first, &logs, "ann@example.com").expect_err("the other's"), ["token"]);
-    assert_eq!(opens(&server, second, &account, &number(&ann)).expect_err("the other's"), ["token"]);
+    // Both are hers, and either token shows it.
+    opens(&server, first, &logs, "ann@example.com").expect("hers");
+    opens(&server, second, &account, &number(&ann)).expect("hers");
+    assert_eq!(opens(&server, second, &account, "ann@example.com").expect_err("no name"), ["token"]);
 }
 
 /// The receipt that there would have been at the end of the 7 days is another.
@@ -238,13 +240,14 @@ fn whoever_is_hidden_and_then_erased_is_given_a_token_once_more() {
         server.tick();
         let receipts = receipts(&server);
         assert_eq!(receipts.len(), 1);
-        opens(&server, &receipts[0], &second, ann.name).expect("hers");
-        assert_eq!(opens(&server, &receipts[0], &first, ann.name).expect_err("no receipt's"), ["token"]);
+        for token in [second, first] {
+            opens(&server, &receipts[0], &token, ann.name).expect("hers, however often it was asked for");
+        }
     }
 }
 
 #[test]
-fn whoever_comes_back_and_is_hidden_again_has_the_token_of_the_second_time() {
+fn whoever_comes_back_and_is_hidden_again_shows_it_with_the_token_of_either_time() {
     let server = Server::start();
     let ann = seed(&server, "ann@example.com");
     let hide = || token_of(&HIDE.ask(&server, &ann).expect(200)).expect("a token").to_owned();
@@ -260,8 +263,9 @@ fn whoever_comes_back_and_is_hidden_again_has_the_token_of_the_second_time() {
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);
     let receipts = receipts(&server);
-    opens(&server, &receipts[0], &second, ann.name).expect("hers");
-    assert_eq!(opens(&server, &receipts[0], &first, ann.name).expect_err("no receipt's"), ["token"]);
+    for token in [second, first] {
+        opens(&server, &receipts[0], &token, ann.name).expect("hers");
+    }
 }
 
 #[test]

@@ -118,6 +118,14 @@ fn a_longer_ledger_and_another_one_are_never_written_over() {
     assert!(words.contains("put the copy in the ledger's place"), "{words}");
     assert!(refused(&fresh(), &whole, 199_999).contains("the ledger is older than its copy"));
 
+    // That would be wrong advice for the ledger of another installation, which is longer, too.
+    let foreign = [&[whole[0] ^ 1], &whole[1..], b"more"].concat();
+    let words = refused(&fresh(), &foreign, 200_000);
+    assert!(
+        words.contains("is not a copy of this ledger") && words.contains("name another place"),
+        "{words}"
+    );
+
     // Found by a place that has seen nothing yet, and by one that followed all along.
     for at in [0, 1, 65_535, 65_536, 150_000, 199_999] {
         let mut other = whole.clone();
