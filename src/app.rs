@@ -3,6 +3,7 @@
 pub mod backups;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::domain::replay::{self, Replayed};
-use crate::domain::{jobs, projects};
+use crate::domain::{jobs, projects, repairs};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
@@ -19,7 +20,7 @@ use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx, ledger_position};
-use crate::trace::{Actor, RequestId, Who};
+use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
 
 #[derive(Clone)]
@@ -248,9 +249,33 @@ impl App {
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let request = RequestId::current().unwrap_or_default();
-        let run = move |tx: &Tx| request.sync_scope(|| run(tx));
-        let answer = self.inner.store.submit(lane, self.clock.clone(), Who::current(), run)?;
-        answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?
+        let (who, made) = (Who::current(), Arc::new(AtomicU32::new(0)));
+        let told = Arc::clone(&made);
+        let run = move |tx: &Tx| {
+            let outcome = request.sync_scope(|| run(tx));
+            told.store(tx.registrations(), Ordering::Relaxed);
+            outcome
+        };
+        let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
+        let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))??;
+        if let Some(source) = who.source {
+            self.count_people(source, made.load(Ordering::Relaxed)).await;
+        }
+        Ok(outcome)
+    }
+
+    /// Counts people that a public credential made, and raises the alarm at half of what may be.
+    async fn count_people(&self, source: Source, made: u32) {
+        if !self.keyring().people().count(source, made, self.clock.now()) {
+            return;
+        }
+        let note = move |tx: &Tx| repairs::raise_alarm(tx, source);
+        // What was asked for is done; the alarm stands in the log.
+        if let Ok(answer) =
+            self.inner.store.submit(Lane::Background, self.clock.clone(), Who::current(), note)
+        {
+            let _ = answer.await;
+        }
     }
 
     /// The same for a thread that may wait.

@@ -106,6 +106,25 @@ pub fn parse_rfc3339(text: &str) -> Option<Millis> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
+/// Reads an ISO 8601 time without an offset, as UTC.
+pub fn parse_without_offset(text: &str) -> Option<Millis> {
+    let time = text.parse::<jiff::civil::DateTime>().ok()?;
+    jiff::tz::Offset::UTC.to_timestamp(time).ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// Reads `Tue, 28 Jul 2026 21:43:35 GMT`.
+pub fn parse_rfc2822(text: &str) -> Option<Millis> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_millisecond())
+}
+
+/// Reads `Tue Jul 28 2026 21:43:35 GMT+0200 (Central European Summer Time)`: a JavaScript date as it
+/// prints itself.
+pub fn parse_javascript(text: &str) -> Option<Millis> {
+    let text = text.split(" (").next().unwrap_or_default();
+    let time = jiff::Timestamp::strptime("%a %b %d %Y %H:%M:%S GMT%z", text);
+    time.ok().map(jiff::Timestamp::as_millisecond)
+}
+
 /// Reads `YYYY-MM-DD` as the first millisecond of that day, UTC.
 pub fn parse_date(text: &str) -> Option<Millis> {
     let in_full = text.len() == 10

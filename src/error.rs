@@ -53,6 +53,8 @@ pub enum Error {
     IdentifierTaken,
     #[error("{0} is taken")]
     NameTaken(&'static str),
+    #[error("this user is suppressed: nothing is stored for them")]
+    Suppressed,
     /// A job that is completed or cancelled cannot be cancelled.
     #[error("the job has already ended")]
     JobEnded,

@@ -15,8 +15,10 @@ use governor::{Quota, RateLimiter};
 use crate::clock::{Clock, DAY, Millis};
 use crate::domain::{keys, projects, secrets};
 use crate::error::{Error, Result};
-use crate::model::{KeyId, ProjectId, Scope, Scopes};
+use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
+use crate::quota::NewPeople;
 use crate::store::Db;
+use crate::trace::Actor;
 
 /// Requests a key may make a minute, the same number at once. None: as many as it likes.
 pub type Limit = Option<NonZeroU32>;
@@ -24,6 +26,7 @@ pub type Limit = Option<NonZeroU32>;
 pub struct Keyring {
     clock: Clock,
     limit: Limit,
+    people: NewPeople,
     by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
     /// Keys that were revoked since their counts were taken.
     retired: Mutex<Vec<Arc<Access>>>,
@@ -34,6 +37,8 @@ pub struct Keyring {
 pub struct Counts {
     /// When keys were last used.
     pub uses: Vec<(KeyId, Millis)>,
+    /// When keys that are not public last came from a browser.
+    pub browsers: Vec<(KeyId, Millis)>,
     /// Reads over the API, by key and day (its first millisecond, UTC).
     pub reads: Vec<(KeyId, Millis, u64)>,
 }
@@ -45,7 +50,10 @@ pub struct Access {
     /// None: every project.
     pub project: Option<ProjectId>,
     pub scopes: Scopes,
+    is_public: bool,
     limiter: Option<Limiter>,
+    /// When it last came from a browser, not written down yet; 0 for never.
+    browser_at: AtomicI64,
     /// Last use that was not written down yet; 0 for none.
     used_at: AtomicI64,
     /// Reads that were not written down yet: the day in the upper half, their number in the
@@ -69,7 +77,13 @@ pub struct Allowance {
 
 impl Keyring {
     pub fn new(clock: Clock, limit: Limit) -> Keyring {
-        Keyring { clock, limit, by_hash: RwLock::default(), retired: Mutex::default() }
+        let people = NewPeople::new(limit.is_none());
+        Keyring { clock, limit, people, by_hash: RwLock::default(), retired: Mutex::default() }
+    }
+
+    /// New people that public credentials made.
+    pub fn people(&self) -> &NewPeople {
+        &self.people
     }
 
     /// Reads all keys and tokens again. What a key has used of its limit stays.
@@ -78,17 +92,17 @@ impl Keyring {
         let mut held = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
         // Both are read before anything is taken out: a fault leaves what is there.
         let (keys, projects) = (keys::list(db)?, projects::list(db)?);
+        self.people.set_limits(projects.iter().map(|project| (project.id, &project.intake)));
         for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
-            let access = held
-                .remove(&key.hash)
-                .unwrap_or_else(|| Arc::new(self.access(Some(key.id), key.project, key.scopes)));
+            let access = held.remove(&key.hash).unwrap_or_else(|| Arc::new(self.access(&key)));
             fresh.insert(key.hash, access);
         }
         for project in projects {
             let hash = secrets::hash(&project.ingest_token);
             let scopes = Scopes::of(&[Scope::Ingest]);
-            let access =
-                held.remove(&hash).unwrap_or_else(|| Arc::new(self.access(None, Some(project.id), scopes)));
+            let access = held
+                .remove(&hash)
+                .unwrap_or_else(|| Arc::new(self.opening(None, Some(project.id), scopes, true)));
             fresh.insert(hash, access);
         }
         let gone = std::mem::replace(&mut *held, fresh);
@@ -113,6 +127,8 @@ impl Keyring {
             let Some(key) = access.key else { continue };
             let used_at = access.used_at.swap(0, Ordering::Relaxed);
             counts.uses.extend((used_at > 0).then_some((key, used_at)));
+            let browser_at = access.browser_at.swap(0, Ordering::Relaxed);
+            counts.browsers.extend((browser_at > 0).then_some((key, browser_at)));
             let mut reads = std::mem::take(&mut *access.earlier());
             reads.extend(unpack(access.reads.swap(0, Ordering::Relaxed)));
             counts.reads.extend(reads.into_iter().map(|(day, count)| (key, day, count)));
@@ -124,7 +140,17 @@ impl Keyring {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn access(&self, key: Option<KeyId>, project: Option<ProjectId>, scopes: Scopes) -> Access {
+    fn access(&self, key: &Key) -> Access {
+        self.opening(Some(key.id), key.project, key.scopes, key.is_public)
+    }
+
+    fn opening(
+        &self,
+        key: Option<KeyId>,
+        project: Option<ProjectId>,
+        scopes: Scopes,
+        is_public: bool,
+    ) -> Access {
         let limiter = self.limit.map(|limit| {
             RateLimiter::direct_with_clock(Quota::per_minute(limit), Monotonic(self.clock.clone()))
                 .with_middleware()
@@ -133,7 +159,9 @@ impl Keyring {
             key,
             project,
             scopes,
+            is_public,
             limiter,
+            browser_at: AtomicI64::new(0),
             used_at: AtomicI64::new(0),
             reads: AtomicU64::new(0),
             earlier: Mutex::default(),
@@ -142,6 +170,27 @@ impl Keyring {
 }
 
 impl Access {
+    /// Whether anybody may have it: an ingest token, or a key that is made to be public.
+    pub fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Who acts with it.
+    pub fn actor(&self) -> Actor {
+        match self.key {
+            Some(id) if self.is_public => Actor::PublicKey(id.0),
+            Some(id) => Actor::Key(id.0),
+            None => Actor::Token,
+        }
+    }
+
+    /// Notes that it came from a browser, where a key that is not public has no business.
+    pub fn note_browser(&self, clock: &Clock) {
+        if !self.is_public {
+            self.browser_at.store(clock.now(), Ordering::Relaxed);
+        }
+    }
+
     /// [`Error::Forbidden`] without the scope.
     pub fn require(&self, scope: Scope) -> Result<()> {
         if self.scopes.has(scope) {

@@ -26,6 +26,7 @@ pub mod domain;
 
 pub mod app;
 pub mod keyring;
+pub mod quota;
 
 pub mod admin;
 pub mod api;

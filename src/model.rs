@@ -1,5 +1,6 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
+mod intake;
 mod job;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Millis;
 use crate::error::{Error, Fault, Place, Result};
 
+pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
 
 /// Named values of a user or an event.
@@ -75,6 +77,11 @@ impl Identifier {
         Identifier::check(text)
             .map(|()| Identifier(text.to_owned()))
             .map_err(|why| Error::invalid(place, field, why))
+    }
+
+    /// Why `text` is no identifier, if it is none.
+    pub fn new(text: &str) -> Result<Identifier, &'static str> {
+        Identifier::check(text).map(|()| Identifier(text.to_owned()))
     }
 
     pub fn check(text: &str) -> Result<(), &'static str> {
@@ -226,6 +233,9 @@ pub struct Profile {
     /// ISO 3166 alpha-2.
     pub country: Option<String>,
     pub city: Option<String>,
+    /// Given by a public credential where there was another e-mail already. It finds the person,
+    /// and is never enough to delete them by.
+    pub claimed_email: Option<String>,
     /// False for a test user.
     pub live_mode: bool,
     /// Free named values.
@@ -244,6 +254,7 @@ pub struct ProfileChange {
     pub avatar_url: Option<Option<String>>,
     pub country: Option<Option<String>>,
     pub city: Option<Option<String>>,
+    pub claimed_email: Option<Option<String>>,
     pub live_mode: Option<bool>,
     /// Set these attributes; JSON null removes one.
     pub set: Attributes,
@@ -273,6 +284,7 @@ impl ProfileChange {
             avatar_url: text(&self.avatar_url, &old.avatar_url),
             country: text(&self.country, &old.country),
             city: text(&self.city, &old.city),
+            claimed_email: text(&self.claimed_email, &old.claimed_email),
             live_mode: self.live_mode.unwrap_or(old.live_mode),
             attributes: old.attributes.clone(),
             extra: old.extra.clone(),
@@ -423,6 +435,7 @@ pub struct Project {
     pub first_event_at: Option<Millis>,
     /// Events that came later than the erasure they belong before.
     pub late_events: i64,
+    pub intake: Intake,
 }
 
 /// What a key may do. A set of [`Scope`]s.
@@ -502,9 +515,13 @@ pub struct Key {
     /// SHA-256 of the key. A key has 256 random bits, so it needs no slow hash.
     pub hash: [u8; 32],
     pub scopes: Scopes,
+    /// It stands in a page or an app that anybody can read.
+    pub is_public: bool,
     pub created_at: Millis,
     pub last_used_at: Option<Millis>,
     pub revoked_at: Option<Millis>,
+    /// When it last came from a browser although it is not public.
+    pub browser_at: Option<Millis>,
 }
 
 /// Somebody who signs in to the admin pages.

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::net::IpAddr;
 
 tokio::task_local! {
     static REQUEST: RequestId;
     static ACTOR: Cell<Actor>;
     static GROUND: Cell<Ground>;
+    static SOURCE: Cell<Option<Source>>;
 }
 
 /// Who does something. No end user.
@@ -19,6 +21,8 @@ pub enum Actor {
     Operator,
     /// An API key, by its number.
     Key(i64),
+    /// An API key that stands where anybody can read it.
+    PublicKey(i64),
     /// A project's public ingest token.
     Token,
     /// An admin in the pages, by its number.
@@ -29,6 +33,20 @@ impl Actor {
     /// Who asks for what this runs for.
     pub fn current() -> Actor {
         ACTOR.try_with(Cell::get).unwrap_or_default()
+    }
+
+    /// Whether anybody may have the credential: what it says of people is not to be trusted.
+    pub fn is_public(self) -> bool {
+        matches!(self, Actor::Token | Actor::PublicKey(_))
+    }
+
+    /// The number of the key; 0 is the ingest token. None: no credential of the API.
+    pub fn key_number(self) -> Option<i64> {
+        match self {
+            Actor::Key(id) | Actor::PublicKey(id) => Some(id),
+            Actor::Token => Some(0),
+            Actor::System | Actor::Operator | Actor::Admin(_) => None,
+        }
     }
 
     /// It turned out who asks.
@@ -43,7 +61,7 @@ impl fmt::Display for Actor {
         match self {
             Actor::System => f.write_str("system"),
             Actor::Operator => f.write_str("operator"),
-            Actor::Key(id) => write!(f, "key {id}"),
+            Actor::Key(id) | Actor::PublicKey(id) => write!(f, "key {id}"),
             Actor::Token => f.write_str("ingest token"),
             Actor::Admin(id) => write!(f, "admin {id}"),
         }
@@ -125,11 +143,34 @@ pub struct Who {
     pub actor: Actor,
     pub request: Option<RequestId>,
     pub ground: Ground,
+    /// Where it comes from, with a public credential.
+    pub source: Option<Source>,
+}
+
+/// Where something comes from with a public credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// The project's number.
+    pub project: i64,
+    /// None: it is not known.
+    pub address: Option<IpAddr>,
+}
+
+impl Source {
+    /// It turned out that something comes from here, with a public credential.
+    pub fn is(self) {
+        let _ = SOURCE.try_with(|source| source.set(Some(self)));
+    }
 }
 
 impl Who {
     pub fn current() -> Who {
-        Who { actor: Actor::current(), request: RequestId::current(), ground: Ground::current() }
+        Who {
+            actor: Actor::current(),
+            request: RequestId::current(),
+            ground: Ground::current(),
+            source: SOURCE.try_with(Cell::get).unwrap_or_default(),
+        }
     }
 }
 
@@ -154,6 +195,7 @@ impl RequestId {
     /// Runs a future, or a closure on any thread, on behalf of this request.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
         let noted = ACTOR.scope(Cell::default(), GROUND.scope(Cell::default(), future));
+        let noted = SOURCE.scope(Cell::default(), noted);
         REQUEST.scope(self, noted).await
     }
 

@@ -170,6 +170,7 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         Error::IdentifierTaken
         | Error::NameTaken(_)
         | Error::JobEnded
+        | Error::Suppressed
         | Error::Ambiguous(_)
         | Error::Conflict(_) => {
             (StatusCode::CONFLICT, "It is no longer like that", capital(&error.to_string()))

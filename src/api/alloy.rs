@@ -97,7 +97,8 @@ async fn create_user(mut call: Call) -> Answer {
     let body = call.object().await?;
     let username = body.identifier("username")?;
     let change = change(&body)?;
-    let user = call.app.write(move |tx| users::create(tx, project, &username, &change)).await?;
+    let created = call.app.write(move |tx| users::create(tx, project, &username, &change)).await?;
+    let user = dialect::unless_dropped(created)?;
     Ok(HttpResponse::Ok().json(json!({ "userId": show_id(user.id) })))
 }
 
@@ -114,7 +115,7 @@ async fn update_user(mut call: Call) -> Answer {
     let body = call.object().await?;
     let username = body.optional_identifier("username")?;
     let change = change(&body)?;
-    let user = call
+    let edited = call
         .app
         .write(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_by_id)?;
@@ -122,9 +123,10 @@ async fn update_user(mut call: Call) -> Answer {
                 Some(username) => users::rename(tx, user, username)?,
                 None => user,
             };
-            users::apply(tx, user, &change)
+            users::edit(tx, user, &change)
         })
         .await?;
+    let user = dialect::unless_dropped(edited)?;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use serde_json::{Map, Value};
 use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
-use crate::model::{Identifier, ProjectId, Scope};
+use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
-use crate::trace::{Actor, Ground};
+use crate::trace::{Ground, Source};
 
 /// The header in which a caller may say by what right something is to be erased.
 const GROUND: &str = "Usher-Ground";
@@ -111,14 +112,19 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
         (None, None) => return Err(Error::NoKey),
     };
     let access = call.app.keyring().open(&key)?;
-    match access.key {
-        Some(id) => Actor::Key(id.0).is(),
-        None => Actor::Token.is(),
+    access.actor().is();
+    if call.request.headers().contains_key(header::ORIGIN) {
+        access.note_browser(call.app.clock());
     }
     access.require(scope)?;
     *allowance = access.spend(call.app.clock());
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
+    }
+    if let Some(project) = access.project.filter(|_| access.is_public()) {
+        let source = Source { project: project.0, address: call.sender().address };
+        call.app.keyring().people().check(source, call.app.clock().now())?;
+        source.is();
     }
     if scope == Scope::Delete {
         stated_ground(&call.request)?.is();
@@ -185,6 +191,12 @@ pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpRespo
     response
 }
 
+/// What was made of a user, for an API whose answer shows it. [`Error::Suppressed`] if nothing was,
+/// as the user is kept out.
+pub fn unless_dropped<T>(received: Received<T>) -> Result<T> {
+    received.map_err(|_| Error::Suppressed)
+}
+
 /// The HTTP status of every error, where an API has no rule of its own.
 pub fn status(error: &Error) -> StatusCode {
     match error {
@@ -201,9 +213,11 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::Invalid(_) | Error::BadJson(_) | Error::JobEnded => StatusCode::BAD_REQUEST,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::IdentifierTaken | Error::NameTaken(_) | Error::Ambiguous(_) | Error::Conflict(_) => {
-            StatusCode::CONFLICT
-        }
+        Error::IdentifierTaken
+        | Error::NameTaken(_)
+        | Error::Ambiguous(_)
+        | Error::Conflict(_)
+        | Error::Suppressed => StatusCode::CONFLICT,
         Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -229,6 +243,14 @@ pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
         None if !value.is_empty() && !value.eq_ignore_ascii_case("bearer") => Ok(Some(value.to_owned())),
         _ => Err(Error::MalformedKey),
     }
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// None: it is not known.
+    pub address: Option<IpAddr>,
+    pub agent: Option<String>,
 }
 
 /// A request that was let in.
@@ -301,11 +323,10 @@ impl Call {
     /// Where the request comes from, as well as it can be told: the address, for which a
     /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
     /// sends can say what it likes.
-    pub fn sender(&self) -> String {
-        let connection = self.request.connection_info();
-        let program = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
-        let program = String::from_utf8_lossy(program.unwrap_or_default());
-        format!("{} {program}", connection.realip_remote_addr().unwrap_or_default())
+    pub fn sender(&self) -> Sender {
+        let address = self.request.peer_addr().map(|peer| peer.ip());
+        let agent = self.request.headers().get(header::USER_AGENT);
+        Sender { address, agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()) }
     }
 
     /// What the key opens. Only routes with a scope have one.

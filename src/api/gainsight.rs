@@ -80,6 +80,7 @@ fn message(error: &Error) -> String {
         | Error::TooLarge { .. }
         | Error::NameTaken(_)
         | Error::JobEnded
+        | Error::Suppressed
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Unavailable(_)
@@ -147,7 +148,8 @@ async fn create_user(mut call: Call) -> Answer {
     let id = body.identifier("identifyId")?;
     let change = fields::change(&body)?;
     let written = call.app.write(move |tx| users::put(tx, project, &id, &change)).await;
-    written.map_err(|error| renamed(error, OF_USERS))?;
+    // A suppressed user is answered as any other, and dropped.
+    _ = written.map_err(|error| renamed(error, OF_USERS))?;
     Ok(done(StatusCode::CREATED))
 }
 
@@ -162,7 +164,7 @@ async fn update_user(mut call: Call) -> Answer {
     }
     let change = fields::change(&body)?;
     let written = call.app.write(move |tx| users::update(tx, project, id.as_str(), &change)).await;
-    written.map_err(|error| renamed(error, OF_USERS))?;
+    _ = written.map_err(|error| renamed(error, OF_USERS))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -206,7 +208,7 @@ fn event(body: &Object) -> Result<Incoming> {
         subject: Subject { identifier: Some(identifier), anonymous_id: None },
         kind: Kind::Event,
         name,
-        at: date(body)?,
+        at: date(body)?.into(),
         message_id: given("eventId")?,
         session: match given("sessionId")? {
             Some(_) => body.optional_identifier("sessionId")?,

@@ -2,7 +2,10 @@
 //! that knows nothing of the others. This file mounts them and says who wins a path
 //! that two of them have.
 
+mod agent;
 pub mod dialect;
+mod forms;
+mod lenient;
 
 mod alloy;
 mod gainsight;

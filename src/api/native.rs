@@ -16,7 +16,8 @@ use crate::domain::activity::{self, Incoming, Taken};
 use crate::domain::recordings;
 use crate::domain::users::Subject;
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Device, Identifier, Kind, ProjectId, Scope};
+use crate::keyring::Access;
+use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Scope};
 use crate::store::Tx;
 use crate::trace::RequestId;
 
@@ -73,6 +74,7 @@ fn code(error: &Error) -> &'static str {
         Error::IdentifierTaken => "identifier_taken",
         Error::NameTaken(_) => "name_taken",
         Error::JobEnded => "job_ended",
+        Error::Suppressed => "suppressed",
         Error::Ambiguous(_) => "ambiguous",
         Error::Conflict(_) => "conflict",
         Error::Unavailable(_) => "unavailable",
@@ -136,8 +138,18 @@ async fn post_activity(mut call: Call) -> Answer {
         refused.extend(more);
     }
     refused.sort_by_key(|(index, _)| *index);
+    // What became of each says who is known and who was erased: keys that cannot read are not told.
+    let data = match call.access()?.scopes.has(Scope::Read) {
+        true => json!({
+            "stored": counts.stored,
+            "duplicates": counts.again,
+            "late": counts.late,
+            "suppressed": counts.suppressed,
+        }),
+        false => json!({ "accepted": counts.stored + counts.again + counts.late + counts.suppressed }),
+    };
     Ok(HttpResponse::Ok().json(json!({
-        "data": { "stored": counts.stored, "duplicates": counts.again, "late": counts.late },
+        "data": data,
         "errors": refused.iter().flat_map(|(index, error)| refusal_json(*index, error)).collect::<Vec<Value>>(),
     })))
 }
@@ -148,6 +160,7 @@ struct Counts {
     stored: u32,
     again: u32,
     late: u32,
+    suppressed: u32,
 }
 
 /// Takes in each entry by itself; returns those that were refused, and why.
@@ -158,7 +171,8 @@ fn take(tx: &Tx, project: ProjectId, entries: &[(usize, Incoming)]) -> Result<(C
         match tx.nested(|| activity::record(tx, project, incoming)) {
             Ok(Taken::Stored) => counts.stored += 1,
             Ok(Taken::Again) => counts.again += 1,
-            Ok(Taken::Late) => counts.late += 1,
+            Ok(Taken::Dropped(Dropped::Late)) => counts.late += 1,
+            Ok(Taken::Dropped(_)) => counts.suppressed += 1,
             Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
             Err(error) => refused.push((*index, error)),
         }
@@ -188,7 +202,7 @@ fn read(entry: Value, message_id: impl FnOnce() -> Option<String>) -> Result<Inc
         subject,
         kind,
         name,
-        at: time(&entry)?,
+        at: time(&entry)?.into(),
         message_id: entry.text("messageId")?.filter(|id| !id.is_empty()).or_else(message_id),
         session: entry.optional_identifier("sessionId")?,
         url: entry.text("url")?.filter(|url| !url.is_empty()),
@@ -236,13 +250,18 @@ async fn append_recording(mut call: Call) -> Answer {
         .app
         .write(move |tx| recordings::append(tx, project, session.as_str(), &content_type, &piece, limit))
         .await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "data": {
-            "sessionId": session.id.to_string(),
-            "contentType": session.recording_type,
-            "bytes": session.recording_bytes,
-        },
-    })))
+    // A public credential is told the same, whatever sessions there are.
+    let told = session.filter(|_| !call.access().is_ok_and(Access::is_public));
+    Ok(HttpResponse::Ok().json(match told {
+        Some(session) => json!({
+            "data": {
+                "sessionId": session.id.to_string(),
+                "contentType": session.recording_type,
+                "bytes": session.recording_bytes,
+            },
+        }),
+        None => json!({ "data": { "accepted": true } }),
+    }))
 }
 
 /// A recording's bytes under the type they came with. They are a client's: no browser is

@@ -53,7 +53,11 @@ fn code(error: &Error) -> &'static str {
         | Error::BadJson(_)
         | Error::TooLarge { .. }
         | Error::JobEnded => "invalid_request",
-        Error::IdentifierTaken | Error::NameTaken(_) | Error::Ambiguous(_) | Error::Conflict(_) => "conflict",
+        Error::IdentifierTaken
+        | Error::NameTaken(_)
+        | Error::Ambiguous(_)
+        | Error::Conflict(_)
+        | Error::Suppressed => "conflict",
         Error::RateLimited { .. } | Error::Unavailable(_) => "unavailable",
         Error::Internal(_) => "unknown",
     }
@@ -99,7 +103,8 @@ async fn create_user(mut call: Call) -> Answer {
     // "This will be `false` if the user is a test user": whoever is not said to be one is none.
     let live_mode = Some(body.flag("live_mode")?.unwrap_or(true));
     let change = ProfileChange { live_mode, ..change(&body)? };
-    let user = call.app.write(move |tx| users::create(tx, project, &external_id, &change)).await?;
+    let created = call.app.write(move |tx| users::create(tx, project, &external_id, &change)).await?;
+    let user = dialect::unless_dropped(created)?;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 
@@ -115,13 +120,14 @@ async fn update_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let change = change(&call.object().await?)?;
     let id = user_id(&call)?;
-    let user = call
+    let edited = call
         .app
         .write(move |tx| {
             let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
-            users::apply(tx, user, &change)
+            users::edit(tx, user, &change)
         })
         .await?;
+    let user = dialect::unless_dropped(edited)?;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

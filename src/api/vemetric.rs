@@ -104,7 +104,8 @@ fn code(error: &Error) -> &'static str {
         | Error::NameTaken(_)
         | Error::Ambiguous(_)
         | Error::Conflict(_)
-        | Error::JobEnded => "CONFLICT",
+        | Error::JobEnded
+        | Error::Suppressed => "CONFLICT",
         Error::Unavailable(_) => "SERVICE_UNAVAILABLE",
         Error::Internal(_) => "INTERNAL_SERVER_ERROR",
     }

@@ -1,11 +1,13 @@
 //! Taking in what users do.
 
 use crate::clock::Millis;
+use crate::domain::late::{self, Speaks};
+use crate::domain::public;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{
-    Attributes, Device, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Session, SessionId,
-    State, User, UserId,
+    Attributes, Device, Dropped, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Session,
+    SessionId, State, User, UserId,
 };
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
@@ -19,8 +21,8 @@ pub struct Incoming {
     pub subject: Subject,
     pub kind: Kind,
     pub name: String,
-    /// None: now. A time in the future is taken as now.
-    pub at: Option<Millis>,
+    /// Nothing said: now. A time in the future is taken as now.
+    pub at: Said,
     /// What makes a repetition recognisable. None: each is counted.
     pub message_id: Option<String>,
     /// The client's own name for the session.
@@ -36,22 +38,22 @@ pub enum Taken {
     Stored,
     /// The same message was here before.
     Again,
-    /// It happened before its user was erased: dropped and counted.
-    Late,
+    Dropped(Dropped),
 }
 
 /// Stores an event, with its user and its session created if need be. A hidden user
 /// stays hidden. A message that comes again is counted once.
 pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken> {
     check(incoming)?;
-    if users::drop_late(tx, project, &incoming.subject, incoming.at)? {
-        return Ok(Taken::Late);
-    }
-    let user = users::ensure(tx, project, &incoming.subject)?;
+    let subject = match users::receive(tx, project, &incoming.subject, incoming.at, Speaks::OfActivity)? {
+        Ok(subject) => subject,
+        Err(dropped) => return Ok(Taken::Dropped(dropped)),
+    };
+    let user = users::ensure(tx, project, &subject)?;
     let since = user.activity_since();
-    if incoming.at.is_some_and(|at| at <= since) {
-        projects::note_late_event(tx, project)?;
-        return Ok(Taken::Late);
+    if matches!(incoming.at, Said::At { at, earliest } if at.min(earliest) <= since) {
+        late::note(tx, project)?;
+        return Ok(Taken::Dropped(Dropped::Late));
     }
     if let Some(message_id) = &incoming.message_id {
         for member in rows::members(tx, user.id)? {
@@ -61,7 +63,7 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
         }
     }
     // Without a time of its own it happens now, which is after any erasure.
-    let at = incoming.at.unwrap_or(tx.now()).min(tx.now()).max(since.saturating_add(1));
+    let at = incoming.at.time().unwrap_or(tx.now()).min(tx.now()).max(since.saturating_add(1));
     let (session, opened) = join_session(tx, &user, incoming, at)?;
     let event = Event {
         session,
@@ -96,7 +98,10 @@ pub fn record_with_profile(
     change.check()?;
     let taken = record(tx, project, incoming)?;
     if taken == Taken::Stored {
-        users::adjust(tx, users::ensure(tx, project, &incoming.subject)?, change)?;
+        let user = users::ensure(tx, project, &incoming.subject)?;
+        if public::may_describe(tx, project, Some(&user))?.is_ok() {
+            users::adjust(tx, user, change)?;
+        }
     }
     Ok(taken)
 }

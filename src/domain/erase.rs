@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use crate::clock::{DAY, Millis};
+use crate::clock::Millis;
 use crate::domain::{references, users as people};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
@@ -19,8 +19,6 @@ use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
 use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users};
 
-/// Events of an erased user are recognised as late for this long.
-pub const LATE_EVENTS: Millis = 30 * DAY;
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
 

@@ -7,12 +7,12 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, merge, reap, references, users};
+use crate::domain::{erase, merge, projects, reap, references, repairs, suppressions, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
 use crate::proof::receipt;
-use crate::store::{Db, Tx, admins, audit, jobs, tombstones, users as rows};
+use crate::store::{Db, Tx, admins, audit, jobs, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -349,9 +349,9 @@ fn found(places: &[String]) -> String {
 }
 
 fn prune(tx: &Tx) -> Result<bool> {
-    let late = tombstones::prune(tx, tx.now() - erase::LATE_EVENTS, 500)?;
     let signed_out = admins::prune_sessions(tx)?;
-    Ok(late + signed_out > 0)
+    let forgotten = projects::forget_erased(tx)? | suppressions::prune(tx)? | repairs::prune(tx)?;
+    Ok(forgotten || signed_out > 0)
 }
 
 /// When something falls due next, as far as the database knows.

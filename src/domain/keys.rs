@@ -3,12 +3,27 @@
 use crate::domain::secrets;
 use crate::error::{Error, Place, Result};
 use crate::ledger::Act;
-use crate::model::{Key, KeyId, ProjectId, Scopes};
+use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
 use crate::store::{Db, Tx, audit, keys, projects};
 
 /// A new key of a project, or of the whole organisation; and its secret, which nobody
 /// can read again.
 pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -> Result<(Key, String)> {
+    insert(tx, project, name, scopes, false)
+}
+
+/// The same for one that stands where anybody can read it: it is good for ingestion alone.
+pub fn create_public(tx: &Tx, project: ProjectId, name: &str) -> Result<(Key, String)> {
+    insert(tx, Some(project), name, Scopes::of(&[Scope::Ingest]), true)
+}
+
+fn insert(
+    tx: &Tx,
+    project: Option<ProjectId>,
+    name: &str,
+    scopes: Scopes,
+    is_public: bool,
+) -> Result<(Key, String)> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         return Err(Error::invalid(
@@ -22,7 +37,7 @@ pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -
     }
     let secret = secrets::token("ush_")?;
     let hint: String = secret.chars().take(8).collect();
-    let key = keys::insert(tx, project, name, &hint, &secrets::hash(&secret), scopes)?;
+    let key = keys::insert(tx, project, name, &hint, &secrets::hash(&secret), scopes, is_public)?;
     note(tx, "create key", key.id, project)?;
     Ok((key, secret))
 }
@@ -59,4 +74,9 @@ pub fn note_reads(tx: &Tx, reads: &[(KeyId, crate::clock::Millis, u64)]) -> Resu
 /// Writes down when keys were last used.
 pub fn note_uses(tx: &Tx, uses: &[(KeyId, crate::clock::Millis)]) -> Result<()> {
     uses.iter().try_for_each(|(id, at)| keys::note_use(tx, *id, *at))
+}
+
+/// Writes down when keys that are not public last came from a browser.
+pub fn note_browsers(tx: &Tx, seen: &[(KeyId, crate::clock::Millis)]) -> Result<()> {
+    seen.iter().try_for_each(|(id, at)| keys::note_browser(tx, *id, *at))
 }

@@ -4,11 +4,14 @@
 //! who is never merged itself.
 
 use crate::clock::Millis;
+use crate::domain::late::Speaks;
 use crate::domain::users::{self, Subject};
-use crate::domain::{erase, references};
+use crate::domain::{erase, placeholders, public, references, repairs, suppressions};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
-use crate::model::{Attributes, Identifier, Profile, ProfileChange, ProjectId, State, User, UserId};
+use crate::model::{
+    Attributes, Identifier, Profile, ProfileChange, ProjectId, Received, Repair, Said, State, User, UserId,
+};
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
 use crate::store::{Tx, aliases, events, holdings, sessions, users as rows};
@@ -17,9 +20,9 @@ use crate::store::{Tx, aliases, events, holdings, sessions, users as rows};
 const ROWS: i64 = 250;
 const TAKEN: &str = "names no anonymous visitor who could become this user";
 
-/// The named user, live or hidden, of whom the anonymous id is now a part. Whoever has not
-/// been seen yet is created. [`Error::Conflict`] if the anonymous id is part of somebody
-/// else: only an anonymous user that was never merged can be.
+/// The named user, live or hidden, of whom the anonymous id is now a part. A user that has not been
+/// seen yet is created. An anonymous id that is somebody else's, or is kept out, stays what it is:
+/// only an anonymous user that was never merged becomes part of another.
 pub fn unite(
     tx: &Tx,
     project: ProjectId,
@@ -27,24 +30,38 @@ pub fn unite(
     identifier: &Identifier,
 ) -> Result<User> {
     let named = users::holder(tx, project, identifier.as_str())?;
-    let visitor = users::alias_holder(tx, project, anonymous_id)?;
+    if suppressions::covers_anonymous(tx, project, anonymous_id.as_str())? {
+        return registered(tx, project, identifier, named);
+    }
+    let visitor = users::alias_holder(tx, project, anonymous_id.as_str())?;
+    let trusts = !tx.who().actor.is_public();
     match (named, visitor) {
-        (Some(named), Some(visitor)) if named.id == visitor.id => Ok(named),
-        (_, Some(visitor)) if visitor.identifier.is_some() => Err(Error::Conflict(TAKEN)),
+        (Some(named), Some(visitor)) if named.id == visitor.id => {
+            if trusts {
+                aliases::trust(tx, project, anonymous_id.as_str())?;
+            }
+            Ok(named)
+        }
+        // A public credential brings no visitor out of the trash, nor anybody in with it.
+        (named, Some(visitor))
+            if visitor.identifier.is_some() || !trusts && visitor.state == State::Hidden =>
+        {
+            aliases::note_shared(tx, project, anonymous_id.as_str())?;
+            repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
+            registered(tx, project, identifier, named)
+        }
         (Some(named), Some(visitor)) => absorb(tx, named, visitor),
         // The visitor gets a name: nothing has to move.
         (None, Some(mut visitor)) => {
             visitor.identifier = Some(identifier.as_str().to_owned());
             visitor.updated_at = tx.now();
             rows::update(tx, &visitor)?;
+            aliases::relink(tx, visitor.id, visitor.id)?;
             references::recall(tx, project, identifier.as_str())?;
             Ok(visitor)
         }
         (named, None) => {
-            let named = match named {
-                Some(named) => named,
-                None => users::insert(tx, project, Some(identifier), &ProfileChange::default())?,
-            };
+            let named = registered(tx, project, identifier, named)?;
             aliases::link(tx, project, anonymous_id.as_str(), named.id)?;
             references::recall(tx, project, anonymous_id.as_str())?;
             Ok(named)
@@ -52,29 +69,57 @@ pub fn unite(
     }
 }
 
-/// Makes `previous`, an anonymous id, part of the named user, who stays hidden if it is.
-/// Dropped and counted if it was said before that user was erased. [`Error::Conflict`] if
-/// `previous` is a user's name, part of somebody else, or hidden.
+fn registered(tx: &Tx, project: ProjectId, identifier: &Identifier, known: Option<User>) -> Result<User> {
+    match known {
+        Some(user) => Ok(user),
+        None => users::insert(tx, project, Some(identifier), &ProfileChange::default()),
+    }
+}
+
+/// Makes `previous`, an anonymous id, part of the named user, who stays hidden if it is. A name
+/// that is the user's already is nothing new. [`Error::Conflict`] if `previous` is another user's
+/// name, part of somebody else, in the trash, kept out, or a name that stands for nobody; a
+/// public credential is not told which.
 pub fn alias(
     tx: &Tx,
     project: ProjectId,
     previous: &Identifier,
     subject: &Subject,
-    at: Option<Millis>,
-) -> Result<()> {
+    said: impl Into<Said>,
+) -> Result<Received<()>> {
+    let said = said.into();
     let Some(identifier) = &subject.identifier else { return Err(users::nobody_named()) };
-    if users::drop_late(tx, project, subject, at)? {
-        return Ok(());
+    let subject = Subject::named(identifier);
+    if let Err(dropped) = users::receive(tx, project, &subject, said, Speaks::OfActivity)? {
+        return Ok(Err(dropped));
     }
-    let mergeable = match users::alias_holder(tx, project, previous)? {
-        Some(visitor) => visitor.state == State::Live || visitor.identifier.is_some(),
+    if previous == identifier {
+        return Ok(Ok(()));
+    }
+    let visitor = users::alias_holder(tx, project, previous.as_str())?;
+    let named = users::holder(tx, project, identifier.as_str())?;
+    let mergeable = match &visitor {
+        Some(visitor) if named.as_ref().is_some_and(|named| named.id == visitor.id) => true,
+        Some(visitor) => visitor.state == State::Live && visitor.identifier.is_none(),
         None => users::holder(tx, project, previous.as_str())?.is_none(),
     };
-    if !mergeable {
-        return Err(Error::Conflict(TAKEN));
+    let usable = mergeable
+        && !suppressions::covers_anonymous(tx, project, previous.as_str())?
+        && !placeholders::is_one(tx, project, previous)?
+        && !placeholders::is_one(tx, project, identifier)?;
+    if let Err(dropped) = public::may_describe(tx, project, named.as_ref())? {
+        return Ok(Err(dropped));
+    }
+    if !usable {
+        if !tx.who().actor.is_public() {
+            return Err(Error::Conflict(TAKEN));
+        }
+        repairs::note(tx, project, Repair::refused("previousId", "anonymous id of another user"))?;
+        return Ok(Ok(()));
     }
     let user = unite(tx, project, previous, identifier)?;
-    users::touch(tx, &user, at)
+    users::touch(tx, &user, said)?;
+    Ok(Ok(()))
 }
 
 /// The visitor is the named user from now on. Its counters and names come along at once.
@@ -143,6 +188,7 @@ fn filling(named: &Profile, visitor: Profile) -> ProfileChange {
         avatar_url: open(&named.avatar_url, visitor.avatar_url),
         country: open(&named.country, visitor.country),
         city: open(&named.city, visitor.city),
+        claimed_email: open(&named.claimed_email, visitor.claimed_email),
         set_once: visitor.attributes,
         extra: visitor.extra.into_iter().filter(missing).collect::<Attributes>(),
         ..ProfileChange::default()

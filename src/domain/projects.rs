@@ -1,9 +1,10 @@
 //! Projects: apps whose users are kept apart.
 
-use crate::domain::secrets;
+use crate::clock::{DAY, Millis};
+use crate::domain::{late, secrets};
 use crate::error::{Error, Place, Result};
-use crate::model::{Project, ProjectId};
-use crate::store::{Db, Tx, audit, projects};
+use crate::model::{Identifier, Intake, Project, ProjectId};
+use crate::store::{Db, Tx, audit, projects, tombstones};
 
 /// The name of the project that the first start makes.
 pub const FIRST: &str = "default";
@@ -51,4 +52,44 @@ pub fn get(db: &Db, id: ProjectId) -> Result<Project> {
 
 pub fn list(db: &Db) -> Result<Vec<Project>> {
     projects::list(db)
+}
+
+/// The longest list of names that stand for nobody.
+const PLACEHOLDERS_MAX: usize = 1_000;
+
+/// How a project takes messages in, from now on. [`Error::Invalid`] by field.
+pub fn set_intake(tx: &Tx, id: ProjectId, intake: &Intake) -> Result<()> {
+    let fault = |field: &str, why: &str| Err(Error::invalid(Place::Body, field, why));
+    if let Some(names) = &intake.placeholders
+        && (names.len() > PLACEHOLDERS_MAX || names.iter().any(|name| Identifier::check(name).is_err()))
+    {
+        return fault("placeholders", "must be at most 1000 names, each of 1 to 256 characters");
+    }
+    // A message of unknown age is told by these digests for 30 days.
+    if intake.erased_kept_days.is_some_and(|days| Millis::from(days) * DAY < late::UNDATED) {
+        return fault("erasedKeptDays", "must be 30 days at least");
+    }
+    let why = intake.erased_kept_why.as_deref().unwrap_or_default().trim();
+    if intake.erased_kept_days.is_none() && why.is_empty() {
+        return fault("erasedKeptWhy", "is required where they are kept for good");
+    }
+    if why.chars().count() > 1_000 {
+        return fault("erasedKeptWhy", "must have at most 1000 characters");
+    }
+    projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
+    projects::set_intake(tx, id, intake)?;
+    let entry = audit::Entry { action: "change project", project: Some(id), ..audit::Entry::default() };
+    audit::note(tx, &entry)
+}
+
+/// Forgets some digests of identifiers whose time is over. False: there are none.
+pub fn forget_erased(tx: &Tx) -> Result<bool> {
+    let mut forgotten = 0;
+    for project in projects::list(tx)? {
+        if let Some(days) = project.intake.erased_kept_days {
+            let before = tx.now() - Millis::from(days) * DAY;
+            forgotten += tombstones::prune(tx, project.id, before, 500)?;
+        }
+    }
+    Ok(forgotten > 0)
 }

@@ -1,8 +1,8 @@
 //! Recordings of sessions: opaque bytes of one type, appended piece by piece.
 
-use crate::domain::activity;
+use crate::domain::{activity, public, repairs};
 use crate::error::{Error, Place, Result};
-use crate::model::{ProjectId, Session, SessionId};
+use crate::model::{Dropped, ProjectId, Repair, Session, SessionId};
 use crate::store::{Db, Tx, recordings, sessions};
 
 /// Bytes in a row: a chunk of an erasure takes many of them within its time.
@@ -29,7 +29,8 @@ pub fn find_session(db: &Db, project: ProjectId, name: &str) -> Result<Session> 
 }
 
 /// Appends to a session's recording. [`Error::TooLarge`] if it would outgrow `limit`
-/// bytes, [`Error::Invalid`] if what is there is of another type.
+/// bytes, [`Error::Invalid`] if what is there is of another type. None: a public credential may not
+/// add to this session, or there is none.
 pub fn append(
     tx: &Tx,
     project: ProjectId,
@@ -37,8 +38,16 @@ pub fn append(
     content_type: &str,
     data: &[u8],
     limit: usize,
-) -> Result<Session> {
-    let session = find_session(tx, project, name)?;
+) -> Result<Option<Session>> {
+    let session = match find_session(tx, project, name) {
+        Ok(session) if public::may_record(tx, &session)? => session,
+        // A public credential is not told whose sessions there are.
+        Ok(_) | Err(Error::SessionNotFound | Error::Ambiguous(_)) if tx.who().actor.is_public() => {
+            repairs::note(tx, project, Repair::dropped(Dropped::NotPublic))?;
+            return Ok(None);
+        }
+        outcome => outcome?,
+    };
     if session.recording_type.as_ref().is_some_and(|known| known != content_type) {
         let message = "must be the type that the recording began with";
         return Err(Error::invalid(Place::Header, "Content-Type", message));
@@ -52,11 +61,11 @@ pub fn append(
     }
     let added = i64::try_from(data.len()).map_err(Error::internal)?;
     sessions::add_recording(tx, session.id, content_type, added)?;
-    Ok(Session {
+    Ok(Some(Session {
         recording_type: Some(content_type.to_owned()),
         recording_bytes: session.recording_bytes + added,
         ..session
-    })
+    }))
 }
 
 /// A recording's type and bytes. [`Error::SessionNotFound`] if there is no recording.

@@ -4,10 +4,14 @@
 //! reaper has come by; a verb that needs its identifier begins the erasure itself.
 
 use crate::clock::Millis;
-use crate::domain::{erase, merge, reap, references};
+use crate::domain::late::Speaks;
+use crate::domain::{erase, late, merge, placeholders, public, reap, references, repairs, suppressions};
 use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
-use crate::model::{Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, State, User, UserId};
+use crate::model::{
+    Identifier, Origin, Profile, ProfileChange, ProjectId, REVIVABLE, Received, Repair, Said, State, User,
+    UserId,
+};
 use crate::proof::receipt::{self, Token};
 pub use crate::store::holdings::Held;
 pub use crate::store::pages::{Key, Paging, Position, Trial};
@@ -81,44 +85,77 @@ pub fn count(db: &Db, paging: &Paging, trial: Trial) -> Result<i64> {
     pages::count(db, paging, trial)
 }
 
-/// Creates the user, or revives it, or updates it: whatever it takes.
+/// Creates the user, or restores it, or updates it: whatever it takes. Dropped if it is suppressed.
 pub fn put(
     tx: &Tx,
     project: ProjectId,
     identifier: &Identifier,
     change: &ProfileChange,
-) -> Result<(User, Found)> {
+) -> Result<Received<(User, Found)>> {
     change.check()?;
-    match holder(tx, project, identifier.as_str())? {
+    if let Err(dropped) = suppressions::check(tx, project, &Subject::named(identifier))? {
+        return Ok(Err(dropped));
+    }
+    let known = holder(tx, project, identifier.as_str())?;
+    if let Err(dropped) = public::may_describe(tx, project, known.as_ref())? {
+        return Ok(Err(dropped));
+    }
+    match known {
         Some(user) => {
             let found = if user.state == State::Hidden { Found::Hidden } else { Found::Live };
-            Ok((apply(tx, user, change)?, found))
+            Ok(Ok((apply(tx, user, change)?, found)))
         }
-        None => Ok((insert(tx, project, Some(identifier), change)?, Found::Nobody)),
+        None => Ok(Ok((insert(tx, project, Some(identifier), change)?, Found::Nobody))),
     }
 }
 
-/// Creates the user, or revives it. [`Error::IdentifierTaken`] if it is live.
-pub fn create(tx: &Tx, project: ProjectId, identifier: &Identifier, change: &ProfileChange) -> Result<User> {
+/// Creates the user, or restores it. Dropped if it is suppressed. [`Error::IdentifierTaken`] if it
+/// is live.
+pub fn create(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &Identifier,
+    change: &ProfileChange,
+) -> Result<Received<User>> {
     change.check()?;
+    if let Err(dropped) = suppressions::check(tx, project, &Subject::named(identifier))? {
+        return Ok(Err(dropped));
+    }
     match holder(tx, project, identifier.as_str())? {
         Some(user) if user.state == State::Live => Err(Error::IdentifierTaken),
-        Some(user) => apply(tx, user, change),
-        None => insert(tx, project, Some(identifier), change),
+        Some(user) => apply(tx, user, change).map(Ok),
+        None => insert(tx, project, Some(identifier), change).map(Ok),
     }
 }
 
-/// Updates the user, reviving it. [`Error::UserNotFound`] if there is none to revive.
-pub fn update(tx: &Tx, project: ProjectId, identifier: &str, change: &ProfileChange) -> Result<User> {
+/// Updates the user, restoring it. Dropped if it is suppressed. [`Error::UserNotFound`] if there is
+/// none to restore.
+pub fn update(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &str,
+    change: &ProfileChange,
+) -> Result<Received<User>> {
     change.check()?;
-    let user = get_hidden_too(tx, project, identifier, tx.now())?;
-    apply(tx, user, change)
+    edit(tx, get_hidden_too(tx, project, identifier, tx.now())?, change)
 }
 
-/// Writes a change to a live or revivable user, who is live from then on.
+/// Writes what an API says of a user that it has found, and restores it. Dropped if the user is
+/// suppressed.
+pub fn edit(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User>> {
+    if let Err(dropped) = suppressions::check(tx, user.project, &Subject::of(&user))? {
+        return Ok(Err(dropped));
+    }
+    apply(tx, user, change).map(Ok)
+}
+
+/// Writes a change to a live or revivable user, who is live from then on. A public credential
+/// restores nobody: with one, a user in the trash stays there.
 pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     let mut user = adjust(tx, user, change)?;
-    if user.state == State::Hidden {
+    if user.state == State::Hidden && tx.who().actor.is_public() {
+        repairs::note(tx, user.project, Repair::of("", "user in trash not restored"))?;
+    } else if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         enter(tx, &user, |person| Act::Revived { person })?;
         note(tx, &user, "revive")?;
@@ -131,7 +168,7 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
 
 /// Writes a change to a live or revivable user; a hidden one stays hidden.
 pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
-    let profile = change.apply(&user.profile)?;
+    let profile = public::guarded(tx, &user, change)?.apply(&user.profile)?;
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
@@ -218,50 +255,113 @@ pub struct Subject {
     pub anonymous_id: Option<Identifier>,
 }
 
-/// Takes in what a client says about a user: creates, revives, updates, and, when both
-/// ids are given, makes the anonymous user part of the named one. `at` is when it was
-/// said, if the client told. None: it was said before the user was erased, and is
-/// dropped. [`Error::Conflict`] if the anonymous id is somebody else's.
+impl Subject {
+    /// Who is known by identifier.
+    pub fn named(identifier: &Identifier) -> Subject {
+        Subject { identifier: Some(identifier.clone()), anonymous_id: None }
+    }
+
+    /// A user that was found, by its identifier.
+    fn of(user: &User) -> Subject {
+        let identifier = user.identifier.as_deref();
+        let identifier = identifier.and_then(|name| Identifier::parse(Place::Body, "userId", name).ok());
+        Subject { identifier, anonymous_id: None }
+    }
+
+    /// The name by which it is told whether a message comes too late.
+    pub fn judged_by(&self) -> Option<&str> {
+        self.identifier.as_ref().or(self.anonymous_id.as_ref()).map(Identifier::as_str)
+    }
+
+    /// The same without a name that stands for nobody, if another is left.
+    fn without_placeholders(&self, tx: &Tx, project: ProjectId) -> Result<Subject> {
+        let (Some(identifier), Some(anonymous_id)) = (&self.identifier, &self.anonymous_id) else {
+            return Ok(self.clone());
+        };
+        let mut subject = self.clone();
+        if placeholders::is_one(tx, project, identifier)? {
+            repairs::note(tx, project, Repair::of("userId", "placeholder id"))?;
+            subject.identifier = None;
+        } else if placeholders::is_one(tx, project, anonymous_id)? {
+            repairs::note(tx, project, Repair::of("anonymousId", "placeholder id"))?;
+            subject.anonymous_id = None;
+        }
+        Ok(subject)
+    }
+}
+
+/// Whether a message is taken in, and whom it is about. In the order in which it may be dropped:
+/// too late, suppressed.
+pub fn receive(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    said: Said,
+    speaks: Speaks,
+) -> Result<Received<Subject>> {
+    if subject.judged_by().is_none() {
+        return Err(nobody_named());
+    }
+    let subject = subject.without_placeholders(tx, project)?;
+    if let Err(dropped) = late::check(tx, project, &subject, said, speaks)? {
+        return Ok(Err(dropped));
+    }
+    Ok(suppressions::check(tx, project, &subject)?.map(|()| subject))
+}
+
+/// Takes in what a client says about a user: creates, restores, updates, and, when both ids are
+/// given, makes the anonymous user part of the named one, unless it is somebody else's.
 pub fn identify(
     tx: &Tx,
     project: ProjectId,
     subject: &Subject,
     change: &ProfileChange,
-    at: Option<Millis>,
-) -> Result<Option<User>> {
+    said: impl Into<Said>,
+) -> Result<Received<User>> {
+    let said = said.into();
     change.check()?;
-    if drop_late(tx, project, subject, at)? {
-        return Ok(None);
+    let subject = match receive(tx, project, subject, said, Speaks::ForThePerson)? {
+        Ok(subject) => subject,
+        Err(dropped) => return Ok(Err(dropped)),
+    };
+    let known = match &subject.identifier {
+        Some(identifier) => holder(tx, project, identifier.as_str())?,
+        None => None,
+    };
+    if let Err(dropped) = public::may_describe(tx, project, known.as_ref())? {
+        return Ok(Err(dropped));
     }
     let user = match (&subject.identifier, &subject.anonymous_id) {
-        (Some(identifier), None) => put(tx, project, identifier, change)?.0,
-        (Some(identifier), Some(anonymous_id)) => {
-            let user = merge::unite(tx, project, anonymous_id, identifier)?;
-            apply(tx, user, change)?
-        }
-        (None, Some(_)) => apply(tx, ensure(tx, project, subject)?, change)?,
-        (None, None) => return Err(nobody_named()),
+        (Some(identifier), Some(anonymous_id)) => merge::unite(tx, project, anonymous_id, identifier)?,
+        _ => ensure(tx, project, &subject)?,
     };
-    touch(tx, &user, at)?;
-    Ok(Some(user))
+    let user = apply(tx, user, change)?;
+    touch(tx, &user, said)?;
+    Ok(Ok(user))
 }
 
 /// Takes in what a client says of a user without saying who it is: creates and updates, but
-/// revives and merges nobody. `at` and None as in [`identify`].
+/// restores and merges nobody.
 pub fn describe(
     tx: &Tx,
     project: ProjectId,
     subject: &Subject,
     change: &ProfileChange,
-    at: Option<Millis>,
-) -> Result<Option<User>> {
+    said: impl Into<Said>,
+) -> Result<Received<User>> {
+    let said = said.into();
     change.check()?;
-    if drop_late(tx, project, subject, at)? {
-        return Ok(None);
+    let subject = match receive(tx, project, subject, said, Speaks::OfActivity)? {
+        Ok(subject) => subject,
+        Err(dropped) => return Ok(Err(dropped)),
+    };
+    let user = ensure(tx, project, &subject)?;
+    if let Err(dropped) = public::may_describe(tx, project, Some(&user))? {
+        return Ok(Err(dropped));
     }
-    let user = adjust(tx, ensure(tx, project, subject)?, change)?;
-    touch(tx, &user, at)?;
-    Ok(Some(user))
+    let user = adjust(tx, user, change)?;
+    touch(tx, &user, said)?;
+    Ok(Ok(user))
 }
 
 /// The live or hidden user a message is about, created if need be; hidden ones stay
@@ -272,7 +372,7 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
             Some(user) => Ok(user),
             None => insert(tx, project, Some(identifier), &ProfileChange::default()),
         },
-        (None, Some(anonymous_id)) => match alias_holder(tx, project, anonymous_id)? {
+        (None, Some(anonymous_id)) => match alias_holder(tx, project, anonymous_id.as_str())? {
             Some(user) => Ok(user),
             None => {
                 let user = insert(tx, project, None, &ProfileChange::default())?;
@@ -293,34 +393,10 @@ pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
     Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
 }
 
-/// Whether a message was sent before the erasure of whoever it is about; if so, it is
-/// counted as dropped. Who is hidden for too long, and was not noticed so far, is erased
-/// first.
-pub fn drop_late(tx: &Tx, project: ProjectId, subject: &Subject, at: Option<Millis>) -> Result<bool> {
-    let Some(at) = at else { return Ok(false) };
-    let named = match (&subject.identifier, &subject.anonymous_id) {
-        (Some(identifier), _) => Named::Identifier(identifier.as_str()),
-        (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
-        (None, None) => return Ok(false),
-    };
-    if users::is_hidden_since(tx, project, named, tx.now() - REVIVABLE)? {
-        match (&subject.identifier, &subject.anonymous_id) {
-            (Some(identifier), _) => _ = holder(tx, project, identifier.as_str())?,
-            (None, Some(anonymous_id)) => _ = alias_holder(tx, project, anonymous_id)?,
-            (None, None) => {}
-        }
-    }
-    let late = tombstones::erased_at(tx, project, named)?.is_some_and(|erased_at| at <= erased_at);
-    if late {
-        projects::note_late_event(tx, project)?;
-    }
-    Ok(late)
-}
-
 /// Notes that the user did something, at a time or now. What it did before its activity
 /// was erased is not noted.
-pub fn touch(tx: &Tx, user: &User, at: Option<Millis>) -> Result<()> {
-    let at = at.unwrap_or(tx.now()).min(tx.now());
+pub fn touch(tx: &Tx, user: &User, said: Said) -> Result<()> {
+    let at = said.time().unwrap_or(tx.now()).min(tx.now());
     if at <= user.activity_since() {
         return Ok(());
     }
@@ -339,8 +415,8 @@ pub fn holder(tx: &Tx, project: ProjectId, identifier: &str) -> Result<Option<Us
 }
 
 /// The same by anonymous id.
-pub fn alias_holder(tx: &Tx, project: ProjectId, anonymous_id: &Identifier) -> Result<Option<User>> {
-    let Some(id) = aliases::user(tx, project, anonymous_id.as_str())? else { return Ok(None) };
+pub fn alias_holder(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<Option<User>> {
+    let Some(id) = aliases::user(tx, project, anonymous_id)? else { return Ok(None) };
     let user = users::by_id(tx, Some(project), id)?;
     unless_expired(tx, user)
 }
@@ -366,6 +442,7 @@ pub fn insert(
     if let Some(identifier) = identifier {
         references::recall(tx, project, identifier.as_str())?;
     }
+    tx.note_registration();
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 
@@ -414,6 +491,7 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
             found.extend(users::by_id(db, Some(*project), *id)?);
         }
         found.extend(users::by_email(db, *project, text, FOUND_MAX)?);
+        found.extend(users::by_claimed_email(db, *project, text, FOUND_MAX)?);
     }
     found.retain(|user| user.state == State::Live || user.is_revivable(now));
     let mut seen = std::collections::HashSet::new();
@@ -421,17 +499,17 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
     Ok(found)
 }
 
-/// Whom an erasure means by a name: the live or revivable user with this identifier, else
-/// the one of whom this anonymous id is a part. A user goes whichever of its names the
-/// caller knows.
+/// Whom an erasure means by a name: the live or revivable user with this identifier, else the one
+/// of whom this anonymous id is a part. An identified user is meant by an anonymous id only if a
+/// key that is not public said that it is theirs: anybody can plant an id on somebody else with a
+/// public one, and have their own erased.
 pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
     if let Some(user) = holder(tx, project, name)? {
         return Ok(Some(user));
     }
-    match aliases::user(tx, project, name)? {
-        Some(id) => unless_expired(tx, users::by_id(tx, Some(project), id)?),
-        None => Ok(None),
-    }
+    let Some(user) = alias_holder(tx, project, name)? else { return Ok(None) };
+    let meant = user.identifier.is_none() || aliases::trusted_user(tx, project, name)? == Some(user.id);
+    Ok(meant.then_some(user))
 }
 
 /// Live and revivable users, of one project or of all, below an id; the newest first. It

@@ -28,20 +28,52 @@ pub fn user(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<Us
     db.row(sql, params![anonymous_id, project.0], |row| Ok(UserId(row.get(0)?)))
 }
 
-/// Makes an anonymous id the user's, whosever it was.
+/// Makes an anonymous id the user's, on the word of the credential that asks.
 pub fn link(tx: &Tx, project: ProjectId, anonymous_id: &str, user: UserId) -> Result<()> {
     tx.execute(
-        "INSERT INTO aliases (anonymous_id, project_id, user_id, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (anonymous_id, project_id) DO UPDATE SET user_id = excluded.user_id",
-        params![anonymous_id, project.0, user.0, tx.now()],
+        "INSERT INTO aliases (anonymous_id, project_id, user_id, created_at, is_trusted)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (anonymous_id, project_id) DO UPDATE
+             SET user_id = excluded.user_id, is_trusted = excluded.is_trusted",
+        params![anonymous_id, project.0, user.0, tx.now(), !tx.who().actor.is_public()],
     )?;
     Ok(())
 }
 
-/// Gives all of one user's to another.
+/// Gives all of one user's to another, on the word of the credential that asks.
 pub fn relink(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
-    tx.execute("UPDATE aliases SET user_id = ?2 WHERE user_id = ?1", params![from.0, to.0])?;
+    let trusted = !tx.who().actor.is_public();
+    let sql = "UPDATE aliases SET user_id = ?2, is_trusted = ?3 WHERE user_id = ?1";
+    tx.execute(sql, params![from.0, to.0, trusted])?;
     Ok(())
+}
+
+/// A key that is not public says that this anonymous id is its user's.
+pub fn trust(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
+    let sql =
+        "UPDATE aliases SET is_trusted = 1 WHERE anonymous_id = ?1 AND project_id = ?2 AND is_trusted = 0";
+    tx.execute(sql, params![anonymous_id, project.0])?;
+    Ok(())
+}
+
+/// Notes that somebody else's client has sent this anonymous id, too.
+pub fn note_shared(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
+    let sql =
+        "UPDATE aliases SET is_shared = 1 WHERE anonymous_id = ?1 AND project_id = ?2 AND is_shared = 0";
+    tx.execute(sql, params![anonymous_id, project.0])?;
+    Ok(())
+}
+
+/// Whose an anonymous id is, if a key that is not public said so.
+pub fn trusted_user(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<UserId>> {
+    let sql = "SELECT user_id FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2 AND is_trusted = 1";
+    db.row(sql, params![anonymous_id, project.0], |row| Ok(UserId(row.get(0)?)))
+}
+
+/// The user's anonymous ids that no other person's client has sent, too.
+pub fn unshared(db: &Db, user: UserId) -> Result<Vec<String>> {
+    let sql = "SELECT anonymous_id FROM aliases WHERE user_id = ?1 AND is_shared = 0";
+    db.rows(sql, params![user.0], |row| row.get(0))
 }
 
 /// The user's anonymous ids, `limit` at most.

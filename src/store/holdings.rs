@@ -150,6 +150,7 @@ pub const TABLES: &[Table] = &[
             column("country", Activity),
             column("recording_type", Activity),
             column("recording_bytes", Activity),
+            column("opened_by", Bookkeeping),
         ],
     },
     Table {
@@ -165,6 +166,8 @@ pub const TABLES: &[Table] = &[
             column("project_id", Bookkeeping),
             column("user_id", Bookkeeping),
             column("created_at", Bookkeeping),
+            column("is_trusted", Bookkeeping),
+            column("is_shared", Bookkeeping),
         ],
     },
     Table {
@@ -202,6 +205,7 @@ pub const TABLES: &[Table] = &[
             column("avatar_url", Person("NULL")),
             column("country", Person("NULL")),
             column("city", Person("NULL")),
+            column("claimed_email", Person("NULL")),
             column("live_mode", Person("1")),
             column("attributes", Person("'{}'")),
             column("extra", Person("'{}'")),
@@ -270,6 +274,23 @@ pub const TABLES: &[Table] = &[
             column("erased_at", Bookkeeping),
         ],
     },
+    Table {
+        name: "suppressions",
+        label: "digests of names that are kept out",
+        subject: Subject::Digest,
+        key: "digest",
+        at: "created_at",
+        account: Fate::Stays,
+        activity: Fate::Stays,
+        columns: &[
+            column("project_id", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("subject", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("until", Bookkeeping),
+            column("hits", Bookkeeping),
+        ],
+    },
     ours(
         "ledger_mark",
         &[
@@ -313,6 +334,29 @@ pub const TABLES: &[Table] = &[
         "api_reads",
         &[column("key_id", Bookkeeping), column("day", Bookkeeping), column("reads", Bookkeeping)],
     ),
+    ours(
+        "repairs",
+        &[
+            column("project_id", Bookkeeping),
+            column("day", Bookkeeping),
+            column("key_id", Bookkeeping),
+            column("outcome", Bookkeeping),
+            column("reason", Bookkeeping),
+            column("count", Bookkeeping),
+        ],
+    ),
+    ours(
+        "recent_repairs",
+        &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("at", Bookkeeping),
+            column("key_id", Bookkeeping),
+            column("outcome", Bookkeeping),
+            column("reason", Bookkeeping),
+            column("field", Bookkeeping),
+        ],
+    ),
     ours("upkeep", &[column("task", Bookkeeping), column("done_at", Bookkeeping)]),
     ours(
         "needles",
@@ -335,6 +379,12 @@ pub const TABLES: &[Table] = &[
             column("created_at", Bookkeeping),
             column("first_event_at", Bookkeeping),
             column("late_events", Bookkeeping),
+            column("public_writes", Bookkeeping),
+            column("people_per_address", Bookkeeping),
+            column("people_per_hour", Bookkeeping),
+            column("placeholders", Bookkeeping),
+            column("erased_kept_days", Bookkeeping),
+            column("erased_kept_why", Bookkeeping),
         ],
     ),
     ours(
@@ -349,6 +399,8 @@ pub const TABLES: &[Table] = &[
             column("created_at", Bookkeeping),
             column("last_used_at", Bookkeeping),
             column("revoked_at", Bookkeeping),
+            column("is_public", Bookkeeping),
+            column("browser_at", Bookkeeping),
         ],
     ),
     ours(

@@ -12,6 +12,11 @@ const COUNTER_BITS: u32 = 20;
 /// The mark is moved this far ahead, so that it is written once in a while only.
 const AHEAD: Millis = 60 * SECOND;
 
+/// When an id was handed out.
+pub fn made_at(id: i64) -> Millis {
+    id >> COUNTER_BITS
+}
+
 pub struct Ids {
     last: Cell<i64>,
     /// The mark on disk, and the one the open transaction writes.

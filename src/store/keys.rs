@@ -8,7 +8,8 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Key, KeyId, ProjectId, Scopes};
 
-const COLUMNS: &str = "id, project_id, name, hint, hash, scopes, created_at, last_used_at, revoked_at";
+const COLUMNS: &str =
+    "id, project_id, name, hint, hash, scopes, created_at, last_used_at, revoked_at, is_public, browser_at";
 
 fn read(row: &Row) -> rusqlite::Result<Key> {
     Ok(Key {
@@ -21,6 +22,8 @@ fn read(row: &Row) -> rusqlite::Result<Key> {
         created_at: row.get(6)?,
         last_used_at: row.get(7)?,
         revoked_at: row.get(8)?,
+        is_public: row.get(9)?,
+        browser_at: row.get(10)?,
     })
 }
 
@@ -31,6 +34,7 @@ pub fn insert(
     hint: &str,
     hash: &[u8; 32],
     scopes: Scopes,
+    is_public: bool,
 ) -> Result<Key> {
     let key = Key {
         id: KeyId(sequences::next(tx, "key")?),
@@ -39,14 +43,25 @@ pub fn insert(
         hint: hint.to_owned(),
         hash: *hash,
         scopes,
+        is_public,
         created_at: tx.now(),
         last_used_at: None,
         revoked_at: None,
+        browser_at: None,
     };
     tx.execute(
-        "INSERT INTO api_keys (id, project_id, name, hint, hash, scopes, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![key.id.0, project.map(|project| project.0), name, hint, hash, scopes.0, key.created_at],
+        "INSERT INTO api_keys (id, project_id, name, hint, hash, scopes, created_at, is_public)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            key.id.0,
+            project.map(|project| project.0),
+            name,
+            hint,
+            hash,
+            scopes.0,
+            key.created_at,
+            is_public
+        ],
     )?;
     Ok(key)
 }
@@ -65,5 +80,11 @@ pub fn revoke(tx: &Tx, id: KeyId) -> Result<bool> {
 
 pub fn note_use(tx: &Tx, id: KeyId, at: Millis) -> Result<()> {
     tx.execute("UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1", params![id.0, at])?;
+    Ok(())
+}
+
+/// Notes that a key that is not public came from a browser.
+pub fn note_browser(tx: &Tx, id: KeyId, at: Millis) -> Result<()> {
+    tx.execute("UPDATE api_keys SET browser_at = ?2 WHERE id = ?1", params![id.0, at])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ mod file;
 mod filters;
 mod foreign;
 mod freelist;
-mod ids;
+pub mod ids;
 mod migrations;
 mod pragmas;
 mod scrub;
@@ -32,15 +32,18 @@ pub mod needles;
 pub mod pages;
 pub mod projects;
 pub mod recordings;
+pub mod repairs;
 pub mod search;
 pub mod seen;
 pub mod sequences;
 pub mod sessions;
+pub mod suppressions;
 pub mod tombstones;
 pub mod unsearched;
 pub mod upkeep;
 pub mod users;
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -127,6 +130,8 @@ pub struct Tx<'a> {
     db: Db<'a>,
     now: Millis,
     who: Who,
+    /// People that were registered in it.
+    registrations: Cell<u32>,
     resources: &'a Resources,
 }
 
@@ -350,7 +355,7 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
 
 impl<'a> Tx<'a> {
     fn new(conn: &'a Connection, now: Millis, who: Who, resources: &'a Resources) -> Tx<'a> {
-        Tx { db: Db { conn }, now, who, resources }
+        Tx { db: Db { conn }, now, who, registrations: Cell::new(0), resources }
     }
 
     /// The transaction's time: one instant, however long it runs.
@@ -361,6 +366,16 @@ impl<'a> Tx<'a> {
     /// Who asks, and in which request.
     pub fn who(&self) -> Who {
         self.who
+    }
+
+    /// Counts a person that is registered.
+    pub fn note_registration(&self) {
+        self.registrations.set(self.registrations.get() + 1);
+    }
+
+    /// How many people were registered so far.
+    pub fn registrations(&self) -> u32 {
+        self.registrations.get()
     }
 
     /// Writes an act down in the ledger, before this transaction commits.
@@ -403,9 +418,10 @@ impl<'a> Tx<'a> {
     /// the rest of the transaction goes on.
     pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute("SAVEPOINT part", [])?;
-        let entered = self.resources.book.entered();
+        let (entered, registrations) = (self.resources.book.entered(), self.registrations());
         let outcome = part();
         if outcome.is_err() {
+            self.registrations.set(registrations);
             self.resources.book.forget(entered);
         }
         // After a full disk there is no transaction to go on with; the writer sees to it.

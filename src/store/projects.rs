@@ -3,12 +3,17 @@
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
-use super::{Db, Tx, sequences};
+use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
-use crate::error::Result;
-use crate::model::{Project, ProjectId};
+use crate::error::{Error, Result};
+use crate::model::{Intake, Project, ProjectId, PublicWrites};
 
-const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events";
+/// How long digests of erased identifiers are kept unless a project says otherwise: the schema's
+/// default.
+const ERASED_KEPT_DAYS: u32 = 3_650;
+
+const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events, \
+    public_writes, people_per_address, people_per_hour, placeholders, erased_kept_days, erased_kept_why";
 
 fn read(row: &Row) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -20,7 +25,20 @@ fn read(row: &Row) -> rusqlite::Result<Project> {
         created_at: row.get(5)?,
         first_event_at: row.get(6)?,
         late_events: row.get(7)?,
+        intake: Intake {
+            public_writes: PublicWrites::parse(row.get_ref(8)?.as_str()?)
+                .ok_or_else(|| corrupt("what public credentials may write"))?,
+            people_per_address: row.get(9)?,
+            people_per_hour: row.get(10)?,
+            placeholders: placeholders(row.get(11)?)?,
+            erased_kept_days: row.get(12)?,
+            erased_kept_why: row.get(13)?,
+        },
     })
+}
+
+fn placeholders(text: Option<String>) -> rusqlite::Result<Option<Vec<String>>> {
+    text.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("a project's placeholders"))).transpose()
 }
 
 pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str) -> Result<Project> {
@@ -33,6 +51,7 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
         created_at: tx.now(),
         first_event_at: None,
         late_events: 0,
+        intake: Intake { erased_kept_days: Some(ERASED_KEPT_DAYS), ..Intake::default() },
     };
     tx.execute(
         "INSERT INTO projects (id, name, key, ingest_token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -71,5 +90,30 @@ pub fn note_event(tx: &Tx, id: ProjectId, at: Millis) -> Result<()> {
 /// Counts an event that was dropped for coming too late.
 pub fn note_late_event(tx: &Tx, id: ProjectId) -> Result<()> {
     tx.execute("UPDATE projects SET late_events = late_events + 1 WHERE id = ?1", params![id.0])?;
+    Ok(())
+}
+
+/// How the project takes messages in. None: there is no such project.
+pub fn intake(db: &Db, id: ProjectId) -> Result<Option<Intake>> {
+    Ok(by_id(db, id)?.map(|project| project.intake))
+}
+
+/// Writes back how the project takes messages in.
+pub fn set_intake(tx: &Tx, id: ProjectId, intake: &Intake) -> Result<()> {
+    let placeholders = intake.placeholders.as_ref().map(serde_json::to_string).transpose();
+    tx.execute(
+        "UPDATE projects SET public_writes = ?2, people_per_address = ?3, people_per_hour = ?4, placeholders = ?5,
+             erased_kept_days = ?6, erased_kept_why = ?7
+         WHERE id = ?1",
+        params![
+            id.0,
+            intake.public_writes.as_str(),
+            intake.people_per_address,
+            intake.people_per_hour,
+            placeholders.map_err(Error::internal)?,
+            intake.erased_kept_days,
+            intake.erased_kept_why,
+        ],
+    )?;
     Ok(())
 }

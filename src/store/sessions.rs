@@ -88,8 +88,8 @@ pub fn insert(
     let id = SessionId(tx.next_id());
     tx.execute(
         "INSERT INTO sessions (id, project_id, user_id, external_id, started_at, ended_at, os, browser, device,
-             country)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)",
+             country, opened_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             id.0,
             user.project.0,
@@ -99,10 +99,17 @@ pub fn insert(
             device.os,
             device.browser,
             device.device,
-            device.country
+            device.country,
+            tx.who().actor.key_number(),
         ],
     )?;
     Ok(id)
+}
+
+/// The number of the key that opened a session; 0 is the ingest token, None is not known.
+pub fn opened_by(db: &Db, id: SessionId) -> Result<Option<i64>> {
+    let sql = "SELECT opened_by FROM sessions WHERE id = ?1";
+    Ok(db.row(sql, params![id.0], |row| row.get(0))?.flatten())
 }
 
 /// Counts an event in, and stretches the span over it.

@@ -23,7 +23,7 @@ pub fn bury(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
 
 /// The same as of another time; the latest counts.
 pub fn bury_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Result<()> {
-    let digest = digest(tx, project, named)?;
+    let digest = digest(tx, project, named);
     tx.execute(
         "INSERT INTO erased_identifiers (project_id, digest, erased_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (project_id, digest) DO UPDATE SET erased_at = excluded.erased_at
@@ -35,25 +35,25 @@ pub fn bury_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Resu
 
 /// When whoever had this name was last erased.
 pub fn erased_at(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Millis>> {
-    let digest = digest(tx, project, named)?;
+    let digest = digest(tx, project, named);
     let sql = "SELECT erased_at FROM erased_identifiers WHERE project_id = ?1 AND digest = ?2";
     tx.row(sql, params![project.0, digest], |row| row.get(0))
 }
 
-/// Forgets up to `limit` of those erased up to `before`. Returns how many.
-pub fn prune(tx: &Tx, before: Millis, limit: i64) -> Result<usize> {
+/// Forgets up to `limit` of a project's that were erased up to `before`. Returns how many.
+pub fn prune(tx: &Tx, project: ProjectId, before: Millis, limit: i64) -> Result<usize> {
     tx.execute(
-        "DELETE FROM erased_identifiers WHERE (project_id, digest) IN
-             (SELECT project_id, digest FROM erased_identifiers WHERE erased_at <= ?1 LIMIT ?2)",
-        params![before, limit],
+        "DELETE FROM erased_identifiers WHERE project_id = ?1 AND digest IN
+             (SELECT digest FROM erased_identifiers WHERE +project_id = ?1 AND erased_at <= ?2 LIMIT ?3)",
+        params![project.0, before, limit],
     )
 }
 
-fn digest(tx: &Tx, project: ProjectId, named: Named) -> Result<Vec<u8>> {
+/// What stands for a name: keyed, so that it says nothing without the secret.
+pub(super) fn digest(tx: &Tx, project: ProjectId, named: Named) -> Vec<u8> {
     let (kind, name) = match named {
         Named::Identifier(name) => (b'i', name),
         Named::Anonymous(name) => (b'a', name),
     };
-    let digest = mac(tx.secret(), &[&[kind], &project.0.to_be_bytes(), name.as_bytes()]);
-    Ok(digest[..16].to_vec())
+    mac(tx.secret(), &[&[kind], &project.0.to_be_bytes(), name.as_bytes()])[..16].to_vec()
 }

@@ -13,7 +13,7 @@ use crate::trace::Ground;
 
 pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
-    first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at";
+    first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at, claimed_email";
 
 pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
     Ok(User {
@@ -30,6 +30,7 @@ pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
             avatar_url: row.get(9)?,
             country: row.get(10)?,
             city: row.get(11)?,
+            claimed_email: row.get(23)?,
             live_mode: row.get(12)?,
             attributes: attributes(row.get_ref(13)?.as_str()?)?,
             extra: attributes(row.get_ref(14)?.as_str()?)?,
@@ -97,6 +98,15 @@ pub fn by_email(db: &Db, project: ProjectId, email: &str, limit: u32) -> Result<
     db.rows(sql, params![email, project.0, limit], read)
 }
 
+/// The same by an e-mail that a public credential gave for them.
+pub fn by_claimed_email(db: &Db, project: ProjectId, email: &str, limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users
+         WHERE claimed_email IS NOT NULL AND lower(claimed_email) = lower(?1) AND project_id = ?2 LIMIT ?3"
+    );
+    db.rows(sql, params![email, project.0, limit], read)
+}
+
 /// A new live user. The caller has seen to it that the identifier is free.
 pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &Profile) -> Result<User> {
     let mut incarnation: Incarnation = [0; 16];
@@ -104,8 +114,9 @@ pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &P
     let id = UserId(tx.next_id());
     tx.execute(
         "INSERT INTO users (id, project_id, incarnation, state, identifier, email, first_name, last_name,
-             display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at)
-         VALUES (?1, ?2, ?3, 'live', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)",
+             display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at,
+             claimed_email)
+         VALUES (?1, ?2, ?3, 'live', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16)",
         params![
             id.0,
             project.0,
@@ -122,6 +133,7 @@ pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &P
             json(&profile.attributes)?,
             json(&profile.extra)?,
             tx.now(),
+            profile.claimed_email,
         ],
     )?;
     Ok(User {
@@ -148,7 +160,7 @@ pub fn update(tx: &Tx, user: &User) -> Result<()> {
     tx.execute(
         "UPDATE users SET identifier = ?2, email = ?3, first_name = ?4, last_name = ?5, display_name = ?6,
              avatar_url = ?7, country = ?8, city = ?9, live_mode = ?10, attributes = ?11, extra = ?12,
-             updated_at = ?13
+             updated_at = ?13, claimed_email = ?14
          WHERE id = ?1",
         params![
             user.id.0,
@@ -164,6 +176,7 @@ pub fn update(tx: &Tx, user: &User) -> Result<()> {
             json(&profile.attributes)?,
             json(&profile.extra)?,
             user.updated_at,
+            profile.claimed_email,
         ],
     )?;
     Ok(())

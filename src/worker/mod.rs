@@ -77,11 +77,12 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 /// are counted in memory.
 pub fn note_uses(app: &App) -> Result<()> {
     let counted = app.keyring().take_counts();
-    if counted.uses.is_empty() && counted.reads.is_empty() {
+    if counted.uses.is_empty() && counted.reads.is_empty() && counted.browsers.is_empty() {
         return Ok(());
     }
     app.write_blocking(Lane::Background, move |tx| {
         keys::note_uses(tx, &counted.uses)?;
+        keys::note_browsers(tx, &counted.browsers)?;
         keys::note_reads(tx, &counted.reads)
     })
 }

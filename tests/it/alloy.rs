@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use usher::clock::MINUTE;
 use usher::domain::{activity, users};
-use usher::model::{Kind, UserId};
+use usher::model::{Dropped, Kind, UserId};
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -256,7 +256,7 @@ fn what_was_sent_under_a_former_name_makes_no_second_user() {
     server.clock.advance(MINUTE);
     call(&server, "PUT", &format!("/users/{id}")).json(json!({ "username": "eve" })).send().expect(200);
     let late = server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "late", START)));
-    assert_eq!(late, activity::Taken::Late);
+    assert_eq!(late, activity::Taken::Dropped(Dropped::Late));
     refused(get(&server, "ann"), 404, "User not found");
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use usher::clock::{HOUR, MINUTE, Millis};
 use usher::domain::users::Subject;
 use usher::domain::{activity, erase, recordings, users};
-use usher::model::{Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
+use usher::model::{Dropped, Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
 use usher::store::Lane;
 
 use crate::harness::{START, Server, event, named};
@@ -214,7 +214,7 @@ fn a_write_that_panics_is_answered_and_undone_and_the_others_go_on() {
                 let name = named(&format!("user {n}"));
                 scope.spawn(move || {
                     app.write_blocking(Lane::Request, move |tx| {
-                        users::create(tx, project, &name, &ProfileChange::default())?;
+                        users::create(tx, project, &name, &ProfileChange::default())?.expect("taken");
                         assert_ne!(n, 3, "a panic within a savepoint");
                         tx.nested(|| users::hide(tx, &users::get(tx, project, name.as_str())?))
                     })
@@ -251,5 +251,5 @@ fn the_states_of_a_life_are_told_apart_by_everyone_who_looks() {
     assert_ne!(new, id);
     let late =
         server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "x", START + REVIVABLE)));
-    assert_eq!(late, activity::Taken::Late);
+    assert_eq!(late, activity::Taken::Dropped(Dropped::Late));
 }

@@ -20,7 +20,7 @@ use usher::domain::{keys, projects};
 use usher::error::{Place, Result};
 use usher::keyring::Keyring;
 use usher::model::{
-    Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Scope, Scopes, UserId,
+    Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Scope, Scopes, UserId,
 };
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
@@ -473,7 +473,7 @@ impl Seed<'_> {
         let identifier = named(&identifier);
         server.write(move |tx| {
             let change = ProfileChange { email: email.clone().map(Some), ..ProfileChange::default() };
-            let (user, _) = users::put(tx, project, &identifier, &change)?;
+            let (user, _) = users::put(tx, project, &identifier, &change)?.expect("taken");
             for n in 0..events {
                 let at = tx.now() - Millis::from(events - 1 - n) * MINUTE;
                 activity::record(tx, project, &event(&identifier, &format!("event {n}"), at))?;
@@ -489,7 +489,7 @@ pub fn event(identifier: &Identifier, name: &str, at: Millis) -> Incoming {
         subject: Subject { identifier: Some(identifier.clone()), anonymous_id: None },
         kind: Kind::Event,
         name: name.to_owned(),
-        at: Some(at),
+        at: Said::at(at),
         message_id: None,
         session: None,
         url: None,

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::domain::{activity, erase, users};
+use usher::domain::{activity, erase, late, users};
 use usher::model::{Erasure, Origin, REVIVABLE, SESSION_GAP, Session};
 
-use crate::harness::{START, Server, named};
+use crate::harness::{START, Server};
 use crate::segment::{batch, check_counters, count, events, find, names, send, user};
 
 fn track(what: &str, id: &str) -> Value {
@@ -305,7 +305,7 @@ fn an_event_older_than_the_erasure_of_its_user_is_dropped_and_counted() {
         assert_eq!(names(&server, "ann"), ["New"]);
         assert_eq!(late(&server), 7);
         // As long as a message could be on its way, and then it is forgotten.
-        server.clock.advance(erase::LATE_EVENTS);
+        server.clock.advance(late::UNDATED);
         server.tick();
         assert_eq!(count(&server, "erased_identifiers"), 0);
     }
@@ -365,7 +365,7 @@ fn what_is_done_after_the_seventh_day_is_a_new_users_whether_or_not_the_reaper_h
         batch(&server, json!([{ "type": "page", "anonymousId": "v" }]));
         server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
         server.write(move |tx| {
-            let visitor = users::alias_holder(tx, project, &named("v"))?.expect("the visitor");
+            let visitor = users::alias_holder(tx, project, "v")?.expect("the visitor");
             users::hide(tx, &visitor)
         });
         let gone = START + REVIVABLE;
@@ -390,7 +390,7 @@ fn what_is_done_after_the_seventh_day_is_a_new_users_whether_or_not_the_reaper_h
         // The same by an anonymous id.
         let page = |at: Millis| json!({ "type": "page", "anonymousId": "v", "timestamp": time(at) });
         batch(&server, json!([page(gone), page(gone + 1)]));
-        let visitor = server.write(move |tx| users::alias_holder(tx, project, &named("v")));
+        let visitor = server.write(move |tx| users::alias_holder(tx, project, "v"));
         assert_eq!(visitor.map(|user| user.event_count), Some(1));
         assert_eq!(late(&server), 2);
         check_counters(&server);
@@ -457,6 +457,6 @@ fn any_message_creates_its_unknown_user() {
             "{kind}"
         );
     }
-    let visitor = server.write(move |tx| users::alias_holder(tx, project, &named("f0")));
+    let visitor = server.write(move |tx| users::alias_holder(tx, project, "f0"));
     assert_eq!(visitor.and_then(|user| user.identifier).as_deref(), Some("f"));
 }

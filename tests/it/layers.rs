@@ -35,7 +35,12 @@ const ROOMS: &[Room] = &[
         may_use: &["clock", "error", "model", "store", "trace", "ledger", "proof"],
         never: HTTP_AND_SQL,
     },
-    Room { name: "keyring", may_use: &["clock", "error", "model", "store", "domain"], never: HTTP_AND_SQL },
+    Room { name: "quota", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
+    Room {
+        name: "keyring",
+        may_use: &["clock", "error", "model", "quota", "store", "domain", "trace"],
+        never: HTTP_AND_SQL,
+    },
     Room {
         name: "app",
         may_use: &[

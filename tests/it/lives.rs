@@ -126,7 +126,7 @@ impl Tale<'_> {
 
     fn visitor(&self, visitor: usize) -> Option<User> {
         let project = self.project;
-        self.server.write(move |tx| users::alias_holder(tx, project, &named(VISITORS[visitor])))
+        self.server.write(move |tx| users::alias_holder(tx, project, VISITORS[visitor]))
     }
 
     fn person(&self, who: usize) -> Option<User> {

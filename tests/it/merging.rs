@@ -26,7 +26,7 @@ fn alias(name: &str, previous: &str) -> Value {
 /// Whose an anonymous id is.
 pub fn holder(server: &Server, visitor: &'static str) -> Option<User> {
     let project = server.project().id;
-    server.write(move |tx| users::alias_holder(tx, project, &named(visitor)))
+    server.write(move |tx| users::alias_holder(tx, project, visitor))
 }
 
 pub fn track(server: &Server, name: &str, what: &str, at: Millis) {
@@ -44,7 +44,7 @@ pub fn wander(server: &Server, visitor: &'static str, number: u32) -> UserId {
             seen.message_id = Some(format!("{visitor} {n}"));
             activity::record(tx, project, &seen)?;
         }
-        users::alias_holder(tx, project, &named(visitor)).map(|user| user.expect("the visitor").id)
+        users::alias_holder(tx, project, visitor).map(|user| user.expect("the visitor").id)
     })
 }
 
@@ -264,7 +264,7 @@ fn what_the_visitor_said_of_itself_fills_what_the_named_user_left_open() {
     server.write(move |tx| {
         let extra = |value: &str| json!({ "title": value, value: 1 }).as_object().expect("a map").clone();
         let change = |value: &str| ProfileChange { extra: extra(value), ..ProfileChange::default() };
-        let visitor = users::alias_holder(tx, project, &named("v"))?.expect("the visitor");
+        let visitor = users::alias_holder(tx, project, "v")?.expect("the visitor");
         users::apply(tx, visitor, &change("visitor"))?;
         users::apply(tx, users::get(tx, project, "ann")?, &change("named")).map(|_| ())
     });
@@ -316,7 +316,7 @@ fn a_hidden_users_visitor_stays_hidden_with_it() {
     // Nobody is brought back by being made part of somebody; only by saying who it is.
     batch(&server, json!([page("w", "2")]));
     server.write(move |tx| {
-        let visitor = users::alias_holder(tx, project, &named("w"))?.expect("the visitor");
+        let visitor = users::alias_holder(tx, project, "w")?.expect("the visitor");
         users::hide(tx, &visitor)
     });
     assert_eq!(

@@ -129,7 +129,7 @@ fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
     house.server.clock.advance(DAY);
     house.server.write(move |tx| {
         let subject = users::Subject { identifier: Some(named("ann")), anonymous_id: None };
-        users::identify(tx, project, &subject, &Default::default(), Some(START - MINUTE))?;
+        users::identify(tx, project, &subject, &Default::default(), Some(START - MINUTE))?.expect("taken");
         users::identify(tx, project, &subject, &Default::default(), None).map(|_| ())
     });
     assert_eq!(house.stats("ann"), expected(START - MINUTE, START + DAY));

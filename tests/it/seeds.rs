@@ -360,7 +360,7 @@ fn proficient_user(server: &Server, name: &str) -> String {
     let (project, name) = (server.project().id, named(name));
     let id = server.write(move |tx| {
         let change = ProfileChange { first_name: Some(Some("Ann".into())), ..ProfileChange::default() };
-        users::create(tx, project, &name, &change).map(|user| user.id)
+        users::create(tx, project, &name, &change).map(|user| user.expect("taken").id)
     });
     format!("/users/u_{id}")
 }

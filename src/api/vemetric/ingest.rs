@@ -3,12 +3,11 @@
 use actix_web::HttpResponse;
 
 use super::faults::Faults;
-use crate::api::dialect::{Answer, Call, Object};
-use crate::clock::Millis;
+use crate::api::dialect::{Answer, Call, Object, Sender};
 use crate::domain::activity::{self, Incoming};
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, ProjectId};
+use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, ProjectId, Said};
 use crate::store::Tx;
 
 /// What the vendor's clients call a page view.
@@ -34,7 +33,8 @@ pub async fn update(mut call: Call) -> Answer {
     let project = call.project()?;
     let (identifier, change) = profile(&call.object().await?, &["userIdentifier", "identifier"])?;
     let put = move |tx: &Tx| users::put(tx, project, &identifier, &change);
-    call.app.write(put).await.map_err(|error| in_words(error, "data"))?;
+    // Who is suppressed is answered as anybody, and dropped.
+    _ = call.app.write(put).await.map_err(|error| in_words(error, "data"))?;
     Ok(taken())
 }
 
@@ -44,7 +44,7 @@ pub async fn identify(mut call: Call) -> Answer {
     let (identifier, change) = profile(&call.object().await?, &["identifier"])?;
     let subject = Subject { identifier: Some(identifier), anonymous_id: None };
     let identify = move |tx: &Tx| users::identify(tx, project, &subject, &change, None);
-    call.app.write(identify).await.map_err(|error| in_words(error, "data"))?;
+    _ = call.app.write(identify).await.map_err(|error| in_words(error, "data"))?;
     Ok(taken())
 }
 
@@ -57,18 +57,18 @@ fn taken() -> HttpResponse {
 struct Tracked {
     event: Incoming,
     change: ProfileChange,
-    sender: String,
+    sender: Sender,
 }
 
 impl Tracked {
-    fn read(body: &Object, sender: String) -> Result<Tracked> {
+    fn read(body: &Object, sender: Sender) -> Result<Tracked> {
         let mut faults = Faults::default();
         let name = faults.keep(required(body, "name")).unwrap_or_default();
         let event = Incoming {
             subject: Subject { identifier: faults.keep(identifier(body)).flatten(), anonymous_id: None },
             kind: if name == PAGE_VIEW { Kind::Page } else { Kind::Event },
             name,
-            at: None::<Millis>,
+            at: Said::Nothing,
             message_id: None,
             session: None,
             url: faults.keep(url(body)).flatten(),
@@ -84,7 +84,8 @@ impl Tracked {
     fn take(&self, tx: &Tx, project: ProjectId) -> Result<()> {
         let mut event = self.event.clone();
         if event.subject.identifier.is_none() {
-            event.subject = users::visitor(tx, project, &self.sender)?;
+            event.subject =
+                users::visitor(tx, project, &format!("{:?} {:?}", self.sender.address, self.sender.agent))?;
         }
         activity::record_with_profile(tx, project, &event, &self.change).map(|_| ())
     }

@@ -209,7 +209,7 @@ impl Story {
 fn tell(tx: &Tx, project: ProjectId, cast: &Cast, start: Millis, visit: &Visit) -> Result<()> {
     let subject = cast.subject(visit)?;
     if visit.first || subject.identifier.is_some() && subject.anonymous_id.is_some() {
-        users::identify(tx, project, &subject, &cast.profile(visit.person), None)?;
+        _ = users::identify(tx, project, &subject, &cast.profile(visit.person), None)?;
     }
     let subject = match subject {
         Subject { identifier: Some(identifier), .. } => {
@@ -218,7 +218,7 @@ fn tell(tx: &Tx, project: ProjectId, cast: &Cast, start: Millis, visit: &Visit) 
         visitor => visitor,
     };
     for mut incoming in cast.events(visit, &subject) {
-        incoming.at = incoming.at.map(|since| start + since);
+        incoming.at = incoming.at.time().map(|since| start + since).into();
         activity::record(tx, project, &incoming)?;
     }
     Ok(())

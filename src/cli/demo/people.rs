@@ -9,7 +9,7 @@ use crate::clock::{DAY, MINUTE, Millis, SECOND};
 use crate::domain::activity::Incoming;
 use crate::domain::users::Subject;
 use crate::error::{Place, Result};
-use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange};
+use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Said};
 
 pub const HEAVY_EVENTS: u32 = 100_000;
 /// Events of the ones whose deletion is still running, and of the ones where it failed.
@@ -271,7 +271,7 @@ impl Cast {
                     subject: subject.clone(),
                     kind,
                     name,
-                    at: Some(at),
+                    at: Said::at(at),
                     message_id: Some(format!("demo-{}-{}-{}-{n}", visit.person, visit.day, visit.minute)),
                     session: None,
                     url: Some(format!("https://app.example.com{page}")),

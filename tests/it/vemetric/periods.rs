@@ -236,10 +236,13 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
     }
     seen(&server, "ann", START);
     let project = server.project().id;
-    server.write(move |tx| {
-        let subject = users::Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor")) };
-        users::identify(tx, project, &subject, &ProfileChange::default(), None)
-    });
+    server
+        .write(move |tx| {
+            let subject =
+                users::Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor")) };
+            users::identify(tx, project, &subject, &ProfileChange::default(), None)
+        })
+        .expect("taken");
     let february = json!({ "dateRange": ["2026-02-01", "2026-02-28"] });
     let check = |when: &str| {
         let listed = list(&server, february.clone());
@@ -269,7 +272,9 @@ fn what_a_visitor_had_erased_is_not_seen_in_whom_it_is_merged_into() {
     server.clock.advance(SECOND);
     send(&server, "/i", json!({ "identifier": "ann" })).expect(200);
     let both = subject(Some("ann"));
-    server.write(move |tx| users::identify(tx, project, &both, &ProfileChange::default(), None));
+    server
+        .write(move |tx| users::identify(tx, project, &both, &ProfileChange::default(), None))
+        .expect("taken");
     server.clock.advance(DAY);
     seen(&server, "ann", server.clock.now());
     for when in ["before its rows have left", "after"] {

@@ -1,0 +1,108 @@
+//! JSON as clients write it: what the grammar forbids and a reader can still understand is put
+//! right, so that one bad value costs no more than itself.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What had to be put right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mended {
+    /// `NaN` or `Infinity`, which became null.
+    pub not_a_number: bool,
+    /// Bytes or escapes that are no characters, which became U+FFFD.
+    pub not_a_character: bool,
+    /// Control characters in a string that were not escaped.
+    pub unescaped: bool,
+}
+
+/// The text with all of that put right. What is broken in another way stays broken.
+pub fn mend(body: &[u8]) -> (String, Mended) {
+    let text = String::from_utf8_lossy(body);
+    let mut mended = Mended { not_a_character: matches!(text, Cow::Owned(_)), ..Mended::default() };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(quote) = rest.find('"') {
+        numbers(&rest[..quote], &mut out, &mut mended);
+        let inside = &rest[quote + 1..];
+        let end = end_of_string(inside);
+        out.push('"');
+        string(&inside[..end], &mut out, &mut mended);
+        if end < inside.len() {
+            out.push('"');
+        }
+        rest = inside.get(end + 1..).unwrap_or_default();
+    }
+    numbers(rest, &mut out, &mut mended);
+    (out, mended)
+}
+
+/// Where a string ends that began before this text: at its quote, or at the end of all.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    text.bytes()
+        .position(|byte| {
+            let ends = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            ends
+        })
+        .unwrap_or(text.len())
+}
+
+/// What stands between strings.
+fn numbers(text: &str, out: &mut String, mended: &mut Mended) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['N', 'I']) {
+        let word = ["NaN", "Infinity"].into_iter().find(|word| rest[at..].starts_with(word));
+        let Some(word) = word else {
+            out.push_str(&rest[..=at]);
+            rest = &rest[at + 1..];
+            continue;
+        };
+        let before = rest[..at].strip_suffix('-').unwrap_or(&rest[..at]);
+        out.push_str(before);
+        out.push_str("null");
+        mended.not_a_number = true;
+        rest = &rest[at + word.len()..];
+    }
+    out.push_str(rest);
+}
+
+/// The inside of a string.
+fn string(text: &str, out: &mut String, mended: &mut Mended) {
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' => {
+                let Some((_, kind)) = chars.next() else { break };
+                if kind != 'u' {
+                    out.push('\\');
+                    out.push(kind);
+                    continue;
+                }
+                let unit = |at: usize| {
+                    let digits = text.get(at..at + 6).filter(|escape| escape.starts_with("\\u"))?;
+                    u16::from_str_radix(&digits[2..], 16).ok()
+                };
+                match (unit(at), unit(at + 6)) {
+                    (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => {
+                        out.push_str(&text[at..at + 12]);
+                        chars.nth(9);
+                    }
+                    (Some(0xD800..=0xDFFF), _) => {
+                        out.push('\u{fffd}');
+                        mended.not_a_character = true;
+                        chars.nth(3);
+                    }
+                    _ => out.push_str("\\u"),
+                }
+            }
+            control if control < ' ' => {
+                // Writing to a String does not fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+                mended.unescaped = true;
+            }
+            other => out.push(other),
+        }
+    }
+}

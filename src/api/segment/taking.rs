@@ -1,0 +1,238 @@
+//! Taking in the messages of one request, each by itself, and what the sender is told of them.
+
+use actix_web::HttpResponse;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::message::{self, Message, Sending};
+use super::{MESSAGE_MAX, errors_json};
+use crate::api::dialect::{Call, Object};
+use crate::api::lenient::{self, Mended};
+use crate::domain::activity::{self, Taken};
+use crate::domain::{merge, repairs, users};
+use crate::error::{Error, Fault, Place, Result};
+use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair};
+use crate::store::Tx;
+
+/// What is known of a request's messages so far.
+pub struct Taking {
+    /// Whether the sender may know whom there is, and who was erased.
+    may_know: bool,
+    pub refused: Vec<(usize, Error)>,
+    repaired: Vec<(usize, Repair)>,
+    dropped: Vec<(usize, Dropped)>,
+    /// To be counted.
+    repairs: Vec<Repair>,
+}
+
+/// A message that can be taken in, and its place in the request.
+pub type Good = (usize, Message);
+
+impl Taking {
+    pub fn new(may_know: bool, mended: Mended) -> Taking {
+        let repairs = mended_repairs(mended);
+        Taking { may_know, refused: Vec::new(), repaired: Vec::new(), dropped: Vec::new(), repairs }
+    }
+
+    /// Reads a message. None: it is refused.
+    pub fn read(
+        &mut self,
+        index: usize,
+        text: &RawValue,
+        kind: Option<&str>,
+        sending: &Sending,
+    ) -> Option<Good> {
+        let mut found = Vec::new();
+        let read = parse(text, &mut found).and_then(|(object, lost)| {
+            let sending = match lost {
+                true => &Sending { has_lost_characters: true, ..sending.clone() },
+                false => sending,
+            };
+            message::read(&object, kind, sending, &mut found)
+        });
+        self.repaired.extend(found.iter().map(|repair| (index, *repair)));
+        self.repairs.extend(found);
+        match read {
+            Ok(message) => Some((index, message)),
+            Err(error) => {
+                self.repairs.push(refusal(&error));
+                self.refused.push((index, error));
+                None
+            }
+        }
+    }
+
+    /// Takes the good ones in, and counts what was wrong.
+    pub async fn finish(mut self, call: &Call, project: ProjectId, good: Vec<Good>) -> Result<Taking> {
+        if good.is_empty() && self.repairs.is_empty() {
+            return Ok(self);
+        }
+        let counted = std::mem::take(&mut self.repairs);
+        let (refused, repaired, dropped) =
+            call.app.write(move |tx| take_all(tx, project, &good, &counted)).await?;
+        self.refused.extend(refused);
+        self.repaired.extend(repaired);
+        self.dropped.extend(dropped);
+        Ok(self)
+    }
+
+    /// `errors` are messages that were refused, `repairs` what was changed or left out of those that
+    /// were taken, `dropped` those that were not to be taken: the last for keys alone that may know.
+    pub fn answer(mut self) -> HttpResponse {
+        self.refused.sort_by_key(|(index, _)| *index);
+        let mut body = json!({ "success": true });
+        let errors: Vec<Value> =
+            self.refused.iter().flat_map(|(index, error)| errors_json(*index, error)).collect();
+        if !errors.is_empty() {
+            body["errors"] = errors.into();
+        }
+        if !self.repaired.is_empty() {
+            body["repairs"] = self
+                .repaired
+                .iter()
+                .map(|(index, repair)| json!({ "index": index, "field": repair.field, "message": repair.reason }))
+                .collect();
+        }
+        if self.may_know && !self.dropped.is_empty() {
+            let shown = |(index, why): &(usize, Dropped)| json!({ "index": index, "reason": why.as_str() });
+            body["dropped"] = self.dropped.iter().map(shown).collect();
+        }
+        HttpResponse::Ok().json(body)
+    }
+}
+
+fn mended_repairs(mended: Mended) -> Vec<Repair> {
+    [
+        (mended.not_a_number, "not a number"),
+        (mended.not_a_character, "characters lost"),
+        (mended.unescaped, "control characters"),
+    ]
+    .into_iter()
+    .filter(|(was, _)| *was)
+    .map(|(_, reason)| Repair::of("", reason))
+    .collect()
+}
+
+/// A message, and whether some of its characters were lost.
+fn parse(text: &RawValue, repairs: &mut Vec<Repair>) -> Result<(Object, bool)> {
+    let fault = |message: String| Error::invalid(Place::Body, "message", message);
+    if text.get().len() > MESSAGE_MAX {
+        return Err(fault(format!("must have at most {MESSAGE_MAX} bytes")));
+    }
+    let mut lost = false;
+    let parsed = serde_json::from_str(text.get()).or_else(|_| {
+        let (mended, how) = lenient::mend(text.get().as_bytes());
+        lost = how.not_a_character;
+        repairs.extend(mended_repairs(how));
+        serde_json::from_str(&mended)
+    });
+    match parsed {
+        Ok(Value::Object(map)) => Ok((Object(map), lost)),
+        Ok(_) => Err(fault("must be an object".into())),
+        // serde_json's texts quote no values, only what it expected and where.
+        Err(error) => Err(fault(format!("cannot be read: {error}"))),
+    }
+}
+
+/// What is counted of a refusal: the field, by the names that we have for fields.
+fn refusal(error: &Error) -> Repair {
+    let field = match error {
+        Error::Invalid(faults) => faults.first().map_or("", |fault| known(&fault.field)),
+        _ => "",
+    };
+    Repair::refused(field, "refused")
+}
+
+fn known(field: &str) -> &'static str {
+    const FIELDS: [&str; 9] = [
+        "type",
+        "userId",
+        "anonymousId",
+        "event",
+        "groupId",
+        "previousId",
+        "message",
+        "properties",
+        "traits",
+    ];
+    FIELDS.into_iter().find(|known| *known == field).unwrap_or_default()
+}
+
+type Outcome = (Vec<(usize, Error)>, Vec<(usize, Repair)>, Vec<(usize, Dropped)>);
+
+/// Takes in each message by itself; returns those that were refused, repaired and dropped.
+fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) -> Result<Outcome> {
+    let mut counted = counted.to_vec();
+    let (mut refused, mut repaired, mut dropped) = Outcome::default();
+    for (index, message) in messages {
+        let mut outcome = tx.nested(|| take(tx, project, message));
+        if let Some((smaller, field)) = without_attributes(message, &outcome) {
+            let repair = Repair::of(field, "attributes over the limit");
+            outcome = tx.nested(|| take(tx, project, &smaller));
+            repaired.push((*index, repair));
+            counted.push(repair);
+        }
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => dropped.push((*index, why)),
+            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error) => {
+                let error = worded(message, error);
+                counted.push(refusal(&error));
+                refused.push((*index, error));
+            }
+        }
+    }
+    repairs::note_all(tx, project, &counted)?;
+    Ok((refused, repaired, dropped))
+}
+
+/// The same message without attributes, where they outgrew what a profile may hold.
+fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Option<(Message, &'static str)> {
+    let Err(Error::Invalid(faults)) = outcome else { return None };
+    let (Message::Identify { subject, change, said }, true) =
+        (message, faults.iter().all(|fault| fault.field == "attributes"))
+    else {
+        return None;
+    };
+    let change = ProfileChange { set: Default::default(), ..(**change).clone() };
+    Some((Message::Identify { subject: subject.clone(), change: Box::new(change), said: *said }, "traits"))
+}
+
+fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> {
+    match message {
+        Message::Event(incoming) => Ok(match activity::record(tx, project, incoming)? {
+            Taken::Dropped(why) => Err(why),
+            Taken::Stored | Taken::Again => Ok(()),
+        }),
+        Message::Identify { subject, change, said } => {
+            Ok(users::identify(tx, project, subject, change, *said)?.map(drop))
+        }
+        Message::Group { subject, change, said } => {
+            Ok(users::describe(tx, project, subject, change, *said)?.map(drop))
+        }
+        Message::Alias { previous, subject, said } => merge::alias(tx, project, previous, subject, *said),
+    }
+}
+
+/// A rule's error with the fields as a message has them.
+fn worded(message: &Message, error: Error) -> Error {
+    match (message, error) {
+        (Message::Alias { .. }, Error::Conflict(why)) => Error::invalid(Place::Body, "previousId", why),
+        (_, Error::Invalid(faults)) => Error::Invalid(
+            faults
+                .into_iter()
+                .map(|fault| Fault { field: field(message, &fault.field).into(), ..fault })
+                .collect(),
+        ),
+        (_, error) => error,
+    }
+}
+
+fn field<'a>(message: &Message, name: &'a str) -> &'a str {
+    match (message, name) {
+        (Message::Event(incoming), "name") if incoming.kind == Kind::Event => "event",
+        (Message::Identify { .. } | Message::Group { .. }, "attributes") => "traits",
+        (_, name) => name,
+    }
+}

@@ -1,0 +1,83 @@
+//! Who was erased stays out: a message that was said before the erasure brings nobody back.
+
+use crate::clock::{DAY, Millis};
+use crate::domain::repairs;
+use crate::domain::users::{self, Subject};
+use crate::error::Result;
+use crate::model::{Dropped, ProjectId, REVIVABLE, Received, Repair, Said};
+use crate::store::tombstones::{self, Named};
+use crate::store::{Tx, projects, users as rows};
+
+/// A message of unknown age is late for this long after an erasure: clients keep what they
+/// could not send, and give up before.
+pub const UNDATED: Millis = 30 * DAY;
+
+/// Whether a message speaks for its person's registration, or only of what the person did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// Without a time of its own it is said now.
+    ForThePerson,
+    /// Without a time of its own it may be of any age.
+    OfActivity,
+}
+
+/// Drops and counts a message that was said before the erasure of the person it names: by its
+/// `userId`, else by its `anonymousId`. The bound is the erasure itself, never a later registration.
+pub fn check(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    said: Said,
+    speaks: Speaks,
+) -> Result<Received<()>> {
+    let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
+    send_expired_on(tx, project, subject)?;
+    let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
+    let late = match (said, speaks) {
+        (Said::At { earliest, .. }, _) => earliest <= erased_at,
+        (Said::Nothing, Speaks::ForThePerson) => false,
+        (Said::Nothing, Speaks::OfActivity) | (Said::Unreadable, _) => {
+            tx.now() - erased_at < UNDATED && !is_registered(tx, project, name)?
+        }
+    };
+    if !late {
+        return Ok(Ok(()));
+    }
+    note(tx, project)?;
+    Ok(Err(Dropped::Late))
+}
+
+/// Counts a message that came too late.
+pub fn note(tx: &Tx, project: ProjectId) -> Result<()> {
+    projects::note_late_event(tx, project)?;
+    repairs::note(tx, project, Repair::dropped(Dropped::Late))
+}
+
+/// When the last person with this name was erased. A client may send an identifier where another
+/// has an anonymous id: it is the same person's name in either place.
+fn erased_at(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<Millis>> {
+    let identifier = tombstones::erased_at(tx, project, Named::Identifier(name))?;
+    Ok(identifier.max(tombstones::erased_at(tx, project, Named::Anonymous(name))?))
+}
+
+/// Whether somebody has the name, which is free from an erasure on.
+fn is_registered(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
+    Ok(users::holder(tx, project, name)?.is_some() || users::alias_holder(tx, project, name)?.is_some())
+}
+
+/// A person who has been in the trash for too long, and was not noticed so far, is erased first.
+fn send_expired_on(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<()> {
+    let (identifier, anonymous_id) = (subject.identifier.as_ref(), subject.anonymous_id.as_ref());
+    let named = match (identifier, anonymous_id) {
+        (Some(identifier), _) => Named::Identifier(identifier.as_str()),
+        (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
+        (None, None) => return Ok(()),
+    };
+    if rows::is_hidden_since(tx, project, named, tx.now() - REVIVABLE)? {
+        match named {
+            Named::Identifier(name) => _ = users::holder(tx, project, name)?,
+            Named::Anonymous(name) => _ = users::alias_holder(tx, project, name)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! What a public credential may do: one that stands in a page or an app, so that anybody has it.
+//! It takes part in nothing that could undo a deletion, have somebody deleted, change by whom a
+//! deletion finds a person, or tell who exists.
+
+use crate::clock::DAY;
+use crate::domain::repairs;
+use crate::error::Result;
+use crate::model::{Dropped, ProfileChange, ProjectId, PublicWrites, Received, Repair, Session, User};
+use crate::store::{Tx, ids, projects, sessions};
+
+/// Whether what a client says of a person may be written: `known` is the person, if there is one.
+/// Dropped and counted otherwise.
+pub fn may_describe(tx: &Tx, project: ProjectId, known: Option<&User>) -> Result<Received<()>> {
+    if !tx.who().actor.is_public() {
+        return Ok(Ok(()));
+    }
+    let writes = projects::intake(tx, project)?.unwrap_or_default().public_writes;
+    let allowed = match writes {
+        PublicWrites::Open => true,
+        PublicWrites::OwnVisitors => known.is_none_or(|user| user.identifier.is_none()),
+        PublicWrites::EventsOnly => false,
+    };
+    if allowed {
+        return Ok(Ok(()));
+    }
+    repairs::note(tx, project, Repair::dropped(Dropped::NotPublic))?;
+    Ok(Err(Dropped::NotPublic))
+}
+
+/// The part of a change that the credential may make: an identified person's e-mail, once there is
+/// one, is neither changed nor removed by a public one. The other is kept beside it.
+pub fn guarded(tx: &Tx, user: &User, change: &ProfileChange) -> Result<ProfileChange> {
+    let mut change = change.clone();
+    if !tx.who().actor.is_public() || user.identifier.is_none() || user.profile.email.is_none() {
+        return Ok(change);
+    }
+    let Some(said) = change.email.take() else { return Ok(change) };
+    if said != user.profile.email {
+        change.claimed_email = said.map(Some);
+        repairs::note(tx, user.project, Repair::of("email", "second e-mail kept apart"))?;
+    }
+    Ok(change)
+}
+
+/// Whether a recording may be added to a session: a public credential adds to those alone that it
+/// opened itself, within a day.
+pub fn may_record(tx: &Tx, session: &Session) -> Result<bool> {
+    let actor = tx.who().actor;
+    if !actor.is_public() {
+        return Ok(true);
+    }
+    let young = tx.now() - ids::made_at(session.id.0) < DAY;
+    Ok(young && sessions::opened_by(tx, session.id)? == actor.key_number())
+}

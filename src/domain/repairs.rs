@@ -1,0 +1,69 @@
+//! What was repaired, dropped or refused on its way in, and why: counted per project, key, reason
+//! and day. No value of a message is kept.
+
+use std::collections::BTreeMap;
+
+use crate::clock::{DAY, Millis};
+use crate::error::Result;
+use crate::model::{ProjectId, Repair};
+pub use crate::store::repairs::{Count, Recent};
+use crate::store::{Db, Tx, projects, repairs};
+use crate::trace::Source;
+
+/// Counts are kept for so many days.
+pub const DAYS: i64 = 30;
+/// So many of the newest are kept one by one.
+pub const RECENT: u32 = 100;
+/// Rows forgotten in one transaction.
+const CHUNK: i64 = 500;
+
+/// Counts one.
+pub fn note(tx: &Tx, project: ProjectId, repair: Repair) -> Result<()> {
+    note_all(tx, project, &[repair])
+}
+
+/// Counts those of one request, each kind once.
+pub fn note_all(tx: &Tx, project: ProjectId, all: &[Repair]) -> Result<()> {
+    let mut times: BTreeMap<Repair, i64> = BTreeMap::new();
+    for repair in all {
+        // Fields are told apart among the newest alone.
+        *times.entry(Repair { field: "", ..*repair }).or_default() += 1;
+    }
+    for (repair, times) in times {
+        repairs::count(tx, project, repair, times)?;
+    }
+    let newest = all.len().saturating_sub(RECENT as usize);
+    all[newest..].iter().try_for_each(|repair| repairs::remember(tx, project, *repair))
+}
+
+/// Half of the new people that public credentials may make in an hour were made: it may be an attack.
+pub fn raise_alarm(tx: &Tx, source: Source) -> Result<()> {
+    log::warn!(
+        "project {}: half of the new people of an hour were made with public credentials",
+        source.project
+    );
+    note(tx, ProjectId(source.project), Repair::of("", "half of the new people of an hour"))
+}
+
+/// The counts of the last days, today included; the newest day and the largest number first.
+pub fn counts(db: &Db, project: ProjectId, days: i64, now: Millis) -> Result<Vec<Count>> {
+    repairs::counts(db, project, first_day(now, days))
+}
+
+/// The newest ones, the last one first.
+pub fn recent(db: &Db, project: ProjectId) -> Result<Vec<Recent>> {
+    repairs::recent(db, project, RECENT)
+}
+
+/// Forgets some of what is too old. False: there is nothing to forget.
+pub fn prune(tx: &Tx) -> Result<bool> {
+    let mut gone = 0;
+    for project in projects::list(tx)? {
+        gone += repairs::prune(tx, project.id, first_day(tx.now(), DAYS), RECENT, CHUNK)?;
+    }
+    Ok(gone > 0)
+}
+
+fn first_day(now: Millis, days: i64) -> Millis {
+    (now.div_euclid(DAY) - days + 1) * DAY
+}

@@ -1,0 +1,126 @@
+//! Who is kept out for good, or for some days: messages for them are answered as any other, and
+//! dropped. A suppression covers the identifier and the anonymous ids that the person had then.
+
+use crate::clock::{DAY, Millis};
+use crate::domain::repairs;
+use crate::domain::users::{self, Subject};
+use crate::error::{Error, Place, Result};
+use crate::model::{Dropped, Identifier, ProjectId, Received, Repair};
+pub use crate::store::suppressions::{Digest, Suppression};
+use crate::store::tombstones::Named;
+use crate::store::{Db, Tx, aliases, audit, suppressions};
+
+/// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
+pub const VISITOR: &str = "visitor-";
+
+/// How long somebody is kept out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    Forever,
+    Days(u32),
+}
+
+impl Policy {
+    fn until(self, now: Millis) -> Option<Millis> {
+        match self {
+            Policy::Forever => None,
+            Policy::Days(days) => Some(now + Millis::from(days) * DAY),
+        }
+    }
+}
+
+/// Keeps out the person with this identifier, known or not. An anonymous id that somebody else's
+/// client has sent, too, is not covered, nor is a name that Usher drew for a visitor.
+pub fn add(tx: &Tx, project: ProjectId, identifier: &Identifier, policy: Policy) -> Result<Digest> {
+    let until = policy.until(tx.now());
+    let named = Named::Identifier(identifier.as_str());
+    let subject = suppressions::digest_of(tx, project, named);
+    suppressions::put(tx, project, named, &subject, until)?;
+    let user = users::holder(tx, project, identifier.as_str())?;
+    if let Some(user) = &user {
+        for anonymous_id in aliases::unshared(tx, user.id)? {
+            if !anonymous_id.starts_with(VISITOR) {
+                suppressions::put(tx, project, Named::Anonymous(&anonymous_id), &subject, until)?;
+            }
+        }
+    }
+    let entry = audit::Entry {
+        action: "suppress",
+        subject: user.map(|user| users::pseudonym(tx, &user)),
+        project: Some(project),
+        ..audit::Entry::default()
+    };
+    audit::note(tx, &entry)?;
+    Ok(subject)
+}
+
+/// Lets the person with this identifier in again. False: they were not kept out.
+pub fn lift(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
+    let subject = suppressions::digest_of(tx, project, Named::Identifier(identifier.as_str()));
+    if suppressions::remove(tx, project, &subject)? == 0 {
+        return Ok(false);
+    }
+    audit::note(
+        tx,
+        &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() },
+    )?;
+    Ok(true)
+}
+
+/// Whether the person with this identifier is kept out.
+pub fn is_suppressed(tx: &Tx, project: ProjectId, identifier: &str) -> Result<bool> {
+    suppressions::is_kept_out(tx, project, Named::Identifier(identifier))
+}
+
+/// Whether an anonymous id is kept out: it is linked to nobody.
+pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<bool> {
+    suppressions::is_kept_out(tx, project, Named::Anonymous(anonymous_id))
+}
+
+/// Drops and counts a message of somebody who is kept out. It is judged by its `userId`, and by
+/// its `anonymousId` only if it has none.
+pub fn check(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<()>> {
+    if !suppressions::any(tx, project)? {
+        return Ok(Ok(()));
+    }
+    let named = match (&subject.identifier, &subject.anonymous_id) {
+        (Some(identifier), _) => Named::Identifier(identifier.as_str()),
+        (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
+        (None, None) => return Ok(Ok(())),
+    };
+    if !suppressions::is_kept_out(tx, project, named)? {
+        return Ok(Ok(()));
+    }
+    suppressions::note_hit(tx, project, named)?;
+    repairs::note(tx, project, Repair::dropped(Dropped::Suppressed))?;
+    Ok(Err(Dropped::Suppressed))
+}
+
+/// The subjects that are kept out now, in the order of their digests, behind one of them.
+pub fn list(
+    db: &Db,
+    project: ProjectId,
+    after: Option<&Digest>,
+    limit: u32,
+    now: Millis,
+) -> Result<Vec<Suppression>> {
+    suppressions::list(db, project, after, limit, now)
+}
+
+/// What stands for a subject where a name would be shown: `suppressed:` and 12 hex digits.
+pub fn shown(digest: &Digest) -> String {
+    format!("suppressed:{}", data_encoding::HEXLOWER.encode(&digest[..digest.len().min(6)]))
+}
+
+/// Forgets some of those whose days are over. False: there are none.
+pub fn prune(tx: &Tx) -> Result<bool> {
+    Ok(suppressions::prune(tx, 500)? > 0)
+}
+
+/// `days` of a policy. [`Error::Invalid`] unless it is 1 to 36,500.
+pub fn days(place: Place, field: &str, days: i64) -> Result<Policy> {
+    match u32::try_from(days) {
+        Ok(days @ 1..=36_500) => Ok(Policy::Days(days)),
+        _ => Err(Error::invalid(place, field, "must be 1 to 36500 days")),
+    }
+}

@@ -1,0 +1,153 @@
+//! How a message comes in: when it says it happened, what of it was repaired, and why it was not
+//! taken.
+
+use crate::clock::Millis;
+
+/// When a message says it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Said {
+    /// It has no time of its own.
+    #[default]
+    Nothing,
+    /// It has one that cannot be read.
+    Unreadable,
+    At {
+        /// Corrected for a clock that is ahead.
+        at: Millis,
+        /// The earliest of the times in it. An erased person is kept out by this one.
+        earliest: Millis,
+    },
+}
+
+impl Said {
+    pub fn at(at: Millis) -> Said {
+        Said::At { at, earliest: at }
+    }
+
+    pub fn time(self) -> Option<Millis> {
+        match self {
+            Said::At { at, .. } => Some(at),
+            Said::Nothing | Said::Unreadable => None,
+        }
+    }
+}
+
+impl From<Option<Millis>> for Said {
+    fn from(at: Option<Millis>) -> Said {
+        at.map_or(Said::Nothing, Said::at)
+    }
+}
+
+/// Why a message was dropped. The client is done with it all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// It was said before the person was erased, or nobody can tell that it was not.
+    Late,
+    /// The person is suppressed.
+    Suppressed,
+    /// The project does not take this from public credentials.
+    NotPublic,
+}
+
+impl Dropped {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dropped::Late => "late",
+            Dropped::Suppressed => "suppressed",
+            Dropped::NotPublic => "not public",
+        }
+    }
+}
+
+/// What a message led to, unless it was dropped.
+pub type Received<T> = Result<T, Dropped>;
+
+/// What became of a message, or of a part of it, that was not taken as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The message was taken; a part of it was changed or left out.
+    Repaired,
+    /// The message was dropped, as the rules ask.
+    Dropped,
+    /// The message was refused, and the client was told.
+    Refused,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Repaired => "repaired",
+            Outcome::Dropped => "dropped",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+/// A repair, a drop or a refusal, without any value: the words are ours, never a client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repair {
+    pub outcome: Outcome,
+    pub reason: &'static str,
+    /// The field's name in the API that was called; empty for the message as a whole.
+    pub field: &'static str,
+}
+
+impl Repair {
+    pub fn of(field: &'static str, reason: &'static str) -> Repair {
+        Repair { outcome: Outcome::Repaired, reason, field }
+    }
+
+    pub fn dropped(why: Dropped) -> Repair {
+        Repair { outcome: Outcome::Dropped, reason: why.as_str(), field: "" }
+    }
+
+    pub fn refused(field: &'static str, reason: &'static str) -> Repair {
+        Repair { outcome: Outcome::Refused, reason, field }
+    }
+}
+
+/// What public credentials may write in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublicWrites {
+    /// Events, and what people say of themselves.
+    #[default]
+    Open,
+    /// Events, and what visitors and new people say of themselves; nobody who is known is changed.
+    OwnVisitors,
+    /// Events alone.
+    EventsOnly,
+}
+
+impl PublicWrites {
+    pub const ALL: [PublicWrites; 3] =
+        [PublicWrites::Open, PublicWrites::OwnVisitors, PublicWrites::EventsOnly];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PublicWrites::Open => "open",
+            PublicWrites::OwnVisitors => "own visitors",
+            PublicWrites::EventsOnly => "events only",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<PublicWrites> {
+        PublicWrites::ALL.into_iter().find(|writes| writes.as_str() == text)
+    }
+}
+
+/// How a project takes messages in.
+#[derive(Debug, Clone, Default)]
+pub struct Intake {
+    pub public_writes: PublicWrites,
+    /// New people that one address may make in an hour with public credentials; None: the usual
+    /// number.
+    pub people_per_address: Option<u32>,
+    /// The same for the whole project.
+    pub people_per_hour: Option<u32>,
+    /// Names that stand for nobody; None: the usual ones.
+    pub placeholders: Option<Vec<String>>,
+    /// For how many days digests of erased identifiers are kept; None: for good.
+    pub erased_kept_days: Option<u32>,
+    /// Why they are kept for good.
+    pub erased_kept_why: Option<String>,
+}

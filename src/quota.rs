@@ -1,0 +1,102 @@
+//! How many new people public credentials may make in an hour: per address, where it is known, and
+//! per project. Counted in memory, by hours of the clock.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{HOUR, Millis, SECOND};
+use crate::error::{Error, Result};
+use crate::model::{Intake, ProjectId};
+use crate::trace::Source;
+
+/// What one address may make in an hour, unless the project says otherwise.
+pub const PER_ADDRESS: u32 = 1_000;
+/// What all of a project may.
+pub const PER_PROJECT: u32 = 100_000;
+
+/// New people of this hour.
+#[derive(Default)]
+pub struct NewPeople {
+    /// No number is too large.
+    unlimited: bool,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    hour: i64,
+    limits: HashMap<ProjectId, (u32, u32)>,
+    projects: HashMap<ProjectId, u32>,
+    addresses: HashMap<(ProjectId, IpAddr), u32>,
+}
+
+impl NewPeople {
+    pub fn new(unlimited: bool) -> NewPeople {
+        NewPeople { unlimited, held: Mutex::default() }
+    }
+
+    /// The numbers of each project, from now on.
+    pub fn set_limits<'a>(&self, projects: impl Iterator<Item = (ProjectId, &'a Intake)>) {
+        let limits = projects.map(|(id, intake)| {
+            let address = intake.people_per_address.unwrap_or(PER_ADDRESS);
+            (id, (address, intake.people_per_hour.unwrap_or(PER_PROJECT)))
+        });
+        self.held(None).limits = limits.collect();
+    }
+
+    /// [`Error::RateLimited`] where as many were made as may be: until the hour is over.
+    pub fn check(&self, source: Source, now: Millis) -> Result<()> {
+        if self.unlimited {
+            return Ok(());
+        }
+        let (held, project) = (self.held(Some(now)), ProjectId(source.project));
+        let (per_address, per_project) = held.limits_of(project);
+        let made = held.projects.get(&project).copied().unwrap_or_default();
+        let here = source.address.and_then(|address| held.addresses.get(&(project, address)).copied());
+        if made < per_project && here.unwrap_or_default() < per_address {
+            return Ok(());
+        }
+        let left = (held.hour + 1) * HOUR - now;
+        Err(Error::RateLimited { retry_after: u64::try_from(left / SECOND).unwrap_or_default() + 1 })
+    }
+
+    /// Counts people that were made. True: with them the half of what may be is passed, for the
+    /// address or for the project.
+    pub fn count(&self, source: Source, made: u32, now: Millis) -> bool {
+        if made == 0 || self.unlimited {
+            return false;
+        }
+        let (mut held, project) = (self.held(Some(now)), ProjectId(source.project));
+        let (per_address, per_project) = held.limits_of(project);
+        let passes = |count: &mut u32, limit: u32| {
+            let before = *count;
+            *count = before.saturating_add(made);
+            before < limit.div_ceil(2) && *count >= limit.div_ceil(2)
+        };
+        let mut half = passes(held.projects.entry(project).or_default(), per_project);
+        if let Some(address) = source.address {
+            half |= passes(held.addresses.entry((project, address)).or_default(), per_address);
+        }
+        half
+    }
+
+    /// What is held of the hour that `now` is in.
+    fn held(&self, now: Option<Millis>) -> MutexGuard<'_, Held> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hour) = now.map(|now| now.div_euclid(HOUR))
+            && hour != held.hour
+        {
+            held.hour = hour;
+            held.projects.clear();
+            held.addresses.clear();
+        }
+        held
+    }
+}
+
+impl Held {
+    fn limits_of(&self, project: ProjectId) -> (u32, u32) {
+        self.limits.get(&project).copied().unwrap_or((PER_ADDRESS, PER_PROJECT))
+    }
+}
