@@ -18,3 +18,4 @@ pub mod replay;
 pub mod secrets;
 pub mod seen;
 pub mod users;
+pub mod visits;
