@@ -62,9 +62,9 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
     Ok(job)
 }
 
-/// The same, and what the person is handed who has the name now, but only one at a time:
-/// [`Error::Conflict`] while such a job waits or runs. From when its rows are gone a job does not
-/// know the name any more, so it is in nobody's way.
+/// The same, with the receipt's token for the person who has the name now, but one job at a time:
+/// [`Error::Conflict`] while one for this name waits or runs. Once its rows are gone, a running
+/// job does not keep the name, so a new one is allowed then.
 pub fn schedule_once(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<(Job, Option<Token>)> {
     let digest = references::digest(tx.names().name(project, identifier.as_str()));
     if jobs::any_under(tx, project, Origin::Schedule, [identifier.as_str(), &digest])? {

@@ -77,7 +77,7 @@ pub fn refused(reply: Reply, status: u16, text: &str) {
 }
 
 #[track_caller]
-fn let_in_by_nobody(reply: Reply) {
+fn shut_out(reply: Reply) {
     let reply = reply.expect(401);
     assert_eq!((reply.text.as_str(), reply.header("content-type")), ("", None));
 }
@@ -86,7 +86,7 @@ fn let_in_by_nobody(reply: Reply) {
 fn a_missing_bare_or_wrong_key_is_401_without_a_body() {
     let house = House::new();
     for path in [format!("{BASE}/projects"), house.path("jobs"), format!("{BASE}/nowhere/jobs")] {
-        let_in_by_nobody(house.server.get(&path).send());
+        shut_out(house.server.get(&path).send());
         for value in [
             house.key.clone(),
             format!(" {} ", house.key),
@@ -98,7 +98,7 @@ fn a_missing_bare_or_wrong_key_is_401_without_a_body() {
             format!("Basic {}", house.key),
             format!("Bearer {} x", house.key),
         ] {
-            let_in_by_nobody(house.server.get(&path).header("Authorization", &value).send());
+            shut_out(house.server.get(&path).header("Authorization", &value).send());
         }
     }
     for scheme in ["Bearer", "bearer", "BEARER"] {
@@ -123,7 +123,7 @@ fn an_unknown_project_is_401_without_a_body() {
         ("DELETE", "nowhere/jobs/1"),
     ] {
         let call = house.call(method, &format!("{BASE}/{rest}"));
-        let_in_by_nobody(if method == "POST" { call.json(day.clone()).send() } else { call.send() });
+        shut_out(if method == "POST" { call.json(day.clone()).send() } else { call.send() });
     }
 }
 
@@ -137,14 +137,14 @@ fn a_projects_key_opens_its_own_project_alone() {
             let request = server.request(method, &house.path(rest)).bearer(key);
             if method == "POST" { request.json(json!({})).send() } else { request.send() }
         };
-        let_in_by_nobody(call(&second.all));
+        shut_out(call(&second.all));
         call(&first.all).expect(200);
     }
     let path = format!("{BASE}/projects");
     let listed = data(server.get(&path).bearer(&second.all).send());
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
     assert_eq!(listed[0]["projectKey"], second.key);
-    let_in_by_nobody(server.get(&format!("{path}/{}", first.key)).bearer(&second.all).send());
+    shut_out(server.get(&format!("{path}/{}", first.key)).bearer(&second.all).send());
     let make = server.post(&path).bearer(&second.all).json(json!({ "name": "Mine" })).send();
     refused(make, 403, "a project's key cannot make projects");
     assert_eq!(data(house.call("GET", &path).send()).as_array().map(Vec::len), Some(2));
@@ -225,13 +225,13 @@ fn a_literal_of_a_path_is_no_project_where_the_vendor_has_it() {
     };
     let first = house.server.project().key.clone();
     let jobs = format!("{BASE}/projects/jobs");
-    let_in_by_nobody(house.call("GET", &jobs).send());
+    shut_out(house.call("GET", &jobs).send());
     // A project that is called as the list of jobs is.
     rename(&first, "jobs");
     assert_eq!(data(house.call("GET", &jobs).send())["projectKey"], "jobs");
     // For GET, `projects` is the literal; for POST, which the vendor has not there, it is a key.
     rename("jobs", "projects");
-    let_in_by_nobody(house.call("GET", &jobs).send());
+    shut_out(house.call("GET", &jobs).send());
     let users = house.call("POST", &format!("{BASE}/projects/users")).json(json!({})).send();
     assert_eq!(data(users), json!({ "total": 0, "users": [] }));
 }

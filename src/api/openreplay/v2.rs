@@ -81,7 +81,7 @@ pub fn routes() -> Vec<Route> {
             Some(Scope::Read),
             get_project,
         ),
-        // Of those that a key with `read` may list: a POST only because the question is long.
+        // POSTs of the vendor that only read.
         Route::new(DIALECT, Method::POST, "/v2/api/public/{projectKey}/users", Some(Scope::Read), list_users),
         Route::new(
             DIALECT,

@@ -99,6 +99,20 @@ fn a_user_has_every_member() {
 }
 
 #[test]
+fn a_user_shows_at_most_1000_anonymous_ids() {
+    let house = House::new();
+    let user = house.server.seed("ann").insert();
+    for (first, last, shown) in [(1, 1_000, 1_000), (1_001, 1_001, 1_000)] {
+        let sql = "INSERT INTO aliases (anonymous_id, project_id, user_id, created_at)
+                   WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+                   SELECT printf('visitor-%04d', i), ?3, ?4, 0 FROM n";
+        let values = rusqlite::params![first, last, house.server.project().id.0, user.0];
+        house.server.sqlite().execute(sql, values).expect("aliases");
+        assert_eq!(house.user("ann")["distinct_ids"].as_array().map(Vec::len), Some(shown));
+    }
+}
+
+#[test]
 fn who_is_not_there_or_not_to_be_seen_is_not_found() {
     let house = House::new();
     let project = house.server.project().id;
@@ -230,6 +244,11 @@ fn a_query_is_looked_for_in_identifier_email_and_names() {
     assert_eq!(house.listed(json!({ "query": "" })).1, 6);
     for nothing in ["%", "_", "needle*", "'"] {
         assert_eq!(house.listed(json!({ "query": nothing })), (vec![], 0), "{nothing}");
+    }
+    // So are letters beyond ASCII, in the cases in which names are written.
+    house.send(json!([{ "type": "identify", "userId": "oe", "traits": { "name": "Ölü MÜLLER-ÖZ" } }]));
+    for query in ["müller", "Müller", "ölü", "ÖLÜ", "öz"] {
+        assert_eq!(house.listed(json!({ "query": query })).0, ["oe"], "{query}");
     }
     // The parameter q goes before the body's query.
     let q = |q: &str| names(&data(house.post(&format!("users?q={q}"), json!({ "query": "u-5" }))));

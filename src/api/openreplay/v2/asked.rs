@@ -23,8 +23,9 @@ const LIMIT_MAX: i64 = 200;
 const QUERY_MAX: usize = 100;
 const NAME_MAX: usize = 200;
 
-/// A segment of the path that names something. The vendor counts 256 bytes; here it is 256
-/// characters, for whoever was registered with so many must be found and deleted, too [ours].
+/// A segment of the path that names something. The vendor counts 256 bytes. Here it is 256
+/// characters, as everywhere: a user who was registered under a longer name must be found and
+/// deleted, too [ours].
 pub fn identifier(call: &Call, name: &str) -> Result<Identifier> {
     let text = call.path(name)?;
     if text.chars().count() > crate::model::IDENTIFIER_MAX {
@@ -82,15 +83,36 @@ pub async fn users(call: &mut Call, project: ProjectId) -> Result<Users> {
     let mut filters = vec![Filter::Identified];
     if !query.is_empty() {
         let fields = [Field::Identifier, Field::Email, Field::Name, Field::FirstName, Field::LastName];
-        filters.push(Filter::Any(
-            fields.into_iter().map(|field| Filter::TextContains(field, query.clone())).collect(),
-        ));
+        let tests = in_cases(&query).into_iter().flat_map(|text| {
+            fields
+                .iter()
+                .map(move |field| Filter::TextContains(*field, text.clone()))
+                .collect::<Vec<Filter>>()
+        });
+        filters.push(Filter::Any(tests.collect()));
     }
     filters.extend(start.map(|start| Filter::AtLeast(Field::LastSeen, start)));
     filters.extend(end.map(|end| Filter::AtMost(Field::FirstSeen, end)));
     let order = vec![(field, direction)];
     let listing = Listing { project, filters, order, limit: page.limit, offset: page.offset };
     Ok(Users { listing, columns })
+}
+
+/// The forms in which a text is looked for. The database knows the cases of ASCII letters alone.
+/// Others are looked for as they are, small, capital, and small after a capital.
+fn in_cases(query: &str) -> Vec<String> {
+    let mut cases = vec![query.to_owned()];
+    if !query.is_ascii() {
+        let mut starts = true;
+        let titled = query.chars().flat_map(|c| {
+            let is_first = std::mem::replace(&mut starts, !c.is_alphanumeric());
+            if is_first { c.to_uppercase().collect::<Vec<char>>() } else { c.to_lowercase().collect() }
+        });
+        let titled = titled.collect();
+        cases.extend([query.to_lowercase(), query.to_uppercase(), titled]);
+    }
+    cases.dedup();
+    cases
 }
 
 /// What users can be sorted by here, of the vendor's columns.
