@@ -29,6 +29,7 @@ use dialect::{Dialect, Route};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
     OpenReplay,
+    OpenReplayV2,
     Vemetric,
     Gainsight,
     Alloy,
@@ -38,8 +39,9 @@ pub enum Face {
 }
 
 impl Face {
-    const ALL: [Face; 7] = [
+    const ALL: [Face; 8] = [
         Face::OpenReplay,
+        Face::OpenReplayV2,
         Face::Vemetric,
         Face::Gainsight,
         Face::Alloy,
@@ -51,6 +53,7 @@ impl Face {
     fn dialect(self) -> &'static dyn Dialect {
         match self {
             Face::OpenReplay => openreplay::DIALECT,
+            Face::OpenReplayV2 => openreplay::v2::DIALECT,
             Face::Vemetric => vemetric::DIALECT,
             Face::Gainsight => gainsight::DIALECT,
             Face::Alloy => alloy::DIALECT,
@@ -63,6 +66,7 @@ impl Face {
     fn routes(self) -> Vec<Route> {
         match self {
             Face::OpenReplay => openreplay::routes(),
+            Face::OpenReplayV2 => openreplay::v2::routes(),
             Face::Vemetric => vemetric::routes(),
             Face::Gainsight => gainsight::routes(),
             Face::Alloy => alloy::routes(),
@@ -157,6 +161,7 @@ fn speaker(request: &HttpRequest) -> Face {
         ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => Face::Segment,
         ("v1", _) | ("e" | "u" | "i" | "up", "") => Face::Vemetric,
         ("api", "v1") => Face::OpenReplay,
+        ("v2", "api") if segments.next() == Some("public") => Face::OpenReplayV2,
         _ => Face::Native,
     }
 }

@@ -1,5 +1,8 @@
 //! OpenReplay's API: `Authorization: <organisation key>`, the project in the path.
-//! Source: seeds/000, and the vendor's documentation of jobs and projects.
+//! Source: seeds/000, and the vendor's documentation of jobs and projects. Its newer API, with
+//! other paths and words for the same people and jobs, is in `v2`.
+
+pub mod v2;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,7 +11,7 @@ use serde_json::{Value, json};
 use super::dialect::{self, Answer, Call, Dialect, Route};
 use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Event, Job, JobId, Origin, Project, Scope, Session, SessionId, User};
+use crate::model::{Event, Job, JobId, Project, Scope, Session, SessionId, User};
 use crate::store::Db;
 
 pub static DIALECT: &dyn Dialect = &OpenReplay;
@@ -177,7 +180,7 @@ async fn list_jobs(call: Call) -> Answer {
 async fn get_job(call: Call) -> Answer {
     let project = project(&call)?;
     let id = job_id(&call)?;
-    match call.app.read(|db| scheduled(db, &project, id)) {
+    match call.app.read(|db| jobs::scheduled(db, project.id, id)) {
         Ok(job) => Ok(data(job_json(&job))),
         Err(Error::JobNotFound) => Ok(data(json!({}))),
         Err(error) => Err(error),
@@ -190,7 +193,7 @@ async fn cancel_job(call: Call) -> Answer {
     let job = call
         .app
         .erase(move |tx| {
-            scheduled(tx, &project, id)?;
+            jobs::scheduled(tx, project.id, id)?;
             jobs::cancel(tx, Some(project.id), id)
         })
         .await?;
@@ -236,12 +239,6 @@ fn project_in(db: &Db, call: &Call) -> Result<Project> {
 fn job_id(call: &Call) -> Result<JobId> {
     let text = call.path("jobId")?;
     text.parse().map(JobId).map_err(|_| Error::invalid(Place::Path, "jobId", NOT_INTEGER))
-}
-
-/// A job of the kind that this API makes.
-fn scheduled(db: &Db, project: &Project, id: JobId) -> Result<Job> {
-    let job = jobs::get(db, Some(project.id), id)?;
-    if job.origin == Origin::Schedule { Ok(job) } else { Err(Error::JobNotFound) }
 }
 
 fn known(user: Result<User>) -> Result<Option<User>> {

@@ -11,7 +11,7 @@ use crate::domain::{erase, merge, projects, reap, references, repairs, suppressi
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
-use crate::proof::receipt;
+use crate::proof::receipt::{self, Token};
 use crate::store::{Db, Tx, admins, audit, jobs, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
@@ -62,6 +62,20 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
     Ok(job)
 }
 
+/// The same, with the receipt's token for the person who has the name now, but one job at a time:
+/// [`Error::Conflict`] while one for this name waits or runs. Once its rows are gone, a running
+/// job does not keep the name, so a new one is allowed then.
+pub fn schedule_once(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<(Job, Option<Token>)> {
+    let digest = references::digest(tx.names().name(project, identifier.as_str()));
+    if jobs::any_under(tx, project, Origin::Schedule, [identifier.as_str(), &digest])? {
+        return Err(Error::Conflict("a deletion job for this user is already scheduled or running"));
+    }
+    let job = schedule(tx, project, identifier)?;
+    let holder = users::named(tx, project, identifier.as_str())?;
+    let token = holder.map(|user| erase::token(tx, &job, &user));
+    Ok((job, token))
+}
+
 /// The job of this number. [`Error::JobNotFound`] if there is none in the project.
 pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     jobs::by_id(db, id)?
@@ -85,7 +99,19 @@ pub fn failed_later(job: &Job) -> bool {
 
 /// The project's jobs that were scheduled by identifier, the newest first.
 pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
-    jobs::list_of(db, project, Origin::Schedule, LIST_MAX)
+    jobs::list_of(db, project, Origin::Schedule, (LIST_MAX, 0))
+}
+
+/// A page of them. It reads all before it: for scans.
+pub fn scheduled_page(db: &Db, project: ProjectId, limit: u32, offset: u32) -> Result<Vec<Job>> {
+    jobs::list_of(db, project, Origin::Schedule, (limit, offset))
+}
+
+/// The project's job of this number, if it was scheduled by identifier. [`Error::JobNotFound`]
+/// if not.
+pub fn scheduled(db: &Db, project: ProjectId, id: JobId) -> Result<Job> {
+    let job = get(db, Some(project), id)?;
+    if job.origin == Origin::Schedule { Ok(job) } else { Err(Error::JobNotFound) }
 }
 
 /// All jobs below a number, the newest first.

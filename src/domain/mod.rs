@@ -23,3 +23,4 @@ pub mod secrets;
 pub mod seen;
 pub mod suppressions;
 pub mod users;
+pub mod visits;

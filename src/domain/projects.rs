@@ -12,11 +12,11 @@ pub const FIRST: &str = "default";
 /// [`Error::NameTaken`], or [`Error::Invalid`] on `name` or `platform`.
 pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(Error::invalid(
             Place::Body,
             "name",
-            "must have 1 to 100 characters, none of them control",
+            "must have 1 to 200 characters, none of them control",
         ));
     }
     if !matches!(platform, "web" | "ios") {

@@ -69,6 +69,12 @@ pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
     users::list(db, listing)
 }
 
+/// The live users of a listing, and how many it has on all its pages. It reads the whole
+/// project: for scans.
+pub fn list_counted(db: &Db, listing: &Listing) -> Result<(Vec<User>, i64)> {
+    Ok((users::list(db, listing)?, users::count(db, listing)?))
+}
+
 /// Up to `limit` live users behind a position. It may read the whole project: for scans.
 pub fn page(
     db: &Db,

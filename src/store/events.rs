@@ -4,6 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
+use super::users::Direction;
 use super::{Db, Tx, corrupt, from_sql, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -104,6 +105,45 @@ pub fn of_session(
          ORDER BY at, id LIMIT ?5"
     );
     db.rows(sql, params![user.0, span.0, span.1, session.0, limit], read)
+}
+
+/// What a page of a session's events is ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    At,
+    Name,
+}
+
+/// A page of a session's events from one instant to another, both included. Equal ones are
+/// ordered by when they came in.
+pub fn session_page(
+    db: &Db,
+    (user, session): (UserId, SessionId),
+    (from, to): (Millis, Millis),
+    (column, direction): (Column, Direction),
+    (limit, offset): (u32, u32),
+) -> Result<Vec<Event>> {
+    let column = match column {
+        Column::At => "at",
+        Column::Name => "name",
+    };
+    let direction = direction.sql();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events WHERE user_id = ?1 AND at >= ?2 AND at <= ?3 AND session_id = ?4
+         ORDER BY {column} {direction}, id {direction} LIMIT ?5 OFFSET ?6"
+    );
+    db.rows(&sql, params![user.0, from, to, session.0, limit, offset], read)
+}
+
+/// How many events there are on all pages. Reads each of them.
+pub fn session_count(
+    db: &Db,
+    (user, session): (UserId, SessionId),
+    (from, to): (Millis, Millis),
+) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM events
+         WHERE user_id = ?1 AND at >= ?2 AND at <= ?3 AND session_id = ?4";
+    Ok(db.row(sql, params![user.0, from, to, session.0], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// The newest event's time, if there is one later than `since`.

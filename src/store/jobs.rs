@@ -201,11 +201,21 @@ pub fn list(db: &Db, project: Option<ProjectId>, below: Option<JobId>, limit: u3
 }
 
 /// The project's jobs that were caused in one way, the newest first.
-pub fn list_of(db: &Db, project: ProjectId, origin: Origin, limit: u32) -> Result<Vec<Job>> {
+pub fn list_of(db: &Db, project: ProjectId, origin: Origin, (limit, offset): (u32, u32)) -> Result<Vec<Job>> {
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND origin = ?2 ORDER BY id DESC LIMIT ?3"
+        "SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND origin = ?2
+         ORDER BY id DESC LIMIT ?3 OFFSET ?4"
     );
-    db.rows(sql, params![project.0, origin.as_str(), limit], read)
+    db.rows(sql, params![project.0, origin.as_str(), limit, offset], read)
+}
+
+/// Whether a job that was caused in one way waits or runs under one of two references.
+pub fn any_under(db: &Db, project: ProjectId, origin: Origin, references: [&str; 2]) -> Result<bool> {
+    let sql = "SELECT 1 FROM jobs
+         WHERE reference IN (?1, ?2) AND project_id = ?3 AND origin = ?4
+             AND status IN ('scheduled', 'running') LIMIT 1";
+    let [one, other] = references;
+    Ok(db.row(sql, params![one, other, project.0, origin.as_str()], |_| Ok(()))?.is_some())
 }
 
 /// The scheduled job that is due first.

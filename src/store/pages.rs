@@ -217,6 +217,7 @@ impl Field {
             Field::FirstName => text(&profile.first_name),
             Field::LastName => text(&profile.last_name),
             Field::DisplayName => text(&profile.display_name),
+            Field::Name => text(&user.name()),
             Field::Country => text(&profile.country),
             Field::City => text(&profile.city),
             Field::LiveMode => Key::Number(profile.live_mode.into()),

@@ -54,7 +54,7 @@ const SEEN_CLOSED: &str = "CASE WHEN last_seen <= ?3 THEN last_seen ELSE coalesc
             AND moving.at > coalesce(part.activity_erased_at, ?2 - 1))),
     CASE WHEN first_seen >= ?2 THEN first_seen END) END";
 
-const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name
+pub(super) const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name
     WHEN last_name IS NULL THEN first_name ELSE first_name || ' ' || last_name END)";
 
 /// The live users that were seen in the period, each with when. For scans.

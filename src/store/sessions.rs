@@ -4,6 +4,7 @@ use const_format::formatcp;
 use rusqlite::{Row, params};
 
 use super::events::COPY;
+use super::users::Direction;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -183,6 +184,31 @@ pub fn list(
          ORDER BY started_at, id LIMIT ?5"
     );
     db.rows(sql, params![user.0, since, start, end, limit], read)
+}
+
+/// A page of the user's sessions that began after `since` and within the bounds (inclusive),
+/// by their start.
+pub fn page(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    (start, end): (Millis, Millis),
+    direction: Direction,
+    (limit, offset): (u32, u32),
+) -> Result<Vec<Session>> {
+    let direction = direction.sql();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM sessions
+         WHERE user_id = ?1 AND started_at > ?2 AND started_at >= ?3 AND started_at <= ?4
+         ORDER BY started_at {direction}, id {direction} LIMIT ?5 OFFSET ?6"
+    );
+    db.rows(&sql, params![user.0, since, start, end, limit, offset], read)
+}
+
+/// How many sessions there are on all pages. Reads an index entry for each.
+pub fn count(db: &Db, (user, since): (UserId, Millis), (start, end): (Millis, Millis)) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM sessions
+         WHERE user_id = ?1 AND started_at > ?2 AND started_at >= ?3 AND started_at <= ?4";
+    Ok(db.row(sql, params![user.0, since, start, end], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// Notes what was appended to the session's recording.

@@ -357,6 +357,8 @@ pub enum Field {
     FirstName,
     LastName,
     DisplayName,
+    /// As it is shown: see [`User::name`].
+    Name,
     Country,
     City,
     LiveMode,
@@ -376,6 +378,7 @@ impl Field {
             Field::FirstName => "first_name",
             Field::LastName => "last_name",
             Field::DisplayName => "display_name",
+            Field::Name => super::seen::NAME,
             Field::Country => "country",
             Field::City => "city",
             Field::LiveMode => "live_mode",

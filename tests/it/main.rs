@@ -35,6 +35,7 @@ mod needs;
 mod openreplay;
 mod openreplay_jobs;
 mod openreplay_projects;
+mod openreplay_v2;
 mod output;
 mod places;
 mod printed;

@@ -48,7 +48,7 @@ fn projects_are_listed_read_and_made() {
 fn a_project_that_cannot_be_made_is_not() {
     let house = House::new();
     let post = |body: Value| house.call("POST", "/api/v1/projects").json(body).send();
-    let name = "name: must have 1 to 100 characters, none of them control";
+    let name = "name: must have 1 to 200 characters, none of them control";
     let platform = "platform: must be web or ios";
     for (body, message) in [
         (json!({ "name": "default" }), "name already exists."),
@@ -58,7 +58,7 @@ fn a_project_that_cannot_be_made_is_not() {
         (json!({ "name": 5 }), "name: must be a string"),
         (json!({ "name": "" }), name),
         (json!({ "name": "  " }), name),
-        (json!({ "name": "x".repeat(101) }), name),
+        (json!({ "name": "x".repeat(201) }), name),
         (json!({ "name": "a\nb" }), name),
         (json!({ "name": "new", "platform": "android" }), platform),
         (json!({ "name": "new", "platform": "" }), platform),
@@ -69,7 +69,7 @@ fn a_project_that_cannot_be_made_is_not() {
     }
     let list = house.call("GET", "/api/v1/projects").send().expect(200).json();
     assert_eq!(list["data"].as_array().expect("a list").len(), 1);
-    post(json!({ "name": "é".repeat(100) })).expect(200);
+    post(json!({ "name": "é".repeat(200) })).expect(200);
 }
 
 #[test]
