@@ -4,6 +4,8 @@
 //! stands here once. The order of checks: path and method, key, scope, rate, then the
 //! handler's own: parameters, body, user.
 
+pub mod repairs;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
