@@ -3,10 +3,15 @@
 
 mod attributes;
 mod cells;
+mod empty;
+mod event_filter;
 mod events;
 mod fields;
 mod filter;
+mod history;
+mod paging;
 mod search;
+mod shown;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -114,6 +119,19 @@ pub fn routes() -> Vec<Route> {
         Route::new(DIALECT, Method::POST, "/v1/events/custom", Some(Scope::Ingest), events::create),
         Route::new(DIALECT, Method::GET, user_model, Some(Scope::Read), attributes::of_users),
         Route::new(DIALECT, Method::GET, account_model, Some(Scope::Read), attributes::of_accounts),
+        Route::new(DIALECT, Method::GET, "/v1/events/{kind}", Some(Scope::Read), history::events),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/survey/responses",
+            Some(Scope::Read),
+            history::survey_responses,
+        ),
+        Route::new(DIALECT, Method::GET, "/v1/accounts", Some(Scope::Read), empty::accounts),
+        Route::new(DIALECT, Method::GET, "/v1/segment", Some(Scope::Read), empty::segments),
+        Route::new(DIALECT, Method::GET, "/v1/feature", Some(Scope::Read), empty::features),
+        Route::new(DIALECT, Method::GET, "/v1/articles", Some(Scope::Read), empty::articles),
+        Route::new(DIALECT, Method::GET, "/v1/kcbot", Some(Scope::Read), empty::knowledge_bots),
     ]
 }
 

@@ -50,8 +50,9 @@ pub async fn of_users(call: Call) -> Answer {
             Ok((since, attributes::in_use(db, project, ATTRIBUTES_OF)?))
         })
         .await?;
-    let standard =
-        FIELDS.iter().map(|field| json(field.name, field.name, "DEFAULT", field.kind.attribute_type(), since));
+    let standard = FIELDS
+        .iter()
+        .map(|field| json(field.name, field.name, "DEFAULT", field.kind.attribute_type(), since));
     let custom = custom.iter().map(|(name, shape)| {
         json(&format!("customAttributes.{name}"), name, "CUSTOM", attribute_type(*shape), since)
     });
@@ -64,7 +65,8 @@ pub async fn of_users(call: Call) -> Answer {
 pub async fn of_accounts(call: Call) -> Answer {
     let project = call.project()?;
     let since = call.app.read(|db| projects::get(db, project))?.created_at;
-    let standard = ACCOUNT.iter().map(|(name, kind)| json(name, name, "DEFAULT", kind.attribute_type(), since));
+    let standard =
+        ACCOUNT.iter().map(|(name, kind)| json(name, name, "DEFAULT", kind.attribute_type(), since));
     Ok(HttpResponse::Ok().json(standard.collect::<Vec<Value>>()))
 }
 

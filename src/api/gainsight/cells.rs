@@ -30,7 +30,9 @@ pub fn read(kind: Kind, value: &Value) -> Result<Value, &'static str> {
         Value::String(text) => typed(kind, text.trim()).ok_or(fault(kind)),
         Value::Number(number) => match kind {
             Kind::Integer => number.as_i64().or_else(|| whole(number.as_f64()?)).map(|number| json!(number)),
-            Kind::Time => number.as_i64().or_else(|| whole(number.as_f64()?)).and_then(past).map(|at| json!(at)),
+            Kind::Time => {
+                number.as_i64().or_else(|| whole(number.as_f64()?)).and_then(past).map(|at| json!(at))
+            }
             Kind::Decimal => Some(value.clone()),
             _ => None,
         }
@@ -56,7 +58,9 @@ fn typed(kind: Kind, text: &str) -> Option<Value> {
         }
         Kind::Integer => integer(text).map(|number| json!(number)),
         Kind::Time => time(text).map(|at| json!(at)),
-        Kind::Decimal => text.parse().ok().filter(|number: &f64| number.is_finite()).map(|number| json!(number)),
+        Kind::Decimal => {
+            text.parse().ok().filter(|number: &f64| number.is_finite()).map(|number| json!(number))
+        }
         Kind::Flag => flag(text).map(|flag| json!(flag)),
         Kind::Text | Kind::Texts | Kind::Objects => None,
     }

@@ -88,7 +88,9 @@ fn an_empty_string_or_list_is_no_value() {
     assert!(left_out(&put(&server, "ann", empty).expect(204)).is_empty());
     let ann = get(&server, "ann");
     assert_eq!((&ann["score"], &ann["signUpDate"], &ann["type"]), (&json!(0), &json!(0), &json!("USER")));
-    assert!(left_out(&event(&server, json!({ "attributes": [], "globalContext": [], "date": "" }))).is_empty());
+    assert!(
+        left_out(&event(&server, json!({ "attributes": [], "globalContext": [], "date": "" }))).is_empty()
+    );
     assert_eq!(kept(&server)[0].at, START);
 }
 
@@ -128,7 +130,8 @@ fn a_field_that_cannot_be_read_is_left_out_alone_and_named() {
     create(&server, with(told(), json!({ "identifyId": "ann" })));
     for (n, (body, reason)) in cases.into_iter().enumerate() {
         let before = get(&server, "ann");
-        let reply = put(&server, "ann", with(body.clone(), json!({ "lastName": format!("L{n}") }))).expect(204);
+        let reply =
+            put(&server, "ann", with(body.clone(), json!({ "lastName": format!("L{n}") }))).expect(204);
         assert_eq!(left_out(&reply), [reason]);
         assert_eq!(get(&server, "ann"), with(before, json!({ "lastName": format!("L{n}") })), "{reason}");
         let name = format!("new {n}");

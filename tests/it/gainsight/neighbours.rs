@@ -75,7 +75,10 @@ fn update_changes_the_user_in_the_body() {
     create(&server, json!({ "identifyId": "update" }));
     let reply = update_named(&server, json!({ "identifyId": "ann", "title": "Dr" })).expect(204);
     assert_eq!(reply.text, "");
-    assert_eq!((get(&server, "ann")["title"].clone(), get(&server, "update")["title"].clone()), (json!("Dr"), json!("")));
+    assert_eq!(
+        (get(&server, "ann")["title"].clone(), get(&server, "update")["title"].clone()),
+        (json!("Dr"), json!(""))
+    );
     unknown(update_named(&server, json!({ "identifyId": "nobody", "title": "Dr" })), "nobody");
     assert_eq!(bad(update_named(&server, json!({ "title": "Dr" }))), ["identifyId: is required"]);
     let encoded = call(&server, "PUT", "/v1/users/%75pdate").json(json!({ "title": "Dr" })).send();
