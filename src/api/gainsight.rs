@@ -21,7 +21,7 @@ use super::dialect::repairs::Repairs;
 use super::dialect::{self, Answer, Call, Dialect, Object, Query, Route};
 use crate::domain::users;
 use crate::error::{Error, Place, Result};
-use crate::model::{Erasure, Identifier, Origin, Scope};
+use crate::model::{Erasure, Identifier, Origin, ProjectId, Scope};
 use search::Search;
 
 pub static DIALECT: &dyn Dialect = &Gainsight;
@@ -138,26 +138,28 @@ pub fn routes() -> Vec<Route> {
 /// The vendor's own paths beside `/v1/users/{identifyId}`, one for each of these methods: there
 /// such a word is never a user's id, however the path is encoded. The user of that name is
 /// named in the body, as is everybody whose id does not fit a path.
-const DELETE: &str = "delete";
-const UPDATE: &str = "update";
+const WORD_OF_DELETE: &str = "delete";
+const WORD_OF_PUT: &str = "update";
 
 /// seeds/002: "Default behavior is to mark the user as deleted, which will cause it to be
 /// hidden". "To disable the current record from being revived in the future, set the
 /// hardDelete flag to true", also when it is hidden already; "Default value is false."
 async fn delete_user(call: Call) -> Answer {
+    let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    if id.as_str() == DELETE {
+    if id.as_str() == WORD_OF_DELETE {
         return delete_named(call).await;
     }
     let hard = hard_delete(&call.query()?)?;
-    erase(call, id, hard).await
+    erase(&call, project, id, hard).await
 }
 
 /// `DELETE /v1/users/delete` with `{"identifyId"}`: the same for any id.
 async fn delete_named(mut call: Call) -> Answer {
+    let project = call.project()?;
     let hard = hard_delete(&call.query()?)?;
     let id = call.object().await?.identifier("identifyId")?;
-    erase(call, id, hard).await
+    erase(&call, project, id, hard).await
 }
 
 /// In any letter case. Anything else, also no value, is refused: what was meant decides
@@ -168,8 +170,7 @@ fn hard_delete(query: &Query) -> Result<bool> {
     cells::flag(text).ok_or_else(fault)
 }
 
-async fn erase(call: Call, id: Identifier, hard: bool) -> Answer {
-    let project = call.project()?;
+async fn erase(call: &Call, project: ProjectId, id: Identifier, hard: bool) -> Answer {
     let token = call
         .app
         .erase(move |tx| match hard {
@@ -201,26 +202,27 @@ async fn create_user(mut call: Call) -> Answer {
 /// What the body names is changed; whoever is hidden is revived. The path's user cannot be
 /// given another identifyId.
 async fn update_user(mut call: Call) -> Answer {
+    let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    if id.as_str() == UPDATE {
+    if id.as_str() == WORD_OF_PUT {
         return update_named(call).await;
     }
     let body = call.object().await?;
     if body.optional_identifier("identifyId")?.is_some_and(|named| named != id) {
         return Err(Error::invalid(Place::Body, "identifyId", "must be the one in the path, or left out"));
     }
-    update(call, id, &body).await
+    update(&call, project, id, &body).await
 }
 
 /// `PUT /v1/users/update` with the `identifyId` in the body: the same for any id.
 async fn update_named(mut call: Call) -> Answer {
+    let project = call.project()?;
     let body = call.object().await?;
     let id = body.identifier("identifyId")?;
-    update(call, id, &body).await
+    update(&call, project, id, &body).await
 }
 
-async fn update(call: Call, id: Identifier, body: &Object) -> Answer {
-    let project = call.project()?;
+async fn update(call: &Call, project: ProjectId, id: Identifier, body: &Object) -> Answer {
     let mut repairs = Repairs::default();
     let change = fields::change(body, &mut repairs);
     let written = call.app.write(move |tx| users::update(tx, project, id.as_str(), &change)).await;

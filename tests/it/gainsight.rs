@@ -6,6 +6,7 @@ mod empty;
 mod events;
 mod filters;
 mod history;
+mod history_costs;
 mod history_pages;
 mod lists;
 mod neighbours;

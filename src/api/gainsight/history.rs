@@ -27,6 +27,7 @@ const WINDOW: Millis = DAY;
 const WINDOW_MAX: Millis = 190 * DAY;
 
 pub async fn events(call: Call) -> Answer {
+    call.project()?;
     let list = list(&call.path("kind")?).ok_or(Error::NoSuchRoute)?;
     answer(call, list).await
 }
