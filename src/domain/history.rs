@@ -18,7 +18,7 @@ use crate::store::{Db, sessions, users};
 
 /// A count reads so many entries, and about as many as one user has more. What lies beyond is
 /// estimated by the users' figures, which are not too low.
-const COUNTED: i64 = 200_000;
+const COUNTED: i64 = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
