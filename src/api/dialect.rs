@@ -4,6 +4,8 @@
 //! stands here once. The order of checks: path and method, key, scope, rate, then the
 //! handler's own: parameters, body, user.
 
+pub mod repairs;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
@@ -19,6 +21,7 @@ use futures_util::StreamExt;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::forms;
 use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
@@ -452,7 +455,14 @@ impl Object {
     }
 
     pub fn optional_identifier(&self, field: &str) -> Result<Option<Identifier>> {
-        self.text(field)?.map(|text| Identifier::parse(Place::Body, field, &text)).transpose()
+        // A number is an id by its digits; an empty text is none that can be used.
+        match self.0.get(field) {
+            number @ Some(Value::Number(_)) => {
+                let id = forms::identifier(number).transpose();
+                id.map_err(|why| Error::invalid(Place::Body, field, why))
+            }
+            _ => self.text(field)?.map(|text| Identifier::parse(Place::Body, field, &text)).transpose(),
+        }
     }
 
     pub fn flag(&self, field: &str) -> Result<Option<bool>> {

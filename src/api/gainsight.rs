@@ -1,30 +1,33 @@
 //! Gainsight PX's API: `X-APTRINSIC-API-KEY: <project key>`, users by their `identifyId`.
 //! Source: seeds/002, the vendor's API description, and the PyPI client `tap-gainsightpx`.
 
+mod attributes;
+mod cells;
+mod empty;
+mod event_filter;
+mod events;
 mod fields;
 mod filter;
+mod history;
+mod paging;
 mod search;
+mod shown;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
-use crate::clock::Millis;
-use crate::domain::activity::{self, Incoming};
-use crate::domain::attributes::{self, Shape};
-use crate::domain::projects;
-use crate::domain::users::{self, Subject};
+use super::dialect::repairs::Repairs;
+use super::dialect::{self, Answer, Call, Dialect, Object, Query, Route};
+use crate::domain::{repairs as repaired, users};
 use crate::error::{Error, Place, Result};
-use crate::model::{Attributes, Device, Erasure, Kind, Origin, Scope};
-use fields::FIELDS;
+use crate::model::{Erasure, Identifier, Origin, ProjectId, Scope};
+use crate::store::Tx;
 use search::Search;
 
 pub static DIALECT: &dyn Dialect = &Gainsight;
 
 const KEY: &str = "X-APTRINSIC-API-KEY";
-/// Custom attributes are read off so many users, the newest.
-const ATTRIBUTES_OF: u32 = 10_000;
 
 struct Gainsight;
 
@@ -88,11 +91,9 @@ fn message(error: &Error) -> String {
     }
 }
 
-/// The rules' own names for what a body of this API has, and its names.
+/// The rules' own names for what a user of this API has, and its names.
 const OF_USERS: &[(&str, &str)] =
     &[("attributes", "customAttributes"), ("country", "location.countryCode"), ("city", "location.city")];
-const OF_EVENTS: &[(&str, &str)] =
-    &[("name", "eventName"), ("messageId", "eventId"), ("properties", "attributes")];
 
 /// The error with its fields by their names here.
 fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
@@ -107,17 +108,40 @@ fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
 
 pub fn routes() -> Vec<Route> {
     let user = "/v1/users/{identifyId}";
-    let attributes = "/v1/admin/model/user/attributes";
+    let user_model = "/v1/admin/model/user/attributes";
+    let account_model = "/v1/admin/model/account/attributes";
     vec![
         Route::new(DIALECT, Method::DELETE, user, Some(Scope::Delete), delete_user),
+        Route::new(DIALECT, Method::DELETE, "/v1/users/delete", Some(Scope::Delete), delete_named),
         Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Write), create_user),
         Route::new(DIALECT, Method::PUT, user, Some(Scope::Write), update_user),
+        Route::new(DIALECT, Method::PUT, "/v1/users/update", Some(Scope::Write), update_named),
         Route::new(DIALECT, Method::GET, user, Some(Scope::Read), get_user),
         Route::new(DIALECT, Method::GET, "/v1/users", Some(Scope::Read), list_users),
-        Route::new(DIALECT, Method::POST, "/v1/events/custom", Some(Scope::Ingest), create_event),
-        Route::new(DIALECT, Method::GET, attributes, Some(Scope::Read), list_attributes),
+        Route::new(DIALECT, Method::POST, "/v1/events/custom", Some(Scope::Ingest), events::create),
+        Route::new(DIALECT, Method::GET, user_model, Some(Scope::Read), attributes::of_users),
+        Route::new(DIALECT, Method::GET, account_model, Some(Scope::Read), attributes::of_accounts),
+        Route::new(DIALECT, Method::GET, "/v1/events/{kind}", Some(Scope::Read), history::events),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/survey/responses",
+            Some(Scope::Read),
+            history::survey_responses,
+        ),
+        Route::new(DIALECT, Method::GET, "/v1/accounts", Some(Scope::Read), empty::accounts),
+        Route::new(DIALECT, Method::GET, "/v1/segment", Some(Scope::Read), empty::segments),
+        Route::new(DIALECT, Method::GET, "/v1/feature", Some(Scope::Read), empty::features),
+        Route::new(DIALECT, Method::GET, "/v1/articles", Some(Scope::Read), empty::articles),
+        Route::new(DIALECT, Method::GET, "/v1/kcbot", Some(Scope::Read), empty::knowledge_bots),
     ]
 }
+
+/// The vendor's own paths beside `/v1/users/{identifyId}`, one for each of these methods: there
+/// such a word is never a user's id, however the path is encoded. The user of that name is
+/// named in the body, as is everybody whose id does not fit a path.
+const WORD_OF_DELETE: &str = "delete";
+const WORD_OF_PUT: &str = "update";
 
 /// seeds/002: "Default behavior is to mark the user as deleted, which will cause it to be
 /// hidden". "To disable the current record from being revived in the future, set the
@@ -125,7 +149,30 @@ pub fn routes() -> Vec<Route> {
 async fn delete_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    let hard = call.query()?.flag("hardDelete")?.unwrap_or(false);
+    if id.as_str() == WORD_OF_DELETE {
+        return delete_named(call).await;
+    }
+    let hard = hard_delete(&call.query()?)?;
+    erase(&call, project, id, hard).await
+}
+
+/// `DELETE /v1/users/delete` with `{"identifyId"}`: the same for any id.
+async fn delete_named(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let hard = hard_delete(&call.query()?)?;
+    let id = call.object().await?.identifier("identifyId")?;
+    erase(&call, project, id, hard).await
+}
+
+/// In any letter case. Anything else, also no value, is refused: what was meant decides
+/// whether the user can come back.
+fn hard_delete(query: &Query) -> Result<bool> {
+    let Some(text) = query.get("hardDelete") else { return Ok(false) };
+    let fault = || Error::invalid(Place::Query, "hardDelete", "must be true or false");
+    cells::flag(text).ok_or_else(fault)
+}
+
+async fn erase(call: &Call, project: ProjectId, id: Identifier, hard: bool) -> Answer {
     let token = call
         .app
         .erase(move |tx| match hard {
@@ -141,16 +188,23 @@ async fn delete_user(call: Call) -> Answer {
 
 /// seeds/002: "If a user with the same id is created or updated within the next 7 days, the
 /// previously deleted record will be revived with all of its associated event history."
-/// An id that is there is updated.
+/// An id that is there is updated: the vendor's description has 400 for it ("possible
+/// duplicate"), but its own loader sends every row of a table here.
 async fn create_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.object().await?;
     let id = body.identifier("identifyId")?;
-    let change = fields::change(&body)?;
-    let written = call.app.write(move |tx| users::put(tx, project, &id, &change)).await;
+    let mut repairs = Repairs::default();
+    let change = fields::change(&body, &mut repairs);
+    let counted = repairs.counted();
+    let put = move |tx: &Tx| {
+        repaired::note_all(tx, project, &counted)?;
+        users::put(tx, project, &id, &change)
+    };
+    let written = call.app.write(put).await;
     // A suppressed user is answered as any other, and dropped.
     _ = written.map_err(|error| renamed(error, OF_USERS))?;
-    Ok(done(StatusCode::CREATED))
+    Ok(repairs.named_in(done(StatusCode::CREATED)))
 }
 
 /// What the body names is changed; whoever is hidden is revived. The path's user cannot be
@@ -158,14 +212,35 @@ async fn create_user(mut call: Call) -> Answer {
 async fn update_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
+    if id.as_str() == WORD_OF_PUT {
+        return update_named(call).await;
+    }
     let body = call.object().await?;
     if body.optional_identifier("identifyId")?.is_some_and(|named| named != id) {
         return Err(Error::invalid(Place::Body, "identifyId", "must be the one in the path, or left out"));
     }
-    let change = fields::change(&body)?;
-    let written = call.app.write(move |tx| users::update(tx, project, id.as_str(), &change)).await;
+    update(&call, project, id, &body).await
+}
+
+/// `PUT /v1/users/update` with the `identifyId` in the body: the same for any id.
+async fn update_named(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let body = call.object().await?;
+    let id = body.identifier("identifyId")?;
+    update(&call, project, id, &body).await
+}
+
+async fn update(call: &Call, project: ProjectId, id: Identifier, body: &Object) -> Answer {
+    let mut repairs = Repairs::default();
+    let change = fields::change(body, &mut repairs);
+    let counted = repairs.counted();
+    let update = move |tx: &Tx| {
+        repaired::note_all(tx, project, &counted)?;
+        users::update(tx, project, id.as_str(), &change)
+    };
+    let written = call.app.write(update).await;
     _ = written.map_err(|error| renamed(error, OF_USERS))?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(repairs.named_in(HttpResponse::NoContent().finish()))
 }
 
 async fn get_user(call: Call) -> Answer {
@@ -181,114 +256,6 @@ async fn list_users(call: Call) -> Answer {
     // A page may be large: it is put together on the scan's thread, not on one that answers.
     let page = call.app.scan(move |db| Ok(search.run(db)?.json())).await?;
     Ok(HttpResponse::Ok().json(page))
-}
-
-/// `{identifyId, eventName, date?, attributes?, sessionId?, url?, eventId?, …}`. A user that
-/// is not known is created, a hidden one stays hidden. An event with an `eventId` counts
-/// once, however often it is sent.
-async fn create_event(mut call: Call) -> Answer {
-    let project = call.project()?;
-    let event = event(&call.object().await?)?;
-    let written = call.app.write(move |tx| activity::record(tx, project, &event)).await;
-    written.map_err(|error| renamed(error, OF_EVENTS))?;
-    Ok(done(StatusCode::CREATED))
-}
-
-fn event(body: &Object) -> Result<Incoming> {
-    let identifier = body.identifier("identifyId")?;
-    let name = body.text("eventName")?.filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Error::invalid(Place::Body, "eventName", "is required"))?;
-    let mut data = body.object("attributes")?.0;
-    for (field, value) in about_event(body)? {
-        // An attribute of that name is the client's own word, and stays.
-        data.entry(field).or_insert(value);
-    }
-    let given = |name| Ok(body.text(name)?.filter(|text| !text.is_empty()));
-    Ok(Incoming {
-        subject: Subject { identifier: Some(identifier), anonymous_id: None },
-        kind: Kind::Event,
-        name,
-        at: date(body)?.into(),
-        message_id: given("eventId")?,
-        session: match given("sessionId")? {
-            Some(_) => body.optional_identifier("sessionId")?,
-            None => None,
-        },
-        url: given("url")?,
-        data,
-        device: Device::default(),
-    })
-}
-
-/// The vendor's own fields of an event that have no place but among its attributes.
-fn about_event(body: &Object) -> Result<Attributes> {
-    let mut about = Attributes::new();
-    for field in ["propertyKey", "userType", "accountId", "eventType", "referrer", "remoteHost"] {
-        if let Some(text) = body.text(field)?.filter(|text| !text.is_empty()) {
-            about.insert(field.into(), json!(text));
-        }
-    }
-    let context = body.object("globalContext")?.0;
-    if !context.is_empty() {
-        about.insert("globalContext".into(), Value::Object(context));
-    }
-    Ok(about)
-}
-
-fn date(body: &Object) -> Result<Option<Millis>> {
-    match body.0.get("date") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => {
-            value.as_i64().filter(|at| *at >= 0).map(Some).ok_or_else(|| {
-                Error::invalid(Place::Body, "date", "must be a time in milliseconds since 1970")
-            })
-        }
-    }
-}
-
-/// A bare list: the fields that every user has, then the custom attributes that are in use.
-async fn list_attributes(call: Call) -> Answer {
-    let project = call.project()?;
-    let (since, custom) = call
-        .app
-        .scan(move |db| {
-            let since = projects::get(db, project)?.created_at;
-            Ok((since, attributes::in_use(db, project, ATTRIBUTES_OF)?))
-        })
-        .await?;
-    let standard = FIELDS
-        .iter()
-        .map(|field| attribute_json(field.name, field.name, "DEFAULT", field.kind.attribute_type(), since));
-    let custom = custom.iter().map(|(name, shape)| {
-        attribute_json(&format!("customAttributes.{name}"), name, "CUSTOM", attribute_type(*shape), since)
-    });
-    Ok(HttpResponse::Ok().json(standard.chain(custom).collect::<Vec<Value>>()))
-}
-
-/// The vendor has four types; what is neither of the others is a string.
-fn attribute_type(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Number => "NUMBER",
-        Shape::Flag => "BOOLEAN",
-        Shape::Text | Shape::Other => "STRING",
-    }
-}
-
-/// `id` is the name by which `filter` knows it.
-fn attribute_json(id: &str, name: &str, origin: &str, kind: &str, since: Millis) -> Value {
-    json!({
-        "id": id,
-        "name": name,
-        "apiName": name,
-        "internalName": name,
-        "description": "",
-        "type": kind,
-        "state": "ENABLED",
-        "origin": origin,
-        "createdDate": since,
-        "modifiedDate": since,
-        "defaultValue": "",
-    })
 }
 
 /// The vendor answers with an envelope of its framework. seeds/002 has "100" and 42 in it,

@@ -6,6 +6,7 @@ pub mod admins;
 pub mod attributes;
 pub mod audit;
 pub mod erase;
+pub mod history;
 pub mod jobs;
 pub mod keys;
 pub mod late;

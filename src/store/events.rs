@@ -10,9 +10,10 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
 
-const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
+pub(super) const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
+pub(super) const COLUMN_COUNT: usize = 7;
 
-fn read(row: &Row) -> rusqlite::Result<Event> {
+pub(super) fn read(row: &Row) -> rusqlite::Result<Event> {
     Ok(Event {
         session: row.get::<_, Option<i64>>(0)?.map(SessionId),
         kind: kind(row)?,

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod backup;
 pub mod events;
 pub mod file_kind;
+pub mod history;
 pub mod holdings;
 pub mod jobs;
 pub mod keys;

@@ -10,10 +10,10 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Device, Kind, ProjectId, SESSION_GAP, Session, SessionId, User, UserId};
 
-const COLUMNS: &str = "id, project_id, user_id, external_id, started_at, ended_at, event_count, page_count, \
+pub(super) const COLUMNS: &str = "id, project_id, user_id, external_id, started_at, ended_at, event_count, page_count, \
     error_count, os, browser, device, country, recording_type, recording_bytes";
 
-fn read(row: &Row) -> rusqlite::Result<Session> {
+pub(super) fn read(row: &Row) -> rusqlite::Result<Session> {
     Ok(Session {
         id: SessionId(row.get(0)?),
         project: ProjectId(row.get(1)?),

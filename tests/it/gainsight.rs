@@ -1,9 +1,15 @@
 //! Gainsight PX's users: seeds/002, the vendor's API description, and what its clients send.
 
+mod cells;
 mod deletions;
+mod empty;
 mod events;
 mod filters;
+mod history;
+mod history_costs;
+mod history_pages;
 mod lists;
+mod neighbours;
 mod refusals;
 
 use serde_json::{Value, json};

@@ -6,9 +6,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cells;
 use crate::api::dialect::Object;
+use crate::api::dialect::repairs::Repairs;
 use crate::domain::users::{Field as Column, Key};
-use crate::error::{Error, Fault, Place, Result};
 use crate::model::{ProfileChange, User};
 
 /// The longest text of a field.
@@ -186,37 +187,6 @@ impl Field {
             Home::Registration | Home::Nowhere => false,
         }
     }
-
-    /// What is wrong with a value for it.
-    fn fault(&self, value: &Value) -> Option<String> {
-        let ok = match (self.kind, value) {
-            (_, Value::Null) => true,
-            (Kind::Text, Value::String(text)) => return text_fault(text).map(str::to_owned),
-            (Kind::Choice(choices), Value::String(text)) => choices.contains(&text.as_str()),
-            (Kind::Integer, number) => number.is_i64(),
-            (Kind::Time, number) => number.as_i64().is_some_and(|at| at >= 0),
-            (Kind::Decimal, number) => number.is_number(),
-            (Kind::Flag, flag) => flag.is_boolean(),
-            (Kind::Texts, Value::Array(list)) => {
-                list.iter().all(|value| value.as_str().is_some_and(|text| text_fault(text).is_none()))
-            }
-            (Kind::Objects, Value::Array(list)) => list.iter().all(Value::is_object),
-            _ => false,
-        };
-        if ok {
-            return None;
-        }
-        Some(match self.kind {
-            Kind::Text => "must be a string".into(),
-            Kind::Choice(choices) => format!("must be one of {}", choices.join(", ")),
-            Kind::Integer => "must be an integer".into(),
-            Kind::Time => "must be a time in milliseconds since 1970".into(),
-            Kind::Decimal => "must be a number".into(),
-            Kind::Flag => "must be true or false".into(),
-            Kind::Texts => "must be a list of strings of at most 1024 characters".into(),
-            Kind::Objects => "must be a list of objects".into(),
-        })
-    }
 }
 
 /// What is wrong with a text of a field or of a search for one.
@@ -245,35 +215,25 @@ fn uuid(user: &User) -> String {
 }
 
 /// What a body tells of a user: absent fields stay as they are; null, and what stands for
-/// nothing in an answer, empty them. [`Error::Invalid`] with every field that is not of its kind.
-pub fn change(body: &Object) -> Result<ProfileChange> {
+/// nothing in an answer, empty them. A field that is not of its kind is left out, alone.
+pub fn change(body: &Object, repairs: &mut Repairs) -> ProfileChange {
     let mut change = ProfileChange::default();
-    let mut faults: Vec<Fault> = Vec::new();
-    let mut blame = |name: &str, message: &str| {
-        if !faults.iter().any(|fault| fault.field == name) {
-            faults.push(Fault::new(Place::Body, name, message));
-        }
-    };
     for field in FIELDS.iter().filter(|field| field.is_told()) {
         match find(&body.0, field.name) {
             Ok(None) => {}
-            Ok(Some(value)) => match field.fault(value) {
-                Some(message) => blame(field.name, &message),
-                None => tell(&mut change, field, value),
+            Ok(Some(value)) => match cells::read(field.kind, value) {
+                Ok(value) => tell(&mut change, field, value),
+                Err(reason) => repairs.note(field.name, reason),
             },
-            Err(name) => blame(name, "must be an object"),
+            Err(name) => repairs.note(name, cells::NO_OBJECT),
         }
     }
-    match body.0.get("customAttributes") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(attributes)) => change.set = attributes.clone(),
-        Some(_) => blame("customAttributes", "must be an object"),
-    }
-    if faults.is_empty() { Ok(change) } else { Err(Error::Invalid(faults)) }
+    change.set = cells::object(body, "customAttributes", repairs);
+    change
 }
 
-/// The value under a dotted name; null in an object's place is null in each of its fields.
-/// Err: the name of what should have been an object.
+/// The value under a dotted name; null in an object's place is null in each of its fields,
+/// an empty list is an object without fields. Err: the name of what should have been an object.
 fn find<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a Value>, &'static str> {
     let mut map = body;
     let mut from = 0;
@@ -281,6 +241,7 @@ fn find<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&
         match map.get(&name[from..dot]) {
             Some(Value::Object(inner)) => map = inner,
             Some(Value::Null) => return Ok(Some(&Value::Null)),
+            Some(Value::Array(list)) if list.is_empty() => return Ok(None),
             Some(_) => return Err(&name[..dot]),
             None => return Ok(None),
         }
@@ -289,16 +250,16 @@ fn find<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<Option<&
     Ok(map.get(&name[from..]))
 }
 
-fn tell(change: &mut ProfileChange, field: &Field, value: &Value) {
+fn tell(change: &mut ProfileChange, field: &Field, value: Value) {
     // A user that is put back as it was read is told nothing by it.
-    let value = if *value == field.kind.untold() { &Value::Null } else { value };
+    let value = if value == field.kind.untold() { Value::Null } else { value };
     match field.home {
         Home::Column(column) => {
             if let Some(slot) = destination(column, change) {
                 *slot = Some(value.as_str().map(str::to_owned));
             }
         }
-        _ => drop(change.extra.insert(field.name.to_owned(), value.clone())),
+        _ => drop(change.extra.insert(field.name.to_owned(), value)),
     }
 }
 

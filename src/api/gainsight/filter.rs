@@ -11,8 +11,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::cells;
 use super::fields::{self, FIELDS, Field, Home, Kind};
-use crate::clock;
 use crate::domain::users::{Field as Column, Filter};
 use crate::error::{Error, Place, Result};
 use crate::model::User;
@@ -38,8 +38,8 @@ enum Subject {
     Agent(&'static [&'static str]),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
     Is,
     IsNot,
     Fits,
@@ -64,19 +64,7 @@ impl Condition {
     /// [`Error::Invalid`] on `filter` for what is not in the language, or names a field that
     /// there is not.
     pub fn parse(filters: &[String]) -> Result<Condition> {
-        let mut lists = Vec::new();
-        for filter in filters {
-            let terms = filter.split(';').filter(|term| !term.trim().is_empty());
-            let terms = terms.map(Term::parse).collect::<Result<Vec<Term>>>()?;
-            // An empty parameter asks for nothing.
-            if !terms.is_empty() {
-                lists.push(terms);
-            }
-        }
-        if lists.iter().map(Vec::len).sum::<usize>() > TERMS_MAX {
-            return Err(invalid(format!("must have at most {TERMS_MAX} conditions")));
-        }
-        Ok(Condition(lists))
+        Ok(Condition(lists(filters, Term::parse)?))
     }
 
     /// What the database can tell of it: everybody who holds it holds this, too.
@@ -98,42 +86,60 @@ impl Condition {
     }
 }
 
-impl Term {
-    fn parse(text: &str) -> Result<Term> {
-        let at = text.find(['=', '!', '<', '>', '~']).ok_or_else(|| invalid(FORM))?;
-        let (name, rest) = (text[..at].trim(), &text[at..]);
-        let (operator, value) = [
-            ("==", Operator::Is),
-            ("!=", Operator::IsNot),
-            ("!~", Operator::FitsNot),
-            ("~", Operator::Fits),
-            ("<=", Operator::AtMost),
-            ("<", Operator::Below),
-            (">=", Operator::AtLeast),
-            (">", Operator::Above),
-        ]
-        .into_iter()
-        .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)))
-        .ok_or_else(|| invalid(FORM))?;
-        if let Some(fault) = fields::text_fault(value) {
-            return Err(invalid(format!("the value for {name} {fault}")));
+/// The terms of each parameter, as `parse` reads them. [`Error::Invalid`] on `filter` for too
+/// many.
+pub fn lists<T>(filters: &[String], parse: impl Fn(&str) -> Result<T>) -> Result<Vec<Vec<T>>> {
+    let mut lists = Vec::new();
+    for filter in filters {
+        let terms = filter.split(';').filter(|term| !term.trim().is_empty());
+        let terms = terms.map(&parse).collect::<Result<Vec<T>>>()?;
+        // An empty parameter asks for nothing.
+        if !terms.is_empty() {
+            lists.push(terms);
         }
-        let subject = Subject::parse(name)?;
-        let value = subject.check(name, operator, value)?;
-        Ok(Term { subject, operator, value })
     }
+    if lists.iter().map(Vec::len).sum::<usize>() > TERMS_MAX {
+        return Err(invalid(format!("must have at most {TERMS_MAX} conditions")));
+    }
+    Ok(lists)
+}
 
-    fn holds(&self, user: &User) -> bool {
-        let values = self.subject.values(user);
+/// The name, the operator and the value of a term.
+pub fn split(text: &str) -> Result<(&str, Operator, &str)> {
+    let at = text.find(['=', '!', '<', '>', '~']).ok_or_else(|| invalid(FORM))?;
+    let (name, rest) = (text[..at].trim(), &text[at..]);
+    let (operator, value) = [
+        ("==", Operator::Is),
+        ("!=", Operator::IsNot),
+        ("!~", Operator::FitsNot),
+        ("~", Operator::Fits),
+        ("<=", Operator::AtMost),
+        ("<", Operator::Below),
+        (">=", Operator::AtLeast),
+        (">", Operator::Above),
+    ]
+    .into_iter()
+    .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)))
+    .ok_or_else(|| invalid(FORM))?;
+    match fields::text_fault(value) {
+        Some(fault) => Err(invalid(format!("the value for {name} {fault}"))),
+        None => Ok((name, operator, value)),
+    }
+}
+
+impl Operator {
+    /// Whether the values that something has stand so to the one that was given. What has no
+    /// value is as the empty text, but neither below nor above anything.
+    pub fn holds(self, values: &[Value], given: &str) -> bool {
         let any = |test: &dyn Fn(&Value) -> bool| match values.is_empty() {
             true => test(&Value::String(String::new())),
             false => values.iter().any(test),
         };
         let lies = |wanted: &[Ordering]| {
-            any(&|value| compare(value, &self.value).is_some_and(|order| wanted.contains(&order)))
+            any(&|value| compare(value, given).is_some_and(|order| wanted.contains(&order)))
         };
-        let fits = || any(&|value| value.as_str().is_some_and(|text| fits(text, &self.value)));
-        match self.operator {
+        let fits = || any(&|value| value.as_str().is_some_and(|text| fits(text, given)));
+        match self {
             Operator::Is => lies(&[Ordering::Equal]),
             Operator::IsNot => !lies(&[Ordering::Equal]),
             Operator::Fits => fits(),
@@ -145,22 +151,27 @@ impl Term {
             Operator::AtLeast => lies(&[Ordering::Greater, Ordering::Equal]),
         }
     }
+}
+
+impl Term {
+    fn parse(text: &str) -> Result<Term> {
+        let (name, operator, value) = split(text)?;
+        let subject = Subject::parse(name)?;
+        let value = subject.check(name, operator, value)?;
+        Ok(Term { subject, operator, value })
+    }
+
+    fn holds(&self, user: &User) -> bool {
+        self.operator.holds(&self.subject.values(user), &self.value)
+    }
 
     /// The same as a condition on a column, if the field has one.
     fn of_column(&self) -> Option<Filter> {
         let Subject::Field(Field { home: Home::Column(column), kind, .. }) = self.subject else {
             return None;
         };
-        let not = |filter| Filter::Not(Box::new(filter));
         if *kind == Kind::Text {
-            let text = self.value.clone();
-            return Some(match self.operator {
-                Operator::Is => is_text(*column, text),
-                Operator::IsNot => not(is_text(*column, text)),
-                Operator::Fits => fits_text(*column, text),
-                Operator::FitsNot => not(fits_text(*column, text)),
-                _ => return None,
-            });
+            return of_text(*column, self.operator, &self.value);
         }
         let number: i64 = self.value.parse().ok()?;
         let (filter, includes_unset) = match self.operator {
@@ -175,8 +186,21 @@ impl Term {
             true => Filter::Any(vec![filter, Filter::Missing(*column)]),
             false => filter,
         };
-        Some(if self.operator == Operator::IsNot { not(filter) } else { filter })
+        Some(if self.operator == Operator::IsNot { Filter::Not(Box::new(filter)) } else { filter })
     }
+}
+
+/// The condition on a column of texts, for those operators that texts have.
+pub fn of_text(column: Column, operator: Operator, value: &str) -> Option<Filter> {
+    let not = |filter| Filter::Not(Box::new(filter));
+    let text = value.to_owned();
+    Some(match operator {
+        Operator::Is => is_text(column, text),
+        Operator::IsNot => not(is_text(column, text)),
+        Operator::Fits => fits_text(column, text),
+        Operator::FitsNot => not(fits_text(column, text)),
+        _ => return None,
+    })
 }
 
 fn is_text(column: Column, text: String) -> Filter {
@@ -215,34 +239,7 @@ impl Subject {
             // Whatever it is with each user.
             Subject::Attribute(_) => return Ok(value.to_owned()),
         };
-        let is_order =
-            matches!(operator, Operator::Below | Operator::AtMost | Operator::Above | Operator::AtLeast);
-        let fits = matches!(operator, Operator::Fits | Operator::FitsNot);
-        let takes = |operators: &str| Err(invalid(format!("{name} can be compared with {operators} only")));
-        match kind {
-            Kind::Text | Kind::Choice(_) | Kind::Texts | Kind::Objects => match is_order {
-                true => takes("==, !=, ~ and !~"),
-                false => Ok(value.to_owned()),
-            },
-            Kind::Flag => match (is_order || fits, value.to_ascii_lowercase().as_str()) {
-                (true, _) => takes("== and !="),
-                (false, flag @ ("true" | "false")) => Ok(flag.to_owned()),
-                _ => Err(invalid(format!("{name} must be compared with true or false"))),
-            },
-            _ if fits => takes("==, !=, <, <=, > and >="),
-            Kind::Integer | Kind::Time => {
-                // Times come as the vendor shows them, and from some clients as ISO 8601.
-                let time = || clock::parse_rfc3339(value).filter(|_| kind == Kind::Time);
-                let number = value.parse::<i64>().ok().or_else(time);
-                let form = if kind == Kind::Time { "milliseconds since 1970" } else { "an integer" };
-                let number = number.ok_or_else(|| invalid(format!("{name} must be compared with {form}")))?;
-                Ok(number.to_string())
-            }
-            Kind::Decimal => match value.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(value.to_owned()),
-                _ => Err(invalid(format!("{name} must be compared with a number"))),
-            },
-        }
+        check(kind, name, operator, value)
     }
 
     /// The user's values of it: several of a list, none of what is not there.
@@ -260,6 +257,38 @@ impl Subject {
                 agents.into_iter().flatten().filter_map(at).collect()
             }
         }
+    }
+}
+
+/// The value as it is compared with a field of this kind, if it can be.
+pub fn check(kind: Kind, name: &str, operator: Operator, value: &str) -> Result<String> {
+    let is_order =
+        matches!(operator, Operator::Below | Operator::AtMost | Operator::Above | Operator::AtLeast);
+    let fits = matches!(operator, Operator::Fits | Operator::FitsNot);
+    let takes = |operators: &str| Err(invalid(format!("{name} can be compared with {operators} only")));
+    match kind {
+        Kind::Text | Kind::Choice(_) | Kind::Texts | Kind::Objects => match is_order {
+            true => takes("==, !=, ~ and !~"),
+            false => Ok(value.to_owned()),
+        },
+        Kind::Flag => match (is_order || fits, value.to_ascii_lowercase().as_str()) {
+            (true, _) => takes("== and !="),
+            (false, flag @ ("true" | "false")) => Ok(flag.to_owned()),
+            _ => Err(invalid(format!("{name} must be compared with true or false"))),
+        },
+        _ if fits => takes("==, !=, <, <=, > and >="),
+        Kind::Integer | Kind::Time => {
+            // Times come as the vendor shows them, and from some clients as ISO 8601.
+            let time = || cells::time(value).filter(|_| kind == Kind::Time);
+            let number = value.parse::<i64>().ok().or_else(time);
+            let form = if kind == Kind::Time { "milliseconds since 1970" } else { "an integer" };
+            let number = number.ok_or_else(|| invalid(format!("{name} must be compared with {form}")))?;
+            Ok(number.to_string())
+        }
+        Kind::Decimal => match value.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(value.to_owned()),
+            _ => Err(invalid(format!("{name} must be compared with a number"))),
+        },
     }
 }
 
@@ -311,6 +340,6 @@ fn fits(text: &str, pattern: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub fn invalid(message: impl Into<String>) -> Error {
     Error::invalid(Place::Query, "filter", message)
 }

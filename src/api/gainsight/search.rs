@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 
 use super::fields::{FIELDS, Home, user_json};
 use super::filter::Condition;
+use super::paging::{self, SIZE, SIZE_MAX};
 use crate::api::dialect::Query;
 use crate::domain::users::{self, Direction, Field, Key, Paging, Position};
 use crate::error::{Error, Place, Result};
 use crate::model::{ProjectId, User};
 use crate::store::Db;
 
-const SIZE: u32 = 25;
-const SIZE_MAX: u32 = 1_000;
 const SORTS_MAX: usize = 10;
 
 pub struct Search {
@@ -48,14 +47,14 @@ impl Search {
         let filters: Vec<String> =
             query.all("filter").filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
         let sort = given("sort").unwrap_or_default().to_owned();
-        let size = given("pageSize").map(size).transpose()?;
+        let size = paging::size(query, SIZE_MAX)?;
         let Some(text) = given("scrollId") else {
             let size = size.unwrap_or(SIZE);
             return Search::of(Scroll { project, filters, sort, size, total: None, after: None });
         };
         let unknown = || Error::invalid(Place::Query, "scrollId", "is none that was given out");
         let mut scroll =
-            Scroll::decode(text).filter(|scroll| scroll.project == project).ok_or_else(unknown)?;
+            paging::decode(text).filter(|scroll: &Scroll| scroll.project == project).ok_or_else(unknown)?;
         let differs =
             (!filters.is_empty() && filters != scroll.filters) || (!sort.is_empty() && sort != scroll.sort);
         if differs {
@@ -102,7 +101,7 @@ impl Search {
         let after = found.last().filter(|_| is_full).map(|user| self.paging.position(user));
         let next =
             after.map(|after| Scroll { total: Some(total), after: Some(after), ..self.scroll.clone() });
-        Ok(Page { users: found, next: next.map(|next| next.encode()).transpose()?, total })
+        Ok(Page { users: found, next: next.map(|next| paging::encode(&next)).transpose()?, total })
     }
 }
 
@@ -121,23 +120,6 @@ impl Page {
             "totalHits": self.total,
         })
     }
-}
-
-impl Scroll {
-    fn encode(&self) -> Result<String> {
-        let json = serde_json::to_vec(self).map_err(Error::internal)?;
-        Ok(data_encoding::BASE64URL_NOPAD.encode(&json))
-    }
-
-    fn decode(text: &str) -> Option<Scroll> {
-        let json = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
-        serde_json::from_slice(&json).ok()
-    }
-}
-
-fn size(text: &str) -> Result<u32> {
-    let size = text.parse().ok().filter(|size| (1..=SIZE_MAX).contains(size));
-    size.ok_or_else(|| Error::invalid(Place::Query, "pageSize", format!("must be from 1 to {SIZE_MAX}")))
 }
 
 /// "The sort parameter accepts a list of semi-colon separated fields names, each with an

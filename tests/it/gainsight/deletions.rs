@@ -118,7 +118,7 @@ fn hard_delete_is_true_or_false_and_nothing_else() {
     let server = Server::start();
     let id = server.seed("ann").events(2).insert();
     let before = get(&server, "ann");
-    for value in ["", "TRUE", "True", "1", "0", "yes", "true%20", "false,true", "null"] {
+    for value in ["", "T", "1", "0", "yes", "true%20", "false,true", "null"] {
         let reply = call(&server, "DELETE", &format!("/v1/users/ann?hardDelete={value}")).send();
         assert_eq!(bad(reply), ["hardDelete: must be true or false"], "{value}");
     }
@@ -154,4 +154,14 @@ fn a_late_event_does_not_bring_an_erased_user_back() {
     server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "before", START)));
     unknown(call(&server, "GET", "/v1/users/ann").send(), "ann");
     assert_eq!(server.rows_of(id), 0);
+}
+
+#[test]
+fn hard_delete_is_read_in_any_letter_case() {
+    let server = Server::start();
+    for (value, comes_back) in [("True", 404), ("TRUE", 404), ("False", 204)] {
+        create(&server, json!({ "identifyId": "ann" }));
+        call(&server, "DELETE", &format!("/v1/users/ann?hardDelete={value}")).send().expect(200);
+        put(&server, "ann", json!({})).expect(comes_back);
+    }
 }

@@ -1,0 +1,35 @@
+//! What all lists have in common: how many are on a page, and what a scrollId is.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::dialect::Query;
+use crate::error::{Error, Place, Result};
+
+/// On a page, unless the request says otherwise.
+pub const SIZE: u32 = 25;
+pub const SIZE_MAX: u32 = 1_000;
+
+/// `pageSize`, if it is given and not empty.
+pub fn size(query: &Query, most: u32) -> Result<Option<u32>> {
+    let Some(text) = query.get("pageSize").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let size = text.parse().ok().filter(|size| (1..=most).contains(size));
+    let fault = || Error::invalid(Place::Query, "pageSize", format!("must be from 1 to {most}"));
+    size.ok_or_else(fault).map(Some)
+}
+
+/// A scrollId says what was asked for and how far it has come: nothing is kept for it here.
+pub fn encode(scroll: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_vec(scroll).map_err(Error::internal)?;
+    Ok(data_encoding::BASE64URL_NOPAD.encode(&json))
+}
+
+pub fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let json = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// The error for a scrollId that no answer had.
+pub fn unknown_scroll() -> Error {
+    Error::invalid(Place::Query, "scrollId", "is none that was given out")
+}
