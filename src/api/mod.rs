@@ -10,6 +10,7 @@ mod native;
 mod openreplay;
 mod proficient;
 mod segment;
+mod streamed;
 mod vemetric;
 
 use std::rc::Rc;

@@ -6,15 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::streamed;
 use crate::domain::erase;
-use crate::domain::users::{self, Direction, Field, Filter, Listing};
+use crate::domain::users;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
 
 pub static DIALECT: &dyn Dialect = &Proficient;
-
-/// The longest list; the vendor's has no pages.
-const LIST_MAX: u32 = 10_000;
 
 struct Proficient;
 
@@ -82,14 +80,9 @@ pub fn routes() -> Vec<Route> {
 /// appearing first"; `live_mode`: "If set to `false`, only test users will be returned."
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
-    let mut filters = vec![Filter::Identified];
-    if let Some(live_mode) = call.query()?.flag("live_mode")? {
-        filters.push(Filter::NumberIs(Field::LiveMode, i64::from(live_mode)));
-    }
-    let order = vec![(Field::Id, Direction::Descending)];
-    let listing = Listing { project, filters, order, limit: LIST_MAX, offset: 0 };
-    let users = call.app.scan(move |db| users::list(db, &listing)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "data": users.iter().map(user_json).collect::<Vec<Value>>() })))
+    let live_mode = call.query()?.flag("live_mode")?;
+    let wanted = move |user: &User| live_mode.is_none_or(|live_mode| user.profile.live_mode == live_mode);
+    streamed::users(&call.app, project, move |user| wanted(user).then(|| user_json(user))).await
 }
 
 async fn create_user(mut call: Call) -> Answer {

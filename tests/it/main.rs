@@ -62,3 +62,4 @@ mod upkeep;
 mod vault;
 mod vemetric;
 mod verify;
+mod whole_lists;
