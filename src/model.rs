@@ -1,5 +1,6 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
+mod interaction;
 mod job;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Millis;
 use crate::error::{Error, Fault, Place, Result};
 
+pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
 
 /// Named values of a user or an event.

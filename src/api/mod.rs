@@ -31,17 +31,19 @@ pub enum Face {
     Gainsight,
     Alloy,
     Proficient,
+    ProficientClient,
     Segment,
     Native,
 }
 
 impl Face {
-    const ALL: [Face; 7] = [
+    const ALL: [Face; 8] = [
         Face::OpenReplay,
         Face::Vemetric,
         Face::Gainsight,
         Face::Alloy,
         Face::Proficient,
+        Face::ProficientClient,
         Face::Segment,
         Face::Native,
     ];
@@ -53,6 +55,7 @@ impl Face {
             Face::Gainsight => gainsight::DIALECT,
             Face::Alloy => alloy::DIALECT,
             Face::Proficient => proficient::DIALECT,
+            Face::ProficientClient => proficient::client::DIALECT,
             Face::Segment => segment::DIALECT,
             Face::Native => native::DIALECT,
         }
@@ -65,6 +68,7 @@ impl Face {
             Face::Gainsight => gainsight::routes(),
             Face::Alloy => alloy::routes(),
             Face::Proficient => proficient::routes(),
+            Face::ProficientClient => proficient::client::routes(),
             Face::Segment => segment::routes(),
             Face::Native => native::routes(),
         }
@@ -129,15 +133,17 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, else
-/// Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
+/// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, the client
+/// API's of Proficient with `X-PROFICIENT-API-KEY`, else Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
 /// method-and-path pairs are Vemetric's and every other is PX's.
 fn speaker(request: &HttpRequest) -> Face {
     let path = request.uri().path();
     let mut segments = path.split('/').skip(1);
     match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
         ("users", _) if request.headers().contains_key("x-api-version") => Face::Alloy,
+        ("users", _) if proficient::client::is_of(request) => Face::ProficientClient,
         ("users", _) => Face::Proficient,
+        ("agents" | "interactions" | "messages", _) => Face::ProficientClient,
         (version, "users" | "run") if alloy::is_version(version) => Face::Alloy,
         ("v1", "users") if request.headers().contains_key("x-aptrinsic-api-key") => Face::Gainsight,
         ("v1", "users") => {

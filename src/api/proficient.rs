@@ -1,6 +1,8 @@
 //! Proficient AI's API: `Authorization: Bearer <project key>`, users by their `u_…` id.
 //! Source: seeds/004, and the vendor's JavaScript client.
 
+pub mod client;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -22,16 +24,20 @@ impl Dialect for Proficient {
     }
 
     fn error(&self, error: &Error) -> HttpResponse {
-        let message = match error {
-            Error::Invalid(faults) => {
-                let said = faults.iter().map(|fault| format!("{}: {}", field(&fault.field), fault.message));
-                said.collect::<Vec<String>>().join("; ")
-            }
-            error => dialect::message(error),
-        };
-        let error_body = json!({ "code": code(error), "message": message });
-        HttpResponse::build(dialect::status(error)).json(json!({ "error": error_body }))
+        error_response(error)
     }
+}
+
+fn error_response(error: &Error) -> HttpResponse {
+    let message = match error {
+        Error::Invalid(faults) => {
+            let said = faults.iter().map(|fault| format!("{}: {}", field(&fault.field), fault.message));
+            said.collect::<Vec<String>>().join("; ")
+        }
+        error => dialect::message(error),
+    };
+    let error_body = json!({ "code": code(error), "message": message });
+    HttpResponse::build(dialect::status(error)).json(json!({ "error": error_body }))
 }
 
 /// seeds/004, `ApiErrorCode`: the client knows these seven and no other.
@@ -45,7 +51,8 @@ fn code(error: &Error) -> &'static str {
         | Error::JobNotFound
         | Error::ReceiptNotFound
         | Error::SessionNotFound
-        | Error::KeyNotFound => "resource_not_found",
+        | Error::KeyNotFound
+        | Error::NotFound(_) => "resource_not_found",
         Error::MethodNotAllowed { .. }
         | Error::Invalid(_)
         | Error::BadJson(_)
@@ -62,6 +69,7 @@ fn field(name: &str) -> &str {
     match name {
         "firstName" => "first_name",
         "lastName" => "last_name",
+        "after" => "starting_after",
         name => name,
     }
 }
@@ -78,6 +86,7 @@ pub fn routes() -> Vec<Route> {
 
 /// The vendor's client: "sorted by creation date, with the most recently created users
 /// appearing first"; `live_mode`: "If set to `false`, only test users will be returned."
+/// It has no pages: it is written whole, as it is read.
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
     let live_mode = call.query()?.flag("live_mode")?;

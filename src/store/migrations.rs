@@ -7,7 +7,12 @@ use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
 
-const STEPS: &[&str] = &[include_str!("../../schema.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../schema.sql"),
+    include_str!("steps/interactions.sql"),
+    // What an app signs its users' names with. In clear: it has to sign, too.
+    "ALTER TABLE projects ADD COLUMN proficient_client_secret TEXT",
+];
 
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();

@@ -40,6 +40,7 @@ mod places;
 mod printed;
 mod process;
 mod proficient;
+mod proficient_client;
 mod proof;
 mod registry;
 mod replay;
