@@ -469,12 +469,15 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
     Ok(held)
 }
 
-/// Takes up to `limit` rows that `erasure` makes leave, of one table, the first that has
-/// any; `gather` sees what was in them. `cutoff` spares what is later. Returns the table
-/// and how many; None means that none is left.
+/// Takes up to `limit` rows that `erasure` makes leave, of one table and one of the members,
+/// the first that has any; `gather` sees what was in them. `cutoff` spares what is later.
+/// Returns the table and how many; None means that none is left.
+///
+/// Table by table, not member by member: while a merge goes on, a row of one member may refer
+/// to a row of another.
 pub fn take(
     tx: &Tx,
-    user: UserId,
+    members: &[UserId],
     erasure: Erasure,
     cutoff: Option<Millis>,
     limit: i64,
@@ -489,13 +492,15 @@ pub fn take(
         let some = format!(
             "+{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
         );
-        let values = params![user.0, cutoff.unwrap_or(Millis::MAX), limit];
-        if !gather.is_full() {
-            see(tx, table, &some, values, gather)?;
-        }
-        let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
-        if taken > 0 {
-            return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
+        for member in members {
+            let values = params![member.0, cutoff.unwrap_or(Millis::MAX), limit];
+            if !gather.is_full() {
+                see(tx, table, &some, values, gather)?;
+            }
+            let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
+            if taken > 0 {
+                return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
+            }
         }
     }
     Ok(None)

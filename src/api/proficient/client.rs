@@ -22,7 +22,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use crate::api::dialect::{Answer, Call, Dialect, Query, Route};
+use crate::api::dialect::{Answer, Call, Dialect, Object, Query, Route};
 use crate::domain::callers::Caller;
 use crate::domain::interactions::{self, Listing};
 use crate::domain::messages::{self, New};
@@ -88,14 +88,13 @@ async fn get_agent(call: Call) -> Answer {
 /// "The interactions are returned sorted by creation date, with the most recently created
 /// interactions appearing first."
 async fn list_interactions(call: Call) -> Answer {
-    let query = call.query()?;
+    let (caller, query) = (caller(&call, Scope::Read)?, call.query()?);
     let agent = query.get("agent_id").map(|agent| Identifier::parse(Place::Query, "agent_id", agent));
     let listing = Listing {
         agent: agent.transpose()?,
         after: starting_after(&query, INTERACTION)?,
         limit: limit(&query)?,
     };
-    let caller = caller(&call, Scope::Read)?;
     let (found, more) = call.app.scan(move |db| interactions::list(db, &caller, &listing)).await?;
     let shown: Vec<Value> =
         found.iter().map(|interaction| interaction_json(interaction, Some(interaction.user))).collect();
@@ -105,7 +104,7 @@ async fn list_interactions(call: Call) -> Answer {
 /// "An object that contains the initial interaction data including the `Interaction` object
 /// itself and the initial messages associated with it": no agent begins.
 async fn create_interaction(mut call: Call) -> Answer {
-    let agent = call.object().await?.identifier("agent_id")?;
+    let agent = object(&mut call).await?.identifier("agent_id")?;
     let caller = caller(&call, Scope::Write)?;
     let (interaction, user) = call.app.write(move |tx| interactions::create(tx, &caller, &agent)).await?;
     let interaction = interaction_json(&interaction, user);
@@ -122,7 +121,7 @@ async fn get_interaction(call: Call) -> Answer {
 /// "Only the provided properties will be updated."
 async fn update_interaction(mut call: Call) -> Answer {
     let handle = in_path(&call, "interaction_id", INTERACTION)?;
-    let name = call.object().await?.text_change("name")?.map(Option::unwrap_or_default);
+    let name = object(&mut call).await?.text_change("name")?.map(Option::unwrap_or_default);
     let caller = caller(&call, Scope::Write)?;
     let interaction = call
         .app
@@ -146,11 +145,10 @@ async fn delete_interaction(call: Call) -> Answer {
 
 /// The newest come first, as in the list of interactions [ours].
 async fn list_messages(call: Call) -> Answer {
-    let query = call.query()?;
+    let (caller, query) = (caller(&call, Scope::Read)?, call.query()?);
     let missing = || Error::invalid(Place::Query, "interaction_id", "is required");
     let within = query.get("interaction_id").ok_or_else(missing)?.to_owned();
     let (after, limit) = (starting_after(&query, MESSAGE)?, limit(&query)?);
-    let caller = caller(&call, Scope::Read)?;
     let handle = read_id(INTERACTION, &within);
     let found =
         call.app.scan(move |db| messages::list(db, &caller, handle.ok_or(NO_INTERACTION)?, after, limit));
@@ -160,7 +158,7 @@ async fn list_messages(call: Call) -> Answer {
 }
 
 async fn create_message(mut call: Call) -> Answer {
-    let body = call.object().await?;
+    let body = object(&mut call).await?;
     let required = |field| {
         let missing = || Error::invalid(Place::Body, field, "is required");
         body.text(field)?.ok_or_else(missing)
@@ -186,7 +184,7 @@ async fn get_message(call: Call) -> Answer {
 /// without a word of when to try again: there is no agent later, either.
 async fn ask(mut call: Call) -> Answer {
     let handle = in_path(&call, "message_id", MESSAGE)?;
-    call.object().await?.identifier("interaction_id")?;
+    object(&mut call).await?.identifier("interaction_id")?;
     let caller = caller(&call, Scope::Read)?;
     call.app.read(|db| messages::get(db, &caller, handle.ok_or(NO_MESSAGE)?))?;
     Ok(super::error_response(&Error::Unavailable(
@@ -203,7 +201,7 @@ async fn get_user(call: Call) -> Answer {
 
 /// "Any properties not provided will be left unchanged."
 async fn update_user(mut call: Call) -> Answer {
-    let change = super::change(&call.object().await?)?;
+    let change = super::change(&object(&mut call).await?)?;
     let id = super::user_id(&call);
     let caller = caller(&call, Scope::Write)?;
     let user = call.app.write(move |tx| users::adjust(tx, itself(caller.reader(tx)?, &id)?, &change)).await?;
@@ -216,6 +214,12 @@ fn itself(user: User, id: &Result<UserId>) -> Result<User> {
         Ok(id) if *id == user.id => Ok(user),
         _ => Err(Error::user_not_found("")),
     }
+}
+
+/// The body. Whether the key is of one project is asked before it.
+async fn object(call: &mut Call) -> Result<Object> {
+    call.project()?;
+    call.object().await
 }
 
 /// Who calls. A key with this scope needs no HMAC.
