@@ -223,6 +223,18 @@ impl App {
         tokio::task::spawn_blocking(scan).await.map_err(Error::internal)?
     }
 
+    /// A short read on a thread of its own, for those who read one after the other.
+    pub async fn read_aside<T, F>(&self, run: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Db) -> Result<T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let request = RequestId::current().unwrap_or_default();
+        let read = move || request.sync_scope(|| inner.store.read(run));
+        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+    }
+
     /// A write: answered once it is on disk. `run` may be called twice; see
     /// [`crate::store`].
     pub async fn write<T, F>(&self, run: F) -> Result<T>

@@ -48,6 +48,9 @@ pub enum Error {
     SessionNotFound,
     #[error("there is no such key")]
     KeyNotFound,
+    /// Something that one API alone knows, by its name.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
 
     #[error("another user has this identifier")]
     IdentifierTaken,

@@ -1,6 +1,7 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
 mod intake;
+mod interaction;
 mod job;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Fault, Place, Result};
 
 pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
+pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
 
 /// Named values of a user or an event.

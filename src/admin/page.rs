@@ -142,6 +142,7 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
             said(StatusCode::NOT_FOUND, "No such receipt", "There is no receipt of this number.")
         }
         Error::JobNotFound => said(StatusCode::NOT_FOUND, "No such job", "There is no job of this number."),
+        Error::NotFound(_) => said(StatusCode::NOT_FOUND, "Nothing here", "There is nothing of this id."),
         Error::KeyNotFound => {
             said(StatusCode::NOT_FOUND, "No such key", "There is no such key, or it is revoked already.")
         }

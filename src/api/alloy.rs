@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::streamed;
 use crate::domain::erase;
-use crate::domain::users::{self, Direction, Field, Filter, Listing};
+use crate::domain::users;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, ProfileChange, ProjectId, Scope, User, UserId};
 use crate::store::Db;
@@ -18,8 +19,6 @@ pub static DIALECT: &dyn Dialect = &Alloy;
 const IN_HEADER: &str = "2025-09";
 const IN_PATHS: [&str; 4] = ["2023-01", "2023-06", "2023-12", "2024-03"];
 const VERSIONS: &str = "must be 2025-09, or in paths 2023-01, 2023-06, 2023-12 or 2024-03";
-/// The longest list; the vendor's has no pages.
-const LIST_MAX: u32 = 10_000;
 
 struct Alloy;
 
@@ -80,16 +79,10 @@ pub fn is_version(segment: &str) -> bool {
             .all(|(n, byte)| if n == 4 { *byte == b'-' } else { byte.is_ascii_digit() })
 }
 
+/// The vendor's list has no pages: it is written whole, as it is read.
 async fn list_users(call: Call) -> Answer {
-    let listing = Listing {
-        project: project(&call)?,
-        filters: vec![Filter::Identified],
-        order: vec![(Field::Id, Direction::Descending)],
-        limit: LIST_MAX,
-        offset: 0,
-    };
-    let users = call.app.scan(move |db| users::list(db, &listing)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "data": users.iter().map(user_json).collect::<Vec<Value>>() })))
+    let project = project(&call)?;
+    streamed::users(&call.app, project, |user| Some(user_json(user))).await
 }
 
 async fn create_user(mut call: Call) -> Answer {

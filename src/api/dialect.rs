@@ -212,7 +212,8 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::JobNotFound
         | Error::ReceiptNotFound
         | Error::SessionNotFound
-        | Error::KeyNotFound => StatusCode::NOT_FOUND,
+        | Error::KeyNotFound
+        | Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::Invalid(_) | Error::BadJson(_) | Error::JobEnded => StatusCode::BAD_REQUEST,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

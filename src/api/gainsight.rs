@@ -73,6 +73,7 @@ fn message(error: &Error) -> String {
         Error::ReceiptNotFound => "Receipt was not found".into(),
         Error::SessionNotFound => "Session was not found".into(),
         Error::KeyNotFound => "Key was not found".into(),
+        Error::NotFound(what) => format!("There is no such {what}"),
         Error::IdentifierTaken => "Another user has this identifyId".into(),
         Error::Invalid(_) => "Validation failed; subErrors name each field".into(),
         Error::BadJson(_) => "The body is not a JSON object".into(),

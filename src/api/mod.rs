@@ -13,6 +13,7 @@ mod native;
 mod openreplay;
 mod proficient;
 mod segment;
+mod streamed;
 mod vemetric;
 
 use std::rc::Rc;
@@ -34,18 +35,20 @@ pub enum Face {
     Gainsight,
     Alloy,
     Proficient,
+    ProficientClient,
     Segment,
     Native,
 }
 
 impl Face {
-    const ALL: [Face; 8] = [
+    const ALL: [Face; 9] = [
         Face::OpenReplay,
         Face::OpenReplayV2,
         Face::Vemetric,
         Face::Gainsight,
         Face::Alloy,
         Face::Proficient,
+        Face::ProficientClient,
         Face::Segment,
         Face::Native,
     ];
@@ -58,6 +61,7 @@ impl Face {
             Face::Gainsight => gainsight::DIALECT,
             Face::Alloy => alloy::DIALECT,
             Face::Proficient => proficient::DIALECT,
+            Face::ProficientClient => proficient::client::DIALECT,
             Face::Segment => segment::DIALECT,
             Face::Native => native::DIALECT,
         }
@@ -71,6 +75,7 @@ impl Face {
             Face::Gainsight => gainsight::routes(),
             Face::Alloy => alloy::routes(),
             Face::Proficient => proficient::routes(),
+            Face::ProficientClient => proficient::client::routes(),
             Face::Segment => segment::routes(),
             Face::Native => native::routes(),
         }
@@ -135,15 +140,17 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, else
-/// Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
+/// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, the client
+/// API's of Proficient with `X-PROFICIENT-API-KEY`, else Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
 /// method-and-path pairs are Vemetric's and every other is PX's.
 fn speaker(request: &HttpRequest) -> Face {
     let path = request.uri().path();
     let mut segments = path.split('/').skip(1);
     match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
         ("users", _) if request.headers().contains_key("x-api-version") => Face::Alloy,
+        ("users", _) if proficient::client::is_of(request) => Face::ProficientClient,
         ("users", _) => Face::Proficient,
+        ("agents" | "interactions" | "messages", _) => Face::ProficientClient,
         (version, "users" | "run") if alloy::is_version(version) => Face::Alloy,
         ("v1", "users") if request.headers().contains_key("x-aptrinsic-api-key") => Face::Gainsight,
         ("v1", "users") => {

@@ -71,6 +71,7 @@ fn code(error: &Error) -> &'static str {
         Error::ReceiptNotFound => "receipt_not_found",
         Error::SessionNotFound => "session_not_found",
         Error::KeyNotFound => "key_not_found",
+        Error::NotFound(_) => "not_found",
         Error::IdentifierTaken => "identifier_taken",
         Error::NameTaken(_) => "name_taken",
         Error::JobEnded => "job_ended",

@@ -1,20 +1,20 @@
 //! Proficient AI's API: `Authorization: Bearer <project key>`, users by their `u_…` id.
 //! Source: seeds/004, and the vendor's JavaScript client.
 
+pub mod client;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::streamed;
 use crate::domain::erase;
-use crate::domain::users::{self, Direction, Field, Filter, Listing};
+use crate::domain::users;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
 
 pub static DIALECT: &dyn Dialect = &Proficient;
-
-/// The longest list; the vendor's has no pages.
-const LIST_MAX: u32 = 10_000;
 
 struct Proficient;
 
@@ -24,16 +24,20 @@ impl Dialect for Proficient {
     }
 
     fn error(&self, error: &Error) -> HttpResponse {
-        let message = match error {
-            Error::Invalid(faults) => {
-                let said = faults.iter().map(|fault| format!("{}: {}", field(&fault.field), fault.message));
-                said.collect::<Vec<String>>().join("; ")
-            }
-            error => dialect::message(error),
-        };
-        let error_body = json!({ "code": code(error), "message": message });
-        HttpResponse::build(dialect::status(error)).json(json!({ "error": error_body }))
+        error_response(error)
     }
+}
+
+fn error_response(error: &Error) -> HttpResponse {
+    let message = match error {
+        Error::Invalid(faults) => {
+            let said = faults.iter().map(|fault| format!("{}: {}", field(&fault.field), fault.message));
+            said.collect::<Vec<String>>().join("; ")
+        }
+        error => dialect::message(error),
+    };
+    let error_body = json!({ "code": code(error), "message": message });
+    HttpResponse::build(dialect::status(error)).json(json!({ "error": error_body }))
 }
 
 /// seeds/004, `ApiErrorCode`: the client knows these seven and no other.
@@ -47,7 +51,8 @@ fn code(error: &Error) -> &'static str {
         | Error::JobNotFound
         | Error::ReceiptNotFound
         | Error::SessionNotFound
-        | Error::KeyNotFound => "resource_not_found",
+        | Error::KeyNotFound
+        | Error::NotFound(_) => "resource_not_found",
         Error::MethodNotAllowed { .. }
         | Error::Invalid(_)
         | Error::BadJson(_)
@@ -68,6 +73,7 @@ fn field(name: &str) -> &str {
     match name {
         "firstName" => "first_name",
         "lastName" => "last_name",
+        "after" => "starting_after",
         name => name,
     }
 }
@@ -84,16 +90,12 @@ pub fn routes() -> Vec<Route> {
 
 /// The vendor's client: "sorted by creation date, with the most recently created users
 /// appearing first"; `live_mode`: "If set to `false`, only test users will be returned."
+/// It has no pages: it is written whole, as it is read.
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
-    let mut filters = vec![Filter::Identified];
-    if let Some(live_mode) = call.query()?.flag("live_mode")? {
-        filters.push(Filter::NumberIs(Field::LiveMode, i64::from(live_mode)));
-    }
-    let order = vec![(Field::Id, Direction::Descending)];
-    let listing = Listing { project, filters, order, limit: LIST_MAX, offset: 0 };
-    let users = call.app.scan(move |db| users::list(db, &listing)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "data": users.iter().map(user_json).collect::<Vec<Value>>() })))
+    let live_mode = call.query()?.flag("live_mode")?;
+    let wanted = move |user: &User| live_mode.is_none_or(|live_mode| user.profile.live_mode == live_mode);
+    streamed::users(&call.app, project, move |user| wanted(user).then(|| user_json(user))).await
 }
 
 async fn create_user(mut call: Call) -> Answer {

@@ -96,7 +96,8 @@ fn code(error: &Error) -> &'static str {
         | Error::JobNotFound
         | Error::ReceiptNotFound
         | Error::SessionNotFound
-        | Error::KeyNotFound => "NOT_FOUND",
+        | Error::KeyNotFound
+        | Error::NotFound(_) => "NOT_FOUND",
         Error::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
         Error::Invalid(_) | Error::BadJson(_) => "VALIDATION_ERROR",
         Error::TooLarge { .. } => "PAYLOAD_TOO_LARGE",

@@ -245,17 +245,14 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
-    for member in members {
-        while let Some((table, taken)) =
-            holdings::take(tx, member, job.erasure, job.cutoff, ROWS, &mut gather)?
-        {
-            job.count(table, usize::try_from(taken).unwrap_or(0));
-            // It gets on: faults are counted from here again.
-            forget_faults(job);
-            if Instant::now() >= deadline {
-                jobs::update(tx, job)?;
-                return Ok(false);
-            }
+    while let Some((table, taken)) = holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather)?
+    {
+        job.count(table, usize::try_from(taken).unwrap_or(0));
+        // It gets on: faults are counted from here again.
+        forget_faults(job);
+        if Instant::now() >= deadline {
+            jobs::update(tx, job)?;
+            return Ok(false);
         }
     }
     if job.erasure == Erasure::Activity
@@ -312,11 +309,8 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Resu
         }
     }
     members.reverse();
-    for member in members {
-        while let Some((table, taken)) = holdings::take(tx, member, Erasure::Everything, None, ROWS, gather)?
-        {
-            job.count(table, usize::try_from(taken).unwrap_or(0));
-        }
+    while let Some((table, taken)) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather)? {
+        job.count(table, usize::try_from(taken).unwrap_or(0));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, merge, projects, reap, references, repairs, suppressions, users};
+use crate::domain::{erase, interactions, merge, projects, reap, references, repairs, suppressions, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
@@ -260,7 +260,7 @@ pub fn step(tx: &Tx) -> Result<Step> {
             step.reaped += 1;
         } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
-        } else if !merge::chunk(tx)? && !prune(tx)? {
+        } else if !merge::chunk(tx)? && !interactions::chunk(tx)? && !prune(tx)? {
             return Ok(step);
         }
     }

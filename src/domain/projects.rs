@@ -93,3 +93,27 @@ pub fn forget_erased(tx: &Tx) -> Result<bool> {
     }
     Ok(forgotten > 0)
 }
+
+/// The shortest and the longest client secret, in characters.
+const CLIENT_SECRET: std::ops::RangeInclusive<usize> = 16..=256;
+
+/// What the project's app signs its users' names with for Proficient's client API. None: it
+/// signs none, and what a user has said is told to nobody but keys that may read.
+/// [`Error::Invalid`] on `clientSecret`, [`Error::ProjectNotFound`].
+pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result<()> {
+    projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
+    if let Some(secret) = secret
+        && (!CLIENT_SECRET.contains(&secret.chars().count()) || secret.chars().any(char::is_control))
+    {
+        let message = "must have 16 to 256 characters, none of them control";
+        return Err(Error::invalid(Place::Body, "clientSecret", message));
+    }
+    projects::set_client_secret(tx, id, secret)?;
+    let action = if secret.is_some() { "set client secret" } else { "remove client secret" };
+    audit::note(tx, &audit::Entry { action, project: Some(id), ..audit::Entry::default() })
+}
+
+/// The secret that the project's app signs its users' names with, if it has one.
+pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
+    projects::client_secret(db, id)
+}

@@ -75,6 +75,25 @@ pub fn list_counted(db: &Db, listing: &Listing) -> Result<(Vec<User>, i64)> {
     Ok((users::list(db, listing)?, users::count(db, listing)?))
 }
 
+/// A stretch of the list of all users of a project.
+pub struct Stretch {
+    pub users: Vec<User>,
+    /// The next stretch lies below this id. None: this is the last one.
+    pub next: Option<UserId>,
+}
+
+/// So many users are read for a stretch.
+const STRETCH: u32 = 250;
+
+/// The live users with an identifier among the next few below an id, the newest first. A new
+/// user has a higher id than every other, so a list that was begun never meets it.
+pub fn stretch(db: &Db, project: ProjectId, below: Option<UserId>) -> Result<Stretch> {
+    let mut found = users::newest(db, project, below.unwrap_or(UserId(i64::MAX)), STRETCH)?;
+    let next = found.last().map(|user| user.id).filter(|_| found.len() == STRETCH as usize);
+    found.retain(|user| user.identifier.is_some());
+    Ok(Stretch { users: found, next })
+}
+
 /// Up to `limit` live users behind a position. It may read the whole project: for scans.
 pub fn page(
     db: &Db,

@@ -127,6 +127,46 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "messages",
+        label: "messages in conversations",
+        subject: Subject::User,
+        key: "id",
+        // Its interaction's: the one does not stay without the other.
+        at: "(SELECT created_at FROM interactions WHERE interactions.id = messages.interaction_id)",
+        account: Fate::Stays,
+        activity: Fate::Leaves,
+        columns: &[
+            column("id", Bookkeeping),
+            column("handle", Activity),
+            column("interaction_id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("parent", Activity),
+            column("depth", Activity),
+            column("content", Activity),
+            column("created_at", Activity),
+        ],
+    },
+    Table {
+        name: "interactions",
+        label: "conversations with agents",
+        subject: Subject::User,
+        key: "id",
+        at: "created_at",
+        account: Fate::Stays,
+        activity: Fate::Leaves,
+        columns: &[
+            column("id", Bookkeeping),
+            column("handle", Activity),
+            column("user_id", Bookkeeping),
+            column("agent_id", Activity),
+            column("name", Activity),
+            column("message_count", Activity),
+            column("created_at", Activity),
+            column("updated_at", Activity),
+            column("deleted", Bookkeeping),
+        ],
+    },
+    Table {
         name: "sessions",
         label: "sessions",
         subject: Subject::User,
@@ -385,6 +425,7 @@ pub const TABLES: &[Table] = &[
             column("placeholders", Bookkeeping),
             column("erased_kept_days", Bookkeeping),
             column("erased_kept_why", Bookkeeping),
+            column("proficient_client_secret", Bookkeeping),
         ],
     ),
     ours(
@@ -480,12 +521,15 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
     Ok(held)
 }
 
-/// Takes up to `limit` rows that `erasure` makes leave, of one table, the first that has
-/// any; `gather` sees what was in them. `cutoff` spares what is later. Returns the table
-/// and how many; None means that none is left.
+/// Takes up to `limit` rows that `erasure` makes leave, of one table and one of the members,
+/// the first that has any; `gather` sees what was in them. `cutoff` spares what is later.
+/// Returns the table and how many; None means that none is left.
+///
+/// Table by table, not member by member: while a merge goes on, a row of one member may refer
+/// to a row of another.
 pub fn take(
     tx: &Tx,
-    user: UserId,
+    members: &[UserId],
     erasure: Erasure,
     cutoff: Option<Millis>,
     limit: i64,
@@ -500,13 +544,15 @@ pub fn take(
         let some = format!(
             "+{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
         );
-        let values = params![user.0, cutoff.unwrap_or(Millis::MAX), limit];
-        if !gather.is_full() {
-            see(tx, table, &some, values, gather)?;
-        }
-        let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
-        if taken > 0 {
-            return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
+        for member in members {
+            let values = params![member.0, cutoff.unwrap_or(Millis::MAX), limit];
+            if !gather.is_full() {
+                see(tx, table, &some, values, gather)?;
+            }
+            let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
+            if taken > 0 {
+                return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
+            }
         }
     }
     Ok(None)

@@ -117,3 +117,15 @@ pub fn set_intake(tx: &Tx, id: ProjectId, intake: &Intake) -> Result<()> {
     )?;
     Ok(())
 }
+
+/// The secret that the project's app signs its users' names with, if it has one.
+pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
+    let sql = "SELECT proficient_client_secret FROM projects WHERE id = ?1";
+    Ok(db.row(sql, params![id.0], |row| row.get(0))?.flatten())
+}
+
+pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result<()> {
+    let sql = "UPDATE projects SET proficient_client_secret = ?2 WHERE id = ?1";
+    tx.execute(sql, params![id.0, secret])?;
+    Ok(())
+}

@@ -37,6 +37,11 @@ impl Person {
         Person { secrets: vec![name.clone(), email.clone()], name, email }
     }
 
+    /// Somebody of whom this alone is searched for.
+    pub fn of(secrets: Vec<String>) -> Person {
+        Person { name: String::new(), email: String::new(), secrets }
+    }
+
     fn secret(&mut self, rng: &mut Rng, length: std::ops::Range<usize>) -> String {
         let secret = random(rng, length);
         self.secrets.push(secret.clone());
@@ -176,9 +181,23 @@ pub fn populate(server: &Server, rng: &mut Rng, count: usize) -> Vec<Person> {
         let piece = person.secret(rng, 5_000..9_000);
         let path = format!("/api/sessions/{session}/recording");
         server.put(&path).bearer(&server.project().all).body(piece, "text/plain").send().expect(200);
+        converse(server, rng, person);
     }
     server.tick();
     people
+}
+
+/// A conversation with an agent.
+fn converse(server: &Server, rng: &mut Rng, person: &mut Person) {
+    let post = |path: &str, body: Value| {
+        let request = server.post(path).header("X-PROFICIENT-API-KEY", &server.project().token);
+        let request = request.header("X-PROFICIENT-USER-EXTERNAL-ID", &person.name).json(body);
+        request.send().expect(200).json()
+    };
+    let begun = post("/interactions", json!({ "agent_id": "helper" }));
+    let said = random(rng, 20..4_000);
+    post("/messages", json!({ "interaction_id": begun["interaction"]["id"], "content": said }));
+    person.secrets.push(said);
 }
 
 /// Each way to erase.
@@ -370,6 +389,8 @@ fn a_row_of_others_that_is_changed_is_noticed() {
         format!("UPDATE sessions SET event_count = event_count + 1 WHERE user_id = {one}"),
         format!("UPDATE recordings SET data = x'00' WHERE user_id = {one}"),
         format!("DELETE FROM recordings WHERE user_id = {one}"),
+        format!("UPDATE messages SET content = 'x' WHERE user_id = {one}"),
+        format!("UPDATE interactions SET name = 'x' WHERE user_id = {one}"),
         "DELETE FROM aliases WHERE user_id = (SELECT min(user_id) FROM aliases)".to_owned(),
         "DELETE FROM merged_visitors WHERE user_id = (SELECT min(user_id) FROM merged_visitors)".to_owned(),
     ] {

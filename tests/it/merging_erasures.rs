@@ -217,3 +217,25 @@ fn an_account_deleted_in_the_middle_of_the_moves_keeps_all_activity_under_its_nu
 }
 
 const BREAK: &str = "CREATE TRIGGER broken BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'broken'); END";
+
+/// A recording has moved to the user, its session has not: it leaves before the session all the same.
+#[test]
+fn an_erasure_takes_a_recording_that_moved_before_its_session() {
+    let server = Server::start();
+    let project = server.project().id;
+    let visitor = wander(&server, "v", 3);
+    server.write(move |tx| {
+        let session = tx_session(tx, project)?;
+        recordings::append(tx, project, &session, "text/plain", b"recorded", 100).map(|_| ())
+    });
+    track(&server, "ann", "here", START);
+    batch(&server, json!([identify("ann", "v")]));
+    let ann = user(&server, "ann").id;
+    server.write(move |tx| {
+        usher::store::holdings::rehome(tx, visitor, ann, 250)?;
+        users::erase_by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
+    });
+    let report = server.tick();
+    assert_eq!((report.faults, report.completed), (0, 1));
+    assert_eq!((server.rows_of(ann), server.rows_of(visitor)), (0, 0));
+}

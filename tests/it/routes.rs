@@ -77,6 +77,7 @@ impl Route {
         match (self.face, self.pattern) {
             ("OpenReplay", _) => request.header("Authorization", key),
             ("Gainsight", _) => request.header("X-APTRINSIC-API-KEY", key),
+            ("ProficientClient", _) => request.header("X-PROFICIENT-API-KEY", key),
             ("Vemetric", "/e" | "/u" | "/i") => request.header("Token", key),
             _ => request.bearer(key),
         }
@@ -116,7 +117,9 @@ impl Route {
                 assert_eq!(crate::harness::fields(&body), ["error"], "{at}");
                 vec![&body["error"]]
             }
-            "Vemetric" | "Proficient" => vec![&body["error"]["code"], &body["error"]["message"]],
+            "Vemetric" | "Proficient" | "ProficientClient" => {
+                vec![&body["error"]["code"], &body["error"]["message"]]
+            }
             "Gainsight" => {
                 let error = &body["externalapierror"];
                 assert_eq!(
@@ -264,6 +267,7 @@ fn a_path_that_nobody_has_is_404_in_the_words_of_the_api_it_looks_like() {
         ("Gainsight", "/v1/users/a/b/c"),
         ("Alloy", "/2023-01/users/a/token"),
         ("Proficient", "/users/u_1/more"),
+        ("ProficientClient", "/interactions/i_1/more"),
         ("Segment", "/v1/batch/more"),
         ("Native", "/api/nothing"),
         ("Native", "/v2/api/publicly"),
@@ -301,7 +305,11 @@ fn a_path_that_is_not_utf_8_once_decoded_is_refused() {
             .request(route.method, &path)
             .header("x-api-version", "2025-09")
             .header(
-                if route.face == "Gainsight" { "X-APTRINSIC-API-KEY" } else { "Authorization" },
+                match route.face {
+                    "Gainsight" => "X-APTRINSIC-API-KEY",
+                    "ProficientClient" => "X-PROFICIENT-API-KEY",
+                    _ => "Authorization",
+                },
                 &match route.face {
                     "OpenReplayV2" => format!("Bearer {}", server.project().all),
                     _ => server.project().all.clone(),

@@ -38,8 +38,8 @@ fn a_read_that_does_not_end_is_cut_off_and_only_then_is_an_erasure_completed() {
         let report = server.tick();
         assert_eq!((report.completed, report.waiting), (0, 1), "they hold the old pages");
         let list = || {
-            let list = server.get("/users").header("x-api-version", "2025-09");
-            list.bearer(&server.project().all).send()
+            let list = server.get("/v1/users");
+            list.header("X-APTRINSIC-API-KEY", &server.project().all).send()
         };
         // A fifth is told to come again; what is short is answered.
         server.expect_faults();
@@ -52,7 +52,7 @@ fn a_read_that_does_not_end_is_cut_off_and_only_then_is_an_erasure_completed() {
         }
         let report = server.tick();
         assert_eq!((report.completed, report.waiting), (1, 0));
-        assert_eq!(list().expect(200).json()["data"].as_array().map(Vec::len), Some(0));
+        assert_eq!(list().expect(200).json()["users"].as_array().map(Vec::len), Some(0));
     });
     assert_eq!(server.read(|db| jobs::list(db, None, None, 2)).len(), 1);
 }

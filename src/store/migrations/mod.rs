@@ -7,7 +7,8 @@ use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
 
-const STEPS: &[&str] = &[include_str!("../../../schema.sql"), include_str!("2_intake.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../../../schema.sql"), include_str!("2_intake.sql"), include_str!("3_interactions.sql")];
 
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();

@@ -1,0 +1,94 @@
+//! What users say in their conversations with agents. Nobody answers here: a reply of an
+//! agent would be made elsewhere.
+
+use crate::domain::callers::Caller;
+use crate::domain::{interactions, secrets, users};
+use crate::error::{Error, Place, Result};
+use crate::model::{Handle, Interaction, Message, Said};
+use crate::store::{Db, Tx, interactions as conversations, messages};
+
+/// The longest message, in bytes.
+pub const CONTENT_MAX: usize = 32 * 1024;
+const NOT_FOUND: Error = Error::NotFound("message");
+
+/// A message that is to be added.
+#[derive(Debug, Clone)]
+pub struct New {
+    pub interaction: Handle,
+    pub parent: Option<Handle>,
+    pub content: String,
+}
+
+/// An interaction's messages behind one, the newest first, and whether there are more.
+/// [`Error::NotFound`] if the user has no such interaction, [`Error::Invalid`] on `after`
+/// if that has no such message.
+pub fn list(
+    db: &Db,
+    caller: &Caller,
+    interaction: Handle,
+    after: Option<Handle>,
+    limit: u32,
+) -> Result<(Vec<Message>, bool)> {
+    let interaction = interactions::get(db, caller, interaction)?;
+    let after = match after {
+        Some(handle) => Some(within(db, &interaction, handle)?.ok_or_else(|| {
+            Error::invalid(Place::Query, "after", "must be the id of a message of this interaction")
+        })?),
+        None => None,
+    };
+    let mut found = messages::page(db, interaction.id, after.map(|after| after.id), limit + 1)?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    Ok((found, more))
+}
+
+/// Adds a message; a user in the trash stays there. [`Error::NotFound`] if the user has no
+/// such interaction, or that no such parent. Who does not exist has no interaction, so
+/// nobody is told who does.
+pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
+    if new.content.is_empty() {
+        return Err(Error::invalid(Place::Body, "content", "must not be empty"));
+    }
+    if new.content.len() > CONTENT_MAX {
+        return Err(Error::invalid(Place::Body, "content", "must have at most 32768 bytes"));
+    }
+    let user = caller.known_writer(tx).map_err(|error| match error {
+        Error::UserNotFound { .. } => Error::NotFound("interaction"),
+        error => error,
+    })?;
+    let handle = secrets::handle()?;
+    let Ok(user) = user else {
+        // Answered as any other, and kept nowhere.
+        let (id, content) = (tx.next_id(), new.content.clone());
+        let parent = new.parent;
+        return Ok(Message { id, handle, interaction: 0, parent, depth: 0, content, created_at: tx.now() });
+    };
+    let mut interaction = interactions::find(tx, &user, new.interaction)?;
+    let parent = match new.parent {
+        Some(handle) => Some(within(tx, &interaction, handle)?.ok_or(NOT_FOUND)?),
+        None => None,
+    };
+    let message = messages::insert(tx, &interaction, handle, parent.as_ref(), &new.content)?;
+    interaction.message_count += 1;
+    interaction.updated_at = message.created_at.max(interaction.updated_at);
+    conversations::update(tx, &interaction)?;
+    users::touch(tx, &user, Said::Nothing)?;
+    Ok(message)
+}
+
+/// The user's message with this handle, and that of its interaction. [`Error::NotFound`] if
+/// the user has none.
+pub fn get(db: &Db, caller: &Caller, handle: Handle) -> Result<(Message, Handle)> {
+    let user = caller.reader(db)?;
+    let (message, interaction) = messages::by_handle(db, handle)?.ok_or(NOT_FOUND)?;
+    match interactions::find(db, &user, interaction) {
+        Ok(_) => Ok((message, interaction)),
+        Err(Error::NotFound(_)) => Err(NOT_FOUND),
+        Err(error) => Err(error),
+    }
+}
+
+fn within(db: &Db, interaction: &Interaction, handle: Handle) -> Result<Option<Message>> {
+    let found = messages::by_handle(db, handle)?.map(|(message, _)| message);
+    Ok(found.filter(|message| message.interaction == interaction.id))
+}
