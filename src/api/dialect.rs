@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -231,6 +232,27 @@ pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
     }
 }
 
+/// Where a request comes from. Good for telling visitors apart, no more: a client can say
+/// what it likes.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// None: not known, as a proxy that nobody vouches for has sent it. Of IPv6 the first 64
+    /// bits: the others change with time on one and the same machine.
+    pub address: Option<IpAddr>,
+    /// The program, as it calls itself.
+    pub agent: Option<String>,
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
+    }
+}
+
 /// A request that was let in.
 pub struct Call {
     pub app: App,
@@ -298,14 +320,21 @@ impl Call {
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
     }
 
-    /// Where the request comes from, as well as it can be told: the address, for which a
-    /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
-    /// sends can say what it likes.
-    pub fn sender(&self) -> String {
-        let connection = self.request.connection_info();
-        let program = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
-        let program = String::from_utf8_lossy(program.unwrap_or_default());
-        format!("{} {program}", connection.realip_remote_addr().unwrap_or_default())
+    /// Where the request comes from, as well as it can be told.
+    pub fn sender(&self) -> Sender {
+        let headers = self.request.headers();
+        let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
+        let address = self.request.peer_addr().filter(|_| !forwarded);
+        let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        Sender {
+            address: address.map(|address| network(address.ip())),
+            agent: agent.map(std::borrow::Cow::into_owned).filter(|agent| !agent.is_empty()),
+        }
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.request.cookie(name).map(|cookie| cookie.value().to_owned())
     }
 
     /// What the key opens. Only routes with a scope have one.

@@ -152,7 +152,7 @@ fn speaker(request: &HttpRequest) -> Face {
         }
         ("v1", "events" | "admin") => Face::Gainsight,
         ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => Face::Segment,
-        ("v1", _) | ("e" | "u" | "i" | "up", "") => Face::Vemetric,
+        ("v1", _) | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
         ("api", "v1") => Face::OpenReplay,
         _ => Face::Native,
     }

@@ -5,6 +5,7 @@
 
 mod asked;
 mod faults;
+mod hub;
 mod ingest;
 
 use actix_web::http::Method;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Route};
 use crate::clock::{Millis, rfc3339};
-use crate::domain::{activity, projects, seen};
+use crate::domain::{activity, addresses, projects, seen};
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, Project, Scope, User};
 use asked::{Page, Span};
@@ -119,6 +120,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track),
         Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update),
         Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify),
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset),
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave),
         Route::new(HUB, Method::GET, "/up", None, ingest::up),
     ]
 }
@@ -201,7 +204,7 @@ fn sighting_json(sighting: &seen::Sighting) -> Value {
 /// `sessionId` is never null there; what no visit produced, such as a line of a log, has an
 /// empty one.
 fn event_json(event: &Event) -> Value {
-    let (origin, path, hash) = event.url.as_deref().map_or((None, None, None), ingest::split);
+    let (origin, path, hash) = event.url.as_deref().map_or((None, None, None), addresses::split);
     let is_page_view = event.kind == Kind::Page;
     let name = if is_page_view && event.name.is_empty() { ingest::PAGE_VIEW } else { &event.name };
     json!({

@@ -2,6 +2,7 @@
 //! `erase::begin`, `jobs::step`. Nothing in here knows about HTTP or SQL.
 
 pub mod activity;
+pub mod addresses;
 pub mod admins;
 pub mod attributes;
 pub mod audit;
@@ -18,3 +19,4 @@ pub mod replay;
 pub mod secrets;
 pub mod seen;
 pub mod users;
+pub mod visitors;

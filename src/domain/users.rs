@@ -285,14 +285,6 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
     }
 }
 
-/// Whom a message is about that names nobody: a visitor, told apart from others by where
-/// the message came from, for a day.
-pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
-    let name = aliases::of_sender(tx, project, sender)?;
-    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
-    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
-}
-
 /// Whether a message was sent before the erasure of whoever it is about; if so, it is
 /// counted as dropped. Who is hidden for too long, and was not noticed so far, is erased
 /// first.

@@ -7,7 +7,7 @@ use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
 
-const STEPS: &[&str] = &[include_str!("../../schema.sql")];
+const STEPS: &[&str] = &[include_str!("../../schema.sql"), include_str!("migrations/3_visitors.sql")];
 
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();

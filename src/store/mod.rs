@@ -32,6 +32,7 @@ pub mod needles;
 pub mod pages;
 pub mod projects;
 pub mod recordings;
+pub mod salts;
 pub mod search;
 pub mod seen;
 pub mod sequences;

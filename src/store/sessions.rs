@@ -118,6 +118,12 @@ pub fn add_event(tx: &Tx, id: SessionId, kind: Kind, at: Millis) -> Result<()> {
     Ok(())
 }
 
+/// The session goes on until an instant.
+pub fn extend(tx: &Tx, id: SessionId, until: Millis) -> Result<()> {
+    tx.execute("UPDATE sessions SET ended_at = max(ended_at, ?2) WHERE id = ?1", params![id.0, until])?;
+    Ok(())
+}
+
 /// The first start and the last start of the user's sessions after `since`.
 pub fn span(db: &Db, user: UserId, since: Millis) -> Result<Option<(Millis, Millis)>> {
     let sql = "SELECT (SELECT min(started_at) FROM sessions WHERE user_id = ?1 AND started_at > ?2),

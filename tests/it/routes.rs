@@ -77,7 +77,7 @@ impl Route {
         match (self.face, self.pattern) {
             ("OpenReplay", _) => request.header("Authorization", key),
             ("Gainsight", _) => request.header("X-APTRINSIC-API-KEY", key),
-            ("Vemetric", "/e" | "/u" | "/i") => request.header("Token", key),
+            ("Vemetric", "/e" | "/u" | "/i" | "/r" | "/l") => request.header("Token", key),
             _ => request.bearer(key),
         }
     }
