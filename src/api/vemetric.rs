@@ -5,6 +5,7 @@
 
 mod asked;
 mod faults;
+mod filters;
 mod hub;
 mod ingest;
 
@@ -14,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Route};
 use crate::clock::{Millis, rfc3339};
-use crate::domain::{activity, addresses, projects, seen};
+use crate::domain::seen::{self, Stretch};
+use crate::domain::{addresses, projects};
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, Project, Scope, User};
 use asked::{Page, Span};
@@ -149,12 +151,14 @@ async fn list_users(mut call: Call) -> Answer {
 /// The vendor's page: "events for a single user within a selected date range".
 async fn list_events(mut call: Call) -> Answer {
     let project = call.project()?;
-    let asked::Events { target, span, page } = asked::events(&mut call).await?;
+    let asked::Events { target, span, page, conditions } = asked::events(&mut call).await?;
     let events = call
         .app
         .scan(move |db| {
             let user = target.find(db, project)?;
-            activity::timeline(db, &user, span.from, span.until(), page.limit, page.offset)
+            let stretch =
+                Stretch { from: span.from, to: span.until(), limit: page.limit, offset: page.offset };
+            seen::timeline(db, &user, stretch, &conditions, ingest::PAGE_VIEW)
         })
         .await?;
     Ok(list_json(span, page, "events", events.iter().map(event_json).collect()))

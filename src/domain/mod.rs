@@ -6,6 +6,7 @@ pub mod addresses;
 pub mod admins;
 pub mod attributes;
 pub mod audit;
+pub mod conditions;
 pub mod erase;
 pub mod jobs;
 pub mod keys;

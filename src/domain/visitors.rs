@@ -166,12 +166,7 @@ pub fn update(
 
 /// Somebody leaves a page, and was there until now. A message with an identifier has the same
 /// answer whether there is such a person or not: the token that this takes is public.
-pub fn leave(
-    tx: &Tx,
-    project: ProjectId,
-    origin: &Origin,
-    identifier: Option<&Identifier>,
-) -> Result<Left> {
+pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&Identifier>) -> Result<Left> {
     if let Some(identifier) = identifier {
         if let Some(user) = users::holder(tx, project, identifier.as_str())? {
             activity::stay(tx, &user)?;
@@ -297,9 +292,7 @@ fn by_sender(tx: &Tx, project: ProjectId, sender: &[u8]) -> Result<Option<Visito
         }
     }
     match salts::of(tx, today)? {
-        Some(salt) => {
-            current(tx, project, of_sender(tx, project, sender, &salt)?, Means::Sender).map(Some)
-        }
+        Some(salt) => current(tx, project, of_sender(tx, project, sender, &salt)?, Means::Sender).map(Some),
         None => Ok(None),
     }
 }
@@ -341,9 +334,8 @@ fn current(tx: &Tx, project: ProjectId, first: Identifier, means: Means) -> Resu
     loop {
         let then = match users::alias_holder(tx, project, &name)? {
             Some(user) => {
-                let is_over = means == Means::Sender
-                    && user.identifier.is_some()
-                    && !is_there(tx, project, &name)?;
+                let is_over =
+                    means == Means::Sender && user.identifier.is_some() && !is_there(tx, project, &name)?;
                 if !is_over {
                     return Ok(Visitor { name, means, holder: Some(user) });
                 }
@@ -366,8 +358,7 @@ fn is_there(tx: &Tx, project: ProjectId, name: &Identifier) -> Result<bool> {
 
 /// The name behind one that is not used again since an instant.
 fn next(tx: &Tx, project: ProjectId, name_before: &Identifier, then: Millis) -> Result<Identifier> {
-    let parts: [&[u8]; 3] =
-        [&project.0.to_be_bytes(), &then.to_be_bytes(), name_before.as_str().as_bytes()];
+    let parts: [&[u8]; 3] = [&project.0.to_be_bytes(), &then.to_be_bytes(), name_before.as_str().as_bytes()];
     name(&tx.keyed("visitor anew", &parts))
 }
 

@@ -152,7 +152,8 @@ impl Store {
         conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql)?;
         drop(conn);
         // A visitor's name is to be as good as random after a day, and a backup lasts longer.
-        let copy = Connection::open_with_flags(&target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+        let copy =
+            Connection::open_with_flags(&target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
         copy.execute_batch(
             "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts",
         )
