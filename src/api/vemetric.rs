@@ -43,6 +43,8 @@ impl Dialect for Vemetric {
     }
 }
 
+/// The vendor's server answers bare texts, such as `Invalid!`. Ours keeps its status and says
+/// in JSON which field is wrong and why: its clients look at the status alone.
 struct Hub;
 
 impl Dialect for Hub {
