@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, MINUTE};
+use usher::model::REVIVABLE;
 
 use super::ingest::{rows, taken};
 use super::lists::{events, titles};
-use super::{count, invalid, list, refused, user};
+use super::{count, hide, invalid, list, refused, user};
 use crate::harness::{Reply, Server};
 
 const VIEW: &str = r#"{"name":"$$pageView","url":"https://shop.example.com/a"}"#;
@@ -356,4 +357,42 @@ fn a_page_view_has_an_address_and_an_outbound_link_leads_out() {
     assert_eq!(count(&server, "events"), 4);
     taken(event("plain", None, json!({})));
     assert_eq!(count(&server, "events"), 5);
+}
+
+#[test]
+fn a_cookie_brings_nobody_back_from_the_trash() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    browser.post("/e", VIEW);
+    browser.post("/i", &identify("ann"));
+    let old = browser.cookie.clone();
+    hide(&server, "ann");
+    server.clock.advance(REVIVABLE - 1);
+    taken(browser.post("/e", VIEW));
+    assert_eq!(browser.cookie, old);
+    assert_eq!(count(&server, "users WHERE state = 'hidden' AND event_count = 2"), 1);
+    // A millisecond later she is gone, and the browser is a new visitor's.
+    server.clock.advance(1);
+    taken(browser.post("/e", VIEW));
+    assert_ne!(browser.cookie, old);
+    server.tick();
+    assert_eq!((visitors(&server), count(&server, "users"), count(&server, "events")), (1, 1, 1));
+}
+
+#[test]
+fn a_cookie_goes_on_after_what_its_visitor_did_was_erased() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    browser.post("/e", VIEW);
+    let listed = list(&server, json!({ "dateRange": "live" }));
+    let id: u64 = listed["users"][0]["id"].as_str().expect("a text").parse().expect("a number");
+    server.clock.advance(1);
+    let request = server.delete(&format!("/users/{id:024x}/logs")).header("x-api-version", "2025-09");
+    assert!(request.bearer(&server.project().all).send().status < 300);
+    browser.post("/u", r#"{"identifier":"ann"}"#);
+    browser.post("/i", &identify("ann"));
+    server.tick();
+    server.clock.advance(MINUTE);
+    taken(browser.post("/e", VIEW));
+    assert_eq!((seen(&server, "ann"), visitors(&server)), (1, 0));
 }
