@@ -8,7 +8,7 @@ pub mod repairs;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -249,12 +249,25 @@ pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
     }
 }
 
-/// Where a request comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a request comes from. Good for telling visitors apart, no more: a client can say
+/// what it likes.
+#[derive(Debug, Clone)]
 pub struct Sender {
-    /// None: it is not known.
+    /// None: not known, as a proxy that nobody vouches for has sent it. Of IPv6 the first 64
+    /// bits: the others change with time on one and the same machine.
     pub address: Option<IpAddr>,
+    /// The program, as it calls itself.
     pub agent: Option<String>,
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
+    }
 }
 
 /// A request that was let in.
@@ -324,13 +337,21 @@ impl Call {
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
     }
 
-    /// Where the request comes from, as well as it can be told: the address, for which a
-    /// proxy's word is taken, and the program. Good for telling visitors apart, no more: who
-    /// sends can say what it likes.
+    /// Where the request comes from, as well as it can be told.
     pub fn sender(&self) -> Sender {
-        let address = self.request.peer_addr().map(|peer| peer.ip());
-        let agent = self.request.headers().get(header::USER_AGENT);
-        Sender { address, agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()) }
+        let headers = self.request.headers();
+        let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
+        let address = self.request.peer_addr().filter(|_| !forwarded);
+        let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        Sender {
+            address: address.map(|address| network(address.ip())),
+            agent: agent.map(std::borrow::Cow::into_owned).filter(|agent| !agent.is_empty()),
+        }
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.request.cookie(name).map(|cookie| cookie.value().to_owned())
     }
 
     /// What the key opens. Only routes with a scope have one.

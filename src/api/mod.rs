@@ -167,7 +167,7 @@ fn speaker(request: &HttpRequest) -> Face {
         ("v1", "events" | "admin") => Face::Gainsight,
         ("v1", "accounts" | "articles" | "feature" | "kcbot" | "segment" | "survey") => Face::Gainsight,
         ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => Face::Segment,
-        ("v1", _) | ("e" | "u" | "i" | "up", "") => Face::Vemetric,
+        ("v1", _) | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
         ("api", "v1") => Face::OpenReplay,
         ("v2", "api") if segments.next() == Some("public") => Face::OpenReplayV2,
         _ => Face::Native,

@@ -5,6 +5,8 @@
 
 mod asked;
 mod faults;
+mod filters;
+mod hub;
 mod ingest;
 
 use actix_web::http::Method;
@@ -13,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Route};
 use crate::clock::{Millis, rfc3339};
-use crate::domain::{activity, projects, seen};
+use crate::domain::seen::{self, Stretch};
+use crate::domain::{addresses, projects};
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, Project, Scope, User};
 use asked::{Page, Span};
@@ -40,6 +43,8 @@ impl Dialect for Vemetric {
     }
 }
 
+/// The vendor's server answers bare texts, such as `Invalid!`. Ours keeps its status and says
+/// in JSON which field is wrong and why: its clients look at the status alone.
 struct Hub;
 
 impl Dialect for Hub {
@@ -121,6 +126,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track),
         Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update),
         Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify),
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset),
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave),
         Route::new(HUB, Method::GET, "/up", None, ingest::up),
     ]
 }
@@ -148,12 +155,14 @@ async fn list_users(mut call: Call) -> Answer {
 /// The vendor's page: "events for a single user within a selected date range".
 async fn list_events(mut call: Call) -> Answer {
     let project = call.project()?;
-    let asked::Events { target, span, page } = asked::events(&mut call).await?;
+    let asked::Events { target, span, page, conditions } = asked::events(&mut call).await?;
     let events = call
         .app
         .scan(move |db| {
             let user = target.find(db, project)?;
-            activity::timeline(db, &user, span.from, span.until(), page.limit, page.offset)
+            let stretch =
+                Stretch { from: span.from, to: span.until(), limit: page.limit, offset: page.offset };
+            seen::timeline(db, &user, stretch, &conditions, ingest::PAGE_VIEW)
         })
         .await?;
     Ok(list_json(span, page, "events", events.iter().map(event_json).collect()))
@@ -203,7 +212,7 @@ fn sighting_json(sighting: &seen::Sighting) -> Value {
 /// `sessionId` is never null there; what no visit produced, such as a line of a log, has an
 /// empty one.
 fn event_json(event: &Event) -> Value {
-    let (origin, path, hash) = event.url.as_deref().map_or((None, None, None), ingest::split);
+    let (origin, path, hash) = event.url.as_deref().map_or((None, None, None), addresses::split);
     let is_page_view = event.kind == Kind::Page;
     let name = if is_page_view && event.name.is_empty() { ingest::PAGE_VIEW } else { &event.name };
     json!({

@@ -152,6 +152,22 @@ fn join_session(tx: &Tx, user: &User, incoming: &Incoming, at: Millis) -> Result
     Ok((Some(sessions::insert(tx, user, name, at, &incoming.device)?), true))
 }
 
+/// The user is still there: the session that is running goes on until now. False: none is.
+pub fn stay(tx: &Tx, user: &User) -> Result<bool> {
+    let mut running: Option<Session> = None;
+    for (member, since) in rows::branches(tx, user.id, user.activity_since())? {
+        let near = sessions::near(tx, member, tx.now(), since)?;
+        if near.as_ref().is_some_and(|one| running.as_ref().is_none_or(|two| two.started_at < one.started_at))
+        {
+            running = near;
+        }
+    }
+    let Some(session) = running else { return Ok(false) };
+    sessions::extend(tx, session.id, tx.now())?;
+    users::touch(tx, user, Said::Nothing)?;
+    Ok(true)
+}
+
 /// The user's timeline, the newest first.
 pub fn timeline(
     db: &Db,

@@ -2,10 +2,12 @@
 //! `erase::begin`, `jobs::step`. Nothing in here knows about HTTP or SQL.
 
 pub mod activity;
+pub mod addresses;
 pub mod admins;
 pub mod attributes;
 pub mod audit;
 pub mod callers;
+pub mod conditions;
 pub mod erase;
 pub mod history;
 pub mod interactions;
@@ -27,4 +29,5 @@ pub mod secrets;
 pub mod seen;
 pub mod suppressions;
 pub mod users;
+pub mod visitors;
 pub mod visits;

@@ -410,14 +410,6 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
     }
 }
 
-/// Whom a message is about that names nobody: a visitor, told apart from others by where
-/// the message came from, for a day.
-pub fn visitor(tx: &Tx, project: ProjectId, sender: &str) -> Result<Subject> {
-    let name = aliases::of_sender(tx, project, sender)?;
-    let anonymous_id = Identifier::parse(Place::Body, "anonymousId", &name)?;
-    Ok(Subject { identifier: None, anonymous_id: Some(anonymous_id) })
-}
-
 /// Notes that the user did something, at a time or now. What it did before its activity
 /// was erased is not noted.
 pub fn touch(tx: &Tx, user: &User, said: Said) -> Result<()> {

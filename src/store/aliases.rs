@@ -1,31 +1,28 @@
 //! Anonymous ids and whose they are.
 
-use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
-use sha2::Sha256;
 
 use super::{Db, Tx, from_sql};
-use crate::clock::DAY;
-use crate::error::{Error, Result};
+use crate::clock::Millis;
+use crate::error::Result;
 use crate::model::{ProjectId, UserId};
-
-/// An anonymous id for who gave none: the same for one sender in one project on one day.
-/// A keyed digest: what the sender is told by is not kept, and without the secret, which
-/// lies outside the file, this leads back to nobody.
-pub fn of_sender(tx: &Tx, project: ProjectId, sender: &str) -> Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(tx.secret()).map_err(Error::internal)?;
-    // Another first byte than the digests of erased names have.
-    mac.update(b"v");
-    mac.update(&project.0.to_be_bytes());
-    mac.update(&tx.now().div_euclid(DAY).to_be_bytes());
-    mac.update(sender.as_bytes());
-    Ok(format!("visitor-{}", HEXLOWER.encode(&mac.finalize().into_bytes()[..16])))
-}
 
 pub fn user(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<UserId>> {
     let sql = "SELECT user_id FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2";
     db.row(sql, params![anonymous_id, project.0], |row| Ok(UserId(row.get(0)?)))
+}
+
+/// When something came in last under this name, if it was drawn from a salt.
+pub fn visited_at(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<Millis>> {
+    let sql = "SELECT visited_at FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2";
+    Ok(db.row(sql, params![anonymous_id, project.0], |row| row.get(0))?.flatten())
+}
+
+/// Something came in under this name, which was drawn from a salt.
+pub fn note_visit(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
+    let sql = "UPDATE aliases SET visited_at = ?3 WHERE anonymous_id = ?1 AND project_id = ?2";
+    tx.execute(sql, params![anonymous_id, project.0, tx.now()])?;
+    Ok(())
 }
 
 /// Makes an anonymous id the user's, on the word of the credential that asks.

@@ -151,6 +151,16 @@ impl Store {
         conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY").map_err(from_sql)?;
         conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql)?;
         drop(conn);
+        // A visitor's name is to be as good as random after a day, and a backup lasts longer.
+        let copy =
+            Connection::open_with_flags(&target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+        // A database from before its migration may have no such table.
+        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'visitor_salts')";
+        if copy.query_row(sql, [], |row| row.get(0)).map_err(from_sql)? {
+            let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts";
+            copy.execute_batch(forget).map_err(from_sql)?;
+        }
+        drop(copy);
         let glance = Glance::open(&target)?;
         if let Some(fault) = glance.faults()?.first() {
             return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));

@@ -1,5 +1,7 @@
 //! What users did.
 
+use std::ops::ControlFlow;
+
 use const_format::formatcp;
 use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
@@ -183,6 +185,24 @@ pub fn latest(
         }
     }
     Ok(None)
+}
+
+/// Hands over a stretch's events, the newest first, until `see` has seen enough. Its limit and
+/// offset count all of them.
+pub fn walk(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    stretch: Stretch,
+    mut see: impl FnMut(Event) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
+    let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
+    for event in statement.query_map(values, read).map_err(from_sql)? {
+        if see(event.map_err(from_sql)?)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What became of some events that went from one user to another.

@@ -203,6 +203,7 @@ pub const TABLES: &[Table] = &[
         activity: Fate::Stays,
         columns: &[
             column("anonymous_id", Person("")),
+            column("visited_at", Statistic("NULL")),
             column("project_id", Bookkeeping),
             column("user_id", Bookkeeping),
             column("created_at", Bookkeeping),
@@ -397,6 +398,7 @@ pub const TABLES: &[Table] = &[
             column("field", Bookkeeping),
         ],
     ),
+    ours("visitor_salts", &[column("day", Bookkeeping), column("salt", Bookkeeping)]),
     ours("upkeep", &[column("task", Bookkeeping), column("done_at", Bookkeeping)]),
     ours(
         "needles",
@@ -606,7 +608,8 @@ pub fn any_left(db: &Db, user: UserId, erasure: Erasure, cutoff: Option<Millis>)
 
 /// Empties every column about the person in the user's own row.
 pub fn clear_person(tx: &Tx, user: UserId) -> Result<()> {
-    set_columns(tx, user, |holds| match holds {
+    let own = of_users().filter(|table| table.subject == Subject::Itself);
+    set_columns(tx, user, own, |holds| match holds {
         Person(cleared) => Some(cleared),
         _ => None,
     })
@@ -614,20 +617,28 @@ pub fn clear_person(tx: &Tx, user: UserId) -> Result<()> {
 
 /// Sets every figure that is derived from the activity to none.
 pub fn reset_statistics(tx: &Tx, user: UserId) -> Result<()> {
-    set_columns(tx, user, |holds| match holds {
+    set_columns(tx, user, of_users(), |holds| match holds {
         Statistic(reset) => Some(reset),
         _ => None,
     })
 }
 
-fn set_columns(tx: &Tx, user: UserId, value: impl Fn(&Holds) -> Option<&'static str>) -> Result<()> {
-    for table in of_users().filter(|table| table.subject == Subject::Itself) {
+fn set_columns(
+    tx: &Tx,
+    user: UserId,
+    tables: impl Iterator<Item = &'static Table>,
+    value: impl Fn(&Holds) -> Option<&'static str>,
+) -> Result<()> {
+    for table in tables {
         let sets: Vec<String> = table
             .columns
             .iter()
             .filter_map(|column| Some(format!("{} = {}", column.name, value(&column.holds)?)))
             .collect();
-        let sql = format!("UPDATE {} SET {} WHERE id = ?1", table.name, sets.join(", "));
+        if sets.is_empty() {
+            continue;
+        }
+        let sql = format!("UPDATE {} SET {} WHERE {} = ?1", table.name, sets.join(", "), table.owner());
         tx.execute(&sql, params![user.0])?;
     }
     Ok(())

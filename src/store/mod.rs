@@ -36,6 +36,7 @@ pub mod pages;
 pub mod projects;
 pub mod recordings;
 pub mod repairs;
+pub mod salts;
 pub mod search;
 pub mod seen;
 pub mod sequences;

@@ -65,26 +65,38 @@ pub fn list(
     (column, direction): (Column, Direction),
     (limit, offset): (u32, u32),
 ) -> Result<Vec<(User, Millis)>> {
-    let order = match column {
+    let order = by(column, direction);
+    let (source, mut values) = seen(COLUMNS, project, period);
+    values.extend([Sql::from(i64::from(limit)), Sql::from(i64::from(offset))]);
+    let sql = format!(
+        "SELECT {COLUMNS}, seen FROM ({source}) WHERE seen IS NOT NULL ORDER BY {order} LIMIT ?4 OFFSET ?5"
+    );
+    db.rows(&sql, rusqlite::params_from_iter(values), |row| Ok((read(row)?, row.get("seen")?)))
+}
+
+fn by(column: Column, direction: Direction) -> String {
+    let column = match column {
         Column::Seen => "seen",
         Column::Name => NAME,
         Column::Identifier => "identifier",
         Column::Country => "country",
     };
     let direction = direction.sql();
-    let (source, mut values) = seen(COLUMNS, project, period);
-    values.extend([Sql::from(i64::from(limit)), Sql::from(i64::from(offset))]);
-    let sql = format!(
-        "SELECT {COLUMNS}, seen FROM ({source}) WHERE seen IS NOT NULL
-         ORDER BY {order} {direction} NULLS LAST, id {direction} LIMIT ?4 OFFSET ?5"
-    );
-    db.rows(&sql, rusqlite::params_from_iter(values), |row| Ok((read(row)?, row.get("seen")?)))
+    format!("{column} {direction} NULLS LAST, id {direction}")
 }
 
 /// All of them. For scans.
-pub fn marks(db: &Db, project: ProjectId, period: Period) -> Result<Vec<Mark>> {
-    let (source, values) = seen("id, activity_erased_at", project, period);
-    let sql = format!("SELECT id, seen, activity_erased_at FROM ({source}) WHERE seen IS NOT NULL");
+pub fn marks(
+    db: &Db,
+    project: ProjectId,
+    period: Period,
+    (column, direction): (Column, Direction),
+) -> Result<Vec<Mark>> {
+    let (source, values) = seen(COLUMNS, project, period);
+    let sql = format!(
+        "SELECT id, seen, activity_erased_at FROM ({source}) WHERE seen IS NOT NULL ORDER BY {}",
+        by(column, direction)
+    );
     db.rows(&sql, rusqlite::params_from_iter(values), |row| {
         Ok(Mark {
             user: UserId(row.get(0)?),

@@ -126,6 +126,22 @@ pub fn add_event(tx: &Tx, id: SessionId, kind: Kind, at: Millis) -> Result<()> {
     Ok(())
 }
 
+/// What the user's sessions were on, those that began after `since` and lie partly within the
+/// bounds (inclusive): each kind of device once.
+pub fn devices(db: &Db, user: UserId, since: Millis, (from, to): (Millis, Millis)) -> Result<Vec<Device>> {
+    let sql = "SELECT DISTINCT os, browser, device, country FROM sessions
+               WHERE user_id = ?1 AND started_at > ?2 AND started_at <= ?4 AND ended_at >= ?3";
+    db.rows(sql, params![user.0, since, from, to], |row| {
+        Ok(Device { os: row.get(0)?, browser: row.get(1)?, device: row.get(2)?, country: row.get(3)? })
+    })
+}
+
+/// The session goes on until an instant.
+pub fn extend(tx: &Tx, id: SessionId, until: Millis) -> Result<()> {
+    tx.execute("UPDATE sessions SET ended_at = max(ended_at, ?2) WHERE id = ?1", params![id.0, until])?;
+    Ok(())
+}
+
 /// The first start and the last start of the user's sessions after `since`.
 pub fn span(db: &Db, user: UserId, since: Millis) -> Result<Option<(Millis, Millis)>> {
     let sql = "SELECT (SELECT min(started_at) FROM sessions WHERE user_id = ?1 AND started_at > ?2),

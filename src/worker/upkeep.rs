@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
-use crate::domain::jobs;
+use crate::domain::{jobs, visitors};
 use crate::error::Result;
 use crate::model::JobId;
 use crate::proof::audit::Head;
@@ -37,6 +37,7 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         sign_head(app)?;
         done(app, HEAD)?;
     }
+    forget_salts(app)?;
     if let Err(error) = backups(app) {
         log::error!("backups: {error}");
     }
@@ -45,6 +46,17 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         None => done(app, SEARCH)?,
         Some(_) if is_due(app, SEARCH, DAY)? && search(app, go_on)? => done(app, SEARCH)?,
         Some(_) => {}
+    }
+    Ok(())
+}
+
+/// Destroys the salts of visitors' names that have had their time, in the write-ahead log, too.
+fn forget_salts(app: &App) -> Result<()> {
+    let now = app.clock().now();
+    if app.read(|db| visitors::has_old_salts(db, now))? {
+        app.write_blocking(Lane::Background, visitors::forget_old_salts)?;
+        // A reader may hold this up; the log is emptied again behind every erasure.
+        app.store().empty_wal()?;
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Route {
             ("OpenReplay", _) => request.header("Authorization", key),
             ("Gainsight", _) => request.header("X-APTRINSIC-API-KEY", key),
             ("ProficientClient", _) => request.header("X-PROFICIENT-API-KEY", key),
-            ("Vemetric", "/e" | "/u" | "/i") => request.header("Token", key),
+            ("Vemetric", "/e" | "/u" | "/i" | "/r" | "/l") => request.header("Token", key),
             _ => request.bearer(key),
         }
     }

@@ -1,10 +1,13 @@
 //! Vemetric's users: seeds/001, the vendor's documentation, and what its clients send.
 
+mod filters;
+mod hub;
 mod ingest;
 mod lists;
 mod orders;
 mod periods;
 mod refusals;
+mod visitors;
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE, Millis, parse_rfc3339};

@@ -21,7 +21,7 @@ fn register(server: &Server, from: usize, to: usize, length: usize) {
         let change =
             ProfileChange { display_name: name.clone(), first_name: name, ..ProfileChange::default() };
         for n in from..to {
-            users::create(tx, project, &named(&format!("user {n}")), &change)?;
+            users::create(tx, project, &named(&format!("user {n}")), &change)?.expect("taken");
         }
         Ok(())
     });
@@ -135,7 +135,8 @@ fn a_list_is_read_no_faster_than_it_is_taken() {
                     users::hide(tx, &user)?;
                 }
             }
-            users::create(tx, project, &named(&format!("late {}", again.len())), &ProfileChange::default())?;
+            users::create(tx, project, &named(&format!("late {}", again.len())), &ProfileChange::default())?
+                .expect("taken");
             Ok(())
         });
         let (head, body, whole) = answer(stream);

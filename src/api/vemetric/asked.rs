@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::faults::Faults;
+use super::filters::{self, Of};
 use crate::api::dialect::{Call, Object, Query};
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
-use crate::domain::seen::{Column, EventTest, Listing, Operator, Order, Period, TextTest};
+use crate::domain::conditions::Conditions;
+use crate::domain::seen::{Column, EventTest, Listing, Order, Period};
 use crate::domain::users::{self, Direction};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Identifier, ProjectId, User, UserId};
@@ -56,6 +58,7 @@ pub fn target(query: &Query) -> Result<Target> {
 pub struct Users {
     pub span: Span,
     pub page: Page,
+    conditions: Conditions,
     order: Order,
     direction: Direction,
 }
@@ -65,6 +68,7 @@ impl Users {
         Listing {
             project,
             period: self.span.period(),
+            conditions: self.conditions.clone(),
             order: self.order.clone(),
             direction: self.direction,
             limit: self.page.limit,
@@ -78,11 +82,12 @@ pub async fn users(call: &mut Call) -> Result<Users> {
     let body = call.object().await?;
     let mut faults = Faults::default();
     let span = faults.keep(span(&body, now)).unwrap_or_default();
+    let conditions = filters::conditions(&body, Of::Users, &mut faults);
     let page = page(&body, &mut faults);
     let order = faults.keep(order(&body)).flatten();
     faults.done()?;
     let (order, direction) = order.unwrap_or((Order::By(Column::Seen), Direction::Descending));
-    Ok(Users { span, page, order, direction })
+    Ok(Users { span, page, conditions, order, direction })
 }
 
 /// The query and the body of `POST /v1/users/events`.
@@ -90,6 +95,7 @@ pub struct Events {
     pub target: Target,
     pub span: Span,
     pub page: Page,
+    pub conditions: Conditions,
 }
 
 pub async fn events(call: &mut Call) -> Result<Events> {
@@ -97,11 +103,12 @@ pub async fn events(call: &mut Call) -> Result<Events> {
     let mut faults = Faults::default();
     let target = faults.keep(call.query().and_then(|query| target(&query))).unwrap_or_default();
     let body = faults.keep(call.object().await);
-    let (span, page) = body.map_or_else(Default::default, |body| {
-        (faults.keep(span(&body, now)).unwrap_or_default(), page(&body, &mut faults))
+    let (span, conditions, page) = body.map_or_else(Default::default, |body| {
+        let span = faults.keep(span(&body, now)).unwrap_or_default();
+        (span, filters::conditions(&body, Of::Events, &mut faults), page(&body, &mut faults))
     });
     faults.done()?;
-    Ok(Events { target, span, page })
+    Ok(Events { target, span, page, conditions })
 }
 
 /// A page of a list.
@@ -112,16 +119,6 @@ pub struct Page {
 }
 
 fn page(body: &Object, faults: &mut Faults) -> Page {
-    // The vendor's filters are not known here. To leave them out of account would list users
-    // whom the caller meant to keep out.
-    let filtered = match body.0.get("filters") {
-        None | Some(Value::Null) => false,
-        Some(filters) => filters.as_array().is_none_or(|list| !list.is_empty()),
-    };
-    if filtered {
-        let message = "cannot be applied by this server; leave it out";
-        faults.keep::<()>(Err(Error::invalid(Place::Body, "filters", message)));
-    }
     let mut whole = |field: &str, least: u32, most: u32, usual: u32| {
         let number = faults.keep(body.number(field)).flatten();
         let fits = |number: i64| u32::try_from(number).ok().filter(|n| (least..=most).contains(n));
@@ -219,7 +216,6 @@ fn preset(name: &str, now: Millis) -> Option<Millis> {
 
 const FIELDS: &str = "field must be lastSeenAt, displayName, identifier, country or lastEventFired";
 const DIRECTIONS: &str = "direction must be asc or desc";
-const OPERATORS: &str = "must be any, eq, notEq, contains, notContains, startsWith or endsWith";
 
 /// `orderBy`: "At the moment it's only possible to order by one field"; `lastEventFired`
 /// "sorts users by when they last fired a matching event filter".
@@ -236,7 +232,7 @@ fn order(body: &Object) -> Result<Option<(Order, Direction)>> {
     let by = match item.first().and_then(Value::as_str) {
         _ if !(2..=3).contains(&item.len()) => return fault("orderBy.0", "must be [field, direction]"),
         Some("lastEventFired") => match item.get(2) {
-            Some(filter) => Order::LastDid(event_test(filter)?),
+            Some(filter) => Order::LastDid(event_order(filter)?),
             None => return fault("orderBy.0", "must be [lastEventFired, direction, event filter]"),
         },
         _ if item.len() == 3 => return fault("orderBy.0", "only lastEventFired takes an event filter"),
@@ -253,50 +249,16 @@ fn order(body: &Object) -> Result<Option<(Order, Direction)>> {
     }
 }
 
-/// `{"name": {operator, value}, "properties": [{property, operator, value}]}`, one of them
-/// at least.
-fn event_test(filter: &Value) -> Result<EventTest> {
+/// An event filter, which has a name or properties at least.
+fn event_order(filter: &Value) -> Result<EventTest> {
     let at = "orderBy.0.2";
-    let fault = |field: String, message: &str| Error::invalid(Place::Body, field, message);
-    let filter = filter.as_object().ok_or_else(|| fault(at.into(), "must be an object"))?;
-    let name = match filter.get("name") {
-        None | Some(Value::Null) => None,
-        Some(name) => Some(text_test(name, &format!("{at}.name"))?),
-    };
-    let mut properties = Vec::new();
-    let list = match filter.get("properties") {
-        None | Some(Value::Null) => &[][..],
-        Some(Value::Array(list)) => list,
-        Some(_) => return Err(fault(format!("{at}.properties"), "must be a list")),
-    };
-    for (n, test) in list.iter().enumerate() {
-        let at = format!("{at}.properties.{n}");
-        let property = test["property"].as_str();
-        let property = property.ok_or_else(|| fault(format!("{at}.property"), "must be a string"))?;
-        properties.push((property.to_owned(), text_test(test, &at)?));
+    let fault = |message| Error::invalid(Place::Body, at, message);
+    let filter_fields = filter.as_object().ok_or_else(|| fault("must be an object"))?;
+    let has = |field: &str| filter_fields.get(field).is_some_and(|value| !value.is_null());
+    let is_empty_list = filter["properties"].as_array().is_some_and(Vec::is_empty);
+    let test = filters::event_test(filter, at)?;
+    if !has("name") && (!has("properties") || is_empty_list) {
+        return Err(fault("must have name or properties"));
     }
-    if name.is_none() && properties.is_empty() {
-        return Err(fault(at.into(), "must have name or properties"));
-    }
-    Ok(EventTest { name, properties })
-}
-
-fn text_test(test: &Value, at: &str) -> Result<TextTest> {
-    let fault = |field: &str, message: &str| Error::invalid(Place::Body, format!("{at}.{field}"), message);
-    let operator = match test["operator"].as_str() {
-        Some("any") => Operator::Any,
-        Some("eq") => Operator::Is,
-        Some("notEq") => Operator::IsNot,
-        Some("contains") => Operator::Contains,
-        Some("notContains") => Operator::ContainsNot,
-        Some("startsWith") => Operator::StartsWith,
-        Some("endsWith") => Operator::EndsWith,
-        _ => return Err(fault("operator", OPERATORS)),
-    };
-    let value = match &test["value"] {
-        Value::String(value) => value.clone(),
-        Value::Null if operator == Operator::Any => String::new(),
-        _ => return Err(fault("value", "must be a string")),
-    };
-    Ok(TextTest { operator, value })
+    Ok(test)
 }

@@ -1,69 +1,112 @@
 //! What an app sends: events, and what it knows of its users. Answered with an empty text.
 
-use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde_json::Value;
 
 use super::faults::Faults;
-use crate::api::dialect::{Answer, Call, Object, Sender};
+use super::hub;
+use crate::api::dialect::{Answer, Call, Object};
 use crate::domain::activity::{self, Incoming};
-use crate::domain::users::{self, Subject};
+use crate::domain::addresses;
+use crate::domain::users::Subject;
+use crate::domain::visitors::{self, Cookies, Left, Updated};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, ProjectId, Said};
+use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Said};
 use crate::store::Tx;
 
 /// What the vendor's clients call a page view.
 pub const PAGE_VIEW: &str = "$$pageView";
+/// And a click on a link to another site.
+const OUTBOUND_LINK: &str = "$$outboundLink";
 
 /// `GET /up`: the server is there.
 pub async fn up(_: Call) -> Answer {
-    Ok(taken())
+    Ok(hub::taken(None))
 }
 
-/// `POST /e` `{name, userIdentifier, displayName, customData, userData, url}`. Each is an
-/// event of its own: the clients send no id by which a repetition could be told.
+/// `POST /e` `{name, identifier, userIdentifier, displayName, customData, userData, url,
+/// contextId}`. Each is an event of its own: the clients send no id by which a repetition
+/// could be told. What a browser fetches ahead, or calls outbound and is not, is not kept.
 pub async fn track(mut call: Call) -> Answer {
     let project = call.project()?;
-    let event = Tracked::read(&call.object().await?, call.sender())?;
-    call.app.write(move |tx| event.take(tx, project)).await.map_err(|error| in_words(error, "userData"))?;
-    Ok(taken())
+    let body = call.object().await?;
+    let Tracked { event, change } = Tracked::read(&body)?;
+    if hub::is_prefetch(&call)? || !is_kept(&event)? {
+        return Ok(hub::taken(None));
+    }
+    let origin = hub::origin(&call, &body)?;
+    let track = move |tx: &Tx| visitors::track(tx, project, &origin, &event, &change);
+    let cookie = call.app.write(track).await.map_err(|error| in_words(error, "userData"))?;
+    Ok(hub::taken(cookie))
 }
 
-/// `POST /u` `{userIdentifier, displayName, avatarUrl, data}`. Word of a user is nothing that
-/// the user did: an app that sends it every night has not seen everybody every night.
+/// `POST /u` `{userIdentifier, identifier, displayName, avatarUrl, data}`. Word of a user is
+/// nothing that the user did: an app that sends it every night has not seen everybody every
+/// night. Without a name it is about the visitor.
 pub async fn update(mut call: Call) -> Answer {
     let project = call.project()?;
-    let (identifier, change) = profile(&call.object().await?, &["userIdentifier", "identifier"])?;
-    let put = move |tx: &Tx| users::put(tx, project, &identifier, &change);
-    // Who is suppressed is answered as anybody, and dropped.
-    _ = call.app.write(put).await.map_err(|error| in_words(error, "data"))?;
-    Ok(taken())
+    let body = call.object().await?;
+    let (identifier, change) = profile(&body, &["userIdentifier", "identifier"])?;
+    let origin = hub::origin(&call, &body)?;
+    let update = move |tx: &Tx| visitors::update(tx, project, &origin, identifier.as_ref(), &change);
+    Ok(match call.app.write(update).await.map_err(|error| in_words(error, "data"))? {
+        Updated::Done => hub::taken(None),
+        Updated::Unknown => hub::refusal(StatusCode::BAD_REQUEST, "USER_NOT_FOUND", "No user found"),
+    })
 }
 
-/// `POST /i` `{identifier, displayName, avatarUrl, data}`: the user is there, and says who it is.
+/// `POST /i` `{identifier, displayName, avatarUrl, data}`: the visitor is there, and says who
+/// it is. The vendor's server answers 202 `Identification is running` to a second call for
+/// the same identifier; here they run one after the other, and each is answered 200.
 pub async fn identify(mut call: Call) -> Answer {
     let project = call.project()?;
-    let (identifier, change) = profile(&call.object().await?, &["identifier"])?;
-    let subject = Subject { identifier: Some(identifier), anonymous_id: None };
-    let identify = move |tx: &Tx| users::identify(tx, project, &subject, &change, None);
-    _ = call.app.write(identify).await.map_err(|error| in_words(error, "data"))?;
-    Ok(taken())
+    let body = call.object().await?;
+    let (identifier, change) = profile(&body, &["identifier"])?;
+    let identifier = identifier.ok_or_else(|| Error::invalid(Place::Body, "identifier", "is required"))?;
+    let origin = hub::origin(&call, &body)?;
+    let identify = move |tx: &Tx| visitors::identify(tx, project, &origin, &identifier, &change);
+    let cookie = call.app.write(identify).await.map_err(|error| in_words(error, "data"))?;
+    Ok(hub::taken(cookie))
 }
 
-fn taken() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("")
+/// `POST /r`: somebody signs out. What comes next is a new visitor's.
+pub async fn reset(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let body = hub::body_if_any(&mut call).await?;
+    if hub::origin(&call, &body)?.cookies == Cookies::Refused {
+        return Ok(hub::taken_without_cookie());
+    }
+    let cookie = call.app.write(move |tx: &Tx| visitors::new_cookie(tx, project)).await?;
+    Ok(hub::taken(Some(cookie)))
 }
 
-/// An event, and what it says of its user. One that names nobody is a visitor's: the
-/// vendor's server tells them apart by where the request came from, for a day, and so do we.
+/// `POST /l`: somebody leaves a page. The session goes on until now.
+pub async fn leave(mut call: Call) -> Answer {
+    let project = call.project()?;
+    let body = hub::body_if_any(&mut call).await?;
+    let identifier = identifier(&body)?;
+    let origin = hub::origin(&call, &body)?;
+    let leave = move |tx: &Tx| visitors::leave(tx, project, &origin, identifier.as_ref());
+    let refused = |message| hub::refusal(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message);
+    Ok(match call.app.write(leave).await? {
+        Left::Noted => hub::taken(None),
+        Left::Unknown => refused("User is not identified"),
+        Left::NoSession => refused("Session has not started"),
+    })
+}
+
+/// An event, and what it says of its user.
 struct Tracked {
     event: Incoming,
     change: ProfileChange,
-    sender: Sender,
 }
 
 impl Tracked {
-    fn read(body: &Object, sender: Sender) -> Result<Tracked> {
+    fn read(body: &Object) -> Result<Tracked> {
         let mut faults = Faults::default();
         let name = faults.keep(required(body, "name")).unwrap_or_default();
+        // One for each tab of a browser. Nothing is shown by it, so it is not kept.
+        faults.keep(body.text("contextId"));
         let event = Incoming {
             subject: Subject { identifier: faults.keep(identifier(body)).flatten(), anonymous_id: None },
             kind: if name == PAGE_VIEW { Kind::Page } else { Kind::Event },
@@ -78,27 +121,44 @@ impl Tracked {
         let change = change(body, "userData", &mut faults);
         faults.keep(activity::check(&event).map_err(|error| in_words(error, "userData")));
         faults.done()?;
-        Ok(Tracked { event, change, sender })
-    }
-
-    fn take(&self, tx: &Tx, project: ProjectId) -> Result<()> {
-        let mut event = self.event.clone();
-        if event.subject.identifier.is_none() {
-            event.subject =
-                users::visitor(tx, project, &format!("{:?} {:?}", self.sender.address, self.sender.agent))?;
-        }
-        activity::record_with_profile(tx, project, &event, &self.change).map(|_| ())
+        Ok(Tracked { event, change })
     }
 }
 
-/// The user whom a body is about, under the first of these names that it has.
-fn profile(body: &Object, names: &[&str]) -> Result<(Identifier, ProfileChange)> {
+/// Whether an event is to be kept. [`Error::Invalid`] if it lacks what its name promises: the
+/// vendor's server wants `url` of a page view, and `url` and `customData.href` of an outbound
+/// link. A link to the project's own domain is none. No domain is known here: the host of
+/// the page stands in for it.
+fn is_kept(event: &Incoming) -> Result<bool> {
+    let missing = |field: &str| Error::invalid(Place::Body, field, format!("is required of {}", event.name));
+    match event.name.as_str() {
+        PAGE_VIEW => event.url.as_deref().map(|_| true).ok_or_else(|| missing("url")),
+        OUTBOUND_LINK => {
+            let url = event.url.as_deref().ok_or_else(|| missing("url"))?;
+            let href = event.data.get("href").and_then(Value::as_str);
+            let href = href.ok_or_else(|| missing("customData.href"))?;
+            Ok(!is_within(href, url))
+        }
+        _ => Ok(true),
+    }
+}
+
+/// Whether a link leads to the host of a page, or to one below it.
+fn is_within(href: &str, page: &str) -> bool {
+    match (addresses::host(href), addresses::host(page)) {
+        (Some(to), Some(from)) => {
+            to == from || to.strip_suffix(from.as_str()).is_some_and(|above| above.ends_with('.'))
+        }
+        _ => false,
+    }
+}
+
+/// The user whom a body is about, under the first of these names that it has, if it has one.
+fn profile(body: &Object, names: &[&str]) -> Result<(Option<Identifier>, ProfileChange)> {
     let mut faults = Faults::default();
-    let name = named(body, names);
-    let identifier = faults.keep(body.identifier(name));
+    let identifier = faults.keep(body.optional_identifier(named(body, names))).flatten();
     let change = change(body, "data", &mut faults);
     faults.done()?;
-    let identifier = identifier.ok_or_else(|| Error::invalid(Place::Body, name, "is required"))?;
     Ok((identifier, change))
 }
 
@@ -158,42 +218,11 @@ fn in_words(error: Error, profile: &str) -> Error {
 
 fn url(body: &Object) -> Result<Option<String>> {
     let url = body.text("url")?.filter(|url| !url.is_empty());
-    let good = |url: &str| split(url).0.is_some() && !url.chars().any(char::is_control);
+    let good = |url: &str| addresses::split(url).0.is_some() && !url.chars().any(char::is_control);
     match url {
         Some(url) if !good(&url) => {
             Err(Error::invalid(Place::Body, "url", "must be an address such as https://example.com/page"))
         }
         url => Ok(url),
     }
-}
-
-/// Origin, path and hash of an address, as far as it has them. The query is none of them.
-pub fn split(url: &str) -> (Option<String>, Option<String>, Option<String>) {
-    let (rest, hash) = url.find('#').map_or((url, ""), |at| url.split_at(at));
-    let hash = (hash.len() > 1).then(|| hash.to_owned());
-    let rest = rest.split('?').next().unwrap_or_default();
-    let Some((scheme, rest)) = rest.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
-        // Other clients also send addresses without origin.
-        return (None, rest.starts_with('/').then(|| rest.to_owned()), hash);
-    };
-    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    // What stands before an @ is for signing in, and no part of an origin.
-    let host = host.rsplit('@').next().unwrap_or_default();
-    if host.is_empty() || host.contains(char::is_whitespace) {
-        return (None, None, None);
-    }
-    let (scheme, host) = (scheme.to_lowercase(), host.to_lowercase());
-    // A port that goes without saying is not part of it.
-    let usual = match scheme.as_str() {
-        "https" => ":443",
-        "http" => ":80",
-        _ => "",
-    };
-    let host = host.strip_suffix(usual).unwrap_or(&host);
-    (Some(format!("{scheme}://{host}")), Some(path.to_owned()), hash)
-}
-
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }

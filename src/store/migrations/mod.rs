@@ -7,8 +7,12 @@ use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
 
-const STEPS: &[&str] =
-    &[include_str!("../../../schema.sql"), include_str!("2_intake.sql"), include_str!("3_interactions.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../../schema.sql"),
+    include_str!("2_intake.sql"),
+    include_str!("3_interactions.sql"),
+    include_str!("4_visitors.sql"),
+];
 
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();

@@ -138,7 +138,7 @@ fn a_merged_visitors_conversations_are_the_users() {
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
         usher::store::messages::insert(tx, &begun, [2; 16], None, "hello")?;
         users::touch(tx, &visitor, Said::Nothing)?;
-        users::put(tx, project, &named("ann"), &ProfileChange::default())?;
+        users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken");
         merge::unite(tx, project, &named("v"), &named("ann")).map(|_| ())
     });
     let path = format!("/interactions/i_{}", "01".repeat(16));

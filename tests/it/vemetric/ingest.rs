@@ -158,48 +158,6 @@ fn what_the_node_client_sends_is_taken() {
 }
 
 #[test]
-fn an_event_that_names_nobody_is_a_visitors_for_a_day() {
-    let server = Server::start();
-    let came = |agent: &str, address: &str| {
-        let request = server.post("/e").header("Token", &server.project().token);
-        let request = request.header("User-Agent", agent).header("X-Forwarded-For", address);
-        taken(
-            request
-                .json(json!({ "name": "$$pageView", "url": "https://a.example/", "userIdentifier": null }))
-                .send(),
-        );
-    };
-    let visitors = || count(&server, "users WHERE identifier IS NULL AND state = 'live'");
-    came("Firefox", "192.0.2.7");
-    came("Firefox", "192.0.2.7");
-    assert_eq!((visitors(), count(&server, "events")), (1, 2));
-    came("Firefox", "192.0.2.8");
-    came("Safari", "192.0.2.7");
-    assert_eq!(visitors(), 3);
-    // To midnight, and not a millisecond longer.
-    server.clock.advance(14 * 60 * MINUTE - 1);
-    came("Firefox", "192.0.2.7");
-    assert_eq!(visitors(), 3);
-    server.clock.advance(1);
-    came("Firefox", "192.0.2.7");
-    assert_eq!(visitors(), 4);
-    let listed = list(&server, json!({ "dateRange": "7days" }));
-    assert_eq!(names(&listed), ["-", "-", "-", "-"]);
-    assert_eq!(listed["users"][0]["anonymous"], true);
-    // In another project it is another visitor; and nothing says who was there.
-    let second = server.second();
-    let request = server.post("/e").header("Token", &second.token).header("User-Agent", "Firefox");
-    taken(request.header("X-Forwarded-For", "192.0.2.7").json(json!({ "name": "x" })).send());
-    assert_eq!(visitors(), 5);
-    assert_eq!(count(&server, "aliases"), 5);
-    let stored = rows(&server).join("\n");
-    assert_eq!(stored.matches("visitor-").count(), 5);
-    for trace in ["192.0.2", "Firefox", "Safari"] {
-        assert!(!stored.contains(trace), "{trace} was stored");
-    }
-}
-
-#[test]
 fn what_a_visitor_says_of_itself_is_kept_with_it() {
     let server = Server::start();
     let body = json!({ "name": "x", "displayName": "Somebody", "userData": { "set": { "plan": "free" } } });

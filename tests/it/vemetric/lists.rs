@@ -228,21 +228,32 @@ fn a_page_has_one_to_a_thousand() {
 #[test]
 fn all_faults_of_a_request_are_told_at_once() {
     let server = Server::start();
-    let filters = "cannot be applied by this server; leave it out";
     let body = json!({
         "dateRange": "ever", "limit": 0, "offset": -1, "orderBy": [["age", "asc"]],
-        "filters": [{ "type": "user", "anonymous": true }],
+        "filters": [{ "type": "page", "path": 5 }, { "type": "age" }], "filtersOperator": "xor",
     });
+    let text = "must be any, eq, notEq, contains, notContains, startsWith or endsWith";
+    let kinds = "must be page, event, user, location, referrer, referrerUrl, referrerType, utmTags, browser, \
+                 device, os or funnel";
+    let filters = |kinds| {
+        [
+            ("filters.0.path.operator", text),
+            ("filters.1.type", kinds),
+            ("filtersOperator", "must be and or or"),
+        ]
+    };
     let (span, limit, offset) = (
         ("dateRange", SPANS),
         ("limit", "must be between 1 and 1000"),
         ("offset", "must be between 0 and 4294967295"),
     );
     let field = "field must be lastSeenAt, displayName, identifier, country or lastEventFired";
-    let faults = [span, ("filters", filters), limit, offset, ("orderBy.0", field)];
+    let [one, two, three] = filters(kinds);
+    let faults = [span, one, two, three, limit, offset, ("orderBy.0", field)];
     invalid(post(&server, "/v1/users", body.clone()), &faults);
     // A list of events has no order to choose; its query is part of the request.
-    let faults = [("id", ONE), ("identifier", ONE), span, ("filters", filters), limit, offset];
+    let [one, two, three] = filters("must be event, page, browser, device or os");
+    let faults = [("id", ONE), ("identifier", ONE), span, one, two, three, limit, offset];
     invalid(post(&server, "/v1/users/events", body), &faults);
     for none in [json!([]), Value::Null] {
         list(&server, json!({ "dateRange": "live", "filters": none, "filtersOperator": "or" }));

@@ -171,7 +171,8 @@ fn what_they_last_did_is_told_by_its_data_too_and_a_page_view_is_nothing_done() 
         ("dan", "Invited", json!({ "provider": "google", "list": ["google"] })),
     ] {
         server.clock.advance(MINUTE);
-        let body = json!({ "name": event, "userIdentifier": name, "customData": data });
+        let url = "https://shop.example.com/";
+        let body = json!({ "name": event, "userIdentifier": name, "customData": data, "url": url });
         send(&server, "/e", body).expect(200);
     }
     let fired = |filter: Value| {
