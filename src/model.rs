@@ -423,6 +423,10 @@ pub struct Project {
     pub first_event_at: Option<Millis>,
     /// Events that came later than the erasure they belong before.
     pub late_events: i64,
+    /// Sites whose pages may send to it; empty: every site.
+    pub origins: Vec<String>,
+    /// Requests of pages of other sites.
+    pub refused_origins: i64,
 }
 
 /// What a key may do. A set of [`Scope`]s.

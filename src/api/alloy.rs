@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use crate::domain::erase;
 use crate::domain::users::{self, Direction, Field, Filter, Listing};
 use crate::error::{Error, Place, Result};
@@ -49,6 +49,9 @@ impl Dialect for Alloy {
 fn field(name: &str) -> &str {
     if name == "displayName" { "fullName" } else { name }
 }
+
+/// The vendor's API has no word beside `{userId}`.
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     let users = ["/users", "/users/", "/{version}/users", "/{version}/users/"];

@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use crate::clock::Millis;
 use crate::domain::activity::{self, Incoming};
 use crate::domain::attributes::{self, Shape};
@@ -103,6 +103,10 @@ fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
     }
     Error::Invalid(faults)
 }
+
+/// The vendor's API description: the id is in the body, for ids that do not fit a path.
+pub const LITERALS: &[Literal] =
+    &[("DELETE", "/v1/users/delete"), ("PUT", "/v1/users/update"), ("PUT", "/v1/accounts/update")];
 
 pub fn routes() -> Vec<Route> {
     let user = "/v1/users/{identifyId}";

@@ -5,7 +5,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, JobId, Origin, Project, Scope, Session, SessionId, User};
@@ -58,6 +58,9 @@ fn detail(fault: &Fault) -> Value {
 }
 
 const NOT_INTEGER: &str = "must be an integer";
+
+/// The vendor's source has no word beside `{userId}` or `{jobId}`, and `projects` is served.
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -5,7 +5,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use crate::domain::erase;
 use crate::domain::users::{self, Direction, Field, Filter, Listing};
 use crate::error::{Error, Result};
@@ -67,6 +67,9 @@ fn field(name: &str) -> &str {
         name => name,
     }
 }
+
+/// The vendor's API has no word beside `{user_id}`.
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![

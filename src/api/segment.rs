@@ -4,12 +4,15 @@
 //! Clients throw a batch away on 400, so a batch with bad messages is answered 200: the
 //! good ones are stored, the bad ones named.
 
+mod browser;
+mod key;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use crate::clock::{self, Millis};
 use crate::domain::activity::{self, Incoming};
 use crate::domain::merge;
@@ -21,28 +24,17 @@ use crate::store::Tx;
 pub static DIALECT: &dyn Dialect = &Segment;
 
 const MESSAGE_MAX: usize = 32 * 1024;
-const BATCH_MAX: usize = 500 * 1_000;
+/// 532 KiB: clients of Ruby, Java and .NET cut their batches at 512,000 bytes and add one
+/// message more.
+const BATCH_MAX: usize = 544_768;
+/// A message on a path of its own is read as far as this, then judged by [`MESSAGE_MAX`].
+const SINGLE_MAX: usize = 64 * 1024;
 
 struct Segment;
 
 impl Dialect for Segment {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let Some(value) = request.headers().get("authorization") else { return Ok(None) };
-        let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
-        let Some((scheme, encoded)) = value.split_once(' ') else {
-            return dialect::authorization(request);
-        };
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return dialect::authorization(request);
-        }
-        let decoded = data_encoding::BASE64
-            .decode(encoded.trim().as_bytes())
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or(Error::MalformedKey)?;
-        let key = decoded.split(':').next().unwrap_or_default();
-        // A client without a write key of its own sends ":"; the body may have it.
-        Ok((!key.is_empty()).then(|| key.to_owned()))
+        key::of(request)
     }
 
     fn key_in_body(&self) -> Option<&'static str> {
@@ -70,17 +62,36 @@ impl Dialect for Segment {
     }
 }
 
+/// The vendors have no word beside `{writeKey}`.
+pub const LITERALS: &[Literal] = &[];
+
 pub fn routes() -> Vec<Route> {
-    let scope = Some(Scope::Ingest);
-    vec![
-        Route::new(DIALECT, Method::POST, "/v1/batch", scope, batch),
-        Route::new(DIALECT, Method::POST, "/v1/identify", scope, |call| single(call, "identify")),
-        Route::new(DIALECT, Method::POST, "/v1/track", scope, |call| single(call, "track")),
-        Route::new(DIALECT, Method::POST, "/v1/page", scope, |call| single(call, "page")),
-        Route::new(DIALECT, Method::POST, "/v1/screen", scope, |call| single(call, "screen")),
-        Route::new(DIALECT, Method::POST, "/v1/group", scope, |call| single(call, "group")),
-        Route::new(DIALECT, Method::POST, "/v1/alias", scope, |call| single(call, "alias")),
-    ]
+    let post = |path| (Method::POST, path, Some(Scope::Ingest));
+    let mut routes = Vec::new();
+    // The vendor's own, then those of its phones' clients, of Ruby's, .NET's and Java's, and of
+    // RudderStack's browser client where the page is left.
+    for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"] {
+        let (method, path, scope) = post(path);
+        routes.push(Route::new(DIALECT, method, path, scope, batch).from_browsers().body_max(BATCH_MAX));
+    }
+    // The browser's client puts the first letter of the type into the path.
+    let kinds = [
+        ("identify", "/v1/identify", "/v1/i"),
+        ("track", "/v1/track", "/v1/t"),
+        ("page", "/v1/page", "/v1/p"),
+        ("screen", "/v1/screen", "/v1/s"),
+        ("group", "/v1/group", "/v1/g"),
+        ("alias", "/v1/alias", "/v1/a"),
+    ];
+    for (kind, whole, letter) in kinds {
+        for path in [whole, letter] {
+            let (method, path, scope) = post(path);
+            let route = Route::new(DIALECT, method, path, scope, move |call| single(call, kind));
+            routes.push(route.from_browsers().body_max(SINGLE_MAX));
+        }
+    }
+    routes.extend(browser::routes());
+    routes
 }
 
 async fn batch(mut call: Call) -> Answer {
@@ -112,7 +123,11 @@ async fn batch(mut call: Call) -> Answer {
 
 async fn single(mut call: Call, kind: &'static str) -> Answer {
     let project = call.project()?;
-    let body = Object::parse(&call.body(MESSAGE_MAX).await?)?;
+    let body = call.body(SINGLE_MAX).await?;
+    if body.len() > MESSAGE_MAX {
+        return Err(Error::TooLarge { limit: MESSAGE_MAX });
+    }
+    let body = Object::parse(&body)?;
     let skew = skew(body.0.get("sentAt").and_then(Value::as_str), call.app.clock().now());
     let message = read(&body, Some(kind), skew)?;
     call.app.write(move |tx| take(tx, project, &message)).await?;

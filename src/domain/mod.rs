@@ -9,6 +9,7 @@ pub mod erase;
 pub mod jobs;
 pub mod keys;
 pub mod merge;
+pub mod origins;
 pub mod projects;
 pub mod reap;
 pub mod receipts;

@@ -335,6 +335,8 @@ pub const TABLES: &[Table] = &[
             column("created_at", Bookkeeping),
             column("first_event_at", Bookkeeping),
             column("late_events", Bookkeeping),
+            column("origins", Bookkeeping),
+            column("refused_origins", Bookkeeping),
         ],
     ),
     ours(

@@ -7,7 +7,14 @@ use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
 
-const STEPS: &[&str] = &[include_str!("../../schema.sql")];
+const STEPS: &[&str] = &[include_str!("../../schema.sql"), ORIGINS];
+
+/// Sites whose pages may send to a project, one a line, none being every site; and how many
+/// requests of pages of other sites were refused.
+const ORIGINS: &str = "
+    ALTER TABLE projects ADD COLUMN origins TEXT NOT NULL DEFAULT '';
+    ALTER TABLE projects ADD COLUMN refused_origins INTEGER NOT NULL DEFAULT 0;
+";
 
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();

@@ -8,7 +8,8 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Project, ProjectId};
 
-const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events";
+const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events, \
+                       origins, refused_origins";
 
 fn read(row: &Row) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -20,6 +21,8 @@ fn read(row: &Row) -> rusqlite::Result<Project> {
         created_at: row.get(5)?,
         first_event_at: row.get(6)?,
         late_events: row.get(7)?,
+        origins: row.get::<_, String>(8)?.lines().map(str::to_owned).collect(),
+        refused_origins: row.get(9)?,
     })
 }
 
@@ -33,6 +36,8 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
         created_at: tx.now(),
         first_event_at: None,
         late_events: 0,
+        origins: Vec::new(),
+        refused_origins: 0,
     };
     tx.execute(
         "INSERT INTO projects (id, name, key, ingest_token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -71,5 +76,18 @@ pub fn note_event(tx: &Tx, id: ProjectId, at: Millis) -> Result<()> {
 /// Counts an event that was dropped for coming too late.
 pub fn note_late_event(tx: &Tx, id: ProjectId) -> Result<()> {
     tx.execute("UPDATE projects SET late_events = late_events + 1 WHERE id = ?1", params![id.0])?;
+    Ok(())
+}
+
+/// Sets the sites whose pages may send to the project, one a line.
+pub fn set_origins(tx: &Tx, id: ProjectId, origins: &[String]) -> Result<()> {
+    tx.execute("UPDATE projects SET origins = ?2 WHERE id = ?1", params![id.0, origins.join("\n")])?;
+    Ok(())
+}
+
+/// Counts requests of pages of other sites.
+pub fn note_refused_origins(tx: &Tx, id: ProjectId, count: i64) -> Result<()> {
+    let sql = "UPDATE projects SET refused_origins = refused_origins + ?2 WHERE id = ?1";
+    tx.execute(sql, params![id.0, count])?;
     Ok(())
 }

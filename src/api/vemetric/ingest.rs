@@ -3,9 +3,10 @@
 use actix_web::HttpResponse;
 
 use super::faults::Faults;
-use crate::api::dialect::{Answer, Call, Object};
+use crate::api::dialect::{Answer, Call, Object, Sender};
 use crate::clock::Millis;
 use crate::domain::activity::{self, Incoming};
+use crate::domain::secrets;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, ProjectId};
@@ -23,7 +24,7 @@ pub async fn up(_: Call) -> Answer {
 /// event of its own: the clients send no id by which a repetition could be told.
 pub async fn track(mut call: Call) -> Answer {
     let project = call.project()?;
-    let event = Tracked::read(&call.object().await?, call.sender())?;
+    let event = Tracked::read(&call.object().await?, told_apart_by(&call.sender())?)?;
     call.app.write(move |tx| event.take(tx, project)).await.map_err(|error| in_words(error, "userData"))?;
     Ok(taken())
 }
@@ -58,6 +59,15 @@ struct Tracked {
     event: Incoming,
     change: ProfileChange,
     sender: String,
+}
+
+/// What tells one visitor from another for a day. Without an address or a program nothing
+/// does: each request is a visitor of its own, so that strangers do not meet in one.
+fn told_apart_by(sender: &Sender) -> Result<String> {
+    match (sender.address, &sender.agent) {
+        (Some(address), Some(agent)) => Ok(format!("{address} {agent}")),
+        _ => secrets::name(),
+    }
 }
 
 impl Tracked {

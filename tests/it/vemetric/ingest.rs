@@ -159,7 +159,7 @@ fn what_the_node_client_sends_is_taken() {
 
 #[test]
 fn an_event_that_names_nobody_is_a_visitors_for_a_day() {
-    let server = Server::start();
+    let server = Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]);
     let came = |agent: &str, address: &str| {
         let request = server.post("/e").header("Token", &server.project().token);
         let request = request.header("User-Agent", agent).header("X-Forwarded-For", address);
