@@ -168,7 +168,7 @@ fn what_reads_or_deletes_knows_no_other_site() {
     let browsers: Vec<&str> = paths_of_browsers().into_iter().map(|(_, path)| path).collect();
     let mut seen = 0;
     for route in routes.filter(|route| !browsers.contains(&route.path)) {
-        let path = route.path.replace("{version}", "2023-01").replace('{', "").replace('}', "");
+        let path = route.path.replace("{version}", "2023-01").replace(['{', '}'], "");
         let asked = preflight(&server, &path);
         // Some are another API's without its header, and then they are not there.
         assert!([404, 405].contains(&asked.status), "{path}: {}", asked.status);

@@ -236,7 +236,9 @@ fn what_is_no_address_or_range_stops_the_start() {
         ("--public-url", "https://usher.example.com/v1", "without a path"),
     ];
     for (flag, value, advice) in cases {
-        let said = refused(dir.path(), &["serve", flag, value]);
+        let output = usher(dir.path(), &["serve", flag, value]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{flag} {value}");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(said.contains(flag) && said.contains(advice), "{said}");
     }
 }
