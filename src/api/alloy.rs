@@ -50,7 +50,8 @@ fn field(name: &str) -> &str {
     if name == "displayName" { "fullName" } else { name }
 }
 
-/// The vendor's API has no word beside `{userId}`.
+/// The vendor's API (2024-03) has words after `{userId}`, such as `token` and `credentials`,
+/// and none beside it.
 pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {

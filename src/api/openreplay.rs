@@ -59,7 +59,8 @@ fn detail(fault: &Fault) -> Value {
 
 const NOT_INTEGER: &str = "must be an integer";
 
-/// The vendor's source has no word beside `{userId}` or `{jobId}`, and `projects` is served.
+/// The vendor's source has no word beside `{userId}`, `{sessionId}` or `{jobId}`; `projects`,
+/// which stands beside `{projectKey}`, is served.
 pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {

@@ -68,7 +68,8 @@ fn field(name: &str) -> &str {
     }
 }
 
-/// The vendor's API has no word beside `{user_id}`.
+/// The vendor's API definition (proficientai/js, `users.yml`) has five paths of users, and no
+/// word beside `{user_id}`.
 pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
