@@ -13,6 +13,7 @@ use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::domain::replay::{self, Replayed};
 use crate::domain::{jobs, projects, repairs};
+use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
@@ -59,6 +60,7 @@ struct Inner {
     proving: Mutex<Unsearched>,
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
+    edge: OnceLock<Edge>,
 }
 
 /// How backups are made and kept.
@@ -106,6 +108,7 @@ impl App {
                 proving: Mutex::new(Unsearched::after_start(open, last)),
                 backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
+                edge: OnceLock::new(),
             }),
             clock,
             actor: Actor::System,
@@ -177,6 +180,16 @@ impl App {
     /// How backups are made and kept.
     pub fn keeping(&self) -> Keeping {
         self.inner.keeping.get().cloned().unwrap_or_default()
+    }
+
+    /// Where the server stands; the first word counts.
+    pub fn stands_at(&self, edge: Edge) {
+        let _ = self.inner.edge.set(edge);
+    }
+
+    /// Where the server stands: behind no proxy, with no address of its own, unless it was said.
+    pub fn edge(&self) -> &Edge {
+        self.inner.edge.get_or_init(Edge::default)
     }
 
     /// The folder that backups are made in.

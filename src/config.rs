@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::edge::{Edge, Network, PublicUrl};
 use crate::keyring::Limit;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client
@@ -21,6 +22,14 @@ pub struct Config {
     /// Address to serve on
     #[arg(long, env = "USHER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", global = true)]
     pub listen: SocketAddr,
+
+    /// Address by which browsers and apps reach the server, as https://usher.example.com
+    #[arg(long, env = "USHER_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<PublicUrl>,
+
+    /// Proxies whose X-Forwarded-For is believed: addresses or ranges, by commas or repeated
+    #[arg(long, env = "USHER_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', global = true)]
+    pub trusted_proxy: Vec<Network>,
 
     /// Threads that answer requests; as many as there are processors unless given
     #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]
@@ -63,6 +72,10 @@ pub struct Config {
 impl Config {
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
+    }
+
+    pub fn edge(&self) -> Edge {
+        Edge::new(self.public_url.clone(), self.trusted_proxy.clone())
     }
 
     /// In bytes.

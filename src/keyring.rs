@@ -13,7 +13,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, DAY, Millis};
-use crate::domain::{keys, projects, secrets};
+use crate::domain::{keys, origins, projects, secrets};
 use crate::error::{Error, Result};
 use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
 use crate::quota::NewPeople;
@@ -41,6 +41,8 @@ pub struct Counts {
     pub browsers: Vec<(KeyId, Millis)>,
     /// Reads over the API, by key and day (its first millisecond, UTC).
     pub reads: Vec<(KeyId, Millis, u64)>,
+    /// Requests of pages of sites that are not on their project's list.
+    pub refused_origins: Vec<(ProjectId, u64)>,
 }
 
 /// What one key opens.
@@ -60,6 +62,10 @@ pub struct Access {
     /// lower one; and those of days before.
     reads: AtomicU64,
     earlier: Mutex<Vec<(Millis, u64)>>,
+    /// Sites whose pages may send to the project.
+    origins: RwLock<Arc<[String]>>,
+    /// Requests of pages of other sites that were not written down yet.
+    refused_origins: AtomicU64,
 }
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, StateInformationMiddleware>;
@@ -97,6 +103,8 @@ impl Keyring {
             let access = held.remove(&key.hash).unwrap_or_else(|| Arc::new(self.access(&key)));
             fresh.insert(key.hash, access);
         }
+        let lists: HashMap<ProjectId, Arc<[String]>> =
+            projects.iter().map(|project| (project.id, project.origins.clone().into())).collect();
         for project in projects {
             let hash = secrets::hash(&project.ingest_token);
             let scopes = Scopes::of(&[Scope::Ingest]);
@@ -104,6 +112,11 @@ impl Keyring {
                 .remove(&hash)
                 .unwrap_or_else(|| Arc::new(self.opening(None, Some(project.id), scopes, true)));
             fresh.insert(hash, access);
+        }
+        for access in fresh.values() {
+            if let Some(list) = access.project.and_then(|project| lists.get(&project)) {
+                *access.origins.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(list);
+            }
         }
         let gone = std::mem::replace(&mut *held, fresh);
         self.retired().extend(gone.into_values());
@@ -124,6 +137,9 @@ impl Keyring {
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         let mut counts = Counts::default();
         for access in held.values().chain(&retired) {
+            let refused = access.refused_origins.swap(0, Ordering::Relaxed);
+            let of_project = access.project.filter(|_| refused > 0);
+            counts.refused_origins.extend(of_project.map(|project| (project, refused)));
             let Some(key) = access.key else { continue };
             let used_at = access.used_at.swap(0, Ordering::Relaxed);
             counts.uses.extend((used_at > 0).then_some((key, used_at)));
@@ -165,6 +181,8 @@ impl Keyring {
             used_at: AtomicI64::new(0),
             reads: AtomicU64::new(0),
             earlier: Mutex::default(),
+            origins: RwLock::new(Arc::from([])),
+            refused_origins: AtomicU64::new(0),
         }
     }
 }
@@ -203,6 +221,17 @@ impl Access {
             Scope::Delete => "the key lacks the scope delete",
             Scope::Admin => "the key lacks the scope admin",
         }))
+    }
+
+    /// [`Error::Forbidden`] if the project has a list of sites whose pages may send to it, and
+    /// this origin is not on it. Those are counted.
+    pub fn judge_origin(&self, origin: &str) -> Result<()> {
+        let list = Arc::clone(&self.origins.read().unwrap_or_else(PoisonError::into_inner));
+        if origins::allows(&list, origin) {
+            return Ok(());
+        }
+        self.refused_origins.fetch_add(1, Ordering::Relaxed);
+        Err(Error::Forbidden("this project takes nothing from pages of this origin"))
     }
 
     /// Counts a read over the API, for the audit.

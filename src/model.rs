@@ -438,6 +438,10 @@ pub struct Project {
     /// Events that came later than the erasure they belong before.
     pub late_events: i64,
     pub intake: Intake,
+    /// Sites whose pages may send to it; empty: every site.
+    pub origins: Vec<String>,
+    /// Requests of pages of other sites.
+    pub refused_origins: i64,
 }
 
 /// What a key may do. A set of [`Scope`]s.

@@ -10,11 +10,12 @@ use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, web};
+use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, guard, web};
 
 use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
 use crate::app::App;
+use crate::edge::FORWARDING;
 use crate::error::{Error, Result};
 use crate::trace::{Pattern, RequestId};
 
@@ -39,6 +40,7 @@ impl Http {
     /// Serves `app` on a listener that is open already.
     pub fn on(listener: TcpListener, app: &App, setup: Option<SetupLink>, workers: usize) -> Result<Http> {
         let addr = listener.local_addr().map_err(Error::internal)?;
+        app.edge().listens_on(addr);
         let stopping = Arc::new(AtomicBool::new(false));
         // Made once, so that all threads count the same attempts.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
@@ -81,11 +83,16 @@ impl Stop {
 /// Every path that the server has.
 fn mount(config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", web::get().to(|| async { HttpResponse::Ok().body("ok\n") }))
-        .route("/readyz", web::get().to(ready))
-        .route("/", web::get().to(home))
+        .route("/healthz", get_or_head().to(|| async { HttpResponse::Ok().body("ok\n") }))
+        .route("/readyz", get_or_head().to(ready))
+        .route("/", get_or_head().to(home))
         .configure(admin::mount)
         .configure(api::mount);
+}
+
+/// Uptime monitors ask with HEAD; the answer is GET's, whose body is not sent.
+fn get_or_head() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 async fn home() -> HttpResponse {
@@ -112,6 +119,7 @@ async fn trace(
 ) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = RequestId::new();
     let header = HeaderValue::from_str(&id.to_string());
+    note_forwarding(&request);
     id.scope(async move {
         let method = known(request.method());
         let mut response = next.call(request).await?;
@@ -127,6 +135,17 @@ async fn trace(
         Ok(response)
     })
     .await
+}
+
+/// Notes forwarding headers of a peer that is not trusted: nobody who is believed says then
+/// where requests come from, and the pages say so.
+fn note_forwarding(request: &ServiceRequest) {
+    let Some(app) = request.app_data::<web::Data<App>>() else { return };
+    let claims = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    if claims && !peer.is_some_and(|peer| app.edge().trusts(peer)) {
+        app.edge().note_unproven();
+    }
 }
 
 /// A method that was made up may say anything.

@@ -7,6 +7,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
 
 use super::flash::Flash;
+use super::outside;
 use crate::clock::SECOND;
 use crate::domain::{admins, secrets};
 use crate::error::Result;
@@ -28,7 +29,7 @@ pub struct Jar<'a> {
 
 impl<'a> Jar<'a> {
     pub fn of(request: &'a HttpRequest) -> Jar<'a> {
-        Jar { request, https: request.connection_info().scheme() == "https" }
+        Jar { request, https: outside::is_https(request) }
     }
 
     pub fn get(&self, name: &str) -> Option<String> {

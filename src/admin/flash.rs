@@ -14,6 +14,7 @@ pub enum Flash {
     Cancelled(JobId),
     Retried(JobId),
     ProjectCreated,
+    OriginsSet,
     KeyRevoked,
 }
 
@@ -40,6 +41,7 @@ impl Flash {
             Flash::Cancelled(job) => format!("cancelled.{job}"),
             Flash::Retried(job) => format!("retried.{job}"),
             Flash::ProjectCreated => "project-created".into(),
+            Flash::OriginsSet => "origins-set".into(),
             Flash::KeyRevoked => "key-revoked".into(),
         }
     }
@@ -55,6 +57,7 @@ impl Flash {
             ("cancelled", Some(job)) => Flash::Cancelled(JobId(job)),
             ("retried", Some(job)) => Flash::Retried(JobId(job)),
             ("project-created", None) => Flash::ProjectCreated,
+            ("origins-set", None) => Flash::OriginsSet,
             ("key-revoked", None) => Flash::KeyRevoked,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
@@ -78,6 +81,7 @@ impl Flash {
             Flash::Cancelled(job) => format!("Job {job} is cancelled."),
             Flash::Retried(job) => format!("Job {job} goes on."),
             Flash::ProjectCreated => "The project is made.".into(),
+            Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
         };
         let undo = match self {

@@ -8,12 +8,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use super::outside;
 use crate::error::{Error, Result};
 
 /// The form's field that has the token.
 pub const FIELD: &str = "form_token";
 
 const ELSEWHERE: &str = "This form was sent from another site, so nothing was done.";
+/// The same where a proxy may have changed the host on the way.
+const BEHIND_A_PROXY: &str = "This form was sent from another site, so nothing was done. If a proxy stands in \
+                              front of this server, start the server with --public-url and --trusted-proxy, \
+                              and have the proxy pass the browser's Host header on.";
 const STALE: &str = "This form is out of date, or the browser keeps no cookies, so nothing was done. \
                      Open the page again and send it once more.";
 
@@ -24,42 +29,25 @@ pub fn check_origin(request: &HttpRequest) -> Result<()> {
         return Err(Error::Forbidden(ELSEWHERE));
     }
     let ours = match (text(request, header::ORIGIN), site, text(request, header::REFERER)) {
-        (Some(origin), _, _) => is_ours(request, origin),
+        (Some(origin), _, _) => outside::is_ours(request, origin),
         (None, Some(_), _) => true,
-        (None, None, Some(referer)) => is_ours(request, referer),
+        (None, None, Some(referer)) => outside::is_ours(request, referer),
         (None, None, None) => false,
     };
-    if ours { Ok(()) } else { Err(Error::Forbidden(ELSEWHERE)) }
+    match ours {
+        true => Ok(()),
+        false if outside::has_unproven(request) => Err(Error::Forbidden(BEHIND_A_PROXY)),
+        false => Err(Error::Forbidden(ELSEWHERE)),
+    }
 }
 
-/// Whether an address is on the host that the request was sent to. A proxy may have told
-/// that host in a header of its own; a page elsewhere cannot make a browser send one.
-fn is_ours(request: &HttpRequest, address: &str) -> bool {
-    let Some((scheme, rest)) = address.split_once("://") else { return false };
-    let default_port = match scheme {
-        "http" => ":80",
-        "https" => ":443",
-        _ => return false,
-    };
-    let theirs = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let bare = |host: &str| {
-        let host = host.trim().to_ascii_lowercase();
-        host.strip_suffix(default_port).map(str::to_owned).unwrap_or(host)
-    };
-    let forwarded = text(request, HeaderName::from_static("x-forwarded-host"))
-        .and_then(|hosts| hosts.split(',').next().map(str::to_owned));
-    let connection = request.connection_info().host().to_owned();
-    let known = [text(request, header::HOST).map(str::to_owned), forwarded, Some(connection)];
-    !theirs.is_empty() && known.into_iter().flatten().any(|host| bare(&host) == bare(theirs))
-}
-
-fn text(request: &HttpRequest, name: HeaderName) -> Option<&str> {
+pub fn text(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
 }
 
 /// The page of ours that led here.
 pub fn came_from(request: &HttpRequest) -> Option<String> {
-    let referer = text(request, header::REFERER).filter(|referer| is_ours(request, referer))?;
+    let referer = text(request, header::REFERER).filter(|referer| outside::is_ours(request, referer))?;
     let (_, rest) = referer.split_once("://")?;
     let path = &rest[rest.find('/')?..];
     local(path).map(str::to_owned)

@@ -19,6 +19,7 @@ mod ids;
 mod job;
 mod jobs;
 mod keys;
+mod outside;
 mod page;
 mod projects;
 mod receipt;

@@ -5,12 +5,12 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::keys::{self, KeyForm, KeyRow};
-use super::page::{Page, sentence};
+use super::page::{Page, capital, sentence};
 use super::show::{Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::{keys as key_rules, projects};
+use crate::domain::{keys as key_rules, origins, projects};
 use crate::error::Error;
-use crate::model::Project;
+use crate::model::{Project, ProjectId};
 
 pub const PATH: &str = "/admin/projects";
 
@@ -18,6 +18,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, PATH, Gate::SignedIn, list),
         Route::new(Method::POST, PATH, Gate::SignedIn, create),
+        Route::new(Method::POST, "/admin/projects/{project}/origins", Gate::SignedIn, set_origins),
     ]
 }
 
@@ -29,6 +30,8 @@ struct ProjectsPage {
     project_form: ProjectForm,
     keys: Vec<KeyRow>,
     key_form: KeyForm,
+    /// A proxy in front may be missing from the settings.
+    unproven_headers: bool,
 }
 
 struct Row {
@@ -36,6 +39,10 @@ struct Row {
     key: String,
     ingest_token: String,
     created: Time,
+    /// As it stands in the form: one origin a line.
+    origins: String,
+    origins_error: Option<String>,
+    refused_origins: i64,
 }
 
 /// What was typed for a new project, and what is wrong with it.
@@ -43,6 +50,13 @@ struct Row {
 pub struct ProjectForm {
     pub name: String,
     pub error: Option<String>,
+}
+
+/// What was typed for a project's origins, and what is wrong with it.
+struct OriginsForm {
+    project: ProjectId,
+    text: String,
+    error: String,
 }
 
 async fn list(visit: Visit) -> Answer {
@@ -56,12 +70,28 @@ pub async fn show(
     project_form: ProjectForm,
     key_fault: Option<keys::Fault>,
 ) -> Answer {
+    show_with(visit, status, project_form, None, key_fault).await
+}
+
+async fn show_with(
+    visit: &Visit,
+    status: StatusCode,
+    project_form: ProjectForm,
+    origins_form: Option<OriginsForm>,
+    key_fault: Option<keys::Fault>,
+) -> Answer {
     let (projects, keys) = visit.app.scan(|db| Ok((projects::list(db)?, key_rules::list(db)?))).await?;
-    let row = |project: &Project| Row {
-        name: plain(&project.name),
-        key: project.key.clone(),
-        ingest_token: project.ingest_token.clone(),
-        created: Time::new(project.created_at, visit.now),
+    let row = |project: &Project| {
+        let form = origins_form.as_ref().filter(|form| form.project == project.id);
+        Row {
+            name: plain(&project.name),
+            key: project.key.clone(),
+            ingest_token: project.ingest_token.clone(),
+            created: Time::new(project.created_at, visit.now),
+            origins: form.map_or_else(|| project.origins.join("\n"), |form| form.text.clone()),
+            origins_error: form.map(|form| form.error.clone()),
+            refused_origins: project.refused_origins,
+        }
     };
     let mut page = visit.page("projects", "Projects & keys")?;
     page.path = PATH.to_owned();
@@ -71,6 +101,7 @@ pub async fn show(
         project_form,
         keys: keys.iter().rev().map(|key| KeyRow::new(key, &projects, visit.now)).collect(),
         key_form: KeyForm::new(visit, &projects, key_fault),
+        unproven_headers: visit.has_unproven_headers(),
     };
     visit.html(status, &page)
 }
@@ -94,4 +125,24 @@ async fn create(visit: Visit) -> Answer {
     };
     let form = ProjectForm { name, error: Some(error) };
     show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, None).await
+}
+
+/// The sites whose pages may send to a project.
+async fn set_origins(visit: Visit) -> Answer {
+    let key = visit.segment("project").to_owned();
+    let text = visit.form.text("origins").to_owned();
+    let list = origins::split(&text);
+    let project = visit.app.read(|db| projects::by_key(db, &key))?.id;
+    let set = visit.app.write(move |tx| projects::set_origins(tx, project, &list)).await;
+    let error = match set {
+        Ok(_) => {
+            visit.app.reload_keys()?;
+            return Ok(visit.go_and_say(PATH, Flash::OriginsSet));
+        }
+        Err(error @ Error::Invalid(_)) => capital(&error.to_string()),
+        Err(error) => return Err(error),
+    };
+    let form = OriginsForm { project, text, error };
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    show_with(&visit, status, ProjectForm::default(), Some(form), None).await
 }

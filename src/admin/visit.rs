@@ -18,7 +18,7 @@ use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
 use super::page::{self, Page};
-use super::sign_in;
+use super::{outside, sign_in};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::domain::admins;
@@ -86,6 +86,7 @@ pub async fn answer(routes: Rc<[Route]>, app: App, request: HttpRequest, payload
 }
 
 async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Payload) -> Answer {
+    outside::check_host(request)?;
     let route = find(routes, request)?;
     request.extensions_mut().insert(Pattern(route.path));
     let posted = route.method == Method::POST;
@@ -202,6 +203,11 @@ impl Visit {
     /// The secret of the sign-in, if there is one.
     pub fn sign_in_token(&self) -> Option<String> {
         self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
+    }
+
+    /// Whether a peer that is not trusted sent forwarding headers.
+    pub fn has_unproven_headers(&self) -> bool {
+        outside::has_unproven(&self.request)
     }
 
     /// Only the headers of the page are asked for: nobody will see it.

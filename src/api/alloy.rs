@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Object, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use super::streamed;
 use crate::domain::erase;
 use crate::domain::users;
@@ -48,6 +48,10 @@ impl Dialect for Alloy {
 fn field(name: &str) -> &str {
     if name == "displayName" { "fullName" } else { name }
 }
+
+/// The vendor's API (2024-03) has words after `{userId}`, such as `token` and `credentials`,
+/// and none beside it.
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     let users = ["/users", "/users/", "/{version}/users", "/{version}/users/"];

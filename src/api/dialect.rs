@@ -8,21 +8,21 @@ pub mod repairs;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::dev::{Decompress, Payload};
+use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::forms;
+use super::{body, cors, forms};
 use crate::app::App;
+use crate::edge::FORWARDING;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Received, Scope};
@@ -65,8 +65,16 @@ pub struct Route {
     pub dialect: &'static dyn Dialect,
     /// None: open to everybody.
     pub scope: Option<Scope>,
+    /// Pages of other sites may send to it: see [`cors`].
+    pub browsers: bool,
+    body_max: usize,
     handler: Handler,
 }
+
+/// A path of the vendor's in which a word stands where a route of ours has a name, and the
+/// method it goes with: `("DELETE", "/v1/users/delete")`. For that method the word is never
+/// an id, whether we serve the path or not.
+pub type Literal = (&'static str, &'static str);
 
 impl Route {
     pub fn new<F, Fut>(
@@ -80,16 +88,37 @@ impl Route {
         F: Fn(Call) -> Fut + 'static,
         Fut: Future<Output = Answer> + 'static,
     {
-        Route { method, path, dialect, scope, handler: Rc::new(move |call| Box::pin(handler(call))) }
+        let handler: Handler = Rc::new(move |call| Box::pin(handler(call)));
+        Route { method, path, dialect, scope, browsers: false, body_max: BODY_MAX, handler }
+    }
+
+    /// The same for what browsers send from pages of other sites.
+    pub fn from_browsers(self) -> Route {
+        Route { browsers: true, ..self }
+    }
+
+    /// The same with another limit for its body, unpacked.
+    pub fn body_max(self, body_max: usize) -> Route {
+        Route { body_max, ..self }
     }
 }
 
-/// Lets the request in, runs the route's handler, and words what went wrong.
-pub async fn serve(route: &Route, app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
+/// Lets the request in, runs the route's handler, and words what went wrong. `asked` is the
+/// path that was asked for, as the route's pattern fits it.
+pub async fn serve(
+    route: &Route,
+    app: App,
+    request: HttpRequest,
+    asked: String,
+    payload: Payload,
+) -> HttpResponse {
     let mut call = Call {
         app,
         request: request.clone(),
         path: route.path,
+        asked,
+        browsers: route.browsers,
+        body_max: route.body_max,
         payload: Some(payload),
         body: None,
         access: None,
@@ -124,6 +153,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
     }
+    call.judge_origin(&access)?;
     if let Some(project) = access.project.filter(|_| access.is_public()) {
         let source = Source { project: project.0, address: call.sender().address };
         call.app.keyring().people().check(source, call.app.clock().now())?;
@@ -132,7 +162,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if scope == Scope::Delete {
         stated_ground(&call.request)?.is();
     }
-    if scope == Scope::Read && call.request.method() == Method::GET {
+    if scope == Scope::Read && route.method == Method::GET {
         access.count_read(call.app.clock());
     }
     call.access = Some(access);
@@ -249,25 +279,14 @@ pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
     }
 }
 
-/// Where a request comes from. Good for telling visitors apart, no more: a client can say
-/// what it likes.
-#[derive(Debug, Clone)]
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// None: not known, as a proxy that nobody vouches for has sent it. Of IPv6 the first 64
-    /// bits: the others change with time on one and the same machine.
+    /// The peer's, or the one that a trusted proxy names; of IPv6 the /64. None: not known,
+    /// as forwarding headers came from a peer that is not trusted.
     pub address: Option<IpAddr>,
-    /// The program, as it calls itself.
+    /// What the program calls itself.
     pub agent: Option<String>,
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
-    }
 }
 
 /// A request that was let in.
@@ -275,6 +294,9 @@ pub struct Call {
     pub app: App,
     request: HttpRequest,
     path: &'static str,
+    asked: String,
+    browsers: bool,
+    body_max: usize,
     payload: Option<Payload>,
     body: Option<Bytes>,
     access: Option<Arc<Access>>,
@@ -286,7 +308,7 @@ impl Call {
         let segment = self
             .path
             .split('/')
-            .zip(self.request.uri().path().split('/'))
+            .zip(self.asked.split('/'))
             .find(|(pattern, _)| pattern.strip_prefix('{').and_then(|p| p.strip_suffix('}')) == Some(name))
             .map_or("", |(_, segment)| segment);
         percent_encoding::percent_decode_str(segment)
@@ -337,16 +359,25 @@ impl Call {
         value.map_err(|_| Error::invalid(Place::Header, name, "must be printable ASCII"))
     }
 
-    /// Where the request comes from, as well as it can be told.
+    /// Where the request comes from, as well as it can be told. Good for telling visitors
+    /// apart, no more: who sends can say what it likes of its program.
     pub fn sender(&self) -> Sender {
         let headers = self.request.headers();
-        let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
-        let address = self.request.peer_addr().filter(|_| !forwarded);
-        let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        Sender {
-            address: address.map(|address| network(address.ip())),
-            agent: agent.map(std::borrow::Cow::into_owned).filter(|agent| !agent.is_empty()),
-        }
+        let lines = |name: &str| -> Vec<&str> {
+            // A line that is not text is kept as one that names nobody.
+            headers.get_all(name).map(|value| value.to_str().unwrap_or_default()).collect()
+        };
+        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let edge = self.app.edge();
+        let is_claimed = FORWARDING.iter().any(|name| headers.contains_key(*name));
+        let address = match peer {
+            // The peer may be a proxy that nobody named: its address is not the sender's.
+            Some(peer) if is_claimed && !edge.trusts(peer) => None,
+            peer => edge.sender(peer, &lines("x-forwarded-for"), &lines("forwarded")),
+        };
+        let agent = headers.get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
+        let agent = agent.map(String::from_utf8_lossy).map(|agent| agent.trim().to_owned());
+        Sender { address, agent: agent.filter(|agent| !agent.is_empty()) }
     }
 
     /// The value of a cookie.
@@ -357,6 +388,31 @@ impl Call {
     /// What the key opens. Only routes with a scope have one.
     pub fn access(&self) -> Result<&Access> {
         self.access.as_deref().ok_or(Error::NoKey)
+    }
+
+    /// The key of a request to a route that is open to everybody.
+    pub fn key_for(&self, dialect: &dyn Dialect) -> Result<Option<String>> {
+        dialect.key(&self.request)
+    }
+
+    /// The project of a public credential. [`Error::UnknownKey`] for any other key, as it
+    /// came in the clear; [`Error::Forbidden`] if the page that asks is not on the
+    /// project's list.
+    pub fn open_public(&self, key: &str) -> Result<ProjectId> {
+        let access = self.app.keyring().open(key)?;
+        if !access.is_public() {
+            return Err(Error::UnknownKey);
+        }
+        self.judge_origin(&access)?;
+        access.project.ok_or(Error::UnknownKey)
+    }
+
+    /// The list of origins is judged on the request itself: a preflight has no key.
+    fn judge_origin(&self, access: &Access) -> Result<()> {
+        match cors::origin(&self.request).filter(|_| self.browsers) {
+            Some(origin) => access.judge_origin(origin),
+            None => Ok(()),
+        }
     }
 
     /// The one project the key opens. [`Error::Forbidden`] for an organisation's key.
@@ -370,7 +426,7 @@ impl Call {
         if self.body.is_none()
             && let Some(payload) = self.payload.take()
         {
-            self.body = Some(read(payload, &self.request, limit).await?);
+            self.body = Some(body::read(payload, self.request.headers(), limit).await?);
         }
         let body = self.body.clone().unwrap_or_default();
         if body.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(body) }
@@ -378,34 +434,16 @@ impl Call {
 
     /// The body as a JSON object. [`Error::BadJson`] if it is none.
     pub async fn object(&mut self) -> Result<Object> {
-        let body = self.body(BODY_MAX).await?;
+        let body = self.body(self.body_max).await?;
         Object::parse(&body)
     }
 
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
-        let body = self.body(BODY_MAX).await?;
+        let body = self.body(self.body_max).await?;
         let Ok(fields) = unread(&body) else { return Ok(None) };
         let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
         Ok(key.filter(|key| !key.is_empty()))
     }
-}
-
-async fn read(payload: Payload, request: &HttpRequest, limit: usize) -> Result<Bytes> {
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
-        return Err(Error::TooLarge { limit });
-    }
-    let mut stream = Decompress::from_headers(payload, request.headers());
-    let mut body = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk =
-            chunk.map_err(|_| Error::invalid(Place::Body, "body", "could not be read or unpacked"))?;
-        if body.len() + chunk.len() > limit {
-            return Err(Error::TooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 /// A query's parameters, each at most once, unless its route takes several.
@@ -445,7 +483,7 @@ pub struct Object(pub Map<String, Value>);
 
 impl Object {
     pub fn parse(body: &[u8]) -> Result<Object> {
-        match serde_json::from_slice(body) {
+        match serde_json::from_slice(body::without_mark(body)) {
             Ok(Value::Object(map)) => Ok(Object(map)),
             Ok(_) => Err(Error::BadJson("it must be an object".into())),
             // serde_json's texts quote no values, only what it expected and where.
@@ -531,7 +569,7 @@ impl Object {
 /// taken, for its depth or a broken character, spoils no other. [`Error::BadJson`] if it is
 /// no object.
 pub fn unread(body: &[u8]) -> Result<BTreeMap<String, &RawValue>> {
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice(body::without_mark(body)).map_err(|error| {
         Error::BadJson(match error.classify() {
             // It would say what was there instead.
             serde_json::error::Category::Data => "it must be an object".into(),

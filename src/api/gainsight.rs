@@ -18,7 +18,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::repairs::Repairs;
-use super::dialect::{self, Answer, Call, Dialect, Object, Query, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Query, Route};
 use crate::domain::{repairs as repaired, users};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Identifier, Origin, ProjectId, Scope};
@@ -106,6 +106,10 @@ fn renamed(error: Error, names: &[(&str, &str)]) -> Error {
     }
     Error::Invalid(faults)
 }
+
+/// The vendor's API description: the id is in the body, for ids that do not fit a path.
+pub const LITERALS: &[Literal] =
+    &[("DELETE", "/v1/users/delete"), ("PUT", "/v1/users/update"), ("PUT", "/v1/accounts/update")];
 
 pub fn routes() -> Vec<Route> {
     let user = "/v1/users/{identifyId}";

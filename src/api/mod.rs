@@ -3,9 +3,12 @@
 //! that two of them have.
 
 mod agent;
+mod body;
+mod cors;
 pub mod dialect;
 mod forms;
 mod lenient;
+mod paths;
 
 mod alloy;
 mod gainsight;
@@ -24,7 +27,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::error::Error;
 use crate::trace::Pattern;
-use dialect::{Dialect, Route};
+use dialect::{Dialect, Literal, Route};
 
 /// Whose API a route is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,31 @@ impl Face {
     }
 }
 
+impl Face {
+    /// The vendor's paths in which a word stands where a route has a name.
+    fn literals(self) -> &'static [Literal] {
+        match self {
+            Face::OpenReplay => openreplay::LITERALS,
+            Face::OpenReplayV2 => openreplay::v2::LITERALS,
+            Face::Vemetric => vemetric::LITERALS,
+            Face::Gainsight => gainsight::LITERALS,
+            Face::Alloy => alloy::LITERALS,
+            Face::Proficient => proficient::LITERALS,
+            Face::ProficientClient => proficient::client::LITERALS,
+            Face::Segment => segment::LITERALS,
+            Face::Native => native::LITERALS,
+        }
+    }
+}
+
+/// Every literal path of every dialect's vendor.
+pub fn literals() -> Vec<(Face, Literal)> {
+    Face::ALL
+        .into_iter()
+        .flat_map(|face| face.literals().iter().map(move |literal| (face, *literal)))
+        .collect()
+}
+
 /// Every route of every dialect.
 pub fn routes() -> Vec<(Face, Route)> {
     Face::ALL.into_iter().flat_map(|face| face.routes().into_iter().map(move |route| (face, route))).collect()
@@ -106,45 +134,99 @@ async fn dispatch(
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
-    let speaker = speaker(&request);
-    let path = request.uri().path();
+    let (speaker, path) = addressed(&request);
     let theirs = routes.iter().filter(|(face, _)| *face == speaker).map(|(_, route)| route);
-    let here = || theirs.clone().filter(|route| fits(route.path, path));
-    // Where two patterns fit, the one without a name in that place is asked first.
-    let found = here().filter(|route| route.method == *request.method()).min_by_key(|route| {
-        route.path.split('/').map(|segment| segment.starts_with('{')).collect::<Vec<bool>>()
-    });
-    if let Some(route) = found {
-        request.extensions_mut().insert(Pattern(route.path));
-        return dialect::serve(route, App::clone(&app), request.clone(), payload.into_inner()).await;
+    let here: Vec<&Route> = theirs.filter(|route| paths::fits(route.path, &path)).collect();
+    if request.method() == Method::OPTIONS && here.iter().any(|route| route.browsers) {
+        return preflight(&here, &request);
     }
-    let mut methods: Vec<&str> = here().map(|route| route.method.as_str()).collect();
-    methods.sort_unstable();
-    methods.dedup();
-    let error = match methods.is_empty() {
-        true => Error::NoSuchRoute,
-        false => Error::MethodNotAllowed { allow: methods.join(", ") },
+    let from_browsers = here.iter().any(|route| route.browsers);
+    let error = match find(speaker, &here, request.method(), &path) {
+        Ok(route) => {
+            request.extensions_mut().insert(Pattern(route.path));
+            let app = App::clone(&app);
+            let mut response = dialect::serve(route, app, request.clone(), path, payload.into_inner()).await;
+            if route.browsers {
+                cors::permit(&request, response.headers_mut());
+            }
+            return response;
+        }
+        Err(error) => error,
     };
-    dialect::answer(speaker.dialect(), &error)
+    let mut response = dialect::answer(speaker.dialect(), &error);
+    if from_browsers {
+        cors::permit(&request, response.headers_mut());
+    }
+    response
 }
 
-/// Whether a path has the segments of a pattern; a name in braces takes any but none.
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (ours.next(), theirs.next()) {
-            (None, None) => return true,
-            (Some(our), Some(their)) if our == their || (our.starts_with('{') && !their.is_empty()) => {}
-            _ => return false,
-        }
+/// The route of a request, of those whose path fits. [`Error::NoSuchRoute`] also where the
+/// vendor has a path of its own here that we do not serve.
+fn find<'a>(face: Face, here: &[&'a Route], method: &Method, path: &str) -> Result<&'a Route, Error> {
+    let of = |method: &Method| {
+        // Where two patterns fit, the one without a name in that place is asked first.
+        let good = here.iter().filter(|route| route.method == *method);
+        good.min_by_key(|route| paths::rank(route.path)).copied()
+    };
+    let mut found = of(method);
+    // A HEAD is a GET whose body is not sent, unless a route says otherwise.
+    if found.is_none() && method == Method::HEAD {
+        found = of(&Method::GET);
     }
+    if let Some(route) = found {
+        let is_vendors = |(method, literal): &Literal| {
+            *method == route.method.as_str()
+                && paths::is_literal(literal, path)
+                && paths::rank(literal) < paths::rank(route.path)
+        };
+        return if face.literals().iter().any(is_vendors) { Err(Error::NoSuchRoute) } else { Ok(route) };
+    }
+    match methods(here) {
+        methods if methods.is_empty() => Err(Error::NoSuchRoute),
+        methods => Err(Error::MethodNotAllowed { allow: methods }),
+    }
+}
+
+fn preflight(here: &[&Route], request: &HttpRequest) -> HttpResponse {
+    let browsers: Vec<&Route> = here.iter().filter(|route| route.browsers).copied().collect();
+    if let Some(route) = browsers.first() {
+        request.extensions_mut().insert(Pattern(route.path));
+    }
+    cors::preflight(request, &methods(&browsers))
+}
+
+/// The methods of some routes, as `Allow` lists them.
+fn methods(routes: &[&Route]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
+}
+
+/// Whose request this is, and the path as their routes have it. Segment's servers and
+/// RudderStack's take doubled slashes and one at the end, which clients write that join an
+/// address and a path without looking; elsewhere a slash may be part of an id.
+fn addressed(request: &HttpRequest) -> (Face, String) {
+    let path = request.uri().path();
+    if let Some(tidy) = paths::tidied(path)
+        && speaker(request, &tidy) == Face::Segment
+    {
+        return (Face::Segment, tidy);
+    }
+    (speaker(request, path), path.to_owned())
 }
 
 /// Whose request this is. Shared paths: `/users…` is Alloy's with `x-api-version`, the client
 /// API's of Proficient with `X-PROFICIENT-API-KEY`, else Proficient's; `/v1/users…` is PX's with `X-APTRINSIC-API-KEY`, and without it three
 /// method-and-path pairs are Vemetric's and every other is PX's.
-fn speaker(request: &HttpRequest) -> Face {
-    let path = request.uri().path();
+///
+/// The rest of `/v1` goes to whom the path names first: PX and Segment have words there that
+/// no other has. A path that nobody has is answered in the words of the family whose key the
+/// request carries, else in Vemetric's.
+fn speaker(request: &HttpRequest, path: &str) -> Face {
     let mut segments = path.split('/').skip(1);
     match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
         ("users", _) if request.headers().contains_key("x-api-version") => Face::Alloy,
@@ -159,17 +241,33 @@ fn speaker(request: &HttpRequest) -> Face {
                 (Method::POST, "/v1/users"),
                 (Method::POST, "/v1/users/events"),
             ];
-            match theirs.iter().any(|(method, at)| method == request.method() && *at == path) {
+            let asked = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+            match theirs.iter().any(|(method, at)| method == asked && *at == path) {
                 true => Face::Vemetric,
                 false => Face::Gainsight,
             }
         }
-        ("v1", "events" | "admin") => Face::Gainsight,
-        ("v1", "accounts" | "articles" | "feature" | "kcbot" | "segment" | "survey") => Face::Gainsight,
-        ("v1", "batch" | "identify" | "track" | "page" | "screen" | "group" | "alias") => Face::Segment,
-        ("v1", _) | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
+        ("v1", word) if paths::GAINSIGHTS.contains(&word) => Face::Gainsight,
+        ("v1", word) if paths::SEGMENTS.contains(&word) => Face::Segment,
+        ("beacon", "v1") | ("sourceConfig" | "rsaMetrics", "") => Face::Segment,
+        ("v1", "project") | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
+        ("v1", _) => whose_key(request),
         ("api", "v1") => Face::OpenReplay,
         ("v2", "api") if segments.next() == Some("public") => Face::OpenReplayV2,
         _ => Face::Native,
+    }
+}
+
+/// Of those who share `/v1`, the one whose kind of key the request carries.
+fn whose_key(request: &HttpRequest) -> Face {
+    let headers = request.headers();
+    let scheme = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_basic = scheme.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "));
+    if headers.contains_key("x-aptrinsic-api-key") {
+        Face::Gainsight
+    } else if is_basic || headers.contains_key("x-write-key") {
+        Face::Segment
+    } else {
+        Face::Vemetric
     }
 }

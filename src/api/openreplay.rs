@@ -8,7 +8,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, JobId, Project, Scope, Session, SessionId, User};
@@ -61,6 +61,10 @@ fn detail(fault: &Fault) -> Value {
 }
 
 const NOT_INTEGER: &str = "must be an integer";
+
+/// The vendor's source has no word beside `{userId}`, `{sessionId}` or `{jobId}`; `projects`,
+/// which stands beside `{projectKey}`, is served.
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -4,6 +4,8 @@
 //! Clients throw a batch away on 400, so a batch with bad messages is answered 200: the
 //! good ones are stored, the bad ones named.
 
+mod browser;
+mod key;
 mod message;
 mod taking;
 
@@ -15,7 +17,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use super::forms;
 use super::lenient::{self, Mended};
 use crate::error::{Error, Fault, Place, Result};
@@ -27,30 +29,17 @@ pub static DIALECT: &dyn Dialect = &Segment;
 
 /// "32 KB per call" is said of a message; of what is read of a single one, twice that.
 const MESSAGE_MAX: usize = 32 * 1024;
-const SINGLE_MAX: usize = 2 * MESSAGE_MAX;
-/// Clients cut at 512,000 bytes, not all of them before the brackets and the last message.
-const BATCH_MAX: usize = 532 * 1024;
+/// 532 KiB: clients of Ruby, Java and .NET cut their batches at 512,000 bytes and add one
+/// message more.
+const BATCH_MAX: usize = 544_768;
+/// A message on a path of its own is read as far as this, then judged by [`MESSAGE_MAX`].
+const SINGLE_MAX: usize = 64 * 1024;
 
 struct Segment;
 
 impl Dialect for Segment {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let Some(value) = request.headers().get("authorization") else { return Ok(None) };
-        let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
-        let Some((scheme, encoded)) = value.split_once(' ') else {
-            return dialect::authorization(request);
-        };
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return dialect::authorization(request);
-        }
-        let decoded = data_encoding::BASE64
-            .decode(encoded.trim().as_bytes())
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or(Error::MalformedKey)?;
-        let key = decoded.split(':').next().unwrap_or_default();
-        // A client without a write key of its own sends ":"; the body may have it.
-        Ok((!key.is_empty()).then(|| key.to_owned()))
+        key::of(request)
     }
 
     fn key_in_body(&self) -> Option<&'static str> {
@@ -78,17 +67,36 @@ impl Dialect for Segment {
     }
 }
 
+/// The vendors have no word beside `{writeKey}`.
+pub const LITERALS: &[Literal] = &[];
+
 pub fn routes() -> Vec<Route> {
-    let scope = Some(Scope::Ingest);
-    vec![
-        Route::new(DIALECT, Method::POST, "/v1/batch", scope, batch),
-        Route::new(DIALECT, Method::POST, "/v1/identify", scope, |call| single(call, "identify")),
-        Route::new(DIALECT, Method::POST, "/v1/track", scope, |call| single(call, "track")),
-        Route::new(DIALECT, Method::POST, "/v1/page", scope, |call| single(call, "page")),
-        Route::new(DIALECT, Method::POST, "/v1/screen", scope, |call| single(call, "screen")),
-        Route::new(DIALECT, Method::POST, "/v1/group", scope, |call| single(call, "group")),
-        Route::new(DIALECT, Method::POST, "/v1/alias", scope, |call| single(call, "alias")),
-    ]
+    let post = |path| (Method::POST, path, Some(Scope::Ingest));
+    let mut routes = Vec::new();
+    // The vendor's own, then those of its phones' clients, of Ruby's, .NET's and Java's, and of
+    // RudderStack's browser client where the page is left.
+    for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"] {
+        let (method, path, scope) = post(path);
+        routes.push(Route::new(DIALECT, method, path, scope, batch).from_browsers().body_max(BATCH_MAX));
+    }
+    // The browser's client puts the first letter of the type into the path.
+    let kinds = [
+        ("identify", "/v1/identify", "/v1/i"),
+        ("track", "/v1/track", "/v1/t"),
+        ("page", "/v1/page", "/v1/p"),
+        ("screen", "/v1/screen", "/v1/s"),
+        ("group", "/v1/group", "/v1/g"),
+        ("alias", "/v1/alias", "/v1/a"),
+    ];
+    for (kind, whole, letter) in kinds {
+        for path in [whole, letter] {
+            let (method, path, scope) = post(path);
+            let route = Route::new(DIALECT, method, path, scope, move |call| single(call, kind));
+            routes.push(route.from_browsers().body_max(SINGLE_MAX));
+        }
+    }
+    routes.extend(browser::routes());
+    routes
 }
 
 async fn batch(mut call: Call) -> Answer {

@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::clock::{Millis, rfc3339};
 use crate::domain::seen::{self, Stretch};
 use crate::domain::{addresses, projects};
@@ -117,17 +117,20 @@ fn code(error: &Error) -> &'static str {
     }
 }
 
+/// No path of this API has a name in it.
+pub const LITERALS: &[Literal] = &[];
+
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(DIALECT, Method::GET, "/v1/users/single", Some(Scope::Read), get_user),
         Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users),
         Route::new(DIALECT, Method::POST, "/v1/users/events", Some(Scope::Read), list_events),
         Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project),
-        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track),
-        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update),
-        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify),
-        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset),
-        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave),
+        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track).from_browsers(),
+        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update).from_browsers(),
+        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify).from_browsers(),
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset).from_browsers(),
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave).from_browsers(),
         Route::new(HUB, Method::GET, "/up", None, ingest::up),
     ]
 }

@@ -10,7 +10,7 @@ use super::demo;
 use super::inspect::{self, Directory};
 use crate::app::App;
 use crate::clock;
-use crate::domain::{admins, keys, projects};
+use crate::domain::{admins, keys, origins, projects};
 use crate::error::Result;
 use crate::model::{KeyId, Scopes};
 use crate::store::Lane;
@@ -23,6 +23,11 @@ pub enum Act {
         name: String,
     },
     ListProjects,
+    SetProject {
+        key: String,
+        /// By commas; None: as they are.
+        origins: Option<String>,
+    },
     CreateKey {
         /// None: of the whole organisation.
         project: Option<String>,
@@ -68,6 +73,7 @@ impl Act {
                 let all = app.read(projects::list)?;
                 Ok(all.iter().map(|project| format!("{}\t{}", project.key, project.name)).collect())
             }
+            Act::SetProject { key, origins } => Ok(set_project(app, key, origins.as_deref())?),
             Act::CreateKey { project, name, scopes } => {
                 let secret = create_key(app, project.as_deref(), name, scopes.as_deref())?;
                 Ok(vec![secret])
@@ -115,6 +121,17 @@ pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
         folder.display()
     );
     Ok(())
+}
+
+/// The settings as they are then, one a line.
+fn set_project(app: &App, key: &str, origins: Option<&str>) -> Result<Vec<String>> {
+    let origins: Option<Vec<String>> = origins.map(origins::split);
+    let id = app.read(|db| projects::by_key(db, key))?.id;
+    let project =
+        app.write_blocking(Lane::Request, move |tx| projects::change(tx, id, origins.as_deref()))?;
+    app.reload_keys()?;
+    let list = if project.origins.is_empty() { "(every site)".to_owned() } else { project.origins.join(",") };
+    Ok(vec![format!("origins\t{list}")])
 }
 
 fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {

@@ -75,6 +75,14 @@ enum Project {
     Create { name: String },
     /// A project a line: its key, its name
     List,
+    /// Change a project's settings; prints them
+    Set {
+        /// As `project list` prints it
+        key: String,
+        /// Sites whose pages may send to it, by commas, as https://app.example.com; "" is every site
+        #[arg(long, value_name = "ORIGINS")]
+        origins: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -146,6 +154,7 @@ pub fn run() -> anyhow::Result<()> {
         },
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
+        Some(Command::Project(Project::Set { key, origins })) => Act::SetProject { key, origins },
         Some(Command::Key(Key::Create { of, name, scopes })) => {
             Act::CreateKey { project: of.project, name, scopes }
         }

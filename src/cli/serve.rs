@@ -26,6 +26,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
     let app = super::open(&data, config, Clock::system())?;
+    app.stands_at(config.edge());
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app);
     let noted = worker::note_uses(&app);
@@ -49,7 +50,7 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
-        greet(data, http.addr, link.as_deref())?;
+        greet(data, config, http.addr, link.as_deref())?;
         // A backup that is due at once needs the recovery key.
         let _worker = Worker::start(app.clone())?;
         let stop = http.stop();
@@ -65,10 +66,11 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
 
 /// On standard output, not in the log: the link and the key are secrets. A link is made at
 /// each start, so that one that nobody reads is no fault.
-fn greet(data: &DataDir, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
-    let base = match addr.ip().is_unspecified() {
-        true => format!("http://localhost:{}", addr.port()),
-        false => format!("http://{addr}"),
+fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
+    let base = match &config.public_url {
+        Some(public) => public.to_string(),
+        None if addr.ip().is_unspecified() => format!("http://localhost:{}", addr.port()),
+        None => format!("http://{addr}"),
     };
     let say = |text: &str| {
         if let Err(error) = out::print(text) {

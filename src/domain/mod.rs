@@ -16,6 +16,7 @@ pub mod keys;
 pub mod late;
 pub mod merge;
 pub mod messages;
+pub mod origins;
 pub mod placeholders;
 pub mod projects;
 pub mod public;

@@ -1,7 +1,7 @@
 //! Projects: apps whose users are kept apart.
 
 use crate::clock::{DAY, Millis};
-use crate::domain::{late, secrets};
+use crate::domain::{late, origins, secrets};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Intake, Project, ProjectId};
 use crate::store::{Db, Tx, audit, projects, tombstones};
@@ -116,4 +116,34 @@ pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result
 /// The secret that the project's app signs its users' names with, if it has one.
 pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
     projects::client_secret(db, id)
+}
+
+/// Changes what is given of a project's settings. [`Error::Invalid`] on `origins`;
+/// [`Error::ProjectNotFound`].
+pub fn change(tx: &Tx, id: ProjectId, origins: Option<&[String]>) -> Result<Project> {
+    match origins {
+        Some(origins) => set_origins(tx, id, origins),
+        None => get(tx, id),
+    }
+}
+
+/// Sets the sites whose pages may send to the project; an empty list is every site.
+/// [`Error::Invalid`] on `origins`.
+pub fn set_origins(tx: &Tx, id: ProjectId, list: &[String]) -> Result<Project> {
+    let list = origins::parse(list)?;
+    let project = get(tx, id)?;
+    if project.origins == list {
+        return Ok(project);
+    }
+    projects::set_origins(tx, id, &list)?;
+    let entry = audit::Entry { action: "set origins", project: Some(id), ..audit::Entry::default() };
+    audit::note(tx, &entry)?;
+    Ok(Project { origins: list, ..project })
+}
+
+/// Writes down how many requests of pages of other sites each project refused.
+pub fn note_refused_origins(tx: &Tx, counts: &[(ProjectId, u64)]) -> Result<()> {
+    counts.iter().try_for_each(|(id, count)| {
+        projects::note_refused_origins(tx, *id, i64::try_from(*count).unwrap_or(i64::MAX))
+    })
 }

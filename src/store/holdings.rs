@@ -428,6 +428,8 @@ pub const TABLES: &[Table] = &[
             column("erased_kept_days", Bookkeeping),
             column("erased_kept_why", Bookkeeping),
             column("proficient_client_secret", Bookkeeping),
+            column("origins", Bookkeeping),
+            column("refused_origins", Bookkeeping),
         ],
     ),
     ours(

@@ -13,7 +13,8 @@ use crate::model::{Intake, Project, ProjectId, PublicWrites};
 const ERASED_KEPT_DAYS: u32 = 3_650;
 
 const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events, \
-    public_writes, people_per_address, people_per_hour, placeholders, erased_kept_days, erased_kept_why";
+    public_writes, people_per_address, people_per_hour, placeholders, erased_kept_days, erased_kept_why, origins, \
+    refused_origins";
 
 fn read(row: &Row) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -34,6 +35,8 @@ fn read(row: &Row) -> rusqlite::Result<Project> {
             erased_kept_days: row.get(12)?,
             erased_kept_why: row.get(13)?,
         },
+        origins: row.get::<_, String>(14)?.lines().map(str::to_owned).collect(),
+        refused_origins: row.get(15)?,
     })
 }
 
@@ -52,6 +55,8 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
         first_event_at: None,
         late_events: 0,
         intake: Intake { erased_kept_days: Some(ERASED_KEPT_DAYS), ..Intake::default() },
+        origins: Vec::new(),
+        refused_origins: 0,
     };
     tx.execute(
         "INSERT INTO projects (id, name, key, ingest_token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -127,5 +132,18 @@ pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
 pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result<()> {
     let sql = "UPDATE projects SET proficient_client_secret = ?2 WHERE id = ?1";
     tx.execute(sql, params![id.0, secret])?;
+    Ok(())
+}
+
+/// Sets the sites whose pages may send to the project, one a line.
+pub fn set_origins(tx: &Tx, id: ProjectId, origins: &[String]) -> Result<()> {
+    tx.execute("UPDATE projects SET origins = ?2 WHERE id = ?1", params![id.0, origins.join("\n")])?;
+    Ok(())
+}
+
+/// Counts requests of pages of other sites.
+pub fn note_refused_origins(tx: &Tx, id: ProjectId, count: i64) -> Result<()> {
+    let sql = "UPDATE projects SET refused_origins = refused_origins + ?2 WHERE id = ?1";
+    tx.execute(sql, params![id.0, count])?;
     Ok(())
 }

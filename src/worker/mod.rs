@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::bell::Bell;
-use crate::domain::{jobs, keys};
+use crate::domain::{jobs, keys, projects};
 use crate::error::{Error, Result};
 use crate::store::Lane;
 
@@ -77,13 +77,15 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 /// are counted in memory.
 pub fn note_uses(app: &App) -> Result<()> {
     let counted = app.keyring().take_counts();
-    if counted.uses.is_empty() && counted.reads.is_empty() && counted.browsers.is_empty() {
+    let is_empty = counted.uses.is_empty() && counted.reads.is_empty() && counted.browsers.is_empty();
+    if is_empty && counted.refused_origins.is_empty() {
         return Ok(());
     }
     app.write_blocking(Lane::Background, move |tx| {
         keys::note_uses(tx, &counted.uses)?;
         keys::note_browsers(tx, &counted.browsers)?;
-        keys::note_reads(tx, &counted.reads)
+        keys::note_reads(tx, &counted.reads)?;
+        projects::note_refused_origins(tx, &counted.refused_origins)
     })
 }
 

@@ -192,7 +192,7 @@ fn what_alloy_has_and_we_have_not_is_missing_in_its_shape() {
         assert_eq!(fields(&reply.json()), ["message"]);
     }
     let reply = call(&server, "PATCH", &format!("/users/{id}")).send().expect(405);
-    assert_eq!(reply.header("allow"), Some("DELETE, GET, PUT"));
+    assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD, PUT"));
     assert_eq!(fields(&reply.json()), ["message"]);
 }
 

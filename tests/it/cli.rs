@@ -198,3 +198,47 @@ fn a_demo_has_users_hidden_on_each_day_and_jobs_in_each_state() {
     assert!(server.terminate().success());
     check_file(dir.path());
 }
+
+#[test]
+fn a_projects_origins_are_set_by_command() {
+    let dir = directory();
+    let server = Process::start(dir.path());
+    let project = one(lines(dir.path(), &["project", "list"]));
+    let project = project.split('\t').next().expect("a key");
+    let set = |origins: &str| lines(dir.path(), &["project", "set", project, "--origins", origins]);
+    assert_eq!(
+        set("https://App.example.com,http://localhost:3000"),
+        ["origins\thttps://app.example.com,http://localhost:3000"]
+    );
+    let key =
+        one(lines(dir.path(), &["key", "create", "--project", project, "--name", "k", "--scopes", "admin"]));
+    let path = server.url(&format!("/api/projects/{project}"));
+    let read = || get(&agent(), &path, &key).1["origins"].to_string();
+    assert_eq!(read(), r#"["https://app.example.com","http://localhost:3000"]"#);
+    // Without the flag it says what there is; what is wrong changes nothing.
+    assert_eq!(lines(dir.path(), &["project", "set", project]).len(), 1);
+    assert!(
+        refused(dir.path(), &["project", "set", project, "--origins", "example.com"]).contains("origins[0]")
+    );
+    assert!(refused(dir.path(), &["project", "set", "NOPE", "--origins", ""]).contains("no such project"));
+    assert_eq!(read(), r#"["https://app.example.com","http://localhost:3000"]"#);
+    assert_eq!(set(""), ["origins\t(every site)"]);
+    assert_eq!(read(), "[]");
+}
+
+#[test]
+fn what_is_no_address_or_range_stops_the_start() {
+    let dir = directory();
+    let cases = [
+        ("--trusted-proxy", "10.0.0.0/33", "10.0.0.0/8"),
+        ("--trusted-proxy", "127.0.0.1,proxy", "10.0.0.0/8"),
+        ("--public-url", "usher.example.com", "https://usher.example.com"),
+        ("--public-url", "https://usher.example.com/v1", "without a path"),
+    ];
+    for (flag, value, advice) in cases {
+        let output = usher(dir.path(), &["serve", flag, value]).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{flag} {value}");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(said.contains(flag) && said.contains(advice), "{said}");
+    }
+}

@@ -17,6 +17,7 @@ use usher::clock::{Clock, MINUTE, Millis};
 use usher::domain::activity::{self, Incoming};
 use usher::domain::users::{self, Subject};
 use usher::domain::{keys, projects};
+use usher::edge::Edge;
 use usher::error::{Place, Result};
 use usher::keyring::Keyring;
 use usher::model::{
@@ -38,6 +39,9 @@ pub struct Options {
     pub worker: bool,
     pub clock: Clock,
     pub hygiene: Hygiene,
+    pub public_url: Option<&'static str>,
+    /// Of proxies in front: addresses or ranges.
+    pub trusted_proxies: Vec<&'static str>,
 }
 
 pub struct Server {
@@ -83,6 +87,8 @@ impl Server {
             worker: false,
             clock: Clock::manual(START),
             hygiene: Hygiene::Whole,
+            public_url: None,
+            trusted_proxies: Vec::new(),
         };
         change(&mut options);
         let clock = options.clock;
@@ -109,6 +115,10 @@ impl Server {
             backups: dir.path().join("backups"),
         })
         .expect("the app");
+        app.stands_at(Edge::new(
+            options.public_url.map(|url| url.parse().expect("a public URL")),
+            options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
+        ));
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup);
@@ -350,7 +360,11 @@ impl Request<'_> {
         self.header("Content-Type", content_type)
     }
 
-    pub fn send(self) -> Reply {
+    pub fn send(mut self) -> Reply {
+        if self.method == "HEAD" {
+            // The client would unpack a body that is not there.
+            self = self.header("Accept-Encoding", "identity");
+        }
         let agent = &self.server.agent;
         let url = self.server.url(&self.path);
         let headers = |mut request: ureq::http::request::Builder| {

@@ -20,6 +20,7 @@ const ROOMS: &[Room] = &[
     Room { name: "bell", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "edge", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
@@ -32,7 +33,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "domain",
-        may_use: &["clock", "error", "model", "store", "trace", "ledger", "proof"],
+        may_use: &["clock", "edge", "error", "model", "store", "trace", "ledger", "proof"],
         never: HTTP_AND_SQL,
     },
     Room { name: "quota", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
@@ -44,18 +45,21 @@ const ROOMS: &[Room] = &[
     Room {
         name: "app",
         may_use: &[
-            "clock", "error", "bell", "trace", "ledger", "proof", "vault", "store", "domain", "keyring",
+            "clock", "error", "edge", "bell", "trace", "ledger", "proof", "vault", "store", "domain",
+            "keyring",
         ],
         never: HTTP_AND_SQL,
     },
     Room {
         name: "api",
-        may_use: &["clock", "error", "model", "proof", "store", "domain", "keyring", "app", "trace"],
+        may_use: &["clock", "error", "edge", "model", "proof", "store", "domain", "keyring", "app", "trace"],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
     Room {
         name: "admin",
-        may_use: &["clock", "error", "model", "ledger", "proof", "vault", "store", "domain", "app", "trace"],
+        may_use: &[
+            "clock", "error", "edge", "model", "ledger", "proof", "vault", "store", "domain", "app", "trace",
+        ],
         never: SQL,
     },
     Room {
@@ -63,9 +67,9 @@ const ROOMS: &[Room] = &[
         may_use: &["clock", "error", "model", "bell", "proof", "vault", "store", "domain", "app"],
         never: HTTP_AND_SQL,
     },
-    Room { name: "config", may_use: &["keyring"], never: HTTP_AND_SQL },
+    Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
-    Room { name: "server", may_use: &["admin", "api", "app", "error", "trace"], never: SQL },
+    Room { name: "server", may_use: &["admin", "api", "app", "edge", "error", "trace"], never: SQL },
     Room {
         name: "cli",
         may_use: &[

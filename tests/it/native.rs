@@ -431,7 +431,7 @@ fn a_path_or_method_that_is_not_there_is_a_problem() {
     assert_eq!(reply.header("allow"), Some("POST"));
     refused(reply, 405, "method_not_allowed");
     let reply = server.delete("/api/sessions/1/recording").send();
-    assert_eq!(reply.header("allow"), Some("GET, PUT"));
+    assert_eq!(reply.header("allow"), Some("GET, HEAD, PUT"));
     refused(reply, 405, "method_not_allowed");
 }
 

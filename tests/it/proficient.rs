@@ -190,7 +190,7 @@ fn a_path_or_method_that_is_not_there_is_answered_in_its_shape() {
     let server = Server::start();
     refused(call(&server, "GET", "/users/u_1/interactions").send(), 404, "resource_not_found");
     let reply = call(&server, "PUT", "/users/u_1").send();
-    assert_eq!(reply.header("allow"), Some("DELETE, GET, POST"));
+    assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD, POST"));
     refused(reply, 405, "invalid_request");
 }
 

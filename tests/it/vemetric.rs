@@ -323,7 +323,7 @@ fn a_path_or_method_that_is_not_there_is_answered_in_its_shape() {
         refused(call(&server, "GET", path).send(), 404, "NOT_FOUND", "there is nothing at this path");
     }
     for (method, path, allow) in
-        [("POST", "/v1/project", "GET"), ("GET", "/e", "POST"), ("PUT", "/up", "GET")]
+        [("POST", "/v1/project", "GET, HEAD"), ("GET", "/e", "POST"), ("PUT", "/up", "GET, HEAD")]
     {
         let reply = call(&server, method, path).send();
         assert_eq!(reply.header("allow"), Some(allow));

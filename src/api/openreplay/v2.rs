@@ -13,7 +13,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::{data, job_json, project};
-use crate::api::dialect::{self, Answer, Call, Dialect, Route};
+use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::domain::{jobs, projects, users, visits};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{JobId, JobStatus, Scope, SessionId};
@@ -69,6 +69,8 @@ fn sentences(faults: &[Fault]) -> String {
 fn sentence(place: Place, text: impl Into<String>) -> Error {
     Error::invalid(place, "", text)
 }
+
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -22,7 +22,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use crate::api::dialect::{Answer, Call, Dialect, Object, Query, Route};
+use crate::api::dialect::{Answer, Call, Dialect, Literal, Object, Query, Route};
 use crate::domain::callers::Caller;
 use crate::domain::interactions::{self, Listing};
 use crate::domain::messages::{self, New};
@@ -53,6 +53,8 @@ impl Dialect for Client {
 pub fn is_of(request: &HttpRequest) -> bool {
     request.headers().contains_key(KEY)
 }
+
+pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     // A public key has no other scope; what else a call needs is the caller's affair.
@@ -228,7 +230,7 @@ fn caller(call: &Call, scope: Scope) -> Result<Caller> {
     let external_id = call.header(EXTERNAL_ID)?;
     let external_id = external_id.ok_or_else(|| Error::invalid(Place::Header, EXTERNAL_ID, "is required"))?;
     let access = call.access()?;
-    let trusted = access.key.is_some() && access.scopes.has(scope);
+    let trusted = !access.is_public() && access.scopes.has(scope);
     if trusted && scope == Scope::Read {
         access.count_read(call.app.clock());
     }

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("2_intake.sql"),
     include_str!("3_interactions.sql"),
     include_str!("4_visitors.sql"),
+    include_str!("5_origins.sql"),
 ];
 
 /// How many there are.

@@ -216,7 +216,7 @@ fn after_signing_in_one_comes_to_where_one_wanted_to_go_and_nowhere_else() {
 
 #[test]
 fn cookies_are_secure_and_of_the_host_alone_behind_https_and_plain_on_a_home_network() {
-    let server = Server::start();
+    let server = Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]);
     Browser::owner(&server);
     let plain = Browser::new(&server);
     let guest = plain.get("/admin/login").expect(200);

@@ -35,6 +35,7 @@ const ROUTES: &str = "
     GET  /admin/backups                    SignedIn
     GET  /admin/projects                   SignedIn
     POST /admin/projects                   SignedIn
+    POST /admin/projects/{project}/origins SignedIn
     GET  /admin/keys                       SignedIn
     POST /admin/keys                       SignedIn
     POST /admin/keys/{key}/revoke          SignedIn
@@ -59,7 +60,10 @@ struct House {
 
 impl House {
     fn new() -> House {
-        let server = Server::start();
+        House::with(Server::start())
+    }
+
+    fn with(server: Server) -> House {
         let user = server.seed("ann").events(3).insert();
         let project = server.project().id;
         let job =
@@ -72,6 +76,7 @@ impl House {
             .replace("{user}", &self.user)
             .replace("{job}", &self.job)
             .replace("{key}", "1")
+            .replace("{project}", &self.server.project().key)
             .replace("{number}", "1")
             .replace("{kind}", "everything")
             .replace("{token}", self.server.setup_path.rsplit('/').next().unwrap_or("none"))
@@ -243,7 +248,7 @@ fn a_form_from_another_site_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_form_of_ours_is_known_by_any_of_what_browsers_tell_also_behind_a_proxy() {
-    let house = House::new();
+    let house = House::with(Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]));
     let browser = Browser::owner(&house.server);
     let own = format!("http://{}", house.server.addr);
     let page = format!("{own}/admin/users");
@@ -268,6 +273,19 @@ fn a_form_of_ours_is_known_by_any_of_what_browsers_tell_also_behind_a_proxy() {
         let body = form(&[("theme", "dark"), ("form_token", &token)]);
         let reply = request.body(body, FORM).send();
         assert_eq!(reply.status, 303, "{headers:?}: {}", reply.text);
+    }
+}
+
+#[test]
+fn a_host_that_an_untrusted_peer_names_makes_no_form_ours() {
+    let house = House::new();
+    let browser = Browser::owner(&house.server);
+    for (name, value) in [("X-Forwarded-Host", "usher.example"), ("Forwarded", "host=usher.example")] {
+        let cookie = format!("usher_sign_in={}", browser.cookie("usher_sign_in").expect("a cookie"));
+        let request = house.server.post("/admin/theme").header("Cookie", &cookie).header(name, value);
+        let body = form(&[("theme", "dark"), ("form_token", &browser.token())]);
+        let reply = request.header("Origin", "https://usher.example").body(body, FORM).send().expect(403);
+        assert!(words(&reply.text).contains("--trusted-proxy"), "{}", reply.text);
     }
 }
 

@@ -133,3 +133,38 @@ fn a_project_that_cannot_be_made_is_asked_for_again() {
     }
     assert_eq!(server.read(usher::domain::projects::list).len(), 1);
 }
+
+#[test]
+fn a_projects_allowed_origins_are_set_in_the_pages() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    browser.get("/admin/projects").expect(200);
+    let path = format!("/admin/projects/{}/origins", server.project().key);
+    let send = |origin: &str| {
+        let request = server.post("/v1/track").bearer(&server.project().all).header("Origin", origin);
+        request.json(serde_json::json!({ "userId": "ann", "event": "x" })).send().status
+    };
+    let reply =
+        browser.post(&path, &[("origins", "https://App.example.com\r\nhttp://localhost:3000")]).expect(303);
+    assert_eq!(reply.header("location"), Some("/admin/projects"));
+    assert_eq!((send("https://app.example.com"), send("https://evil.example")), (200, 403));
+    let page = browser.get("/admin/projects").expect(200);
+    assert!(words(&page.text).contains("The allowed origins are saved."), "{}", page.text);
+    assert!(
+        page.text.contains(">https://app.example.com\nhttp://localhost:3000</textarea>"),
+        "{}",
+        page.text
+    );
+    usher::worker::note_uses(&server.app).expect("the counts are written");
+    let page = words(&browser.get("/admin/projects").expect(200).text);
+    assert!(page.contains("Requests from pages of other sites that were refused: 1."), "{page}");
+
+    // What is wrong comes back as it was typed, and changes nothing.
+    let wrong = browser.post(&path, &[("origins", "https://app.example.com <b>")]).expect(422);
+    assert!(words(&wrong.text).contains("Origins[1]: must be scheme://host"), "{}", wrong.text);
+    assert!(part(&wrong.text, "<textarea", "</textarea>").ends_with("https://app.example.com &#60;b&#62;"));
+    assert_eq!((send("https://app.example.com"), send("https://evil.example")), (200, 403));
+    browser.post(&path, &[("origins", "")]).expect(303);
+    assert_eq!(send("https://evil.example"), 200);
+    browser.post("/admin/projects/NOBODYS/origins", &[("origins", "")]).expect(404);
+}

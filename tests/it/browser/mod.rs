@@ -2,6 +2,7 @@
 //! themselves.
 
 mod chromium;
+mod cross_site;
 
 use actix_web::rt::System;
 use fantoccini::key::Key;

@@ -10,7 +10,7 @@ fn an_unknown_user_is_not_found_by_the_id_that_was_asked_for() {
     let server = Server::start();
     create(&server, json!({ "identifyId": "ann" }));
     let shown = get(&server, "ann")["aptrinsicId"].as_str().expect("an id").to_owned();
-    for name in ["nobody", "Ann", "ann ", &shown, "a/b", "😀"] {
+    for name in ["nobody", "Ann", "ann ", &shown, "erase", "a/b", "😀"] {
         unknown(call(&server, "GET", &at(name)).send(), name);
         unknown(put(&server, name, json!({ "firstName": "A" })), name);
         unknown(delete(&server, name), name);

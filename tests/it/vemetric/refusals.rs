@@ -157,7 +157,7 @@ fn a_bad_body_names_all_its_faults_and_changes_nothing() {
     ];
     invalid(send(&server, "/u", all), &faults);
     for path in ["/e", "/u", "/i"] {
-        for body in ["", "{", "[]", "null", "name=x", "\u{feff}{}"] {
+        for body in ["", "{", "[]", "null", "name=x"] {
             let request = server.post(path).header("Token", &server.project().token);
             let reply = request.body(body, "application/json").send().expect(400).json();
             assert_eq!(reply["error"]["code"], "VALIDATION_ERROR");

@@ -1,0 +1,101 @@
+//! Reading a request's body: unpacked in small steps, so that no more than the limit is ever
+//! held, however far it would unpack.
+
+use std::io::{self, Read};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web;
+use bytes::{Bytes, BytesMut};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use futures_util::StreamExt;
+
+use crate::error::{Error, Place, Result};
+
+/// How much is unpacked at a time.
+const STEP: usize = 16 * 1024;
+/// A packed body larger than this is unpacked on a thread that may be busy.
+const LARGE: usize = 64 * 1024;
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    /// RFC 1952: one or more members, one after the other.
+    Gzip,
+    /// RFC 9110: "deflate" is the zlib format.
+    Deflate,
+}
+
+/// The body, unpacked. [`Error::TooLarge`] beyond `limit`, packed or not; [`Error::Invalid`]
+/// if it is packed in another way than is taken, or broken.
+pub async fn read(mut payload: Payload, headers: &HeaderMap, limit: usize) -> Result<Bytes> {
+    let coding = coding(headers)?;
+    // What does not shrink grows a little by packing.
+    let packed_limit = if coding == Coding::Plain { limit } else { limit + limit / 64 + 1024 };
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > packed_limit) {
+        return Err(Error::TooLarge { limit });
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| unreadable())?;
+        if body.len() + chunk.len() > packed_limit {
+            return Err(Error::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let body = body.freeze();
+    match coding {
+        Coding::Plain => Ok(body),
+        // A client may name the coding of a body that it does not send.
+        _ if body.is_empty() => Ok(body),
+        coding if body.len() <= LARGE => unpack(&body, coding, limit),
+        coding => web::block(move || unpack(&body, coding, limit)).await.map_err(Error::internal)?,
+    }
+}
+
+fn coding(headers: &HeaderMap) -> Result<Coding> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Coding::Plain) };
+    let value = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    match value.as_str() {
+        "" | "identity" => Ok(Coding::Plain),
+        // RFC 9110: "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"."
+        "gzip" | "x-gzip" => Ok(Coding::Gzip),
+        "deflate" => Ok(Coding::Deflate),
+        // Brotli too: no client sends it, and a few hundred bytes of it unpack to gigabytes.
+        _ => Err(Error::invalid(Place::Header, "Content-Encoding", "must be gzip, deflate or identity")),
+    }
+}
+
+fn unpack(packed: &[u8], coding: Coding, limit: usize) -> Result<Bytes> {
+    match coding {
+        Coding::Gzip => bounded(MultiGzDecoder::new(packed), limit),
+        Coding::Deflate => bounded(ZlibDecoder::new(packed), limit),
+        Coding::Plain => Ok(Bytes::copy_from_slice(packed)),
+    }
+}
+
+fn bounded(mut stream: impl Read, limit: usize) -> Result<Bytes> {
+    let mut body = BytesMut::new();
+    let mut step = [0; STEP];
+    loop {
+        match stream.read(&mut step) {
+            Ok(0) => return Ok(body.freeze()),
+            Ok(read) if body.len() + read > limit => return Err(Error::TooLarge { limit }),
+            Ok(read) => body.extend_from_slice(&step[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(unreadable()),
+        }
+    }
+}
+
+fn unreadable() -> Error {
+    Error::invalid(Place::Body, "body", "could not be read or unpacked")
+}
+
+/// A text without the byte order mark that some clients put first (RFC 8259: parsers "MAY
+/// ignore the presence of a byte order mark").
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
