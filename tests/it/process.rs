@@ -77,12 +77,20 @@ impl Process {
 
     pub fn start_with(dir: &Path, args: &[&str]) -> Process {
         let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
-        let mut child = command
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
+        command.args(args);
+        Process::run(command)
+    }
+
+    /// Behind something else, at whose address the world sees it.
+    pub fn start_behind(dir: &Path, public: &str) -> Process {
+        let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
+        command.env("USHER_PUBLIC_URL", public);
+        Process::run(command)
+    }
+
+    fn run(mut command: Command) -> Process {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {

@@ -1,7 +1,7 @@
 //! The admin pages in headless Chromium, with a driver that the tests start and end
 //! themselves.
 
-mod chromium;
+pub mod chromium;
 
 use actix_web::rt::System;
 use fantoccini::key::Key;
