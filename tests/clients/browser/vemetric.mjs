@@ -11,10 +11,10 @@ async function loaded() {
   while (!document.getElementById("vmtrc-scr")?.dataset.loaded) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-finish(async ({ url, token, prefix }) => {
+finish(async ({ url, token, prefix, cookies }) => {
   const ann = `${prefix}-ann@example.com`;
   // The page view of the start is sent without being asked for.
-  vemetric.init({ token, host: url, scriptUrl: "/vemetric.js" });
+  vemetric.init({ token, host: url, scriptUrl: "/vemetric.js", allowCookies: cookies === true });
   const script = document.getElementById("vmtrc-scr");
   script.addEventListener("load", () => (script.dataset.loaded = "yes"));
   await loaded();
@@ -39,6 +39,8 @@ finish(async ({ url, token, prefix }) => {
   document.querySelector("a").click();
   // Leaving the page goes out as a beacon.
   vemetric.trackPageLeave();
+  // With cookies it makes a new visitor, whose session has not begun when the page is left for good.
+  if (!cookies) await vemetric.resetUser();
 
   return {
     identifier: ann,

@@ -171,20 +171,16 @@ impl Sent {
     }
 
     pub fn messages(&self) -> Vec<Value> {
-        // Where the message has no type, as on a path of its own, the path says it.
+        // Where a message has no type, as on a path of its own, the path says it.
         let named = self.path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let typed = |mut message: Value| {
             message.as_object_mut().expect("a message").entry("type").or_insert_with(|| json!(named));
             message
         };
-        match self.json() {
-            Value::Object(mut body) => match body.remove("batch") {
-                Some(Value::Array(batch)) => batch.into_iter().map(typed).collect(),
-                _ if body.contains_key("messageId") || body.contains_key("userId") => {
-                    vec![typed(Value::Object(body))]
-                }
-                _ => Vec::new(),
-            },
+        let mut body = self.json();
+        match body.get_mut("batch").map(Value::take) {
+            Some(Value::Array(batch)) => batch.into_iter().map(typed).collect(),
+            _ if body.get("userId").or_else(|| body.get("anonymousId")).is_some() => vec![typed(body)],
             _ => Vec::new(),
         }
     }
