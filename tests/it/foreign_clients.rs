@@ -464,3 +464,17 @@ fn a_wrong_key_is_refused_to_each() {
         server.sqlite().query_row("SELECT COUNT(*) FROM users", [], |row| row.get(0)).expect("a count");
     assert_eq!(people, 0);
 }
+
+/// A row of the table in `docs/clients.md` for each, and none without a test.
+#[test]
+fn each_has_its_row_in_the_docs() {
+    let page = include_str!("../../docs/clients.md");
+    let (_, table) = page.split_once("## Sent as they send it").expect("the part");
+    let rows: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split('`').next())
+        .collect();
+    let names: Vec<&str> = CLIENTS.iter().map(|client| client.name).collect();
+    assert_eq!(rows, names);
+}
