@@ -64,3 +64,4 @@ mod upkeep;
 mod vault;
 mod vemetric;
 mod verify;
+mod version_0_1;
