@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use usher::model::Kind;
 
-use Key::{Basic, Body};
+use Key::Basic;
 use Packing::{GzipInChunks, Plain};
 use table::CLIENTS;
 
