@@ -2,6 +2,13 @@
 //! `tests/run` installs them. The scripts in `tests/clients/` make every call that a client
 //! has, check the answers, and print who must be there afterwards; here it is looked up.
 
+mod browsers;
+mod run;
+mod rust;
+mod servers;
+mod site;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

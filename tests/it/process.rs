@@ -1,6 +1,7 @@
 //! The built program as its users run it: a process with a directory, that can be killed.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
@@ -77,12 +78,24 @@ impl Process {
 
     pub fn start_with(dir: &Path, args: &[&str]) -> Process {
         let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
-        let mut child = command
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
+        command.args(args);
+        Process::run(command)
+    }
+
+    /// Behind something else, at whose address the world sees it. Where it listens itself it
+    /// does not say then, so that its port is chosen here.
+    pub fn start_behind(dir: &Path, public: &str) -> Process {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+        let mut command = usher(dir, &["serve", "--listen", &free.to_string(), "--rate-limit", "off"]);
+        command.env("USHER_PUBLIC_URL", public);
+        let mut process = Process::run(command);
+        process.base = format!("http://{free}");
+        process
+    }
+
+    fn run(mut command: Command) -> Process {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {

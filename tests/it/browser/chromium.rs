@@ -1,7 +1,7 @@
 //! A headless Chromium of one's own, and a tab in it.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -66,18 +66,8 @@ pub struct Tab {
 
 /// Starts a driver on a free port and a browser under it; the tab opens pages of `base`.
 pub async fn start(programs: Programs, base: String) -> (Driver, Tab) {
-    let mut process = Command::new(&programs.driver)
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the driver starts");
-    let stdout = process.stdout.take().expect("standard output");
+    let (process, port) = spawn(&programs.driver);
     let profile = tempfile::tempdir().expect("a directory");
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    let said = lines.find(|line| line.contains("successfully on port")).expect("the driver says its port");
-    std::thread::spawn(move || lines.for_each(drop));
-    let port = said.trim_end_matches('.').rsplit(' ').next().expect("a port");
     let mut driver =
         Driver { process, base: format!("http://127.0.0.1:{port}"), session: None, _profile: profile };
     let flags = [
@@ -103,6 +93,28 @@ pub async fn start(programs: Programs, base: String) -> (Driver, Tab) {
     let vendor = format!("{}/session/{}", driver.base, driver.session.as_deref().expect("a session"));
     let tab = Tab { client, base, vendor, axe: programs.axe };
     (driver, tab)
+}
+
+/// A driver, and its port. Of several that start at the same time one ends now and then
+/// without having found a port: then it is started again.
+fn spawn(driver: &Path) -> (Child, String) {
+    for _ in 0..5 {
+        let mut process = Command::new(driver)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the driver starts");
+        let stdout = process.stdout.take().expect("standard output");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        if let Some(said) = lines.find(|line| line.contains("successfully on port")) {
+            std::thread::spawn(move || lines.for_each(drop));
+            let port = said.trim_end_matches('.').rsplit(' ').next().expect("a port");
+            return (process, port.to_owned());
+        }
+        process.wait().expect("an end");
+    }
+    panic!("the driver does not say its port");
 }
 
 impl Tab {

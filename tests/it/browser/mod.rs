@@ -1,7 +1,7 @@
 //! The admin pages in headless Chromium, with a driver that the tests start and end
 //! themselves.
 
-mod chromium;
+pub mod chromium;
 mod cross_site;
 
 use actix_web::rt::System;

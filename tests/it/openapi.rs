@@ -1,0 +1,168 @@
+//! The descriptions in `tests/openapi/`, tried out by schemathesis against the built program:
+//! whatever it thinks of, the answer is one that the description has, in the shape that it
+//! has there, and no fault of ours.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::clients::folder;
+use crate::needs::installed;
+use crate::process::{Process, agent, directory, key, lines};
+
+/// A user who is there at first.
+const ANN: &str = "ann@example.com";
+
+/// Where a description has the name of a user who is there, as JSON.
+const KNOWN: &str = "\"KNOWN\"";
+
+/// Where a description has the key of the project.
+const PROJECT: &str = "\"PROJECT\"";
+
+/// For each route at most this many thought-up requests, besides those at the bounds of what
+/// the description says.
+const EXAMPLES: &str = "20";
+
+/// A description, and how its requests name the key, which is written `{}`.
+struct Dialect {
+    name: &'static str,
+    headers: &'static [&'static str],
+}
+
+const ALLOY: Dialect =
+    Dialect { name: "alloy", headers: &["Authorization: bearer {}", "x-api-version: 2025-09"] };
+const GAINSIGHT: Dialect = Dialect { name: "gainsight", headers: &["X-APTRINSIC-API-KEY: {}"] };
+const OPENREPLAY: Dialect = Dialect { name: "openreplay", headers: &["Authorization: {}"] };
+const PROFICIENT: Dialect = Dialect { name: "proficient", headers: &["Authorization: Bearer {}"] };
+const VEMETRIC: Dialect = Dialect { name: "vemetric", headers: &["Authorization: Bearer {}", "Token: {}"] };
+
+/// A server of its own, with somebody in it.
+struct Bench {
+    server: Process,
+    dir: TempDir,
+    project: String,
+    key: String,
+    known: String,
+}
+
+impl Bench {
+    fn begin(dialect: &Dialect) -> Bench {
+        let dir = directory();
+        let mut key = key(dir.path(), "schemathesis");
+        let project = lines(dir.path(), &["project", "list"]).remove(0);
+        let project = project.split('\t').next().expect("a key").to_owned();
+        let server = Process::start(dir.path());
+        let event = json!({ "name": "Opened", "userIdentifier": ANN, "url": "https://shop.example.com/a" });
+        let taken = agent().post(server.url("/e")).header("Token", &key).send_json(&event);
+        assert_eq!(taken.expect("an answer").status(), 200);
+        let mut known = ANN.to_owned();
+        match dialect.name {
+            // Its paths take ids alone.
+            "proficient" => known = proficient_id(&server, &key),
+            // Projects are made with a key of the organisation, which has to be an admin's.
+            "openreplay" => key = organisation_key(dir.path()),
+            _ => {}
+        }
+        Bench { server, dir, project, key, known }
+    }
+
+    /// Whether schemathesis finds no fault, and what it says.
+    fn run(&self, program: PathBuf, dialect: &Dialect, description: &str) -> (bool, String) {
+        let known = Value::from(&*self.known).to_string();
+        let project = Value::from(&*self.project).to_string();
+        let copy = self.dir.path().join("description.json");
+        let text = description.replace(KNOWN, &known).replace(PROJECT, &project);
+        std::fs::write(&copy, text).expect("a copy");
+        let mut command = Command::new(program);
+        command.arg("run").arg(&copy).args(["--url", &self.server.base]);
+        for header in dialect.headers {
+            command.args(["--header", &header.replace("{}", &self.key)]);
+        }
+        let output = command
+            .args(["--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", "1"])
+            .args(["--checks", "not_a_server_error,status_code_conformance"])
+            .args(["--checks", "content_type_conformance,response_schema_conformance"])
+            .args(["--generation-database", "none", "--no-color", "--continue-on-failure"])
+            // It looks for a file of settings where it runs.
+            .current_dir(self.dir.path())
+            .env("NO_PROXY", "127.0.0.1")
+            .output()
+            .expect("schemathesis runs");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("Test cases:"), "nothing was tried: {said}");
+        assert!(!said.contains("Authentication failed"), "the key opens nothing: {said}");
+        (output.status.success(), said.into_owned())
+    }
+}
+
+fn proficient_id(server: &Process, key: &str) -> String {
+    let request = agent().get(server.url("/users")).header("Authorization", &format!("Bearer {key}"));
+    let mut answer = request.call().expect("an answer");
+    let users: Value = answer.body_mut().read_json().expect("JSON");
+    users["data"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+fn organisation_key(dir: &Path) -> String {
+    let scopes = "ingest,read,write,delete,admin";
+    lines(dir, &["key", "create", "--org", "--name", "schemathesis", "--scopes", scopes]).remove(0)
+}
+
+fn description(dialect: &Dialect) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/openapi");
+    std::fs::read_to_string(folder.join(dialect.name).with_extension("json")).expect("the description")
+}
+
+fn check(dialect: &Dialect) {
+    let Some(program) = installed(folder().join("venv/bin/schemathesis")) else { return };
+    let bench = Bench::begin(dialect);
+    let (good, said) = bench.run(program, dialect, &description(dialect));
+    assert!(good, "{said}");
+    assert!(bench.server.terminate().success());
+    crate::process::check_file(bench.dir.path());
+}
+
+#[test]
+fn alloy_answers_as_described() {
+    check(&ALLOY);
+}
+
+#[test]
+fn gainsight_answers_as_described() {
+    check(&GAINSIGHT);
+}
+
+#[test]
+fn openreplay_answers_as_described() {
+    check(&OPENREPLAY);
+}
+
+#[test]
+fn proficient_answers_as_described() {
+    check(&PROFICIENT);
+}
+
+#[test]
+fn vemetric_answers_as_described() {
+    check(&VEMETRIC);
+}
+
+/// The twin: a description that is wrong in one answer, or lacks one, is found out.
+#[test]
+fn a_wrong_description_is_found_out() {
+    let Some(program) = installed(folder().join("venv/bin/schemathesis")) else { return };
+    let bench = Bench::begin(&PROFICIENT);
+    let right = description(&PROFICIENT);
+    for (wrong, fault) in [
+        (
+            right.replace("\"live_mode\": {\"type\": \"boolean\"}", "\"live_mode\": {\"type\": \"integer\"}"),
+            "schema",
+        ),
+        (right.replace("\"404\":", "\"418\":"), "Undocumented status code"),
+    ] {
+        assert_ne!(wrong, right);
+        let (good, said) = bench.run(program.clone(), &PROFICIENT, &wrong);
+        assert!(!good && said.contains(fault), "{said}");
+    }
+}
