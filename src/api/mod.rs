@@ -136,12 +136,12 @@ async fn dispatch(
 ) -> HttpResponse {
     let (speaker, path) = addressed(&request);
     let theirs = routes.iter().filter(|(face, _)| *face == speaker).map(|(_, route)| route);
-    let here: Vec<&Route> = theirs.filter(|route| paths::fits(route.path, &path)).collect();
+    let here: Vec<&Route> = theirs.clone().filter(|route| paths::fits(route.path, &path)).collect();
     if request.method() == Method::OPTIONS && here.iter().any(|route| route.browsers) {
         return preflight(&here, &request);
     }
     let from_browsers = here.iter().any(|route| route.browsers);
-    let error = match find(speaker, &here, request.method(), &path) {
+    let error = match find(speaker, theirs, &here, request.method(), &path) {
         Ok(route) => {
             request.extensions_mut().insert(Pattern(route.path));
             let app = App::clone(&app);
@@ -160,9 +160,15 @@ async fn dispatch(
     response
 }
 
-/// The route of a request, of those whose path fits. [`Error::NoSuchRoute`] also where the
+/// The route of a request, of those of a face whose path fits. [`Error::NoSuchRoute`] also where the
 /// vendor has a path of its own here that we do not serve.
-fn find<'a>(face: Face, here: &[&'a Route], method: &Method, path: &str) -> Result<&'a Route, Error> {
+fn find<'a>(
+    face: Face,
+    mut theirs: impl Iterator<Item = &'a Route>,
+    here: &[&'a Route],
+    method: &Method,
+    path: &str,
+) -> Result<&'a Route, Error> {
     let of = |method: &Method| {
         // Where two patterns fit, the one without a name in that place is asked first.
         let good = here.iter().filter(|route| route.method == *method);
@@ -179,7 +185,12 @@ fn find<'a>(face: Face, here: &[&'a Route], method: &Method, path: &str) -> Resu
                 && paths::is_literal(literal, path)
                 && paths::rank(literal) < paths::rank(route.path)
         };
-        return if face.literals().iter().any(is_vendors) { Err(Error::NoSuchRoute) } else { Ok(route) };
+        let Some((_, literal)) = face.literals().iter().find(|literal| is_vendors(literal)) else {
+            return Ok(route);
+        };
+        // A word that a client has percent-encoded is the vendor's word all the same.
+        let served = |one: &&Route| one.path == *literal && one.method == route.method;
+        return theirs.find(served).ok_or(Error::NoSuchRoute);
     }
     match methods(here) {
         methods if methods.is_empty() => Err(Error::NoSuchRoute),

@@ -61,9 +61,13 @@ impl Caller {
     /// The user, for who adds something: created if need be; one in the trash stays there. What
     /// is added is dropped for a user who was erased or is suppressed.
     pub fn writer(&self, tx: &Tx) -> Result<Received<User>> {
-        self.is_vouched_for(tx)?;
+        // What the app vouches for is said now; anything else may have been kept for long.
+        let speaks = match self.is_vouched_for(tx)? {
+            true => Speaks::ForThePerson,
+            false => Speaks::OfActivity,
+        };
         let subject = Subject::named(&self.external_id);
-        match users::receive(tx, self.project, &subject, Said::Nothing, Speaks::OfActivity)? {
+        match users::receive(tx, self.project, &subject, Said::Nothing, speaks)? {
             Ok(subject) => users::ensure(tx, self.project, &subject).map(Ok),
             Err(dropped) => Ok(Err(dropped)),
         }

@@ -6,7 +6,7 @@
 use crate::clock::Millis;
 use crate::domain::late::Speaks;
 use crate::domain::users::{self, Subject};
-use crate::domain::{erase, placeholders, public, references, repairs, suppressions};
+use crate::domain::{erase, late, placeholders, public, references, repairs, suppressions};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{
@@ -95,6 +95,11 @@ pub fn alias(
     }
     if previous == identifier {
         return Ok(Ok(()));
+    }
+    // The name that is given up may be an erased person's: it must not come back as an alias.
+    let given_up = Subject { identifier: None, anonymous_id: Some(previous.clone()) };
+    if let Err(dropped) = late::check(tx, project, &given_up, said, Speaks::OfActivity)? {
+        return Ok(Err(dropped));
     }
     let visitor = users::alias_holder(tx, project, previous.as_str())?;
     let named = users::holder(tx, project, identifier.as_str())?;

@@ -243,7 +243,7 @@ fn what_is_not_there_is_said_in_this_apis_words() {
         refused(house.call("GET", &format!("{BASE}{path}")).send(), 404, "there is nothing at this path");
     }
     let reply = house.call("PUT", &house.path("users/ann")).send();
-    assert_eq!(reply.header("allow"), Some("DELETE, GET"));
+    assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD"));
     refused(reply, 405, "this path takes DELETE, GET");
     let reply = house.call("GET", &house.path("users")).send();
     refused(reply, 405, "this path takes POST");

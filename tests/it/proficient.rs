@@ -206,7 +206,7 @@ fn any_identifier_is_taken_and_what_is_none_is_refused() {
     for (body, message) in [
         (json!({}), "external_id: is required"),
         (json!({ "external_id": "" }), "external_id: must not be empty"),
-        (json!({ "external_id": 7 }), "external_id: must be a string"),
+        (json!({ "external_id": true }), "external_id: must be a string"),
         (json!({ "external_id": "x".repeat(257) }), "external_id: must have at most 256 characters"),
         (json!({ "external_id": "a\u{7f}" }), "external_id: must not contain control characters"),
         (json!({ "external_id": "bob", "live_mode": "false" }), "live_mode: must be true or false"),

@@ -248,6 +248,6 @@ fn a_user_sees_and_changes_itself_and_nobody_else() {
     assert_eq!(seen, changed);
     refused(signed(&server, "GET", "/users", "ann").send(), 404, "resource_not_found");
     let delete = signed(&server, "DELETE", &at(&ann), "ann").send();
-    assert_eq!(delete.header("allow"), Some("GET, POST"));
+    assert_eq!(delete.header("allow"), Some("GET, HEAD, POST"));
     refused(delete, 405, "invalid_request");
 }

@@ -49,7 +49,13 @@ fn visit(script: &str, options: Value) -> Option<(Run, Value)> {
     let programs = Programs::found()?;
     let client = bundle(script)?;
     let run = Run::begin();
-    let mut settings = json!({ "url": run.wire.base, "token": run.token, "prefix": "run" });
+    // Another origin of the page's own site, as an app has it that keeps its cookies: browsers
+    // drop those of other sites.
+    let base = match options["cookies"] == true {
+        true => run.wire.base.replace("127.0.0.1", "api.usher.localhost"),
+        false => run.wire.base.clone(),
+    };
+    let mut settings = json!({ "url": base, "token": run.token, "prefix": "run" });
     let Value::Object(options) = options else { unreachable!("it is one") };
     settings.as_object_mut().expect("an object").extend(options);
     let html = |text: String| File { path: "/", kind: "text/html", text };
@@ -101,7 +107,9 @@ fn drive(script: &str, options: Value) {
     let Some((run, report)) = visit(script, options) else { return };
     let asked = run.wire.requests();
     assert!(
-        asked.iter().all(|sent| sent.header("origin").is_some_and(|origin| origin.contains("app.localhost"))),
+        asked
+            .iter()
+            .all(|sent| sent.header("origin").is_some_and(|origin| origin.contains("app.usher.localhost"))),
         "{asked:?}"
     );
     run.check(&report);

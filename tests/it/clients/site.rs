@@ -31,7 +31,7 @@ impl Site {
                 std::thread::spawn(move || answer(&client, &files));
             }
         });
-        Site { origin: format!("http://app.localhost:{port}") }
+        Site { origin: format!("http://app.usher.localhost:{port}") }
     }
 }
 

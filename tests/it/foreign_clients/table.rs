@@ -5,7 +5,6 @@ use usher::model::Kind::{Event, Page, Screen};
 use super::Key::{Basic, Body};
 use super::Packing::{Gzip, GzipInChunks, Plain};
 use super::{Client, MADE};
-use crate::harness::START;
 
 const JSON: &str = "Content-Type: application/json";
 const JSON_UTF8: &str = "Content-Type: application/json; charset=utf-8";
@@ -120,7 +119,7 @@ pub(super) const CLIENTS: &[Client] = &[
             {"type":"track","event":"Opened","anonymousId":"NAME-visitor","messageId":"NAME-2","userId":"NAME","timestamp":"2026-03-04T09:30:00.123Z"},
             {"type":"screen","name":"Basket","category":"","anonymousId":"NAME-visitor","messageId":"NAME-3","userId":"NAME","timestamp":"2026-03-04T09:30:29:Z"}
             ],"sentAt":"2026-03-04T10:00:00.000Z","writeKey":"KEY"}"#,
-        events: &[(Event, "Opened", MADE + 123), (Screen, "Basket", START)],
+        events: &[(Event, "Opened", MADE + 123), (Screen, "Basket", MADE + 29_000)],
     },
     // analytics-kotlin: packed, and in chunks, as text.
     Client {

@@ -142,7 +142,7 @@ fn a_bad_event_is_refused_by_field_and_nothing_is_kept_of_it() {
     for (body, fault) in [
         (json!({ "eventName": "A" }), "identifyId: is required".to_owned()),
         (json!({ "identifyId": "", "eventName": "A" }), "identifyId: must not be empty".into()),
-        (json!({ "identifyId": 1, "eventName": "A" }), "identifyId: must be a string".into()),
+        (json!({ "identifyId": true, "eventName": "A" }), "identifyId: must be a string".into()),
         (
             json!({ "identifyId": "x".repeat(257), "eventName": "A" }),
             "identifyId: must have at most 256 characters".into(),

@@ -115,7 +115,7 @@ fn for_other_methods_the_words_are_ids() {
     delete(&server, "update").expect(200);
     unknown(call(&server, "GET", "/v1/users/update").send(), "update");
     let reply = call(&server, "POST", "/v1/users/delete").send();
-    assert_eq!(reply.header("allow"), Some("DELETE, GET, PUT"));
+    assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD, PUT"));
     refused(reply, 405, "METHOD_NOT_ALLOWED");
 }
 

@@ -110,7 +110,7 @@ fn the_id_in_a_put_is_the_paths() {
     put(&server, "ann", json!({ "identifyId": "ann", "title": "Dr" })).expect(204);
     let reply = put(&server, "ann", json!({ "identifyId": "ben", "title": "Prof" }));
     assert_eq!(bad(reply), ["identifyId: must be the one in the path, or left out"]);
-    assert_eq!(bad(put(&server, "ann", json!({ "identifyId": 5 }))), ["identifyId: must be a string"]);
+    assert_eq!(bad(put(&server, "ann", json!({ "identifyId": true }))), ["identifyId: must be a string"]);
     assert_eq!(get(&server, "ann")["title"], "Dr");
     assert_eq!(count(&server), 1);
 }
@@ -134,7 +134,8 @@ fn what_cannot_be_an_identifier_is_refused_by_name() {
         (json!({}), "is required"),
         (json!({ "identifyId": null }), "is required"),
         (json!({ "identifyId": "" }), "must not be empty"),
-        (json!({ "identifyId": 7 }), "must be a string"),
+        (json!({ "identifyId": true }), "must be a string"),
+        (json!({ "identifyId": 7.5 }), "must be a whole number of at most 256 digits, or a string"),
         (json!({ "id": "ann" }), "is required"),
     ] {
         let said = bad(call(&server, "POST", "/v1/users").json(body).send());

@@ -67,7 +67,7 @@ fn bodies_name_the_field_that_is_wrong() {
     let named = super::path(&interaction);
     let cases: Vec<(&str, Value, &str)> = vec![
         ("/interactions", json!({}), "agent_id: is required"),
-        ("/interactions", json!({ "agent_id": 7 }), "agent_id: must be a string"),
+        ("/interactions", json!({ "agent_id": true }), "agent_id: must be a string"),
         ("/interactions", json!({ "agent_id": "" }), "agent_id: must not be empty"),
         (
             "/interactions",

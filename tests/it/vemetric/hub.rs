@@ -299,7 +299,7 @@ fn leaving_tells_nobody_whether_a_person_is_there() {
     assert_eq!(count(&server, "users"), 1);
     let stayed = format!("sessions WHERE ended_at = {}", server.clock.now());
     assert_eq!(count(&server, &stayed), 1);
-    invalid(browser.send("/l", r#"{"identifier":5}"#, "false"), &[("identifier", "must be a string")]);
+    invalid(browser.send("/l", r#"{"identifier":true}"#, "false"), &[("identifier", "must be a string")]);
 }
 
 #[test]
