@@ -206,8 +206,8 @@ fn traits_that_outgrow_a_profile_are_left_out() {
     let mut more = say("c");
     more["traits"]["firstName"] = json!("Ann");
     more["anonymousId"] = json!("v");
-    let repair = (0, "traits".to_owned(), "attributes over the limit".to_owned());
-    assert_eq!(repairs(&server, json!([more, track("ann", "good")])), [repair.clone()]);
+    let told = [(0, "traits".to_owned(), "attributes over the limit".to_owned())];
+    assert_eq!(repairs(&server, json!([more, track("ann", "good")])), told);
     // Who it is was said all the same.
     let profile = user(&server, "ann").profile;
     assert_eq!(profile.attributes.keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -219,7 +219,7 @@ fn traits_that_outgrow_a_profile_are_left_out() {
     assert_eq!(user(&server, "ann").profile.attributes.keys().collect::<Vec<_>>(), ["b", "c"]);
     // Alone it is told the same.
     let alone = json!({ "userId": "ann", "traits": { "d": half } });
-    assert_eq!(repaired(&send(&server, "/v1/identify", alone).expect(200).json()), [repair]);
+    assert_eq!(repaired(&send(&server, "/v1/identify", alone).expect(200).json()), told);
 }
 
 #[test]
