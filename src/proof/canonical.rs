@@ -125,8 +125,10 @@ fn quote(text: &str, out: &mut String) {
 fn odd_number(value: &Value, field: String) -> Option<String> {
     match value {
         Value::Number(number) => {
-            let size = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
-            size.is_none_or(|size| size > NUMBER_MAX).then_some(field)
+            // A number keeps the text that it came with: `-0` is not the zero that it equals.
+            let is_plain =
+                |whole: &i64| whole.unsigned_abs() <= NUMBER_MAX && whole.to_string() == number.to_string();
+            number.as_i64().filter(is_plain).is_none().then_some(field)
         }
         Value::Array(items) => {
             items.iter().enumerate().find_map(|(n, item)| odd_number(item, item_of(&field, n)))

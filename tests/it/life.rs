@@ -3,7 +3,8 @@
 //! less a millisecond after another was.
 
 use serde_json::json;
-use usher::clock::{DAY, MINUTE};
+use usher::clock::{DAY, MINUTE, Millis};
+use usher::domain::late::UNDATED;
 use usher::domain::{activity, erase, users};
 use usher::model::{Erasure, Origin, REVIVABLE, UserId};
 
@@ -213,9 +214,46 @@ fn hidden_users_are_in_no_list() {
 /// Says who a user is: creates, updates, revives.
 const IDENTIFIES: [(u16, After); 6] =
     [(200, New), (200, Same), (200, Same), (200, New), (200, New), (200, New)];
-/// Says what a user did: creates, revives nobody.
+/// The same with a credential that everybody has: it brings nobody out of the trash.
+const IDENTIFIES_IN_PUBLIC: [(u16, After); 6] =
+    [(200, New), (200, Same), (200, Hidden), (200, New), (200, New), (200, New)];
+/// Says what a user did since it was erased, if it was: creates, revives nobody.
 const TRACKS: [(u16, After); 6] =
     [(200, New), (200, Same), (200, Hidden), (200, New), (200, New), (200, New)];
+/// Says what a user did and not when: who was erased stays out.
+const TRACKS_UNDATED: [(u16, After); 6] =
+    [(200, New), (200, Same), (200, Hidden), (200, Absent), (200, Absent), (200, Absent)];
+
+/// A time after the erasure of each. That of who is expired was a moment ago.
+fn since(server: &Server, subject: &Subject) -> Millis {
+    if subject.name == "expired" {
+        server.clock.advance(1);
+    }
+    server.clock.now()
+}
+
+/// Tries what says nothing of when it was on who was erased, before 30 days are over and after.
+#[track_caller]
+fn try_for_30_days(operation: impl Fn(&Server, &Subject) -> u16, status: u16) {
+    let server = Server::start();
+    let mut erased: Vec<(Millis, Subject)> = everybody(&server)
+        .into_iter()
+        .filter_map(|subject| match subject.name {
+            "erasing" | "detached" => Some((START - 8 * DAY + 1, subject)),
+            "expired" => Some((START - DAY, subject)),
+            _ => None,
+        })
+        .collect();
+    erased.sort_by_key(|(at, _)| *at);
+    for (at, subject) in &erased {
+        for (passed, expected) in [(UNDATED - 1, Absent), (UNDATED, New)] {
+            // Two were erased in the same millisecond.
+            server.clock.advance(at + passed - server.clock.now());
+            let status_and_after = (operation(&server, subject), after(&server, subject));
+            assert_eq!(status_and_after, (status, expected), "{} {passed} ms after", subject.name);
+        }
+    }
+}
 
 #[test]
 fn segment_identify_revives() {
@@ -228,33 +266,69 @@ fn segment_identify_revives() {
 #[test]
 fn segment_events_revive_nobody() {
     for (path, field) in [("/v1/track", "event"), ("/v1/page", "name"), ("/v1/screen", "name")] {
-        try_on_each(
-            |server, s| segment(server, path, json!({ "userId": s.name, field: "Going On" })),
-            TRACKS,
-        );
+        let undated = |server: &Server, s: &Subject| {
+            segment(server, path, json!({ "userId": s.name, field: "Going On" }))
+        };
+        let dated = |server: &Server, s: &Subject| {
+            let body = json!({ "userId": s.name, field: "Going On", "timestamp": since(server, s) });
+            segment(server, path, body)
+        };
+        try_on_each(undated, TRACKS_UNDATED);
+        try_on_each(dated, TRACKS);
+        try_for_30_days(undated, 200);
+    }
+}
+
+/// What a client of Vemetric's sends as its token: the project's own, or a plain key.
+fn token(server: &Server, is_public: bool) -> String {
+    match is_public {
+        true => server.project().token.clone(),
+        false => server.key(Some(server.project().id), "ingest"),
+    }
+}
+
+/// A server's client may have a plain key for its token, which restores; the project's own token
+/// is in every page, and restores nobody.
+#[test]
+fn vemetric_i_and_u_revive_with_a_key_that_is_not_public() {
+    for (is_public, expected) in [(true, IDENTIFIES_IN_PUBLIC), (false, IDENTIFIES)] {
+        for (path, field) in [("/u", "userIdentifier"), ("/i", "identifier")] {
+            let send = |server: &Server, s: &Subject| {
+                let request = server.post(path).header("Token", &token(server, is_public));
+                request.json(json!({ field: s.name })).send().status
+            };
+            try_on_each(send, expected);
+        }
     }
 }
 
 #[test]
-fn vemetric_i_and_u_revive_and_e_does_not() {
-    let send = |server: &Server, path: &str, body: serde_json::Value| {
-        server.post(path).header("Token", &server.project().token).json(body).send().status
-    };
-    try_on_each(|server, s| send(server, "/u", json!({ "userIdentifier": s.name })), IDENTIFIES);
-    try_on_each(|server, s| send(server, "/i", json!({ "identifier": s.name })), IDENTIFIES);
-    try_on_each(
-        |server, s| send(server, "/e", json!({ "userIdentifier": s.name, "name": "Going On" })),
-        TRACKS,
-    );
+fn vemetric_e_revives_nobody() {
+    for is_public in [true, false] {
+        let send = |server: &Server, s: &Subject| {
+            let body = json!({ "userIdentifier": s.name, "name": "Going On" });
+            server.post("/e").header("Token", &token(server, is_public)).json(body).send().status
+        };
+        // It never says when.
+        try_on_each(send, TRACKS_UNDATED);
+        try_for_30_days(send, 200);
+    }
 }
 
 #[test]
 fn an_activity_of_our_own_api_revives_nobody() {
-    let send = |server: &Server, s: &Subject| {
+    let undated = |server: &Server, s: &Subject| {
         let activity = json!([{ "type": "interaction", "userId": s.name, "name": "Asked" }]);
         segment(server, "/api/activity", json!({ "activity": activity }))
     };
-    try_on_each(send, TRACKS);
+    let dated = |server: &Server, s: &Subject| {
+        let at = since(server, s);
+        let activity = json!([{ "type": "interaction", "userId": s.name, "name": "Asked", "at": at }]);
+        segment(server, "/api/activity", json!({ "activity": activity }))
+    };
+    try_on_each(undated, TRACKS_UNDATED);
+    try_on_each(dated, TRACKS);
+    try_for_30_days(undated, 200);
 }
 
 #[test]
@@ -292,11 +366,17 @@ fn px_hard_delete_takes_the_live_and_the_hidden() {
 
 #[test]
 fn px_events_revive_nobody() {
-    let send = |server: &Server, s: &Subject| {
+    let undated = |server: &Server, s: &Subject| {
         let body = json!({ "identifyId": s.name, "eventName": "Going On", "attributes": {} });
         px(server, "POST", "/v1/events/custom", Some(body))
     };
-    try_on_each(send, TRACKS.map(|(_, after)| (201, after)));
+    let dated = |server: &Server, s: &Subject| {
+        let body = json!({ "identifyId": s.name, "eventName": "Going On", "date": since(server, s) });
+        px(server, "POST", "/v1/events/custom", Some(body))
+    };
+    try_on_each(undated, TRACKS_UNDATED.map(|(_, after)| (201, after)));
+    try_on_each(dated, TRACKS.map(|(_, after)| (201, after)));
+    try_for_30_days(undated, 201);
 }
 
 #[test]

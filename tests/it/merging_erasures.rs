@@ -7,7 +7,7 @@ use usher::model::{Erasure, Origin};
 
 use crate::harness::{START, Server};
 use crate::merging::{holder, identify, move_some, page, track, wander};
-use crate::segment::{batch, check_counters, count, find, names, user};
+use crate::segment::{batch, check_counters, count, find, late, names, user};
 
 #[test]
 fn an_erasure_by_either_name_takes_all_also_before_the_moves_are_over() {
@@ -27,7 +27,13 @@ fn an_erasure_by_either_name_takes_all_also_before_the_moves_are_over() {
         assert!(holder(&server, "v").is_none());
         // Both names are somebody new's, whom the work that goes on does not touch.
         server.clock.advance(1);
-        batch(&server, json!([page("v", "new"), { "type": "track", "userId": "ann", "event": "new" }]));
+        let (mut seen, mut done) =
+            (page("v", "new"), json!({ "type": "track", "userId": "ann", "event": "new" }));
+        assert_eq!(late(&server, json!([seen, done])), [0, 1], "they may be of any age");
+        for message in [&mut seen, &mut done] {
+            message["timestamp"] = json!(START + 1);
+        }
+        batch(&server, json!([seen, done]));
         server.tick();
         assert_eq!((server.rows_of(ann), server.rows_of(visitor)), (0, 0), "by {by} after {moves} moves");
         assert_eq!(
@@ -146,7 +152,7 @@ fn a_visitor_whose_activity_is_being_erased_merges_without_it() {
     // What the visitor did before that, and comes late, is dropped by its name.
     let old = json!({ "type": "page", "anonymousId": "v", "timestamp": "2026-03-04T10:00:30Z" });
     assert!(START + 30_000 < erased_at);
-    batch(&server, json!([old]));
+    assert_eq!(late(&server, json!([old])), [0]);
     check("when something came late");
 }
 

@@ -10,12 +10,17 @@ use crate::harness::{Reply, Request, START, Server, encode, fields};
 const PROBLEM: [&str; 7] = ["code", "detail", "errors", "request_id", "status", "title", "type"];
 
 fn send(server: &Server, entries: Value) -> Reply {
-    server.post("/api/activity").bearer(&server.project().token).json(json!({ "activity": entries })).send()
+    send_with(server, &server.project().all, entries)
+}
+
+fn send_with(server: &Server, key: &str, entries: Value) -> Reply {
+    server.post("/api/activity").bearer(key).json(json!({ "activity": entries })).send()
 }
 
 fn counts(reply: &Reply) -> (i64, i64, i64) {
     let data = &reply.json()["data"];
-    assert_eq!(fields(data), ["duplicates", "late", "stored"]);
+    assert_eq!(fields(data), ["duplicates", "late", "stored", "suppressed"]);
+    assert_eq!(data["suppressed"], 0);
     let count = |name: &str| data[name].as_i64().expect("a number");
     (count("stored"), count("duplicates"), count("late"))
 }
@@ -75,7 +80,8 @@ fn every_kind_of_activity_is_stored_as_it_was_sent() {
         { "type": "log", "userId": "ann", "name": "step 1", "data": { "level": "info" } },
     ]);
     let reply = send(&server, entries).expect(200);
-    assert_eq!(reply.json(), json!({ "data": { "stored": 6, "duplicates": 0, "late": 0 }, "errors": [] }));
+    let data = json!({ "stored": 6, "duplicates": 0, "late": 0, "suppressed": 0 });
+    assert_eq!(reply.json(), json!({ "data": data, "errors": [] }));
     let mut events = timeline(&server, "ann");
     events.reverse();
     let seen: Vec<(&str, &str, i64)> =
@@ -224,7 +230,7 @@ fn a_batch_with_an_idempotency_key_counts_once() {
             { "type": "page", "userId": "ann", "messageId": "own" },
         ]);
         let request =
-            server.post("/api/activity").bearer(&server.project().token).header("Idempotency-Key", key);
+            server.post("/api/activity").bearer(&server.project().all).header("Idempotency-Key", key);
         request.json(json!({ "activity": entries })).send()
     };
     assert_eq!(counts(&batch("k1").expect(200)), (3, 0, 0));
@@ -258,9 +264,38 @@ fn what_is_older_than_an_erasure_is_counted_late() {
     server.clock.advance(HOUR);
     let entries = json!([
         { "type": "page", "userId": "ann", "at": START },
+        // May be of any age, as long as nobody has registered.
+        { "type": "page", "userId": "ann" },
         { "type": "page", "userId": "ann", "at": START + 1 },
+        { "type": "page", "userId": "ann" },
     ]);
-    assert_eq!(counts(&send(&server, entries).expect(200)), (1, 0, 1));
+    assert_eq!(counts(&send(&server, entries).expect(200)), (2, 0, 2));
+    assert_eq!(timeline(&server, "ann").len(), 2);
+}
+
+#[test]
+fn a_key_that_may_not_read_is_told_what_was_accepted() {
+    let server = Server::start();
+    server.seed("gone").events(2).insert();
+    erase(&server, "gone");
+    let entries = json!([
+        { "type": "page", "userId": "ann", "messageId": "m" },
+        { "type": "page", "userId": "ann", "messageId": "m" },
+        { "type": "page", "userId": "gone", "at": START },
+        { "type": "click", "userId": "ann" },
+    ]);
+    let kinds = "must be event, page, screen, error, interaction or log";
+    let errors = json!([{ "index": 3, "field": "type", "message": kinds }]);
+    // The same each time, though the first is stored and those after it are not.
+    let plain = server.key(Some(server.project().id), "ingest");
+    for key in [&server.project().token, &plain, &server.project().token] {
+        let reply = send_with(&server, key, entries.clone()).expect(200);
+        assert_eq!(reply.json(), json!({ "data": { "accepted": 3 }, "errors": errors }));
+    }
+    // Who may read is told what became of them.
+    for key in [server.project().all.clone(), server.key(Some(server.project().id), "ingest,read")] {
+        assert_eq!(counts(&send_with(&server, &key, entries.clone()).expect(200)), (0, 2, 1));
+    }
     assert_eq!(timeline(&server, "ann").len(), 1);
 }
 

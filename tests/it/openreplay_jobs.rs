@@ -477,11 +477,11 @@ fn is_anywhere(server: &Server, text: &str) -> bool {
 fn a_waiting_job_keeps_no_name_of_whom_was_erased_meanwhile_and_takes_who_has_it_next() {
     let server = Server::start();
     let name = "cat-who-is-to-be-erased";
-    let track = |message: &str| {
-        let body = json!({"userId": name, "event": "Came", "messageId": message});
+    let track = |message: &str, at: Option<Millis>| {
+        let body = json!({"userId": name, "event": "Came", "messageId": message, "timestamp": at});
         server.post("/v1/track").bearer(&server.project().all).json(body).send().expect(200);
     };
-    track("1");
+    track("1", None);
     let org = server.key(None, "read,write,delete");
     let jobs = format!("/api/v1/{}/jobs", server.project().key);
     server
@@ -498,8 +498,12 @@ fn a_waiting_job_keeps_no_name_of_whom_was_erased_meanwhile_and_takes_who_has_it
     assert!(!is_anywhere(&server, name), "nothing of the erased is left, though a job waits");
     let listed = server.get(&jobs).header("Authorization", &org).send().expect(200).json().to_string();
     assert!(!listed.contains(name) && listed.contains("\"scheduled\""), "{listed}");
+    // What may be of before gives the name to nobody.
+    track("2", None);
+    assert!(!is_anywhere(&server, name));
     // Somebody has the name again, and is who is meant.
-    track("2");
+    server.clock.advance(MINUTE);
+    track("2", Some(server.clock.now()));
     assert!(is_anywhere(&server, name));
     server.clock.advance(DAY);
     server.tick();
@@ -533,10 +537,12 @@ fn a_job_asked_for_by_a_name_that_nobody_has_any_more_is_answered_by_it_and_keep
     assert_eq!(asked()["data"]["referenceId"], old);
     assert!(!is_anywhere(&server, old));
     // Whoever has the name at midnight is meant, as ever.
-    call(json!({"userId": old, "event": "Came", "messageId": "2"}));
+    server.clock.advance(MINUTE);
+    call(json!({"userId": old, "event": "Came", "messageId": "2", "timestamp": server.clock.now()}));
+    let path = format!("/v1/users/single?identifier={old}");
+    server.get(&path).bearer(&key).send().expect(200);
     server.clock.advance(DAY);
     server.tick();
-    let path = format!("/v1/users/single?identifier={old}");
     server.get(&path).bearer(&key).send().expect(404);
     assert!(!is_anywhere(&server, old));
 }

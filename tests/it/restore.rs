@@ -37,6 +37,13 @@ impl House {
         );
     }
 
+    /// Somebody says who it is: an event without a time brings nobody back who was erased.
+    pub fn registers(&self, name: &str) {
+        let body = json!({ "userId": name });
+        let url = self.server.url("/v1/identify");
+        assert_eq!(post(&self.agent, &url, &self.key, &body).expect("an answer").0, 200);
+    }
+
     pub fn status(&self, name: &str) -> u16 {
         self.status_with(name, &self.key)
     }
@@ -125,6 +132,7 @@ impl Past {
             house.did(name, "Old History");
         }
         house.erase(dir.path(), "cat-the-returned");
+        house.registers("cat-the-returned");
         house.did("cat-the-returned", "New History");
         let made = lines(dir.path(), &["backup", &shelf.path().to_string_lossy()]);
         assert_eq!(made.len(), 1, "the path alone: {made:?}");

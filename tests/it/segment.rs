@@ -23,6 +23,35 @@ pub fn batch(server: &Server, messages: Value) {
     assert_eq!(reply.json(), json!({ "success": true }));
 }
 
+/// Sends a batch; the messages of it that came too late, by their index. All others are taken in.
+#[track_caller]
+pub fn late(server: &Server, messages: Value) -> Vec<u64> {
+    let body = send(server, "/v1/batch", json!({ "batch": messages })).expect(200).json();
+    assert_eq!(body["success"], true);
+    assert_eq!(fields(&body), ["dropped", "success"], "nothing was dropped");
+    let dropped = body["dropped"].as_array().expect("a list");
+    dropped
+        .iter()
+        .map(|one| {
+            assert_eq!(fields(one), ["index", "reason"]);
+            assert_eq!(one["reason"], "late");
+            one["index"].as_u64().expect("a number")
+        })
+        .collect()
+}
+
+/// Sends a batch, which is taken in as a whole; what was repaired: index, field and reason.
+#[track_caller]
+pub fn repairs(server: &Server, messages: Value) -> Vec<(u64, String, String)> {
+    repaired(&send(server, "/v1/batch", json!({ "batch": messages })).expect(200).json())
+}
+
+#[track_caller]
+pub fn repaired(body: &Value) -> Vec<(u64, String, String)> {
+    assert_eq!(fields(body), ["repairs", "success"], "nothing was repaired");
+    named(body, "repairs")
+}
+
 /// Sends a batch; what is refused: index and field of each fault.
 #[track_caller]
 pub fn refusals(server: &Server, messages: Value) -> Vec<(u64, String, String)> {
@@ -31,9 +60,15 @@ pub fn refusals(server: &Server, messages: Value) -> Vec<(u64, String, String)> 
 
 #[track_caller]
 pub fn refused(body: &Value) -> Vec<(u64, String, String)> {
-    assert_eq!(body["success"], true);
     assert_eq!(fields(body), ["errors", "success"], "nothing was refused");
-    body["errors"]
+    named(body, "errors")
+}
+
+/// What an answer says of single messages, under a name.
+#[track_caller]
+fn named(body: &Value, list: &str) -> Vec<(u64, String, String)> {
+    assert_eq!(body["success"], true);
+    body[list]
         .as_array()
         .expect("a list")
         .iter()
@@ -172,13 +207,22 @@ fn without_a_good_key_it_is_401_and_nothing_is_kept() {
 fn a_key_in_the_body_is_found_beside_a_message_that_cannot_be_read() {
     let server = Server::start();
     let body = format!(
-        r#"{{"batch":[{{"type":"track","userId":"ann","event":"\ud800"}},{}],"writeKey":"{}"}}"#,
+        r#"{{"batch":[{{"type":"track","userId":"ann","event":"x","properties":{{"p":{}}}}},{}],"writeKey":"{}"}}"#,
+        format_args!("{}{}", "[".repeat(500), "]".repeat(500)),
         track("ann", "good"),
         server.project().token
     );
     let reply = server.post("/v1/batch").body(body, "application/json").send().expect(200);
     assert_eq!(refused(&reply.json())[0].0, 0);
     assert_eq!(names(&server, "ann"), ["good"]);
+    // Beside one that has to be put right, too.
+    let body = format!(
+        r#"{{"batch":[{{"type":"track","userId":"ann","event":"\ud800"}}],"writeKey":"{}"}}"#,
+        server.project().token
+    );
+    let reply = server.post("/v1/batch").body(body, "application/json").send().expect(200);
+    assert_eq!(repaired(&reply.json()), [(0, String::new(), "characters lost".to_owned())]);
+    assert_eq!(names(&server, "ann"), ["good", "\u{fffd}"]);
 }
 
 #[test]
@@ -228,6 +272,9 @@ fn what_cannot_be_read_as_a_batch_is_400_and_keeps_nothing() {
         format!("{{\"batch\":[{good}]}}}}"),
         format!("{{\"batch\":[{good},]}}"),
         format!("{{\"batch\":[{good}],\"sentAt\":nan}}"),
+        // What JSON does not know is put right only where clients write it.
+        format!("{{\"batch\":[{good}],\"sentAt\":Nan}}"),
+        format!("\u{feff}\u{feff}{{\"batch\":[{good}]}}"),
     ] {
         let request = server.post("/v1/batch").bearer(&server.project().all);
         let reply = request.body(body.clone(), "application/json").send();
@@ -236,7 +283,7 @@ fn what_cannot_be_read_as_a_batch_is_400_and_keeps_nothing() {
         assert!(!answer.to_string().contains("ann"), "{answer}");
     }
     let request = server.post("/v1/batch").bearer(&server.project().all);
-    request.body(b"{\"batch\":[{\"userId\":\"\xff\"}]}".to_vec(), "application/json").send().expect(400);
+    request.body(b"{\"batch\":[{\"userId\":\"\xff\"}".to_vec(), "application/json").send().expect(400);
     assert_eq!(count(&server, "users"), 0);
 }
 
@@ -282,7 +329,7 @@ fn a_message_has_at_most_32_kib() {
 }
 
 #[test]
-fn a_batch_has_at_most_544_768_bytes() {
+fn a_batch_has_at_most_532_kib_unpacked() {
     let server = Server::start();
     let whole = |bytes: usize| {
         let mut list: Vec<String> = (0..16).map(|n| of_size(&format!("user {n}"), 32 * 1024)).collect();
@@ -292,10 +339,17 @@ fn a_batch_has_at_most_544_768_bytes() {
         assert_eq!(text.len(), bytes);
         text
     };
+    let zipped = |text: String| {
+        let request = server.post("/v1/batch").bearer(&server.project().all);
+        request.header("Content-Encoding", "gzip").body(gzip(&text), "application/json").send()
+    };
     assert_eq!(post(&server, "/v1/batch", whole(544_769)).expect(413).json()["code"], "too_large");
+    assert_eq!(zipped(whole(544_769)).expect(413).json()["code"], "too_large");
     assert_eq!(count(&server, "users"), 0);
     post(&server, "/v1/batch", whole(544_768)).expect(200);
     assert_eq!((count(&server, "users"), count(&server, "events")), (17, 17));
+    zipped(whole(544_768)).expect(200);
+    assert_eq!((count(&server, "users"), count(&server, "events")), (17, 34));
     // With the key in the body it is the same.
     let keyless = server.post("/v1/batch").body(whole(544_769), "application/json").send();
     assert!([401, 413].contains(&keyless.status));

@@ -69,8 +69,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, kind: Option<&str>) -> Result<Message> {
-        let named = self.message.0.get("type").and_then(Value::as_str);
-        let kind = kind.or(named).ok_or_else(|| required("type"))?.to_owned();
+        let kind = match (kind, self.message.0.get("type")) {
+            (Some(kind), _) => kind.to_owned(),
+            (None, Some(Value::String(kind))) => kind.clone(),
+            (None, None | Some(Value::Null)) => return Err(required("type")),
+            (None, Some(_)) => return Err(Error::invalid(Place::Body, "type", "must be a string")),
+        };
         let subject = self.subject(&kind)?;
         let said = self.said();
         match kind.as_str() {
