@@ -19,6 +19,7 @@ use futures_util::StreamExt;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::lenient;
 use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
@@ -359,7 +360,16 @@ impl Call {
 
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
         let body = self.body(BODY_MAX).await?;
-        let Ok(fields) = unread(&body) else { return Ok(None) };
+        let mended;
+        let fields = match unread(&body) {
+            Ok(fields) => fields,
+            // It is put right for its messages later, and so it is for the key beside them.
+            Err(_) => {
+                mended = lenient::mend(&body).0;
+                let Ok(fields) = unread(mended.as_bytes()) else { return Ok(None) };
+                fields
+            }
+        };
         let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
         Ok(key.filter(|key| !key.is_empty()))
     }
