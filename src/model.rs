@@ -247,7 +247,7 @@ pub struct Profile {
 }
 
 /// A change to a profile: `None` leaves a field as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProfileChange {
     pub email: Option<Option<String>>,
     pub first_name: Option<Option<String>>,

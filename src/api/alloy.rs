@@ -116,11 +116,14 @@ async fn update_user(mut call: Call) -> Answer {
         .app
         .write(move |tx| {
             let user = find(tx, project, name.as_str(), users::get_by_id)?;
-            let user = match &username {
+            let renamed = match &username {
                 Some(username) => users::rename(tx, user, username)?,
-                None => user,
+                None => Ok(user),
             };
-            users::edit(tx, user, &change)
+            match renamed {
+                Ok(user) => users::edit(tx, user, &change),
+                Err(dropped) => Ok(Err(dropped)),
+            }
         })
         .await?;
     let user = dialect::unless_dropped(edited)?;

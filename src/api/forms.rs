@@ -108,7 +108,8 @@ fn digits(number: &Number) -> Option<String> {
     }
     // Where the point stands, counted from the first digit that is not zero.
     let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
-    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)? - i64::try_from(zeros).ok()?;
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let point = point.checked_sub(i64::try_from(zeros).ok()?)?;
     let length = usize::try_from(point).ok().filter(|length| *length <= IDENTIFIER_MAX)?;
     (significant.len() <= length).then(|| format!("{sign}{significant:0<length$}"))
 }

@@ -96,10 +96,14 @@ pub fn record_with_profile(
     change: &ProfileChange,
 ) -> Result<Taken> {
     change.check()?;
+    let known = match &incoming.subject.identifier {
+        Some(identifier) => users::holder(tx, project, identifier.as_str())?,
+        None => None,
+    };
     let taken = record(tx, project, incoming)?;
-    if taken == Taken::Stored {
+    if taken == Taken::Stored && *change != ProfileChange::default() {
         let user = users::ensure(tx, project, &incoming.subject)?;
-        if public::may_describe(tx, project, Some(&user))?.is_ok() {
+        if public::may_describe(tx, project, known.as_ref())?.is_ok() {
             users::adjust(tx, user, change)?;
         }
     }

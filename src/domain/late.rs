@@ -35,8 +35,9 @@ pub fn check(
     let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
     let late = match (said, speaks) {
         (Said::At { earliest, .. }, _) => earliest <= erased_at,
-        (Said::Nothing, Speaks::ForThePerson) => false,
-        (Said::Nothing, Speaks::OfActivity) | (Said::Unreadable, _) => {
+        (Said::Sent(sent_at), _) if sent_at <= erased_at => true,
+        (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
+        (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable, _) => {
             tx.now() - erased_at < UNDATED && !is_registered(tx, project, name)?
         }
     };

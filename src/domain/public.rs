@@ -4,8 +4,10 @@
 
 use crate::clock::DAY;
 use crate::domain::repairs;
-use crate::error::Result;
-use crate::model::{Dropped, ProfileChange, ProjectId, PublicWrites, Received, Repair, Session, User};
+use crate::error::{Error, Result};
+use crate::model::{
+    Dropped, Profile, ProfileChange, ProjectId, PublicWrites, Received, Repair, Session, User,
+};
 use crate::store::{Tx, ids, projects, sessions};
 
 /// Whether what a client says of a person may be written: `known` is the person, if there is one.
@@ -27,9 +29,23 @@ pub fn may_describe(tx: &Tx, project: ProjectId, known: Option<&User>) -> Result
     Ok(Err(Dropped::NotPublic))
 }
 
+/// The profile after what the credential may change of it. What outgrows it only together with what
+/// is held already is left out with a public one: the answer must not tell that there is somebody.
+pub fn applied(tx: &Tx, user: &User, change: &ProfileChange) -> Result<Profile> {
+    let change = guarded(tx, user, change)?;
+    match change.apply(&user.profile) {
+        Err(Error::Invalid(_)) if tx.who().actor.is_public() && change.apply(&Profile::default()).is_ok() => {
+            repairs::note(tx, user.project, Repair::of("attributes", "attributes over the limit"))?;
+            let (set, set_once, extra) = Default::default();
+            ProfileChange { set, set_once, extra, ..change }.apply(&user.profile)
+        }
+        outcome => outcome,
+    }
+}
+
 /// The part of a change that the credential may make: an identified person's e-mail, once there is
 /// one, is neither changed nor removed by a public one. The other is kept beside it.
-pub fn guarded(tx: &Tx, user: &User, change: &ProfileChange) -> Result<ProfileChange> {
+fn guarded(tx: &Tx, user: &User, change: &ProfileChange) -> Result<ProfileChange> {
     let mut change = change.clone();
     if !tx.who().actor.is_public() || user.identifier.is_none() || user.profile.email.is_none() {
         return Ok(change);

@@ -74,7 +74,18 @@ pub fn is_suppressed(tx: &Tx, project: ProjectId, identifier: &str) -> Result<bo
 
 /// Whether an anonymous id is kept out: it is linked to nobody.
 pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<bool> {
-    suppressions::is_kept_out(tx, project, Named::Anonymous(anonymous_id))
+    Ok(kept_out_as(tx, project, anonymous_id)?.is_some())
+}
+
+/// As what an anonymous id is kept out. A client may send an identifier where another has an
+/// anonymous id: it is the same person's name in either place.
+fn kept_out_as<'a>(tx: &Tx, project: ProjectId, anonymous_id: &'a str) -> Result<Option<Named<'a>>> {
+    for named in [Named::Anonymous(anonymous_id), Named::Identifier(anonymous_id)] {
+        if suppressions::is_kept_out(tx, project, named)? {
+            return Ok(Some(named));
+        }
+    }
+    Ok(None)
 }
 
 /// Drops and counts a message of somebody who is kept out. It is judged by its `userId`, and by
@@ -84,13 +95,14 @@ pub fn check(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<
         return Ok(Ok(()));
     }
     let named = match (&subject.identifier, &subject.anonymous_id) {
-        (Some(identifier), _) => Named::Identifier(identifier.as_str()),
-        (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
-        (None, None) => return Ok(Ok(())),
+        (Some(identifier), _) => {
+            let named = Named::Identifier(identifier.as_str());
+            suppressions::is_kept_out(tx, project, named)?.then_some(named)
+        }
+        (None, Some(anonymous_id)) => kept_out_as(tx, project, anonymous_id.as_str())?,
+        (None, None) => None,
     };
-    if !suppressions::is_kept_out(tx, project, named)? {
-        return Ok(Ok(()));
-    }
+    let Some(named) = named else { return Ok(Ok(())) };
     suppressions::note_hit(tx, project, named)?;
     repairs::note(tx, project, Repair::dropped(Dropped::Suppressed))?;
     Ok(Err(Dropped::Suppressed))

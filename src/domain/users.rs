@@ -193,7 +193,7 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
 
 /// Writes a change to a live or revivable user; a hidden one stays hidden.
 pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
-    let profile = public::guarded(tx, &user, change)?.apply(&user.profile)?;
+    let profile = public::applied(tx, &user, change)?;
     if profile != user.profile {
         user.profile = profile;
         user.updated_at = tx.now();
@@ -204,10 +204,16 @@ pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
 
 /// Gives a live user another identifier. What was sent under the old one and comes in
 /// late is dropped, as after an erasure: it must not make a second user of this one.
-/// [`Error::IdentifierTaken`] if another live or hidden user has it.
-pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> {
+/// Dropped if the user is suppressed, or would be under the new one: else a suppression would end
+/// with a name. [`Error::IdentifierTaken`] if another live or hidden user has it.
+pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<Received<User>> {
     if user.identifier.as_deref() == Some(identifier.as_str()) {
-        return Ok(user);
+        return Ok(Ok(user));
+    }
+    for subject in [Subject::of(&user), Subject::named(identifier)] {
+        if let Err(dropped) = suppressions::check(tx, user.project, &subject)? {
+            return Ok(Err(dropped));
+        }
     }
     if holder(tx, user.project, identifier.as_str())?.is_some() {
         return Err(Error::IdentifierTaken);
@@ -225,7 +231,7 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> 
     references::recall(tx, user.project, identifier.as_str())?;
     user.updated_at = tx.now();
     users::update(tx, &user)?;
-    Ok(user)
+    Ok(Ok(user))
 }
 
 /// Hides a live user for 7 days. The caller has found it live. The token is of the receipt that
@@ -380,10 +386,15 @@ pub fn describe(
         Ok(subject) => subject,
         Err(dropped) => return Ok(Err(dropped)),
     };
-    let user = ensure(tx, project, &subject)?;
-    if let Err(dropped) = public::may_describe(tx, project, Some(&user))? {
+    // Asked before anybody is created for it.
+    let known = match &subject.identifier {
+        Some(identifier) => holder(tx, project, identifier.as_str())?,
+        None => None,
+    };
+    if let Err(dropped) = public::may_describe(tx, project, known.as_ref())? {
         return Ok(Err(dropped));
     }
+    let user = ensure(tx, project, &subject)?;
     let user = adjust(tx, user, change)?;
     touch(tx, &user, said)?;
     Ok(Ok(user))

@@ -9,6 +9,8 @@ pub enum Said {
     /// It has no time of its own.
     #[default]
     Nothing,
+    /// The same, and it was sent then: what it tells of was done no later.
+    Sent(Millis),
     /// It has one that cannot be read.
     Unreadable,
     At {
@@ -27,7 +29,7 @@ impl Said {
     pub fn time(self) -> Option<Millis> {
         match self {
             Said::At { at, .. } => Some(at),
-            Said::Nothing | Said::Unreadable => None,
+            Said::Nothing | Said::Sent(_) | Said::Unreadable => None,
         }
     }
 }

@@ -173,7 +173,7 @@ impl Reader<'_> {
                 Said::At { at, earliest: earliest.map_or(at, |earliest| earliest.min(at)) }
             }
             None if unreadable => Said::Unreadable,
-            None => Said::Nothing,
+            None => earliest.map_or(Said::Nothing, Said::Sent),
         }
     }
 

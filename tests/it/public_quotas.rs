@@ -1,0 +1,136 @@
+//! How many new people public credentials may make in an hour.
+
+use serde_json::{Value, json};
+use usher::clock::{HOUR, SECOND};
+use usher::domain::projects;
+use usher::model::Intake;
+
+use crate::harness::Server;
+use crate::public_credentials::{ingest_key, post, public_key};
+use crate::segment::count;
+use crate::tolerance::times;
+
+/// A server that counts new people, with these numbers in place of the usual ones.
+fn counting(per_address: Option<u32>, per_hour: Option<u32>) -> Server {
+    let server = Server::with(|options| options.rate_limit = Some(1_000_000));
+    let project = server.project().id;
+    let intake = Intake {
+        people_per_address: per_address,
+        people_per_hour: per_hour,
+        erased_kept_days: Some(3_650),
+        ..Intake::default()
+    };
+    server.write(move |tx| projects::set_intake(tx, project, &intake));
+    server.app.reload_keys().expect("keys");
+    server
+}
+
+/// New people, in one request.
+fn people(server: &Server, key: &str, from: usize, to: usize) -> u16 {
+    let messages: Vec<Value> =
+        (from..to).map(|n| json!({ "type": "identify", "userId": format!("p{n}") })).collect();
+    post(server, "/v1/batch", key, json!({ "batch": messages })).status
+}
+
+fn alarms(server: &Server) -> i64 {
+    times(server, "repaired", "half of the new people of an hour")
+}
+
+#[test]
+fn an_address_makes_1000_people_in_an_hour() {
+    let server = counting(None, None);
+    let token = server.project().token.clone();
+    assert_eq!(people(&server, &token, 0, 999), 200);
+    assert_eq!(people(&server, &token, 999, 1_000), 200, "the thousandth");
+    assert_eq!(people(&server, &token, 1_000, 1_001), 429);
+    assert_eq!(count(&server, "users"), 1_000);
+}
+
+#[test]
+fn over_it_every_public_write_is_429_whoever_it_names() {
+    let server = counting(Some(3), None);
+    server.seed("known").insert();
+    let (token, public, plain) = (server.project().token.clone(), public_key(&server), ingest_key(&server));
+    assert_eq!(people(&server, &token, 0, 3), 200);
+    for key in [&token, &public] {
+        for name in ["known", "p0", "unknown"] {
+            let message = json!({ "type": "track", "userId": name, "event": "x" });
+            let reply = post(&server, "/v1/batch", key, json!({ "batch": [message] })).expect(429);
+            assert_eq!(reply.header("retry-after"), Some("3601"));
+            post(&server, "/i", key, json!({ "identifier": name })).expect(429);
+            post(&server, "/e", key, json!({ "identifier": name, "name": "x" })).expect(429);
+            let own = json!({ "activity": [{ "type": "event", "userId": name, "name": "x" }] });
+            post(&server, "/api/activity", key, own).expect(429);
+        }
+    }
+    assert_eq!(count(&server, "events"), 0);
+    // Plain keys, and other projects, have nothing to do with it.
+    assert_eq!(people(&server, &plain, 3, 9), 200);
+    assert_eq!(people(&server, &server.second().token, 0, 3), 200);
+}
+
+#[test]
+fn known_people_do_not_count() {
+    let server = counting(Some(3), None);
+    let token = server.project().token.clone();
+    for _ in 0..5 {
+        assert_eq!(people(&server, &token, 0, 2), 200);
+    }
+    assert_eq!(people(&server, &token, 2, 3), 200);
+    assert_eq!(people(&server, &token, 0, 2), 429);
+}
+
+#[test]
+fn anonymous_visitors_count_too() {
+    let server = counting(Some(2), None);
+    let token = server.project().token.clone();
+    let page = |visitor: &str| post(&server, "/v1/page", &token, json!({ "anonymousId": visitor })).status;
+    assert_eq!([page("v"), page("v"), page("w"), page("v")], [200, 200, 200, 429]);
+}
+
+#[test]
+fn a_whole_project_has_its_number_too() {
+    let server = counting(Some(1_000), Some(4));
+    let (token, public) = (server.project().token.clone(), public_key(&server));
+    assert_eq!(people(&server, &token, 0, 2), 200);
+    assert_eq!(people(&server, &public, 2, 4), 200);
+    assert_eq!(people(&server, &token, 4, 5), 429);
+    assert_eq!(people(&server, &public, 4, 5), 429);
+}
+
+#[test]
+fn the_next_hour_is_free() {
+    let server = counting(Some(2), None);
+    let token = server.project().token.clone();
+    assert_eq!(people(&server, &token, 0, 2), 200);
+    server.clock.advance(HOUR - 1);
+    let refused = post(&server, "/v1/track", &token, json!({ "userId": "p0", "event": "x" })).expect(429);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    server.clock.advance(1);
+    assert_eq!(people(&server, &token, 2, 4), 200);
+    server.clock.advance(HOUR - 10 * SECOND);
+    let refused = post(&server, "/v1/track", &token, json!({ "userId": "p0", "event": "x" })).expect(429);
+    assert_eq!(refused.header("retry-after"), Some("11"));
+}
+
+#[test]
+fn half_of_it_raises_an_alarm_once() {
+    for (per_address, per_hour) in [(Some(10), None), (None, Some(10))] {
+        let server = counting(per_address, per_hour);
+        let token = server.project().token.clone();
+        assert_eq!((people(&server, &token, 0, 4), alarms(&server)), (200, 0));
+        assert_eq!((people(&server, &token, 4, 5), alarms(&server)), (200, 1));
+        assert_eq!((people(&server, &token, 5, 10), alarms(&server)), (200, 1));
+        server.clock.advance(HOUR);
+        assert_eq!((people(&server, &token, 10, 15), alarms(&server)), (200, 2), "in another hour again");
+    }
+}
+
+#[test]
+fn without_a_rate_limit_there_is_no_quota() {
+    let server = Server::start();
+    let token = server.project().token.clone();
+    assert_eq!(people(&server, &token, 0, 1_001), 200);
+    assert_eq!(people(&server, &token, 1_001, 1_002), 200);
+    assert_eq!(alarms(&server), 0);
+}
