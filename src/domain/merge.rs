@@ -98,7 +98,8 @@ pub fn alias(
     }
     // The name that is given up may be an erased person's: it must not come back as an alias.
     let given_up = Subject { identifier: None, anonymous_id: Some(previous.clone()) };
-    if let Err(dropped) = late::check(tx, project, &given_up, said, Speaks::OfActivity)? {
+    let kept_out = suppressions::covers_anonymous(tx, project, previous.as_str())?;
+    if !kept_out && let Err(dropped) = late::check(tx, project, &given_up, said, Speaks::OfActivity)? {
         return Ok(Err(dropped));
     }
     let visitor = users::alias_holder(tx, project, previous.as_str())?;
@@ -109,7 +110,7 @@ pub fn alias(
         None => users::holder(tx, project, previous.as_str())?.is_none(),
     };
     let usable = mergeable
-        && !suppressions::covers_anonymous(tx, project, previous.as_str())?
+        && !kept_out
         && !placeholders::is_one(tx, project, previous)?
         && !placeholders::is_one(tx, project, identifier)?;
     if let Err(dropped) = public::may_describe(tx, project, named.as_ref())? {
