@@ -312,7 +312,7 @@ impl ProfileChange {
     /// Every text field must be at most 1,024 characters, without control characters; no value may be
     /// nested deeper than can be read back.
     pub fn check(&self) -> Result<()> {
-        if [&self.set, &self.set_once, &self.extra].into_iter().any(|values| is_too_deep(values)) {
+        if [&self.set, &self.set_once, &self.extra].into_iter().any(is_too_deep) {
             return Err(Error::invalid(Place::Body, "attributes", TOO_DEEP));
         }
         let fields = [

@@ -21,6 +21,7 @@ mod gainsight;
 mod grounds;
 mod harness;
 mod ingestion;
+mod intake_bounds;
 mod kills;
 mod kills_proof;
 mod late_bounds;
