@@ -84,6 +84,11 @@ impl Edge {
                 .map(|element| address(for_of(element)?))
                 .collect(),
         };
+        // A trusted proxy that names nobody: its own address is not the sender's, and all visitors
+        // behind it would be one.
+        if named.is_empty() {
+            return None;
+        }
         let mut last = peer;
         // From the right: each was written by the one before it, who is believed so far.
         for named in named.into_iter().rev() {

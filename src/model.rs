@@ -309,8 +309,12 @@ impl ProfileChange {
         Ok(new)
     }
 
-    /// Every text field must be at most 1,024 characters, without control characters.
+    /// Every text field must be at most 1,024 characters, without control characters; no value may be
+    /// nested deeper than can be read back.
     pub fn check(&self) -> Result<()> {
+        if [&self.set, &self.set_once, &self.extra].into_iter().any(|values| is_too_deep(values)) {
+            return Err(Error::invalid(Place::Body, "attributes", TOO_DEEP));
+        }
         let fields = [
             ("email", &self.email),
             ("firstName", &self.first_name),
@@ -337,6 +341,24 @@ impl ProfileChange {
             .collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
+}
+
+/// What is wrong with a value that is nested too deeply.
+pub const TOO_DEEP: &str = "must not be nested deeper than 64 levels";
+/// Far from the depth at which JSON is not read back: one such value would make its row unreadable.
+const DEPTH_MAX: usize = 64;
+
+/// Whether values are nested deeper than is kept. The parsed value is judged: in a text, an escape or
+/// a name that the parser gives a meaning to may hide how deep it goes.
+pub fn is_too_deep(values: &Attributes) -> bool {
+    fn is_deeper(value: &Value, left: usize) -> bool {
+        match value {
+            Value::Array(list) => left == 0 || list.iter().any(|value| is_deeper(value, left - 1)),
+            Value::Object(map) => left == 0 || map.values().any(|value| is_deeper(value, left - 1)),
+            _ => false,
+        }
+    }
+    values.values().any(|value| is_deeper(value, DEPTH_MAX))
 }
 
 fn merge(into: &mut Attributes, changes: &Attributes) {

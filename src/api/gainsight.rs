@@ -142,21 +142,12 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The vendor's own paths beside `/v1/users/{identifyId}`, one for each of these methods: there
-/// such a word is never a user's id, however the path is encoded. The user of that name is
-/// named in the body, as is everybody whose id does not fit a path.
-const WORD_OF_DELETE: &str = "delete";
-const WORD_OF_PUT: &str = "update";
-
 /// seeds/002: "Default behavior is to mark the user as deleted, which will cause it to be
 /// hidden". "To disable the current record from being revived in the future, set the
 /// hardDelete flag to true", also when it is hidden already; "Default value is false."
 async fn delete_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    if id.as_str() == WORD_OF_DELETE {
-        return delete_named(call).await;
-    }
     let hard = hard_delete(&call.query()?)?;
     erase(&call, project, id, hard).await
 }
@@ -217,9 +208,6 @@ async fn create_user(mut call: Call) -> Answer {
 async fn update_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    if id.as_str() == WORD_OF_PUT {
-        return update_named(call).await;
-    }
     let body = call.object().await?;
     if body.optional_identifier("identifyId")?.is_some_and(|named| named != id) {
         return Err(Error::invalid(Place::Body, "identifyId", "must be the one in the path, or left out"));

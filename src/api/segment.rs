@@ -35,6 +35,10 @@ const BATCH_MAX: usize = 544_768;
 /// A message on a path of its own is read as far as this, then judged by [`MESSAGE_MAX`].
 const SINGLE_MAX: usize = 64 * 1024;
 
+/// Clients send 1,000 at most. Without a bound, a body of nothing but commas would be many messages,
+/// each to be refused by itself.
+const MESSAGES_MAX: usize = 10_000;
+
 struct Segment;
 
 impl Dialect for Segment {
@@ -106,6 +110,13 @@ async fn batch(mut call: Call) -> Answer {
     let fields = dialect::unread(text.as_bytes())?;
     let list = fields.get("batch").and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
     let list = list.ok_or_else(|| Error::invalid(Place::Body, "batch", "must be a list of messages"))?;
+    if list.len() > MESSAGES_MAX {
+        return Err(Error::invalid(
+            Place::Body,
+            "batch",
+            format!("must have at most {MESSAGES_MAX} messages"),
+        ));
+    }
     let value = |name| fields.get(name).and_then(|text| serde_json::from_str::<Value>(text.get()).ok());
     // analytics-node has the time of sending under another name.
     let sent_at = value("sentAt").or_else(|| value("timestamp"));
@@ -153,7 +164,12 @@ fn sending(call: &Call, sent_at: Option<&Value>, mended: Mended) -> Sending {
     Sending {
         now: call.app.clock().now(),
         sent_at: forms::time(sent_at).at(),
-        agent: None,
+        // A browser's own; a server's says nothing of its users.
+        agent: call
+            .header("origin")
+            .is_ok_and(|origin| origin.is_some())
+            .then(|| call.sender().agent)
+            .flatten(),
         has_lost_characters: mended.not_a_character,
     }
 }

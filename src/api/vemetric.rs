@@ -24,6 +24,9 @@ use asked::{Page, Span};
 
 pub static DIALECT: &dyn Dialect = &Vemetric;
 /// The vendor's other server, which takes events in.
+/// The largest body of the hub, in bytes: it is read before its token is known.
+const HUB_MAX: usize = 128 * 1024;
+
 static HUB: &dyn Dialect = &Hub;
 
 struct Vemetric;
@@ -127,11 +130,21 @@ pub fn routes() -> Vec<Route> {
         Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users),
         Route::new(DIALECT, Method::POST, "/v1/users/events", Some(Scope::Read), list_events),
         Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project),
-        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track).from_browsers(),
-        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update).from_browsers(),
-        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify).from_browsers(),
-        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset).from_browsers(),
-        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave).from_browsers(),
+        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track)
+            .from_browsers()
+            .body_max(HUB_MAX),
+        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update)
+            .from_browsers()
+            .body_max(HUB_MAX),
+        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify)
+            .from_browsers()
+            .body_max(HUB_MAX),
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset)
+            .from_browsers()
+            .body_max(HUB_MAX),
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave)
+            .from_browsers()
+            .body_max(HUB_MAX),
         Route::new(HUB, Method::GET, "/up", None, ingest::up),
     ]
 }

@@ -7,7 +7,7 @@ use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{
     Attributes, Device, Dropped, Event, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Session,
-    SessionId, State, User, UserId,
+    SessionId, State, TOO_DEEP, User, UserId, is_too_deep,
 };
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
@@ -51,7 +51,7 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
     };
     let user = users::ensure(tx, project, &subject)?;
     let since = user.activity_since();
-    if matches!(incoming.at, Said::At { at, earliest } if at.min(earliest) <= since) {
+    if incoming.at.latest().is_some_and(|latest| latest <= since) {
         late::note(tx, project)?;
         return Ok(Taken::Dropped(Dropped::Late));
     }
@@ -122,6 +122,9 @@ pub fn check(incoming: &Incoming) -> Result<()> {
     }
     if incoming.message_id.as_ref().is_some_and(|id| id.len() > 1_024) {
         return fault("messageId", "must have at most 1024 bytes");
+    }
+    if is_too_deep(&incoming.data) {
+        return fault("properties", TOO_DEEP);
     }
     let size = serde_json::to_string(&incoming.data).map_err(Error::internal)?.len()
         + incoming.url.as_ref().map_or(0, String::len);

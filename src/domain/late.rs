@@ -33,14 +33,14 @@ pub fn check(
     let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
     send_expired_on(tx, project, subject)?;
     let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
-    let late = match (said, speaks) {
-        (Said::At { earliest, .. }, _) => earliest <= erased_at,
-        (Said::Sent(sent_at), _) if sent_at <= erased_at => true,
-        (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
-        (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable, _) => {
-            tx.now() - erased_at < UNDATED && !is_registered(tx, project, name)?
-        }
-    };
+    let was_before = said.latest().is_some_and(|latest| latest <= erased_at);
+    let late = was_before
+        || match (said, speaks) {
+            (Said::At { .. }, _) | (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
+            (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable(_), _) => {
+                tx.now() - erased_at < UNDATED && !is_registered(tx, project, name)?
+            }
+        };
     if !late {
         return Ok(Ok(()));
     }

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::store::tombstones::{self, Named};
 use crate::store::users::Activity;
-use crate::store::{Tx, aliases, events, holdings, sessions, users as rows};
+use crate::store::{Tx, aliases, events, holdings, jobs, sessions, users as rows};
 
 /// Rows moved by one statement.
 const ROWS: i64 = 250;
@@ -42,9 +42,9 @@ pub fn unite(
             }
             Ok(named)
         }
-        // A public credential brings no visitor out of the trash, nor anybody in with it.
         (named, Some(visitor))
-            if visitor.identifier.is_some() || !trusts && visitor.state == State::Hidden =>
+            if visitor.identifier.is_some()
+                || !trusts && is_out_of_reach(tx, project, anonymous_id, named.as_ref(), &visitor)? =>
         {
             aliases::note_shared(tx, project, anonymous_id.as_str())?;
             repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
@@ -62,11 +62,37 @@ pub fn unite(
         }
         (named, None) => {
             let named = registered(tx, project, identifier, named)?;
+            if is_an_identifier(tx, project, anonymous_id)? {
+                repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
+                return Ok(named);
+            }
             aliases::link(tx, project, anonymous_id.as_str(), named.id)?;
             references::recall(tx, project, anonymous_id.as_str())?;
             Ok(named)
         }
     }
+}
+
+/// Whether a public credential leaves a visitor what it is: it brings none out of the trash, nor any in
+/// with the user it names, and takes none from a deletion that waits for it.
+fn is_out_of_reach(
+    tx: &Tx,
+    project: ProjectId,
+    anonymous_id: &Identifier,
+    named: Option<&User>,
+    visitor: &User,
+) -> Result<bool> {
+    Ok(visitor.state == State::Hidden
+        || named.is_some_and(|named| named.state == State::Hidden)
+        || !jobs::waiting_for(tx, project, anonymous_id.as_str())?.is_empty())
+}
+
+/// Whether an anonymous id is what somebody is called, or was until an erasure: as an alias it would
+/// lead a deletion to another person, and keep an erased name.
+fn is_an_identifier(tx: &Tx, project: ProjectId, anonymous_id: &Identifier) -> Result<bool> {
+    let name = anonymous_id.as_str();
+    Ok(users::holder(tx, project, name)?.is_some()
+        || tombstones::erased_at(tx, project, Named::Identifier(name))?.is_some())
 }
 
 fn registered(tx: &Tx, project: ProjectId, identifier: &Identifier, known: Option<User>) -> Result<User> {
@@ -98,7 +124,8 @@ pub fn alias(
     }
     // The name that is given up may be an erased person's: it must not come back as an alias.
     let given_up = Subject { identifier: None, anonymous_id: Some(previous.clone()) };
-    if let Err(dropped) = late::check(tx, project, &given_up, said, Speaks::OfActivity)? {
+    let kept_out = suppressions::covers_anonymous(tx, project, previous.as_str())?;
+    if !kept_out && let Err(dropped) = late::check(tx, project, &given_up, said, Speaks::OfActivity)? {
         return Ok(Err(dropped));
     }
     let visitor = users::alias_holder(tx, project, previous.as_str())?;
@@ -109,7 +136,7 @@ pub fn alias(
         None => users::holder(tx, project, previous.as_str())?.is_none(),
     };
     let usable = mergeable
-        && !suppressions::covers_anonymous(tx, project, previous.as_str())?
+        && !kept_out
         && !placeholders::is_one(tx, project, previous)?
         && !placeholders::is_one(tx, project, identifier)?;
     if let Err(dropped) = public::may_describe(tx, project, named.as_ref())? {

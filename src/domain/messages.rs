@@ -4,7 +4,7 @@
 use crate::domain::callers::Caller;
 use crate::domain::{interactions, secrets, users};
 use crate::error::{Error, Place, Result};
-use crate::model::{Handle, Interaction, Message, Said};
+use crate::model::{Handle, Interaction, Message, Received, Said, User};
 use crate::store::{Db, Tx, interactions as conversations, messages};
 
 /// The longest message, in bytes.
@@ -52,21 +52,29 @@ pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
     if new.content.len() > CONTENT_MAX {
         return Err(Error::invalid(Place::Body, "content", "must have at most 32768 bytes"));
     }
-    let user = caller.known_writer(tx).map_err(|error| match error {
-        Error::UserNotFound { .. } => Error::NotFound("interaction"),
-        error => error,
-    })?;
     let handle = secrets::handle()?;
-    let Ok(user) = user else {
-        // Answered as any other, and kept nowhere.
-        let (id, content) = (tx.next_id(), new.content.clone());
-        let parent = new.parent;
-        return Ok(Message { id, handle, interaction: 0, parent, depth: 0, content, created_at: tx.now() });
-    };
-    let mut interaction = interactions::find(tx, &user, new.interaction)?;
-    let parent = match new.parent {
-        Some(handle) => Some(within(tx, &interaction, handle)?.ok_or(NOT_FOUND)?),
-        None => None,
+    let (mut interaction, parent, user) = match place(tx, caller, new) {
+        Ok(Ok(place)) => place,
+        // A caller that nobody vouches for is not told whose interactions there are, nor who was
+        // erased or is suppressed: answered as any other, and kept nowhere.
+        outcome => {
+            match outcome {
+                Err(Error::NotFound(_) | Error::UserNotFound { .. }) if !caller.is_vouched_for(tx)? => {}
+                Err(Error::UserNotFound { .. }) => return Err(Error::NotFound("interaction")),
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+            let (id, content, parent) = (tx.next_id(), new.content.clone(), new.parent);
+            return Ok(Message {
+                id,
+                handle,
+                interaction: 0,
+                parent,
+                depth: 0,
+                content,
+                created_at: tx.now(),
+            });
+        }
     };
     let message = messages::insert(tx, &interaction, handle, parent.as_ref(), &new.content)?;
     interaction.message_count += 1;
@@ -74,6 +82,20 @@ pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
     conversations::update(tx, &interaction)?;
     users::touch(tx, &user, Said::Nothing)?;
     Ok(message)
+}
+
+/// Where a message goes: its interaction, the message before it, and the user.
+fn place(tx: &Tx, caller: &Caller, new: &New) -> Result<Received<(Interaction, Option<Message>, User)>> {
+    let user = match caller.known_writer(tx)? {
+        Ok(user) => user,
+        Err(dropped) => return Ok(Err(dropped)),
+    };
+    let interaction = interactions::find(tx, &user, new.interaction)?;
+    let parent = match new.parent {
+        Some(handle) => Some(within(tx, &interaction, handle)?.ok_or(NOT_FOUND)?),
+        None => None,
+    };
+    Ok(Ok((interaction, parent, user)))
 }
 
 /// The user's message with this handle, and that of its interaction. [`Error::NotFound`] if

@@ -6,7 +6,7 @@ use crate::model::{Identifier, Intake, ProjectId};
 use crate::store::{Db, projects};
 
 /// Compared without regard to letter case and to space around them.
-pub const USUAL: [&str; 14] = [
+pub const USUAL: [&str; 13] = [
     "undefined",
     "null",
     "nil",
@@ -17,7 +17,6 @@ pub const USUAL: [&str; 14] = [
     "false",
     "anonymous",
     "guest",
-    "unknown",
     "[object object]",
     "(null)",
     "00000000-0000-0000-0000-000000000000",

@@ -8,10 +8,10 @@ pub const REASONS: [(&str, &str); 34] = [
     ("not public", "The project does not take this from public credentials."),
     ("refused", "The message cannot be taken: a field that it needs is missing or wrong."),
     (
-        "half of the new people of an hour",
+        "half the hourly limit for new people",
         "Public credentials made half of the new people that an hour allows: it may be an attack.",
     ),
-    ("user in trash not restored", "A public credential restores nobody: the person stays in the trash."),
+    ("user stays in the trash", "A public credential restores nobody: the person stays in the trash."),
     (
         "second e-mail kept apart",
         "A public credential named another e-mail for a known person: it is kept beside the first.",

@@ -48,13 +48,19 @@ pub fn append(
         }
         outcome => outcome?,
     };
+    let is_public = tx.who().actor.is_public();
+    // Another client of the same credential may have opened it: what is in it is not told, either.
+    let refuse = |error: Error| match is_public {
+        true => repairs::note(tx, project, Repair::dropped(Dropped::NotPublic)).map(|()| None),
+        false => Err(error),
+    };
     if session.recording_type.as_ref().is_some_and(|known| known != content_type) {
         let message = "must be the type that the recording began with";
-        return Err(Error::invalid(Place::Header, "Content-Type", message));
+        return refuse(Error::invalid(Place::Header, "Content-Type", message));
     }
     let known = usize::try_from(session.recording_bytes).map_err(Error::internal)?;
     if known.saturating_add(data.len()) > limit {
-        return Err(Error::TooLarge { limit });
+        return refuse(Error::TooLarge { limit });
     }
     for piece in data.chunks(PIECE) {
         recordings::append(tx, session.id, session.user, piece)?;

@@ -43,7 +43,7 @@ pub fn raise_alarm(tx: &Tx, source: Source) -> Result<()> {
         "project {}: half of the new people of an hour were made with public credentials",
         source.project
     );
-    note(tx, ProjectId(source.project), Repair::of("", "half of the new people of an hour"))
+    note(tx, ProjectId(source.project), Repair::of("", "half the hourly limit for new people"))
 }
 
 /// The counts of the last days, today included; the newest day and the largest number first.

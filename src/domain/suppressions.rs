@@ -77,10 +77,10 @@ pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Resu
     Ok(kept_out_as(tx, project, anonymous_id)?.is_some())
 }
 
-/// As what an anonymous id is kept out. A client may send an identifier where another has an
-/// anonymous id: it is the same person's name in either place.
-fn kept_out_as<'a>(tx: &Tx, project: ProjectId, anonymous_id: &'a str) -> Result<Option<Named<'a>>> {
-    for named in [Named::Anonymous(anonymous_id), Named::Identifier(anonymous_id)] {
+/// As what a name is kept out. A client may send an identifier where another has an anonymous id: it
+/// is the same person's name in either place.
+fn kept_out_as<'a>(tx: &Tx, project: ProjectId, name: &'a str) -> Result<Option<Named<'a>>> {
+    for named in [Named::Identifier(name), Named::Anonymous(name)] {
         if suppressions::is_kept_out(tx, project, named)? {
             return Ok(Some(named));
         }
@@ -95,11 +95,7 @@ pub fn check(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<
         return Ok(Ok(()));
     }
     let named = match (&subject.identifier, &subject.anonymous_id) {
-        (Some(identifier), _) => {
-            let named = Named::Identifier(identifier.as_str());
-            suppressions::is_kept_out(tx, project, named)?.then_some(named)
-        }
-        (None, Some(anonymous_id)) => kept_out_as(tx, project, anonymous_id.as_str())?,
+        (Some(name), _) | (None, Some(name)) => kept_out_as(tx, project, name.as_str())?,
         (None, None) => None,
     };
     let Some(named) = named else { return Ok(Ok(())) };

@@ -179,7 +179,7 @@ pub fn edit(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User
 pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     let mut user = adjust(tx, user, change)?;
     if user.state == State::Hidden && tx.who().actor.is_public() {
-        repairs::note(tx, user.project, Repair::of("", "user in trash not restored"))?;
+        repairs::note(tx, user.project, Repair::of("", "user stays in the trash"))?;
     } else if user.state == State::Hidden {
         users::set_state(tx, user.id, State::Live, None)?;
         enter(tx, &user, |person| Act::Revived { person })?;

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::{DAY, Millis};
 use crate::domain::activity::{self, Incoming, Taken};
+use crate::domain::suppressions;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Profile, ProfileChange, ProjectId, SESSION_GAP, User};
@@ -169,7 +170,8 @@ pub fn update(
 /// answer whether there is such a person or not: the token that this takes is public.
 pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&Identifier>) -> Result<Left> {
     if let Some(identifier) = identifier {
-        if let Some(user) = users::holder(tx, project, identifier.as_str())? {
+        let kept_out = suppressions::check(tx, project, &Subject::named(identifier))?.is_err();
+        if let Some(user) = users::holder(tx, project, identifier.as_str())?.filter(|_| !kept_out) {
             activity::stay(tx, &user)?;
         }
         return Ok(Left::Noted);
@@ -178,6 +180,9 @@ pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&I
         let is_unknown = origin.cookies == Cookies::Allowed;
         return Ok(if is_unknown { Left::Unknown } else { Left::NoSession });
     };
+    if suppressions::check(tx, project, &visitor.subject()?)?.is_err() {
+        return Ok(Left::Noted);
+    }
     let stays = match &visitor.holder {
         Some(user) => activity::stay(tx, user)?,
         None => false,

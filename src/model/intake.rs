@@ -11,8 +11,8 @@ pub enum Said {
     Nothing,
     /// The same, and it was sent then: what it tells of was done no later.
     Sent(Millis),
-    /// It has one that cannot be read.
-    Unreadable,
+    /// It has one that cannot be read. When it was sent, if it says so.
+    Unreadable(Option<Millis>),
     At {
         /// Corrected for a clock that is ahead.
         at: Millis,
@@ -29,7 +29,17 @@ impl Said {
     pub fn time(self) -> Option<Millis> {
         match self {
             Said::At { at, .. } => Some(at),
-            Said::Nothing | Said::Sent(_) | Said::Unreadable => None,
+            Said::Nothing | Said::Sent(_) | Said::Unreadable(_) => None,
+        }
+    }
+
+    /// What it tells of was done by then, as far as it says: an erasure keeps out what was done before.
+    pub fn latest(self) -> Option<Millis> {
+        match self {
+            Said::Nothing => None,
+            Said::Sent(sent_at) => Some(sent_at),
+            Said::Unreadable(sent_at) => sent_at,
+            Said::At { at, earliest } => Some(at.min(earliest)),
         }
     }
 }

@@ -22,12 +22,17 @@ pub struct Suppression {
     pub hits: i64,
 }
 
-/// Keeps a name out, for the sake of the subject; what was there before is replaced.
+/// Keeps a name out, for the sake of the subject, from now on until then. Kept out for another's sake,
+/// it stays so for the longer of the two.
 pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: Option<Millis>) -> Result<()> {
     let digest = digest(tx, project, named);
     tx.execute(
         "INSERT INTO suppressions (project_id, digest, subject, created_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (project_id, digest) DO UPDATE SET subject = excluded.subject, until = excluded.until",
+         ON CONFLICT (project_id, digest) DO UPDATE SET until = CASE
+             WHEN suppressions.subject = excluded.subject THEN excluded.until
+             WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
+             WHEN excluded.until > suppressions.until THEN excluded.until
+             ELSE suppressions.until END",
         params![project.0, digest, subject, tx.now(), until],
     )?;
     Ok(())

@@ -6,7 +6,6 @@ use usher::domain::{late, projects};
 use usher::model::Intake;
 
 use crate::harness::{START, Server};
-use crate::merging::holder;
 use crate::segment::{count, events, find, names, send, user};
 use crate::tolerance::times;
 
@@ -394,15 +393,4 @@ fn creates_and_updates_of_other_families_register() {
         assert_eq!(user(&server, "ann").event_count, 0);
         assert_eq!(times(&server, "dropped", "late"), 0);
     }
-}
-
-#[test]
-fn an_erasure_of_a_visitor_frees_its_name_for_who_comes_later() {
-    let server = Server::start();
-    send(&server, "/v1/page", json!({ "anonymousId": "dev-1" })).expect(200);
-    erase(&server, "dev-1");
-    server.clock.advance(MINUTE);
-    let page = json!({ "type": "page", "anonymousId": "dev-1", "timestamp": time(START + 1) });
-    assert!(!is_late(&server, page));
-    assert!(holder(&server, "dev-1").is_some_and(|visitor| visitor.event_count == 1));
 }

@@ -244,7 +244,7 @@ fn what_is_not_there_is_said_in_this_apis_words() {
     }
     let reply = house.call("PUT", &house.path("users/ann")).send();
     assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD"));
-    refused(reply, 405, "this path takes DELETE, GET");
+    refused(reply, 405, "this path takes DELETE, GET, HEAD");
     let reply = house.call("GET", &house.path("users")).send();
     refused(reply, 405, "this path takes POST");
     let huge = json!({ "query": "x".repeat(1_100_000) });

@@ -277,7 +277,7 @@ fn a_suppression_is_of_one_project() {
 }
 
 #[test]
-fn a_list_shows_subjects_without_names_and_how_often_they_were_kept_out() {
+fn a_list_shows_subjects_without_names_and_their_hits() {
     let server = Server::start();
     let project = server.project().id;
     both(&server, "ann", "phone");

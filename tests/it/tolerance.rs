@@ -249,7 +249,7 @@ fn a_text_of_1024_characters_is_kept_and_one_more_is_not() {
     let expected =
         [fix(2, "event", "cut to 1024 characters"), fix(3, "traits.avatar", "over 1024 characters")];
     assert_eq!(fixed, expected);
-    assert_eq!(names(&server, "ann"), [most.clone()]);
+    assert_eq!(names(&server, "ann"), std::slice::from_ref(&most));
     assert_eq!(user(&server, "ann").profile.avatar_url.as_deref(), Some(most.as_str()));
     assert_eq!(names(&server, "bea"), [most], "cut");
     let bea = user(&server, "bea").profile;

@@ -100,7 +100,7 @@ fn date(body: &Object, repairs: &mut Repairs) -> Said {
         Ok(value) => value.as_i64().into(),
         Err(reason) => {
             repairs.note("date", reason);
-            Said::Unreadable
+            Said::Unreadable(None)
         }
     }
 }

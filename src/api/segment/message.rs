@@ -172,7 +172,7 @@ impl Reader<'_> {
                 // erasure behind it.
                 Said::At { at, earliest: earliest.map_or(at, |earliest| earliest.min(at)) }
             }
-            None if unreadable => Said::Unreadable,
+            None if unreadable => Said::Unreadable(earliest),
             None => earliest.map_or(Said::Nothing, Said::Sent),
         }
     }

@@ -14,6 +14,9 @@ use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair};
 use crate::store::Tx;
 
+/// So many of each are named in an answer; all are counted.
+const NAMED_MAX: usize = 1_000;
+
 /// What is known of a request's messages so far.
 pub struct Taking {
     /// Whether the sender may know whom there is, and who was erased.
@@ -80,11 +83,18 @@ impl Taking {
     /// were taken, `dropped` those that were not to be taken: the last for keys alone that may know.
     pub fn answer(mut self) -> HttpResponse {
         self.refused.sort_by_key(|(index, _)| *index);
+        let left_out = self.refused.len().saturating_sub(NAMED_MAX);
+        self.refused.truncate(NAMED_MAX);
+        self.repaired.truncate(NAMED_MAX);
+        self.dropped.truncate(NAMED_MAX);
         let mut body = json!({ "success": true });
         let errors: Vec<Value> =
             self.refused.iter().flat_map(|(index, error)| errors_json(*index, error)).collect();
         if !errors.is_empty() {
             body["errors"] = errors.into();
+        }
+        if left_out > 0 {
+            body["errorsLeftOut"] = left_out.into();
         }
         if !self.repaired.is_empty() {
             body["repairs"] = self

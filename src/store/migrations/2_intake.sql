@@ -23,6 +23,10 @@ CREATE INDEX users_claimed_email ON users (lower(claimed_email), project_id) WHE
 -- Whether a key that is not public said whose it is: only then does it name an identified
 -- person to a deletion. Rows from before are not known to.
 ALTER TABLE aliases ADD COLUMN is_trusted INTEGER NOT NULL DEFAULT 0;
+-- Deletions that wait for an anonymous id were ordered when each was believed.
+UPDATE aliases SET is_trusted = 1 WHERE EXISTS
+    (SELECT 1 FROM jobs WHERE jobs.status = 'scheduled' AND jobs.reference = aliases.anonymous_id
+     AND jobs.project_id = aliases.project_id);
 -- Another person's client has sent it, too.
 ALTER TABLE aliases ADD COLUMN is_shared INTEGER NOT NULL DEFAULT 0;
 

@@ -148,7 +148,7 @@ fn a_bad_body_names_all_its_faults_and_changes_nothing() {
         ("displayName", text),
     ];
     invalid(send(&server, "/e", all), &faults);
-    let all = json!({ "userIdentifier": 1, "data": [], "displayName": "a\tb", "avatarUrl": long_name });
+    let all = json!({ "userIdentifier": true, "data": [], "displayName": "a\tb", "avatarUrl": long_name });
     let faults = [
         ("userIdentifier", text),
         ("data", object),
