@@ -95,6 +95,12 @@ pub fn rfc3339(at: Millis) -> String {
         .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
+/// `2026-03-04`: the day, UTC.
+pub fn date(at: Millis) -> String {
+    let text = rfc3339(at);
+    text.split_once('T').map_or_else(String::new, |(date, _)| date.to_owned())
+}
+
 /// `4 Mar 2026, 10:00 UTC`: for people.
 pub fn written(at: Millis) -> String {
     jiff::Timestamp::from_second(at.div_euclid(SECOND))

@@ -10,11 +10,6 @@ use crate::error::{Error, Result};
 use crate::model::{Intake, ProjectId};
 use crate::trace::Source;
 
-/// What one address may make in an hour, unless the project says otherwise.
-pub const PER_ADDRESS: u32 = 1_000;
-/// What all of a project may.
-pub const PER_PROJECT: u32 = 100_000;
-
 /// New people of this hour.
 #[derive(Default)]
 pub struct NewPeople {
@@ -38,10 +33,7 @@ impl NewPeople {
 
     /// The numbers of each project, from now on.
     pub fn set_limits<'a>(&self, projects: impl Iterator<Item = (ProjectId, &'a Intake)>) {
-        let limits = projects.map(|(id, intake)| {
-            let address = intake.people_per_address.unwrap_or(PER_ADDRESS);
-            (id, (address, intake.people_per_hour.unwrap_or(PER_PROJECT)))
-        });
+        let limits = projects.map(|(id, intake)| (id, (intake.per_address(), intake.per_hour())));
         self.held(None).limits = limits.collect();
     }
 
@@ -97,6 +89,6 @@ impl NewPeople {
 
 impl Held {
     fn limits_of(&self, project: ProjectId) -> (u32, u32) {
-        self.limits.get(&project).copied().unwrap_or((PER_ADDRESS, PER_PROJECT))
+        self.limits.get(&project).copied().unwrap_or((Intake::PEOPLE_PER_ADDRESS, Intake::PEOPLE_PER_HOUR))
     }
 }

@@ -38,6 +38,9 @@ pub struct KeyRow {
     pub prefix: String,
     pub project: Option<String>,
     pub scopes: String,
+    pub is_public: bool,
+    /// When it last came from a browser although it is not public.
+    pub browser: Option<Time>,
     pub created: Time,
     pub last_used: Option<Time>,
     pub revoked: Option<Time>,
@@ -52,6 +55,8 @@ impl KeyRow {
             prefix: key.hint.clone(),
             project: key.project.map(|project| name_of(projects, project)),
             scopes: key.scopes.names().join(", "),
+            is_public: key.is_public,
+            browser: key.browser_at.filter(|_| key.revoked_at.is_none()).map(time),
             created: time(key.created_at),
             last_used: key.last_used_at.map(time),
             revoked: key.revoked_at.map(time),
@@ -64,6 +69,7 @@ pub struct KeyForm {
     pub name: String,
     pub projects: Vec<Choice>,
     pub organisation: bool,
+    pub is_public: bool,
     pub scopes: Vec<ScopeChoice>,
     pub error: Option<String>,
     pub error_field: &'static str,
@@ -98,6 +104,7 @@ impl KeyForm {
         KeyForm {
             name: if sent { visit.form.text("name").to_owned() } else { String::new() },
             projects: choices(projects, project.map(|project| project.id)),
+            is_public: sent && visit.form.given("public").is_some(),
             organisation: chosen.is_some_and(str::is_empty),
             scopes: Scope::ALL.into_iter().map(scope).collect(),
             error_field: fault.as_ref().map_or("", |fault| fault.field),
@@ -136,7 +143,7 @@ async fn create(visit: Visit) -> Answer {
                 page,
                 name: plain(&key.name),
                 project: project.map(|project| plain(&project.name)),
-                scopes: key.scopes.names().join(", "),
+                scopes: if key.is_public { "public".to_owned() } else { key.scopes.names().join(", ") },
                 key: secret,
             };
             visit.html(StatusCode::OK, &page)
@@ -156,8 +163,11 @@ async fn create(visit: Visit) -> Answer {
 /// Makes the key that the form asks for: it, its secret, and its project.
 async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
     let name = visit.form.text("name").to_owned();
-    let scopes: Vec<&str> = visit.form.all("scopes").collect();
-    let scopes = Scopes::parse(&scopes.join(","))?;
+    // A public key has no scopes to choose.
+    let scopes = match visit.form.given("public") {
+        Some(_) => None,
+        None => Some(Scopes::parse(&visit.form.all("scopes").collect::<Vec<&str>>().join(","))?),
+    };
     let fault = |message: &str| Error::invalid(Place::Body, "project", message);
     // An empty one is the organisation: one that is left out must not become that.
     let project_key = visit.form.given("project").ok_or_else(|| fault("must be chosen"))?.to_owned();
@@ -166,7 +176,14 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
             "" => None,
             key => Some(project_rules::by_key(tx, key)?),
         };
-        let (key, secret) = keys::create(tx, project.as_ref().map(|project| project.id), &name, scopes)?;
+        let id = project.as_ref().map(|project| project.id);
+        let (key, secret) = match (scopes, id) {
+            (Some(scopes), id) => keys::create(tx, id, &name, scopes)?,
+            (None, Some(id)) => keys::create_public(tx, id, &name)?,
+            (None, None) => {
+                return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
+            }
+        };
         Ok((key, secret, project))
     });
     made.await.map_err(|error| match error {

@@ -24,6 +24,7 @@ mod page;
 mod projects;
 mod receipt;
 mod receipts;
+mod repairs;
 mod setup;
 mod show;
 mod sign_in;
@@ -61,6 +62,7 @@ pub fn routes() -> Vec<Route> {
         receipts::routes(),
         receipt::routes(),
         projects::routes(),
+        repairs::routes(),
         keys::routes(),
     ];
     sections.into_iter().flatten().collect()

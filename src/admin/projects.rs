@@ -6,11 +6,12 @@ use askama::Template;
 use super::flash::Flash;
 use super::keys::{self, KeyForm, KeyRow};
 use super::page::{Page, capital, sentence};
-use super::show::{Time, plain};
+use super::repairs;
+use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::{keys as key_rules, origins, projects};
 use crate::error::Error;
-use crate::model::{Project, ProjectId};
+use crate::model::{Intake, Project, ProjectId, PublicWrites};
 
 pub const PATH: &str = "/admin/projects";
 
@@ -39,10 +40,16 @@ struct Row {
     key: String,
     ingest_token: String,
     created: Time,
+    /// What public credentials may write, in words.
+    public_writes: &'static str,
+    per_address: Count,
+    per_hour: Count,
+    erased_kept: String,
+    repairs: String,
     /// As it stands in the form: one origin a line.
     origins: String,
     origins_error: Option<String>,
-    refused_origins: i64,
+    refused_origins: Count,
 }
 
 /// What was typed for a new project, and what is wrong with it.
@@ -88,9 +95,14 @@ async fn show_with(
             key: project.key.clone(),
             ingest_token: project.ingest_token.clone(),
             created: Time::new(project.created_at, visit.now),
+            public_writes: allowed(project.intake.public_writes),
+            per_address: Count(project.intake.per_address().into()),
+            per_hour: Count(project.intake.per_hour().into()),
+            erased_kept: kept(&project.intake),
+            repairs: repairs::path(project),
             origins: form.map_or_else(|| project.origins.join("\n"), |form| form.text.clone()),
             origins_error: form.map(|form| form.error.clone()),
-            refused_origins: project.refused_origins,
+            refused_origins: Count(project.refused_origins),
         }
     };
     let mut page = visit.page("projects", "Projects & keys")?;
@@ -104,6 +116,23 @@ async fn show_with(
         unproven_headers: visit.has_unproven_headers(),
     };
     visit.html(status, &page)
+}
+
+fn allowed(writes: PublicWrites) -> &'static str {
+    match writes {
+        PublicWrites::Open => "open: events, and what people say of themselves",
+        PublicWrites::OwnVisitors => {
+            "own visitors: events, and what visitors and new people say of themselves"
+        }
+        PublicWrites::EventsOnly => "events only",
+    }
+}
+
+fn kept(intake: &Intake) -> String {
+    match (intake.erased_kept_days, &intake.erased_kept_why) {
+        (Some(days), _) => many(days.into(), "day"),
+        (None, why) => format!("for good: {}", plain(why.as_deref().unwrap_or_default())),
+    }
 }
 
 async fn create(visit: Visit) -> Answer {

@@ -5,6 +5,7 @@
 mod backups;
 mod projects;
 mod proofs;
+mod repairs;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, mime};
@@ -102,6 +103,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
     routes.extend(projects::routes());
+    routes.extend(repairs::routes());
     routes
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::clock::{Millis, rfc3339};
+use crate::domain::repairs::{self, Sum};
 use crate::domain::seen::{self, Stretch};
 use crate::domain::{addresses, projects};
 use crate::error::{Error, Result};
@@ -187,9 +188,11 @@ async fn list_events(mut call: Call) -> Answer {
 /// The vendor's page: "lets you programmatically fetch the token, or other settings and
 /// metadata, of the project linked to your API key".
 async fn get_project(call: Call) -> Answer {
-    let project = call.project()?;
-    let project = call.app.read(|db| projects::get(db, project))?;
-    Ok(HttpResponse::Ok().json(json!({ "project": project_json(&project) })))
+    let (project, now) = (call.project()?, call.app.clock().now());
+    let (project, sums) = call
+        .app
+        .read(|db| Ok((projects::get(db, project)?, repairs::sums(db, project, repairs::DAYS, now)?)))?;
+    Ok(HttpResponse::Ok().json(json!({ "project": project_json(&project, &sums) })))
 }
 
 fn list_json(span: Span, page: Page, name: &str, rows: Vec<Value>) -> HttpResponse {
@@ -245,7 +248,11 @@ fn event_json(event: &Event) -> Value {
 
 /// Nothing is known here of a domain, and nobody is shut out, nor is there a public
 /// dashboard; but clients read all nine.
-fn project_json(project: &Project) -> Value {
+///
+/// [ours] Two more: the events that came too late for an erased person, and what else was not
+/// taken as it came within 30 days.
+fn project_json(project: &Project, sums: &[Sum]) -> Value {
+    let sum = |sum: &Sum| json!({ "outcome": sum.outcome, "reason": sum.reason, "count": sum.count });
     json!({
         "id": project.id.to_string(),
         "name": project.name,
@@ -256,5 +263,7 @@ fn project_json(project: &Project) -> Value {
         "hasPublicDashboard": false,
         "excludedIps": [],
         "excludedCountries": [],
+        "lateEvents": project.late_events,
+        "repairs": sums.iter().map(sum).collect::<Vec<Value>>(),
     })
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::demo;
 use super::inspect::{self, Directory};
+use super::project::{self, Settings};
 use crate::app::App;
 use crate::clock;
-use crate::domain::{admins, keys, origins, projects};
+use crate::domain::{admins, keys, projects};
 use crate::error::Result;
 use crate::model::{KeyId, Scopes};
 use crate::store::Lane;
@@ -25,14 +26,18 @@ pub enum Act {
     ListProjects,
     SetProject {
         key: String,
-        /// By commas; None: as they are.
-        origins: Option<String>,
+        settings: Settings,
+    },
+    ShowProject {
+        key: String,
     },
     CreateKey {
         /// None: of the whole organisation.
         project: Option<String>,
         name: String,
         scopes: Option<String>,
+        /// It stands where anybody can read it.
+        public: bool,
     },
     ListKeys,
     RevokeKey {
@@ -73,8 +78,12 @@ impl Act {
                 let all = app.read(projects::list)?;
                 Ok(all.iter().map(|project| format!("{}\t{}", project.key, project.name)).collect())
             }
-            Act::SetProject { key, origins } => Ok(set_project(app, key, origins.as_deref())?),
-            Act::CreateKey { project, name, scopes } => {
+            Act::SetProject { key, settings } => Ok(project::set(app, key, settings)?),
+            Act::ShowProject { key } => Ok(project::show(app, key)?),
+            Act::CreateKey { project: Some(project), name, public: true, .. } => {
+                Ok(vec![create_public_key(app, project, name)?])
+            }
+            Act::CreateKey { project, name, scopes, .. } => {
                 let secret = create_key(app, project.as_deref(), name, scopes.as_deref())?;
                 Ok(vec![secret])
             }
@@ -123,23 +132,19 @@ pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The settings as they are then, one a line.
-fn set_project(app: &App, key: &str, origins: Option<&str>) -> Result<Vec<String>> {
-    let origins: Option<Vec<String>> = origins.map(origins::split);
-    let id = app.read(|db| projects::by_key(db, key))?.id;
-    let project =
-        app.write_blocking(Lane::Request, move |tx| projects::change(tx, id, origins.as_deref()))?;
-    app.reload_keys()?;
-    let list = if project.origins.is_empty() { "(every site)".to_owned() } else { project.origins.join(",") };
-    Ok(vec![format!("origins\t{list}")])
-}
-
 fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {
     let scopes = scopes.map_or(Ok(Scopes::usual()), Scopes::parse)?;
     let project = project.map(|key| app.read(|db| projects::by_key(db, key))).transpose()?;
     let (project, name) = (project.map(|project| project.id), name.to_owned());
     let (_, secret) =
         app.write_blocking(Lane::Request, move |tx| keys::create(tx, project, &name, scopes))?;
+    app.reload_keys()?;
+    Ok(secret)
+}
+
+fn create_public_key(app: &App, project: &str, name: &str) -> Result<String> {
+    let (project, name) = (app.read(|db| projects::by_key(db, project))?.id, name.to_owned());
+    let (_, secret) = app.write_blocking(Lane::Request, move |tx| keys::create_public(tx, project, &name))?;
     app.reload_keys()?;
     Ok(secret)
 }
@@ -159,8 +164,15 @@ fn list_keys(app: &App) -> Result<Vec<String>> {
         (None, None) => "never used".to_owned(),
     };
     let line = |key: &crate::model::Key| {
-        let scopes = key.scopes.names().join(",");
-        format!("{}\t{}\t{}\t{scopes}\t{}…\t{}", key.id, name(key), key.name, key.hint, state(key))
+        let scopes = if key.is_public { "public".to_owned() } else { key.scopes.names().join(",") };
+        let seen = key.browser_at.filter(|_| key.revoked_at.is_none()).map(|at| {
+            format!(
+                "\tcame from a browser on {}: a key that is not public stands in a page",
+                clock::rfc3339(at)
+            )
+        });
+        let seen = seen.unwrap_or_default();
+        format!("{}\t{}\t{}\t{scopes}\t{}…\t{}{seen}", key.id, name(key), key.name, key.hint, state(key))
     };
     Ok(keys.iter().map(line).collect())
 }

@@ -8,6 +8,7 @@ mod directory;
 mod inspect;
 mod logging;
 mod out;
+mod project;
 mod restore;
 mod serve;
 mod verify;
@@ -79,9 +80,13 @@ enum Project {
     Set {
         /// As `project list` prints it
         key: String,
-        /// Sites whose pages may send to it, by commas, as https://app.example.com; "" is every site
-        #[arg(long, value_name = "ORIGINS")]
-        origins: Option<String>,
+        #[command(flatten)]
+        settings: project::Settings,
+    },
+    /// A project's settings, one a line
+    Show {
+        /// As `project list` prints it
+        key: String,
     },
 }
 
@@ -97,6 +102,9 @@ enum Key {
         /// Of ingest, read, write, delete, admin; all but admin unless given
         #[arg(long)]
         scopes: Option<String>,
+        /// Stands where anybody can read it, in a page or an app: good for ingestion alone
+        #[arg(long, conflicts_with_all = ["org", "scopes"])]
+        public: bool,
     },
     /// A key a line: its id, project, name, scopes, first letters, last use
     List,
@@ -154,9 +162,12 @@ pub fn run() -> anyhow::Result<()> {
         },
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
-        Some(Command::Project(Project::Set { key, origins })) => Act::SetProject { key, origins },
-        Some(Command::Key(Key::Create { of, name, scopes })) => {
-            Act::CreateKey { project: of.project, name, scopes }
+        Some(Command::Project(Project::Set { key, settings })) => {
+            Act::SetProject { key, settings: settings.with_secret()? }
+        }
+        Some(Command::Project(Project::Show { key })) => Act::ShowProject { key },
+        Some(Command::Key(Key::Create { of, name, scopes, public })) => {
+            Act::CreateKey { project: of.project, name, scopes, public }
         }
         Some(Command::Key(Key::List)) => Act::ListKeys,
         Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },

@@ -21,6 +21,7 @@ pub mod placeholders;
 pub mod projects;
 pub mod public;
 pub mod reap;
+pub mod reasons;
 pub mod receipts;
 pub mod recordings;
 pub mod references;

@@ -27,6 +27,11 @@ pub fn is_one(db: &Db, project: ProjectId, name: &Identifier) -> Result<bool> {
     Ok(projects::intake(db, project)?.is_some_and(|intake| is_in(&intake, name.as_str())))
 }
 
+/// The names that stand for nobody in a project, its own or the usual ones.
+pub fn in_force(intake: &Intake) -> Vec<String> {
+    intake.placeholders.clone().unwrap_or_else(|| USUAL.map(str::to_owned).into())
+}
+
 fn is_in(intake: &Intake, name: &str) -> bool {
     let name = name.trim();
     match &intake.placeholders {

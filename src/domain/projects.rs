@@ -2,8 +2,8 @@
 
 use crate::clock::{DAY, Millis};
 use crate::domain::{late, origins, secrets};
-use crate::error::{Error, Place, Result};
-use crate::model::{Identifier, Intake, Project, ProjectId};
+use crate::error::{Error, Fault, Place, Result};
+use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites};
 use crate::store::{Db, Tx, audit, projects, tombstones};
 
 /// The name of the project that the first start makes.
@@ -57,29 +57,52 @@ pub fn list(db: &Db) -> Result<Vec<Project>> {
 /// The longest list of names that stand for nobody.
 const PLACEHOLDERS_MAX: usize = 1_000;
 
+/// The most people that a quota may have.
+const QUOTA_MAX: u32 = 1_000_000_000;
+/// The longest time for which digests of erased identifiers are kept by days: 100 years.
+const ERASED_KEPT_MAX: u32 = 36_500;
+
 /// How a project takes messages in, from now on. [`Error::Invalid`] by field.
 pub fn set_intake(tx: &Tx, id: ProjectId, intake: &Intake) -> Result<()> {
-    let fault = |field: &str, why: &str| Err(Error::invalid(Place::Body, field, why));
-    if let Some(names) = &intake.placeholders
-        && (names.len() > PLACEHOLDERS_MAX || names.iter().any(|name| Identifier::check(name).is_err()))
-    {
-        return fault("placeholders", "must be at most 1000 names, each of 1 to 256 characters");
-    }
-    // A message of unknown age is told by these digests for 30 days.
-    if intake.erased_kept_days.is_some_and(|days| Millis::from(days) * DAY < late::UNDATED) {
-        return fault("erasedKeptDays", "must be 30 days at least");
-    }
-    let why = intake.erased_kept_why.as_deref().unwrap_or_default().trim();
-    if intake.erased_kept_days.is_none() && why.is_empty() {
-        return fault("erasedKeptWhy", "is required where they are kept for good");
-    }
-    if why.chars().count() > 1_000 {
-        return fault("erasedKeptWhy", "must have at most 1000 characters");
+    let faults = intake_faults(intake);
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
     }
     projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
     projects::set_intake(tx, id, intake)?;
     let entry = audit::Entry { action: "change project", project: Some(id), ..audit::Entry::default() };
     audit::note(tx, &entry)
+}
+
+fn intake_faults(intake: &Intake) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, why: &str| faults.push(Fault::new(Place::Body, field, why));
+    let quotas = [("peoplePerAddress", intake.people_per_address), ("peoplePerHour", intake.people_per_hour)];
+    for (field, quota) in quotas {
+        if quota.is_some_and(|quota| !(1..=QUOTA_MAX).contains(&quota)) {
+            fault(field, "must be from 1 to 1000000000");
+        }
+    }
+    if let Some(names) = &intake.placeholders
+        && (names.len() > PLACEHOLDERS_MAX || names.iter().any(|name| Identifier::check(name).is_err()))
+    {
+        fault("placeholders", "must be at most 1000 names, each of 1 to 256 characters");
+    }
+    // A message of unknown age is told by these digests for 30 days.
+    if intake
+        .erased_kept_days
+        .is_some_and(|days| Millis::from(days) * DAY < late::UNDATED || days > ERASED_KEPT_MAX)
+    {
+        fault("erasedKeptDays", "must be from 30 to 36500 days, or forever");
+    }
+    let why = intake.erased_kept_why.as_deref().unwrap_or_default().trim();
+    if intake.erased_kept_days.is_none() && why.is_empty() {
+        fault("erasedKeptWhy", "is required where they are kept for good");
+    }
+    if why.chars().count() > 1_000 || why.chars().any(char::is_control) {
+        fault("erasedKeptWhy", "must have at most 1000 characters, none of them control");
+    }
+    faults
 }
 
 /// Forgets some digests of identifiers whose time is over. False: there are none.
@@ -102,15 +125,18 @@ const CLIENT_SECRET: std::ops::RangeInclusive<usize> = 16..=256;
 /// [`Error::Invalid`] on `clientSecret`, [`Error::ProjectNotFound`].
 pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result<()> {
     projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
-    if let Some(secret) = secret
-        && (!CLIENT_SECRET.contains(&secret.chars().count()) || secret.chars().any(char::is_control))
-    {
-        let message = "must have 16 to 256 characters, none of them control";
-        return Err(Error::invalid(Place::Body, "clientSecret", message));
+    if let Some(fault) = secret.and_then(secret_fault) {
+        return Err(Error::Invalid(vec![fault]));
     }
     projects::set_client_secret(tx, id, secret)?;
     let action = if secret.is_some() { "set client secret" } else { "remove client secret" };
     audit::note(tx, &audit::Entry { action, project: Some(id), ..audit::Entry::default() })
+}
+
+fn secret_fault(secret: &str) -> Option<Fault> {
+    let fits = CLIENT_SECRET.contains(&secret.chars().count()) && !secret.chars().any(char::is_control);
+    let message = "must have 16 to 256 characters, none of them control";
+    (!fits).then(|| Fault::new(Place::Body, "clientSecret", message))
 }
 
 /// The secret that the project's app signs its users' names with, if it has one.
@@ -118,13 +144,99 @@ pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
     projects::client_secret(db, id)
 }
 
-/// Changes what is given of a project's settings. [`Error::Invalid`] on `origins`;
-/// [`Error::ProjectNotFound`].
-pub fn change(tx: &Tx, id: ProjectId, origins: Option<&[String]>) -> Result<Project> {
-    match origins {
-        Some(origins) => set_origins(tx, id, origins),
-        None => get(tx, id),
+/// What is to change of a project's settings. None leaves a setting as it is.
+#[derive(Clone, Default)]
+pub struct Change {
+    /// Sites whose pages may send to it; an empty list is every site.
+    pub origins: Option<Vec<String>>,
+    /// A [`PublicWrites::word`].
+    pub public_writes: Option<String>,
+    /// None inside is the usual number, here and below.
+    pub people_per_address: Option<Option<i64>>,
+    pub people_per_hour: Option<Option<i64>>,
+    pub placeholders: Option<Option<Vec<String>>>,
+    pub erased_kept: Option<Kept>,
+    pub erased_kept_why: Option<Option<String>>,
+    /// None inside removes it.
+    pub client_secret: Option<Option<String>>,
+}
+
+/// How long digests of erased identifiers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Days(i64),
+    Forever,
+}
+
+/// Changes what is given of a project's settings. [`Error::Invalid`] names every fault, and
+/// nothing is changed then; [`Error::ProjectNotFound`].
+pub fn change(tx: &Tx, id: ProjectId, change: &Change) -> Result<Project> {
+    let old = get(tx, id)?;
+    let mut faults = Vec::new();
+    if let Some(Err(error)) = change.origins.as_deref().map(origins::parse) {
+        let Error::Invalid(of_origins) = error else { return Err(error) };
+        faults.extend(of_origins);
     }
+    let intake = changed(&old.intake, change, &mut faults);
+    faults.extend(intake_faults(&intake));
+    let secret = change.client_secret.as_ref().map(Option::as_deref);
+    faults.extend(secret.flatten().and_then(secret_fault));
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    if let Some(list) = &change.origins {
+        set_origins(tx, id, list)?;
+    }
+    if intake != old.intake {
+        set_intake(tx, id, &intake)?;
+    }
+    if let Some(secret) = secret
+        && client_secret(tx, id)?.as_deref() != secret
+    {
+        set_client_secret(tx, id, secret)?;
+    }
+    get(tx, id)
+}
+
+/// The intake after a change. Numbers that no setting has become ones that the checks refuse.
+fn changed(old: &Intake, change: &Change, faults: &mut Vec<Fault>) -> Intake {
+    let mut new = old.clone();
+    let number = |number: i64| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+    if let Some(word) = &change.public_writes {
+        match PublicWrites::from_word(word) {
+            Some(writes) => new.public_writes = writes,
+            None => {
+                let why = "must be open, own-visitors or events-only";
+                faults.push(Fault::new(Place::Body, "publicWrites", why));
+            }
+        }
+    }
+    if let Some(quota) = change.people_per_address {
+        new.people_per_address = quota.map(number);
+    }
+    if let Some(quota) = change.people_per_hour {
+        new.people_per_hour = quota.map(number);
+    }
+    if let Some(names) = &change.placeholders {
+        let trimmed = |names: &Vec<String>| names.iter().map(|name| name.trim().to_owned()).collect();
+        new.placeholders = names.as_ref().map(trimmed);
+    }
+    if let Some(why) = &change.erased_kept_why {
+        new.erased_kept_why = why.as_deref().map(|why| why.trim().to_owned()).filter(|why| !why.is_empty());
+    }
+    match change.erased_kept {
+        Some(Kept::Days(days)) => new.erased_kept_days = Some(number(days)),
+        Some(Kept::Forever) => new.erased_kept_days = None,
+        None => {}
+    }
+    if new.erased_kept_days.is_some() {
+        // A reason is one for keeping them for good.
+        if change.erased_kept_why.is_some() && new.erased_kept_why.is_some() {
+            faults.push(Fault::new(Place::Body, "erasedKeptWhy", "goes with forever alone"));
+        }
+        new.erased_kept_why = None;
+    }
+    new
 }
 
 /// Sets the sites whose pages may send to the project; an empty list is every site.

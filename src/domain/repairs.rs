@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::{DAY, Millis};
+use crate::domain::reasons::REASONS;
 use crate::error::Result;
 use crate::model::{ProjectId, Repair};
 pub use crate::store::repairs::{Count, Recent};
@@ -48,6 +49,30 @@ pub fn raise_alarm(tx: &Tx, source: Source) -> Result<()> {
 /// The counts of the last days, today included; the newest day and the largest number first.
 pub fn counts(db: &Db, project: ProjectId, days: i64, now: Millis) -> Result<Vec<Count>> {
     repairs::counts(db, project, first_day(now, days))
+}
+
+/// How often something came of messages, whichever key sent them.
+pub struct Sum {
+    pub outcome: String,
+    pub reason: String,
+    pub count: i64,
+}
+
+/// The sums of the last days, today included; the largest first.
+pub fn sums(db: &Db, project: ProjectId, days: i64, now: Millis) -> Result<Vec<Sum>> {
+    let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for one in counts(db, project, days, now)? {
+        *sums.entry((one.outcome, one.reason)).or_default() += one.count;
+    }
+    let sum = |((outcome, reason), count)| Sum { outcome, reason, count };
+    let mut sums: Vec<Sum> = sums.into_iter().map(sum).collect();
+    sums.sort_by_key(|sum| std::cmp::Reverse(sum.count));
+    Ok(sums)
+}
+
+/// What a reason means, in plain words. None: a version that counted it had other ones.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    REASONS.iter().find(|(known, _)| *known == reason).map(|(_, meaning)| *meaning)
 }
 
 /// The newest ones, the last one first.

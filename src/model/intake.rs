@@ -145,10 +145,24 @@ impl PublicWrites {
     pub fn parse(text: &str) -> Option<PublicWrites> {
         PublicWrites::ALL.into_iter().find(|writes| writes.as_str() == text)
     }
+
+    /// As one word, for the API and the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            PublicWrites::Open => "open",
+            PublicWrites::OwnVisitors => "own-visitors",
+            PublicWrites::EventsOnly => "events-only",
+        }
+    }
+
+    /// Reads [`PublicWrites::word`].
+    pub fn from_word(word: &str) -> Option<PublicWrites> {
+        PublicWrites::ALL.into_iter().find(|writes| writes.word() == word)
+    }
 }
 
 /// How a project takes messages in.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Intake {
     pub public_writes: PublicWrites,
     /// New people that one address may make in an hour with public credentials; None: the usual
@@ -162,4 +176,21 @@ pub struct Intake {
     pub erased_kept_days: Option<u32>,
     /// Why they are kept for good.
     pub erased_kept_why: Option<String>,
+}
+
+impl Intake {
+    /// What one address may make in an hour, unless the project says otherwise.
+    pub const PEOPLE_PER_ADDRESS: u32 = 1_000;
+    /// What all of a project may.
+    pub const PEOPLE_PER_HOUR: u32 = 100_000;
+
+    /// The number in force.
+    pub fn per_address(&self) -> u32 {
+        self.people_per_address.unwrap_or(Intake::PEOPLE_PER_ADDRESS)
+    }
+
+    /// The number in force.
+    pub fn per_hour(&self) -> u32 {
+        self.people_per_hour.unwrap_or(Intake::PEOPLE_PER_HOUR)
+    }
 }

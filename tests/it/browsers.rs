@@ -307,8 +307,6 @@ fn a_projects_settings_are_its_admins_alone() {
     let path = |key: &str| format!("/api/projects/{key}");
     let (own, other) = (path(&server.project().key), path(&second.key));
     let body = server.get(&own).bearer(&server.project().all).send().expect(200).json();
-    let fields = ["createdAt", "key", "name", "origins", "platform", "refusedOrigins"];
-    assert_eq!(crate::harness::fields(&body), fields);
     assert_eq!((&body["key"], &body["origins"]), (&json!(server.project().key), &json!([])));
     for path in [&other, &path("NOBODYS")] {
         let reply = server.get(path).bearer(&server.project().all).send().expect(404).json();

@@ -200,33 +200,6 @@ fn a_demo_has_users_hidden_on_each_day_and_jobs_in_each_state() {
 }
 
 #[test]
-fn a_projects_origins_are_set_by_command() {
-    let dir = directory();
-    let server = Process::start(dir.path());
-    let project = one(lines(dir.path(), &["project", "list"]));
-    let project = project.split('\t').next().expect("a key");
-    let set = |origins: &str| lines(dir.path(), &["project", "set", project, "--origins", origins]);
-    assert_eq!(
-        set("https://App.example.com,http://localhost:3000"),
-        ["origins\thttps://app.example.com,http://localhost:3000"]
-    );
-    let key =
-        one(lines(dir.path(), &["key", "create", "--project", project, "--name", "k", "--scopes", "admin"]));
-    let path = server.url(&format!("/api/projects/{project}"));
-    let read = || get(&agent(), &path, &key).1["origins"].to_string();
-    assert_eq!(read(), r#"["https://app.example.com","http://localhost:3000"]"#);
-    // Without the flag it says what there is; what is wrong changes nothing.
-    assert_eq!(lines(dir.path(), &["project", "set", project]).len(), 1);
-    assert!(
-        refused(dir.path(), &["project", "set", project, "--origins", "example.com"]).contains("origins[0]")
-    );
-    assert!(refused(dir.path(), &["project", "set", "NOPE", "--origins", ""]).contains("no such project"));
-    assert_eq!(read(), r#"["https://app.example.com","http://localhost:3000"]"#);
-    assert_eq!(set(""), ["origins\t(every site)"]);
-    assert_eq!(read(), "[]");
-}
-
-#[test]
 fn what_is_no_address_or_range_stops_the_start() {
     let dir = directory();
     let cases = [

@@ -77,7 +77,7 @@ fn a_public_credential_restores_nobody() {
             post(&server, path, &key, body.clone()).expect(200);
             assert_eq!(held(&server, "ann").state, State::Hidden, "{path}");
         }
-        assert_eq!(times(&server, "repaired", "user in trash not restored"), 2, "{path}");
+        assert_eq!(times(&server, "repaired", "user stays in the trash"), 2, "{path}");
         // A plain key does.
         post(&server, path, &ingest_key(&server), body).expect(200);
         assert_eq!(user(&server, "ann").profile.attributes["plan"], "new", "{path}");

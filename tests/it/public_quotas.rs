@@ -33,7 +33,7 @@ fn people(server: &Server, key: &str, from: usize, to: usize) -> u16 {
 }
 
 fn alarms(server: &Server) -> i64 {
-    times(server, "repaired", "half of the new people of an hour")
+    times(server, "repaired", "half the hourly limit for new people")
 }
 
 #[test]

@@ -373,6 +373,8 @@ fn the_project_is_shown_with_the_token_that_takes_events_in() {
             "hasPublicDashboard": false,
             "excludedIps": [],
             "excludedCountries": [],
+            "lateEvents": 0,
+            "repairs": [],
         } })
     );
     server.clock.advance(MINUTE + 1);

@@ -5,14 +5,17 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::DIALECT;
-use crate::api::dialect::{Answer, Call, Route};
+use crate::api::dialect::{self, Answer, Call, Object, Route};
 use crate::clock::rfc3339;
-use crate::domain::projects;
-use crate::error::{Error, Result};
+use crate::domain::placeholders;
+use crate::domain::projects::{self, Change, Kept};
+use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Project, Scope};
 use crate::store::Db;
 
 const PATH: &str = "/api/projects/{projectKey}";
+/// In the place of a number of days.
+const FOREVER: &str = "forever";
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -22,19 +25,28 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn get_project(call: Call) -> Answer {
-    let project = call.app.read(|db| project_in(db, &call))?;
-    Ok(HttpResponse::Ok().json(project_json(&project)))
+    let shown = call.app.read(|db| project_json(db, &project_in(db, &call)?))?;
+    Ok(HttpResponse::Ok().json(shown))
 }
 
-/// `{"origins": ["https://app.example.com"]}`: the sites whose pages may send to the
-/// project; `[]` is every site. What is left out stays.
+/// What is left out stays; of a body with a fault nothing is taken.
+///
+/// - `origins`: the sites whose pages may send to the project; `[]` is every site.
+/// - `publicWrites`: what public credentials may write: `open`, `own-visitors` (events, and what
+///   visitors and new people say of themselves) or `events-only`.
+/// - `peoplePerAddress`, `peoplePerHour`: how many new people public credentials may make in an
+///   hour, from one address and in all; null for the usual numbers.
+/// - `placeholders`: names that stand for nobody; null for the usual ones.
+/// - `erasedKeptDays`: for how many days digests of erased identifiers keep late data out;
+///   `"forever"` needs the reason in `erasedKeptWhy`.
+/// - `clientSecret`: what the app signs its users' names with for Proficient's client API; null
+///   removes it. No answer has it, only `hasClientSecret`.
 async fn change_project(mut call: Call) -> Answer {
     let project = call.app.read(|db| project_in(db, &call))?;
-    let body = call.object().await?;
-    let origins = body.0.contains_key("origins").then(|| body.texts("origins")).transpose()?;
-    let project = call.app.write(move |tx| projects::change(tx, project.id, origins.as_deref())).await?;
+    let change = change(&call.object().await?)?;
+    let project = call.app.write(move |tx| projects::change(tx, project.id, &change)).await?;
     call.app.reload_keys()?;
-    Ok(HttpResponse::Ok().json(project_json(&project)))
+    Ok(HttpResponse::Ok().json(call.app.read(|db| project_json(db, &project))?))
 }
 
 /// The path's project. [`Error::ProjectNotFound`] also for another project's key.
@@ -44,14 +56,68 @@ fn project_in(db: &Db, call: &Call) -> Result<Project> {
     if only.is_some_and(|only| only != project.id) { Err(Error::ProjectNotFound) } else { Ok(project) }
 }
 
-/// `refusedOrigins` counts requests of pages whose origin was not on the list.
-fn project_json(project: &Project) -> Value {
-    json!({
+/// The settings that a body has. Those of another type are named together.
+fn change(body: &Object) -> Result<Change> {
+    let mut faults = Vec::new();
+    let change = Change {
+        origins: kept(&mut faults, given(body, "origins", Object::texts)),
+        public_writes: kept(&mut faults, given(body, "publicWrites", word)),
+        people_per_address: kept(&mut faults, given(body, "peoplePerAddress", Object::number)),
+        people_per_hour: kept(&mut faults, given(body, "peoplePerHour", Object::number)),
+        placeholders: kept(&mut faults, given(body, "placeholders", texts_or_null)),
+        erased_kept: kept(&mut faults, given(body, "erasedKeptDays", days)),
+        erased_kept_why: kept(&mut faults, body.text_change("erasedKeptWhy")),
+        client_secret: kept(&mut faults, body.text_change("clientSecret")),
+    };
+    if faults.is_empty() { Ok(change) } else { Err(Error::Invalid(faults)) }
+}
+
+/// A field, unless it is left out.
+fn given<T>(body: &Object, field: &str, read: impl Fn(&Object, &str) -> Result<T>) -> Result<Option<T>> {
+    body.0.contains_key(field).then(|| read(body, field)).transpose()
+}
+
+fn kept<T>(faults: &mut Vec<Fault>, read: Result<Option<T>>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        faults.extend(dialect::faults(&error));
+        None
+    })
+}
+
+/// What no word is, the rules refuse.
+fn word(body: &Object, field: &str) -> Result<String> {
+    Ok(body.text(field)?.unwrap_or_default())
+}
+
+fn texts_or_null(body: &Object, field: &str) -> Result<Option<Vec<String>>> {
+    if body.0.get(field).is_some_and(Value::is_null) { Ok(None) } else { body.texts(field).map(Some) }
+}
+
+fn days(body: &Object, field: &str) -> Result<Kept> {
+    match body.0.get(field) {
+        Some(Value::String(text)) if text == FOREVER => Ok(Kept::Forever),
+        Some(Value::Number(number)) if number.is_i64() => Ok(Kept::Days(number.as_i64().unwrap_or_default())),
+        _ => Err(Error::invalid(Place::Body, field, "must be a number of days, or forever")),
+    }
+}
+
+/// Numbers and placeholders are those in force. `refusedOrigins` counts requests of pages whose
+/// origin was not on the list.
+fn project_json(db: &Db, project: &Project) -> Result<Value> {
+    let intake = &project.intake;
+    Ok(json!({
         "key": project.key,
         "name": project.name,
         "platform": project.platform,
         "createdAt": rfc3339(project.created_at),
         "origins": project.origins,
         "refusedOrigins": project.refused_origins,
-    })
+        "publicWrites": intake.public_writes.word(),
+        "peoplePerAddress": intake.per_address(),
+        "peoplePerHour": intake.per_hour(),
+        "placeholders": placeholders::in_force(intake),
+        "erasedKeptDays": intake.erased_kept_days.map_or_else(|| json!(FOREVER), |days| json!(days)),
+        "erasedKeptWhy": intake.erased_kept_why,
+        "hasClientSecret": projects::client_secret(db, project.id)?.is_some(),
+    }))
 }

@@ -36,6 +36,7 @@ const ROUTES: &str = "
     GET  /admin/projects                   SignedIn
     POST /admin/projects                   SignedIn
     POST /admin/projects/{project}/origins SignedIn
+    GET  /admin/projects/{project}/repairs SignedIn
     GET  /admin/keys                       SignedIn
     POST /admin/keys                       SignedIn
     POST /admin/keys/{key}/revoke          SignedIn

@@ -168,3 +168,77 @@ fn a_projects_allowed_origins_are_set_in_the_pages() {
     assert_eq!(send("https://evil.example"), 200);
     browser.post("/admin/projects/NOBODYS/origins", &[("origins", "")]).expect(404);
 }
+
+#[test]
+fn a_public_key_is_made_for_one_project_and_may_ingest_alone() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let project = server.project().key.clone();
+    let fields = [("name", "page"), ("project", project.as_str()), ("public", "yes"), ("scopes", "admin")];
+    let page = browser.post("/admin/keys", &fields).expect(200);
+    assert!(words(&page.text).contains("Key “page” created For default · public"), "{}", page.text);
+    let key = part(&page.text, "ush_", "<").to_owned();
+    server.get("/users").bearer(&key).send().expect(403);
+    let event = serde_json::json!({ "userId": "ann", "event": "x" });
+    server.post("/v1/track").bearer(&key).json(event).send().expect(200);
+    let held = server.read(keys::list).pop().expect("a key");
+    assert!(held.is_public && held.scopes.names() == ["ingest"], "{held:?}");
+    assert!(words(&browser.get("/admin/projects").text).contains("default public just now"));
+}
+
+#[test]
+fn a_public_key_of_the_organisation_is_refused() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let before = keys_held(&server);
+    let fields = [("name", "page"), ("project", ""), ("public", "yes")];
+    let page = browser.post("/admin/keys", &fields).expect(422);
+    let text = words(&page.text);
+    assert!(text.contains("The project must be one where the key is public."), "{text}");
+    assert!(page.text.contains("name=\"public\" value=\"yes\" checked"), "{}", page.text);
+    assert_eq!(keys_held(&server), before);
+}
+
+#[test]
+fn a_plain_key_that_came_from_a_browser_is_flagged() {
+    let server = Server::start();
+    let project = server.project().id;
+    let browser = Browser::owner(&server);
+    let plain = server.key(Some(project), "ingest");
+    let (_, public) = server.write(move |tx| keys::create_public(tx, project, "page"));
+    server.app.reload_keys().expect("keys");
+    let flags = || words(&browser.get("/admin/projects").text).matches("came from a browser").count();
+    let send = |key: &str, origin: bool| {
+        let event = serde_json::json!({ "userId": "ann", "event": "x" });
+        let request = server.post("/v1/track").bearer(key).json(event);
+        let request = if origin { request.header("Origin", "https://app.example.com") } else { request };
+        request.send().expect(200);
+        usher::worker::note_uses(&server.app).expect("it is written down");
+    };
+    send(&public, true);
+    send(&plain, false);
+    assert_eq!(flags(), 0);
+    send(&plain, true);
+    assert_eq!(flags(), 1);
+}
+
+#[test]
+fn the_projects_page_says_what_comes_in() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let text = || words(&browser.get("/admin/projects").expect(200).text);
+    let usual =
+        "default open: events, and what people say of themselves 100,000 1,000 from one address 3,650 days";
+    assert!(text().contains(usual), "{}", text());
+    assert!(text().contains("The settings that browser and mobile clients ask for are answered to it alone"));
+    let body = serde_json::json!({ "publicWrites": "events-only", "peoplePerAddress": 5, "peoplePerHour": 50,
+        "erasedKeptDays": "forever", "erasedKeptWhy": "a law", "origins": ["https://app.example.com"] });
+    crate::settings::set(&server, body).expect(200);
+    let event = serde_json::json!({ "userId": "ann", "event": "x" });
+    let other = server.post("/v1/track").bearer(&server.project().token).json(event);
+    other.header("Origin", "https://evil.example").send().expect(403);
+    usher::worker::note_uses(&server.app).expect("it is written down");
+    let changed = "default events only 50 5 from one address for good: a law";
+    assert!(text().contains(changed), "{}", text());
+    assert!(text().contains("pages of other sites that were refused: 1."), "{}", text());
+}

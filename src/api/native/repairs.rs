@@ -1,0 +1,60 @@
+//! What was repaired, dropped or refused on its way in.
+
+use actix_web::HttpResponse;
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use super::DIALECT;
+use crate::api::dialect::{Answer, Call, Route};
+use crate::clock;
+use crate::domain::repairs::{self, Count, DAYS, Recent};
+use crate::error::{Error, Place, Result};
+use crate::model::Scope;
+
+pub fn routes() -> Vec<Route> {
+    vec![Route::new(DIALECT, Method::GET, "/api/repairs", Some(Scope::Read), get_repairs)]
+}
+
+/// Counts of the last days, today included, and the newest hundred one by one. `key` is the key's
+/// number, null for the ingest token; `field` is null where it is the message as a whole.
+async fn get_repairs(call: Call) -> Answer {
+    let (project, days, now) = (call.project()?, days(&call)?, call.app.clock().now());
+    let (counts, recent) =
+        call.app.read(|db| Ok((repairs::counts(db, project, days, now)?, repairs::recent(db, project)?)))?;
+    Ok(HttpResponse::Ok().json(json!({
+        "data": counts.iter().map(count_json).collect::<Vec<Value>>(),
+        "recent": recent.iter().map(recent_json).collect::<Vec<Value>>(),
+    })))
+}
+
+fn days(call: &Call) -> Result<i64> {
+    let days = call.query()?.number("days")?.unwrap_or(DAYS);
+    if (1..=DAYS).contains(&days) {
+        return Ok(days);
+    }
+    Err(Error::invalid(Place::Query, "days", format!("must be from 1 to {DAYS}")))
+}
+
+fn count_json(one: &Count) -> Value {
+    json!({
+        "day": clock::date(one.day),
+        "key": key_json(one.key),
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "count": one.count,
+    })
+}
+
+fn recent_json(one: &Recent) -> Value {
+    json!({
+        "at": clock::rfc3339(one.at),
+        "key": key_json(one.key),
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "field": (!one.field.is_empty()).then_some(&one.field),
+    })
+}
+
+fn key_json(key: i64) -> Option<i64> {
+    (key != 0).then_some(key)
+}

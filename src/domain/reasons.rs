@@ -1,0 +1,64 @@
+//! Why something is repaired, dropped or refused on its way in, in plain words. docs/repairs.md has
+//! the same table.
+
+/// Each reason that is counted, and what it means.
+pub const REASONS: [(&str, &str); 34] = [
+    ("late", "It tells of a time before the person was erased, or nobody can tell that it does not."),
+    ("suppressed", "The person is suppressed: nothing is stored for them."),
+    ("not public", "The project does not take this from public credentials."),
+    ("refused", "The message cannot be taken: a field that it needs is missing or wrong."),
+    (
+        "half the hourly limit for new people",
+        "Public credentials made half of the new people that an hour allows: it may be an attack.",
+    ),
+    ("user stays in the trash", "A public credential restores nobody: the person stays in the trash."),
+    (
+        "second e-mail kept apart",
+        "A public credential named another e-mail for a known person: it is kept beside the first.",
+    ),
+    (
+        "anonymous id of another user",
+        "The anonymous id belongs to another person: it is linked to nobody else.",
+    ),
+    (
+        "placeholder id",
+        "The id stands for nobody, such as \"undefined\": the other id of the message is used.",
+    ),
+    ("unusable id", "The id is too long, or is no text or whole number: it is left out."),
+    ("time unreadable", "The time cannot be read: the message counts as one of unknown age."),
+    ("characters lost", "Bytes that are no characters came: each is replaced by a sign."),
+    ("control characters", "Control characters are taken out, or escaped where they broke the JSON."),
+    ("not a number", "NaN or Infinity, which JSON does not have, became null."),
+    ("made a string", "The name of an event is a number, true or false: it is kept as text."),
+    ("not a string", "The field must be a text: it is left out."),
+    ("not an object", "The field must be an object: it is left out."),
+    ("cut to 1024 characters", "The name of an event is too long: its beginning is kept."),
+    ("over 1024 characters", "The text is too long for its field of a profile: it is left out."),
+    (
+        "attributes over the limit",
+        "All attributes of a person together would pass 65,536 bytes: these are left out.",
+    ),
+    ("must be a string", "Gainsight PX: the field must be a text: it is left out."),
+    ("must be an object", "Gainsight PX: the field must be an object: it is left out."),
+    (
+        "must be one of the values that the vendor lists",
+        "Gainsight PX: the field has a list of values, and this is none: it is left out.",
+    ),
+    ("must be an integer", "Gainsight PX: the field must be a whole number: it is left out."),
+    (
+        "must be a time in milliseconds since 1970",
+        "Gainsight PX: the time cannot be read: it is left out, and an event counts as one of unknown age.",
+    ),
+    ("must be a number", "Gainsight PX: the field must be a number: it is left out."),
+    ("must be true or false", "Gainsight PX: the field must be true or false: it is left out."),
+    (
+        "must be a list of strings of at most 1024 characters",
+        "Gainsight PX: the field must be a list of texts: it is left out.",
+    ),
+    ("must be a list of objects", "Gainsight PX: the field must be a list of objects: it is left out."),
+    ("must have at most 1024 bytes", "Gainsight PX: the id of the event is too long: it is left out."),
+    ("must have at most 1024 characters", "Gainsight PX: the text is too long: it is left out."),
+    ("must have at most 256 characters", "Gainsight PX: the id of the session is too long: it is left out."),
+    ("must not be empty", "Gainsight PX: the id of the session is empty: it is left out."),
+    ("must not contain control characters", "Gainsight PX: the text has control characters: it is left out."),
+];

@@ -1,0 +1,266 @@
+//! What is shown of repairs, drops and refusals: the native API, Vemetric's project, the page of a
+//! project, and the words for each reason. What leads to them is in `tolerance.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use usher::clock::DAY;
+use usher::domain::reasons::REASONS;
+use usher::domain::{keys, repairs};
+use usher::model::{Erasure, Origin, Repair};
+
+use crate::admin::{Browser, words};
+use crate::harness::{Reply, Server, fields};
+use crate::settings::set;
+
+fn post(server: &Server, key: &str, body: Value) {
+    server.post("/v1/batch").bearer(key).json(json!({ "batch": [body] })).send().expect(200);
+}
+
+/// With a field that is left out.
+fn odd(name: &str) -> Value {
+    json!({ "type": "track", "userId": name, "event": 7, "timestamp": "yesterday" })
+}
+
+/// A project with repairs of two keys on two days, a drop, and a refusal. The key's number.
+fn counted() -> (Server, i64) {
+    let server = Server::start();
+    let project = server.project().id;
+    let (all, token) = (server.project().all.clone(), server.project().token.clone());
+    set(&server, json!({ "publicWrites": "events-only" })).expect(200);
+    post(&server, &all, odd("ann"));
+    server.clock.advance(DAY);
+    post(&server, &token, odd("ann"));
+    post(&server, &token, odd("bob"));
+    post(&server, &token, json!({ "type": "identify", "userId": "eve" }));
+    let refused = json!({ "batch": [{ "type": "track", "userId": "ann" }] });
+    server.post("/v1/batch").bearer(&all).json(refused).send();
+    let key = server.read(keys::list).iter().find(|key| key.project == Some(project)).expect("a key").id.0;
+    (server, key)
+}
+
+fn ask(server: &Server, query: &str) -> Reply {
+    server.get(&format!("/api/repairs{query}")).bearer(&server.project().all).send()
+}
+
+#[test]
+fn counts_are_by_day_key_outcome_and_reason() {
+    let (server, key) = counted();
+    let body = ask(&server, "").expect(200).json();
+    assert_eq!(fields(&body), ["data", "recent"]);
+    let row = |day: &str, key: Option<i64>, outcome: &str, reason: &str, count: i64| json!({ "day": day, "key": key, "outcome": outcome, "reason": reason, "count": count });
+    let expected = json!([
+        row("2026-03-05", None, "repaired", "made a string", 2),
+        row("2026-03-05", None, "repaired", "time unreadable", 2),
+        row("2026-03-05", None, "dropped", "not public", 1),
+        row("2026-03-05", Some(key), "refused", "refused", 1),
+        row("2026-03-04", Some(key), "repaired", "made a string", 1),
+        row("2026-03-04", Some(key), "repaired", "time unreadable", 1),
+    ]);
+    assert_eq!(body["data"], expected);
+}
+
+#[test]
+fn the_newest_are_shown_one_by_one_with_their_field() {
+    let (server, key) = counted();
+    let body = ask(&server, "").expect(200).json();
+    let recent = body["recent"].as_array().expect("a list");
+    assert_eq!(recent.len(), 8);
+    assert_eq!(
+        recent[0],
+        json!({ "at": "2026-03-05T10:00:00Z", "key": key, "outcome": "refused", "reason": "refused", "field": "event" })
+    );
+    assert_eq!(
+        recent[1],
+        json!({ "at": "2026-03-05T10:00:00Z", "key": null, "outcome": "dropped", "reason": "not public", "field": null })
+    );
+    assert_eq!(recent[7]["at"], "2026-03-04T10:00:00Z");
+    // No value of a message is among them.
+    let text = body.to_string();
+    assert!(["\"ann\"", "\"eve\"", "yesterday"].iter().all(|value| !text.contains(value)), "{text}");
+}
+
+#[test]
+fn days_are_from_1_to_30_with_today() {
+    let (server, _) = counted();
+    let days = |query: &str| {
+        let body = ask(&server, query).expect(200).json();
+        let rows = body["data"].as_array().expect("a list").clone();
+        rows.iter().map(|row| row["day"].as_str().expect("a day").to_owned()).collect::<BTreeSet<String>>()
+    };
+    let set = |days: &[&str]| days.iter().map(|day| (*day).to_owned()).collect::<BTreeSet<String>>();
+    assert_eq!(days("?days=1"), set(&["2026-03-05"]));
+    assert_eq!(days("?days=2"), set(&["2026-03-04", "2026-03-05"]));
+    assert_eq!(days("?days=30"), days(""));
+    for wrong in ["0", "31", "-1", "x", "1.5"] {
+        let reply = ask(&server, &format!("?days={wrong}")).expect(400).json();
+        assert_eq!(
+            (&reply["code"], &reply["errors"][0]["field"]),
+            (&json!("invalid"), &json!("days")),
+            "{wrong}"
+        );
+    }
+    // The first day is the thirtieth, and then it is over.
+    server.clock.advance(28 * DAY);
+    assert_eq!(days("").len(), 2);
+    server.clock.advance(DAY);
+    assert_eq!(days(""), set(&["2026-03-05"]));
+}
+
+#[test]
+fn a_project_sees_its_own_repairs_alone() {
+    let (server, _) = counted();
+    let second = server.second();
+    let body = server.get("/api/repairs").bearer(&second.all).send().expect(200).json();
+    assert_eq!(body, json!({ "data": [], "recent": [] }));
+    let writer = server.key(Some(server.project().id), "ingest,write,delete,admin");
+    for key in [&writer, &server.project().token, &server.key(None, "read")] {
+        assert_eq!(server.get("/api/repairs").bearer(key).send().expect(403).json()["code"], "forbidden");
+    }
+}
+
+#[test]
+fn vemetrics_project_has_the_sums_of_30_days() {
+    let (server, _) = counted();
+    let project = || {
+        let reply = server.get("/v1/project").bearer(&server.project().all).send().expect(200);
+        reply.json()["project"].clone()
+    };
+    let sum = |outcome: &str, reason: &str, count: i64| json!({ "outcome": outcome, "reason": reason, "count": count });
+    let expected = json!([
+        sum("repaired", "made a string", 3),
+        sum("repaired", "time unreadable", 3),
+        sum("dropped", "not public", 1),
+        sum("refused", "refused", 1),
+    ]);
+    assert_eq!((&project()["repairs"], &project()["lateEvents"]), (&expected, &json!(0)));
+    // Another's lines are none of it.
+    let other = server.get("/v1/project").bearer(&server.second().all).send().expect(200).json();
+    assert_eq!(other["project"]["repairs"], json!([]));
+    let id = server.project().id;
+    server.write(move |tx| {
+        let (kind, origin) = (Erasure::Everything, Origin::Request);
+        usher::domain::users::erase_by_identifier(tx, id, "ann", kind, origin).map(|_| ())
+    });
+    post(&server, &server.project().all, json!({ "type": "track", "userId": "ann", "event": "x" }));
+    assert_eq!(project()["lateEvents"], 1);
+    assert!(project()["repairs"].as_array().expect("a list").contains(&sum("dropped", "late", 1)));
+}
+
+#[test]
+fn the_page_has_totals_by_day_and_the_newest() {
+    let (server, _) = counted();
+    let browser = Browser::owner(&server);
+    let path = format!("/admin/projects/{}/repairs", server.project().key);
+    assert!(browser.get("/admin/projects").expect(200).text.contains(&path), "it is linked");
+    let text = words(&browser.get(&path).expect(200).text);
+    for row in [
+        "2026-03-05 repaired made a string",
+        "2026-03-04 repaired made a string",
+        "2026-03-05 dropped not public",
+        "just now ingest token dropped not public",
+        "a test's refused refused",
+        "the whole message",
+    ] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
+    for (reason, _) in [("made a string", 3), ("not public", 1)] {
+        assert!(text.contains(repairs::meaning(reason).expect("a meaning")), "{reason}: {text}");
+    }
+    assert!(text.contains("The newest 8"), "{text}");
+    let quiet =
+        words(&browser.get(&format!("/admin/projects/{}/repairs", server.second().key)).expect(200).text);
+    assert!(quiet.contains("Nothing was repaired, dropped or refused."), "{quiet}");
+    browser.get("/admin/projects/NOPE/repairs").expect(404);
+}
+
+#[test]
+fn a_reason_of_another_version_is_shown_without_a_meaning() {
+    let server = Server::start();
+    let project = server.project().id;
+    server.write(move |tx| repairs::note(tx, project, Repair::of("x", "a reason of tomorrow")));
+    assert_eq!(repairs::meaning("a reason of tomorrow"), None);
+    let browser = Browser::owner(&server);
+    let path = format!("/admin/projects/{}/repairs", server.project().key);
+    assert!(browser.get(&path).expect(200).text.contains("a reason of tomorrow"));
+}
+
+/// Texts in quotes.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// From a beginning to the first `end` after it, for each time that it is there.
+fn parts<'a>(text: &'a str, from: &str, end: &str) -> Vec<&'a str> {
+    let part = |(at, _): (usize, &str)| {
+        let rest = &text[at + from.len()..];
+        rest.find(end).map_or(rest, |end| &rest[..end])
+    };
+    text.match_indices(from).map(part).collect()
+}
+
+/// Every reason that the sources count something under.
+fn reasons_in_sources() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a text");
+            // The field goes before the reason, if both stand there.
+            for from in ["Repair::of(", "Repair::refused(", "repairs.note("] {
+                for part in parts(&text, from, ");") {
+                    let arguments = part.split_once(", ").map_or("", |(_, rest)| rest);
+                    found.extend(quoted(arguments.lines().next().unwrap_or_default()).pop());
+                }
+            }
+        }
+    }
+    // Where the reason is chosen elsewhere.
+    let elsewhere = [
+        ("model/intake.rs", "match self {\n            Dropped::Late", "\n        }"),
+        ("model.rs", "pub fn check(text: &str) -> Result<(), &'static str> {", "\n    }"),
+        ("api/segment/taking.rs", "fn mended_repairs(", "\n}"),
+        ("api/gainsight/cells.rs", "fn fault(kind: Kind)", "\n}"),
+        ("api/gainsight/cells.rs", "const NO_OBJECT", ";"),
+        ("api/gainsight/cells.rs", "const NO_TEXT", ";"),
+        ("api/gainsight/fields.rs", "pub fn text_fault(", "\n}"),
+    ];
+    for (file, from, end) in elsewhere {
+        let text = fs::read_to_string(root.join(file)).expect("a source");
+        let parts = parts(&text, from, end);
+        assert_eq!(parts.len(), 1, "{file} has no {from} any more: look where its reasons went");
+        found.extend(quoted(parts[0]));
+    }
+    // A message as a whole has no field.
+    found.remove("");
+    found
+}
+
+#[test]
+fn every_reason_in_the_sources_has_a_meaning() {
+    let known: BTreeSet<String> = REASONS.iter().map(|(reason, _)| (*reason).to_owned()).collect();
+    assert_eq!(known.len(), REASONS.len(), "each once");
+    assert_eq!(reasons_in_sources(), known);
+}
+
+#[test]
+fn the_docs_have_every_reason_and_its_meaning() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/repairs.md");
+    let text = fs::read_to_string(path).expect("the page");
+    let (fields, reasons) = text.split_once("\n## Reasons\n").expect("its second part");
+    let rows: Vec<&str> = reasons.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> =
+        REASONS.iter().map(|(reason, meaning)| format!("| `{reason}` | {meaning} |")).collect();
+    assert_eq!(rows, expected);
+    for (reason, _) in REASONS {
+        assert!(fields.contains(&format!("`{reason}`")), "no field leads to {reason}");
+    }
+}
