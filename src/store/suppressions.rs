@@ -27,7 +27,8 @@ pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: O
     let digest = digest(tx, project, named);
     tx.execute(
         "INSERT INTO suppressions (project_id, digest, subject, created_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (project_id, digest) DO UPDATE SET subject = excluded.subject, until = excluded.until",
+         ON CONFLICT (project_id, digest) DO UPDATE
+             SET subject = excluded.subject, until = excluded.until, ends_with_user = 0",
         params![project.0, digest, subject, tx.now(), until],
     )?;
     Ok(())
@@ -61,6 +62,31 @@ pub fn note_hit(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
 /// Lets a subject and all names that went with it in again. Returns how many names those were.
 pub fn remove(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<usize> {
     tx.execute("DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2", params![project.0, subject])
+}
+
+/// A subject's suppression ends when the subject is erased in the API that made it.
+pub fn set_ends_with_user(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<()> {
+    let sql = "UPDATE suppressions SET ends_with_user = 1 WHERE project_id = ?1 AND subject = ?2";
+    tx.execute(sql, params![project.0, subject])?;
+    Ok(())
+}
+
+/// Whether it does.
+pub fn ends_with_user(db: &Db, project: ProjectId, subject: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND ends_with_user = 1";
+    Ok(db.row(sql, params![project.0, subject], |_| Ok(()))?.is_some())
+}
+
+/// The subjects that are kept out now and whose digest begins so: two at most.
+pub fn beginning(db: &Db, project: ProjectId, start: &[u8], now: Millis) -> Result<Vec<Digest>> {
+    db.rows(
+        "SELECT digest FROM suppressions
+         WHERE project_id = ?1 AND digest >= ?2 AND substr(digest, 1, ?3) = ?2 AND digest = subject
+             AND (until IS NULL OR until > ?4)
+         ORDER BY digest LIMIT 2",
+        params![project.0, start, i64::try_from(start.len()).unwrap_or(i64::MAX), now],
+        |row| row.get(0),
+    )
 }
 
 /// The subjects that are kept out, by digest, behind one of them.
