@@ -336,6 +336,7 @@ fn suppressions_are_listed_page_by_page_without_names() {
         cursor = next.unwrap_or_default();
     }
     let mut shown = subjects(&server);
-    (shown.sort(), found.sort());
+    shown.sort();
+    found.sort();
     assert_eq!(shown, found);
 }
