@@ -3,6 +3,7 @@
 mod intake;
 mod interaction;
 mod job;
+mod regulation;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use crate::error::{Error, Fault, Place, Result};
 pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
 pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
+pub use regulation::{Progress, Regulated, RegulatedJob, Regulation, RegulationKind};
 
 /// Named values of a user or an event.
 pub type Attributes = Map<String, Value>;

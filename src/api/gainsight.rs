@@ -3,6 +3,7 @@
 
 mod attributes;
 mod cells;
+mod denylist;
 mod empty;
 mod event_filter;
 mod events;
@@ -19,9 +20,9 @@ use serde_json::{Value, json};
 
 use super::dialect::repairs::Repairs;
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Query, Route};
-use crate::domain::{repairs as repaired, users};
+use crate::domain::{denylist as switches, repairs as repaired, users};
 use crate::error::{Error, Place, Result};
-use crate::model::{Erasure, Identifier, Origin, ProjectId, Scope};
+use crate::model::{Identifier, ProjectId, Scope};
 use crate::store::Tx;
 use search::Search;
 
@@ -115,7 +116,7 @@ pub fn routes() -> Vec<Route> {
     let user = "/v1/users/{identifyId}";
     let user_model = "/v1/admin/model/user/attributes";
     let account_model = "/v1/admin/model/account/attributes";
-    vec![
+    let mut routes = vec![
         Route::new(DIALECT, Method::DELETE, user, Some(Scope::Delete), delete_user),
         Route::new(DIALECT, Method::DELETE, "/v1/users/delete", Some(Scope::Delete), delete_named),
         Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Write), create_user),
@@ -139,7 +140,9 @@ pub fn routes() -> Vec<Route> {
         Route::new(DIALECT, Method::GET, "/v1/feature", Some(Scope::Read), empty::features),
         Route::new(DIALECT, Method::GET, "/v1/articles", Some(Scope::Read), empty::articles),
         Route::new(DIALECT, Method::GET, "/v1/kcbot", Some(Scope::Read), empty::knowledge_bots),
-    ]
+    ];
+    routes.extend(denylist::routes());
+    routes
 }
 
 /// seeds/002: "Default behavior is to mark the user as deleted, which will cause it to be
@@ -173,10 +176,7 @@ async fn erase(call: &Call, project: ProjectId, id: Identifier, hard: bool) -> A
         .app
         .erase(move |tx| match hard {
             false => users::hide(tx, &users::get(tx, project, id.as_str())?),
-            true => {
-                let everything = Erasure::Everything;
-                users::erase_by_identifier(tx, project, id.as_str(), everything, Origin::Request)
-            }
+            true => switches::erase(tx, project, &id),
         })
         .await?;
     Ok(dialect::with_token(done(StatusCode::OK), Some(token)))

@@ -15,6 +15,7 @@ mod gainsight;
 mod native;
 mod openreplay;
 mod proficient;
+mod regulations;
 mod segment;
 mod streamed;
 mod vemetric;
@@ -40,11 +41,12 @@ pub enum Face {
     Proficient,
     ProficientClient,
     Segment,
+    Regulations,
     Native,
 }
 
 impl Face {
-    const ALL: [Face; 9] = [
+    const ALL: [Face; 10] = [
         Face::OpenReplay,
         Face::OpenReplayV2,
         Face::Vemetric,
@@ -53,6 +55,7 @@ impl Face {
         Face::Proficient,
         Face::ProficientClient,
         Face::Segment,
+        Face::Regulations,
         Face::Native,
     ];
 
@@ -66,6 +69,7 @@ impl Face {
             Face::Proficient => proficient::DIALECT,
             Face::ProficientClient => proficient::client::DIALECT,
             Face::Segment => segment::DIALECT,
+            Face::Regulations => regulations::DIALECT,
             Face::Native => native::DIALECT,
         }
     }
@@ -80,6 +84,7 @@ impl Face {
             Face::Proficient => proficient::routes(),
             Face::ProficientClient => proficient::client::routes(),
             Face::Segment => segment::routes(),
+            Face::Regulations => regulations::routes(),
             Face::Native => native::routes(),
         }
     }
@@ -97,6 +102,7 @@ impl Face {
             Face::Proficient => proficient::LITERALS,
             Face::ProficientClient => proficient::client::LITERALS,
             Face::Segment => segment::LITERALS,
+            Face::Regulations => regulations::LITERALS,
             Face::Native => native::LITERALS,
         }
     }
@@ -263,6 +269,7 @@ fn speaker(request: &HttpRequest, path: &str) -> Face {
         ("beacon", "v1") | ("sourceConfig" | "rsaMetrics", "") => Face::Segment,
         ("v1", "project") | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
         ("v1", _) => whose_key(request),
+        ("regulations" | "suppressions", _) | ("v2", "regulations") => Face::Regulations,
         ("api", "v1") => Face::OpenReplay,
         ("v2", "api") if segments.next() == Some("public") => Face::OpenReplayV2,
         _ => Face::Native,

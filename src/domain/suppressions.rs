@@ -8,7 +8,7 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Dropped, Identifier, ProjectId, Received, Repair};
 pub use crate::store::suppressions::{Digest, Suppression};
 use crate::store::tombstones::Named;
-use crate::store::{Db, Tx, aliases, audit, suppressions};
+use crate::store::{Db, Tx, aliases, audit, regulations, suppressions};
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
 pub const VISITOR: &str = "visitor-";
@@ -56,20 +56,25 @@ pub fn add(tx: &Tx, project: ProjectId, identifier: &Identifier, policy: Policy)
 
 /// Lets the person with this identifier in again. False: they were not kept out.
 pub fn lift(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
-    let subject = suppressions::digest_of(tx, project, Named::Identifier(identifier.as_str()));
-    if suppressions::remove(tx, project, &subject)? == 0 {
+    lift_subject(tx, project, &digest_of(tx, project, identifier))
+}
+
+/// What stands for an identifier.
+pub fn digest_of(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Digest {
+    suppressions::digest_of(tx, project, Named::Identifier(identifier.as_str()))
+}
+
+/// The same for somebody whose digest is at hand.
+pub fn lift_subject(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<bool> {
+    if suppressions::remove(tx, project, subject)? == 0 {
         return Ok(false);
     }
+    regulations::forget(tx, project, subject)?;
     audit::note(
         tx,
         &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() },
     )?;
     Ok(true)
-}
-
-/// Whether the person with this identifier is kept out.
-pub fn is_suppressed(tx: &Tx, project: ProjectId, identifier: &str) -> Result<bool> {
-    suppressions::is_kept_out(tx, project, Named::Identifier(identifier))
 }
 
 /// Whether an anonymous id is kept out: it is linked to nobody.
@@ -122,7 +127,11 @@ pub fn shown(digest: &Digest) -> String {
 
 /// Forgets some of those whose days are over. False: there are none.
 pub fn prune(tx: &Tx) -> Result<bool> {
-    Ok(suppressions::prune(tx, 500)? > 0)
+    let any = suppressions::prune(tx, 500)? > 0;
+    if any {
+        regulations::forget_ended(tx)?;
+    }
+    Ok(any)
 }
 
 /// `days` of a policy. [`Error::Invalid`] unless it is 1 to 36,500.

@@ -330,8 +330,33 @@ pub const TABLES: &[Table] = &[
             column("created_at", Bookkeeping),
             column("until", Bookkeeping),
             column("hits", Bookkeeping),
+            column("ends_with_user", Bookkeeping),
         ],
     },
+    // No name is in them: a digest stays as long as the suppression of which it is.
+    ours(
+        "regulation_subjects",
+        &[
+            column("regulation_id", Bookkeeping),
+            column("place", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("job_id", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("stand_in", Bookkeeping),
+        ],
+    ),
+    ours(
+        "regulations",
+        &[
+            column("id", Bookkeeping),
+            column("handle", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("kind", Bookkeeping),
+            column("is_single", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("withdrawn_at", Bookkeeping),
+        ],
+    ),
     ours(
         "ledger_mark",
         &[

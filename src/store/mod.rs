@@ -35,6 +35,7 @@ pub mod needles;
 pub mod pages;
 pub mod projects;
 pub mod recordings;
+pub mod regulations;
 pub mod repairs;
 pub mod salts;
 pub mod search;

@@ -28,7 +28,7 @@ pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: O
     let digest = digest(tx, project, named);
     tx.execute(
         "INSERT INTO suppressions (project_id, digest, subject, created_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (project_id, digest) DO UPDATE SET until = CASE
+         ON CONFLICT (project_id, digest) DO UPDATE SET ends_with_user = 0, until = CASE
              WHEN suppressions.subject = excluded.subject THEN excluded.until
              WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
              WHEN excluded.until > suppressions.until THEN excluded.until
@@ -66,6 +66,19 @@ pub fn note_hit(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
 /// Lets a subject and all names that went with it in again. Returns how many names those were.
 pub fn remove(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<usize> {
     tx.execute("DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2", params![project.0, subject])
+}
+
+/// A subject's suppression ends when the subject is erased in the API that made it.
+pub fn set_ends_with_user(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<()> {
+    let sql = "UPDATE suppressions SET ends_with_user = 1 WHERE project_id = ?1 AND subject = ?2";
+    tx.execute(sql, params![project.0, subject])?;
+    Ok(())
+}
+
+/// Whether it does.
+pub fn ends_with_user(db: &Db, project: ProjectId, subject: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND ends_with_user = 1";
+    Ok(db.row(sql, params![project.0, subject], |_| Ok(()))?.is_some())
 }
 
 /// The subjects that are kept out, by digest, behind one of them.

@@ -104,7 +104,8 @@ fn no_room_uses_one_above_it() {
 
 #[test]
 fn no_dialect_knows_another_and_neither_faces_nor_rules_write_sql() {
-    let dialects = ["openreplay", "vemetric", "gainsight", "alloy", "proficient", "segment", "native"];
+    let dialects =
+        ["openreplay", "vemetric", "gainsight", "alloy", "proficient", "segment", "regulations", "native"];
     for (path, text) in sources() {
         let is_of =
             |name: &&&str| path == format!("api/{name}.rs") || path.starts_with(&format!("api/{name}/"));

@@ -86,6 +86,7 @@ impl Route {
     /// Of no one project: OpenReplay's, and what is of the whole installation.
     fn is_organisations(&self) -> bool {
         self.face.starts_with("OpenReplay")
+            || self.face == "Regulations"
             || self.pattern == "/api/backups"
             || self.pattern.starts_with("/api/projects/")
     }
@@ -136,6 +137,7 @@ impl Route {
                 assert_eq!(body["success"], false, "{at}");
                 vec![&body["code"], &body["message"]]
             }
+            "Regulations" => vec![&body["errors"][0]["type"], &body["errors"][0]["message"]],
             "Native" => {
                 assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{at}");
                 assert_eq!(body["status"], status, "{at}");
@@ -279,6 +281,8 @@ fn a_path_that_nobody_has_is_404_in_the_words_of_the_api_it_looks_like() {
         ("Segment", "/v1/batch/more"),
         ("Segment", "/v1/projects/x/nothing"),
         ("Segment", "/v1//track//more/"),
+        ("Regulations", "/regulations/x/y/z"),
+        ("Regulations", "/v2/regulations/x/y"),
         ("Gainsight", "/v1/accounts/x/y/z"),
         ("Native", "/api/nothing"),
         ("Native", "/v2/api/publicly"),

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("3_interactions.sql"),
     include_str!("4_visitors.sql"),
     include_str!("5_origins.sql"),
+    include_str!("6_regulations.sql"),
 ];
 
 /// How many there are.

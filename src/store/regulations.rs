@@ -1,0 +1,127 @@
+//! Regulations and their people, who are in them as a job, as a digest, or not at all.
+
+use const_format::formatcp;
+use rusqlite::{Row, params};
+
+use super::suppressions::Digest;
+use super::{Db, Tx, corrupt, sequences};
+use crate::clock::Millis;
+use crate::error::Result;
+use crate::model::{
+    Handle, JobId, JobStatus, ProjectId, Regulated, RegulatedJob, Regulation, RegulationKind,
+};
+
+const COLUMNS: &str = "id, handle, project_id, kind, is_single, created_at, withdrawn_at";
+
+fn read(row: &Row) -> rusqlite::Result<Regulation> {
+    let kind = RegulationKind::parse(row.get_ref(3)?.as_str()?);
+    Ok(Regulation {
+        id: row.get(0)?,
+        handle: row.get(1)?,
+        project: row.get::<_, Option<i64>>(2)?.map(ProjectId),
+        kind: kind.ok_or_else(|| corrupt("a regulation's kind"))?,
+        is_single: row.get(4)?,
+        created_at: row.get(5)?,
+        withdrawn_at: row.get(6)?,
+    })
+}
+
+pub fn insert(
+    tx: &Tx,
+    project: Option<ProjectId>,
+    kind: RegulationKind,
+    handle: Handle,
+    is_single: bool,
+) -> Result<Regulation> {
+    let id = sequences::next(tx, "regulation")?;
+    tx.execute(
+        "INSERT INTO regulations (id, handle, project_id, kind, is_single, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![id, handle, project.map(|project| project.0), kind.as_str(), is_single, tx.now()],
+    )?;
+    Ok(Regulation { id, handle, project, kind, is_single, created_at: tx.now(), withdrawn_at: None })
+}
+
+/// One of the people, at a place that none of the others has.
+pub struct New<'a> {
+    pub place: i64,
+    pub project: ProjectId,
+    pub job: Option<JobId>,
+    pub digest: Option<&'a Digest>,
+    pub stand_in: &'a str,
+}
+
+pub fn add(tx: &Tx, regulation: i64, new: &New) -> Result<()> {
+    tx.execute(
+        "INSERT INTO regulation_subjects (regulation_id, place, project_id, job_id, digest, stand_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![regulation, new.place, new.project.0, new.job.map(|job| job.0), new.digest, new.stand_in],
+    )?;
+    Ok(())
+}
+
+pub fn by_handle(db: &Db, handle: Handle) -> Result<Option<Regulation>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM regulations WHERE handle = ?1");
+    db.row(sql, params![handle], read)
+}
+
+/// Those below a number, the newest first; of one project, or of all and of several.
+pub fn below(db: &Db, project: Option<ProjectId>, id: i64, limit: u32) -> Result<Vec<Regulation>> {
+    match project {
+        Some(project) => {
+            let sql = formatcp!(
+                "SELECT {COLUMNS} FROM regulations WHERE project_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
+            );
+            db.rows(sql, params![project.0, id, limit], read)
+        }
+        None => {
+            let sql = formatcp!("SELECT {COLUMNS} FROM regulations WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+            db.rows(sql, params![id, limit], read)
+        }
+    }
+}
+
+/// A regulation's people, as they were named.
+pub fn people(db: &Db, regulation: i64) -> Result<Vec<Regulated>> {
+    db.rows(
+        "SELECT s.project_id, s.digest, s.stand_in, j.status, j.reference, j.finished_at
+         FROM regulation_subjects s LEFT JOIN jobs j ON j.id = s.job_id
+         WHERE s.regulation_id = ?1 ORDER BY s.place",
+        params![regulation],
+        |row| {
+            let status: Option<String> = row.get(3)?;
+            let job = match status.as_deref() {
+                None => None,
+                Some(status) => Some(RegulatedJob {
+                    status: JobStatus::parse(status).ok_or_else(|| corrupt("a job's status"))?,
+                    reference: row.get(4)?,
+                    finished_at: row.get(5)?,
+                }),
+            };
+            Ok(Regulated { project: ProjectId(row.get(0)?), digest: row.get(1)?, stand_in: row.get(2)?, job })
+        },
+    )
+}
+
+pub fn set_withdrawn(tx: &Tx, regulation: i64, at: Millis) -> Result<()> {
+    tx.execute("UPDATE regulations SET withdrawn_at = ?2 WHERE id = ?1", params![regulation, at])?;
+    Ok(())
+}
+
+/// A suppression is over: no regulation keeps its digest.
+pub fn forget(tx: &Tx, project: ProjectId, digest: &Digest) -> Result<()> {
+    let sql = "UPDATE regulation_subjects SET digest = NULL WHERE project_id = ?1 AND digest = ?2";
+    tx.execute(sql, params![project.0, digest])?;
+    Ok(())
+}
+
+/// The same for every suppression that is no more.
+pub fn forget_ended(tx: &Tx) -> Result<()> {
+    tx.execute(
+        "UPDATE regulation_subjects SET digest = NULL
+         WHERE digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM suppressions s
+             WHERE s.project_id = regulation_subjects.project_id AND s.digest = regulation_subjects.digest)",
+        [],
+    )?;
+    Ok(())
+}
