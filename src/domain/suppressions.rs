@@ -77,6 +77,11 @@ pub fn lift_subject(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<boo
     Ok(true)
 }
 
+/// Whether the person with this identifier is kept out.
+pub fn is_suppressed(tx: &Tx, project: ProjectId, identifier: &str) -> Result<bool> {
+    suppressions::is_kept_out(tx, project, Named::Identifier(identifier))
+}
+
 /// Whether an anonymous id is kept out: it is linked to nobody.
 pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<bool> {
     Ok(kept_out_as(tx, project, anonymous_id)?.is_some())

@@ -19,7 +19,7 @@ fn preflight(server: &Server, path: &str) -> Reply {
 fn with_token<'a>(server: &'a Server, path: &str) -> Request<'a> {
     let request = server.post(path).header("Origin", APP);
     match path {
-        "/e" | "/u" | "/i" => request.header("Token", &server.project().token),
+        "/e" | "/u" | "/i" | "/r" | "/l" => request.header("Token", &server.project().token),
         _ => request.header("X-Write-Key", &server.project().token),
     }
 }
@@ -49,7 +49,7 @@ fn stored(server: &Server) -> i64 {
 fn good(path: &str) -> Value {
     match path {
         "/e" => json!({ "name": "Opened", "identifier": "ann" }),
-        "/u" | "/i" => json!({ "identifier": "ann" }),
+        "/u" | "/i" | "/r" | "/l" => json!({ "identifier": "ann" }),
         _ => json!({
             "userId": "ann", "event": "Opened", "groupId": "g", "previousId": "v",
             "batch": [{ "type": "track", "userId": "ann", "event": "Opened" }],

@@ -78,7 +78,8 @@ fn the_sender_is_the_right_most_address_that_is_not_trusted() {
         ("192.0.2.1", &[], Some("192.0.2.1")),
         // A peer that is no proxy of ours speaks for itself alone.
         ("192.0.2.1", &["198.51.100.9"], Some("192.0.2.1")),
-        ("10.0.0.1", &[], Some("10.0.0.1")),
+        // A proxy of ours that names nobody: all its visitors would be one.
+        ("10.0.0.1", &[], None),
         ("10.0.0.1", &["198.51.100.9"], Some("198.51.100.9")),
         ("10.0.0.1", &["203.0.113.66, 198.51.100.9"], Some("198.51.100.9")),
         ("10.0.0.1", &["203.0.113.66", "198.51.100.9, 10.2.3.4"], Some("198.51.100.9")),

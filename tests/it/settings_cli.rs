@@ -68,7 +68,7 @@ fn every_setting_is_set_by_command_and_shown() {
         "public writes\topen",
         "people per address\t1000",
         "people per hour\t100000",
-        "placeholders\tundefined,null,nil,none,nan,0,true,false,anonymous,guest,unknown,[object object],(null),\
+        "placeholders\tundefined,null,nil,none,nan,0,true,false,anonymous,guest,[object object],(null),\
          00000000-0000-0000-0000-000000000000",
         "erased days\t3650",
         "client secret\t(none)",

@@ -150,6 +150,8 @@ fn erasing_everything_shows_what_goes_asks_for_the_identifier_and_leaves_nothing
         [
             "Recording chunks 0 goes",
             "Events, interactions and logs 40 goes",
+            "Messages in conversations 0 goes",
+            "Conversations with agents 0 goes",
             "Sessions 1 goes",
             "Anonymous ids 0 goes",
             "Visitors merged into the user 0 goes",
@@ -197,6 +199,8 @@ fn erasing_the_account_leaves_the_activity_under_the_bare_id_until_it_is_erased_
     let expected = [
         "Recording chunks 0 stays",
         "Events, interactions and logs 5 stays",
+        "Messages in conversations 0 stays",
+        "Conversations with agents 0 stays",
         "Sessions 1 stays",
         "Anonymous ids 0 goes",
         "Visitors merged into the user 0 stays",
@@ -241,6 +245,8 @@ fn erasing_the_activity_leaves_the_account_which_goes_on() {
     let expected = [
         "Recording chunks 0 goes",
         "Events, interactions and logs 5 goes",
+        "Messages in conversations 0 goes",
+        "Conversations with agents 0 goes",
         "Sessions 1 goes",
         "Anonymous ids 0 stays",
         "Visitors merged into the user 0 stays",

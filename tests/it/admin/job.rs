@@ -128,7 +128,9 @@ fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
     let text = words(&page.text);
     assert!(text.contains("Asked for 1 hour ago, 4 Mar 2026, 10:00 UTC"), "{text}");
     assert!(
-        text.contains("Events, interactions and logs 3 Sessions 1") && text.contains("Together 5"),
+        text.contains("Events, interactions and logs 3 ")
+            && text.contains(" Sessions 1 ")
+            && text.contains("Together 5"),
         "{text}"
     );
     assert!(page.text.contains("href=\"/admin/receipts/1\"") && !renews(&page.text), "{}", page.text);

@@ -121,8 +121,8 @@ fn a_project_that_cannot_be_made_is_asked_for_again() {
     let long = "x".repeat(201);
     let cases = [
         ("default", "Another project has this name."),
-        ("  ", "The name must have 1 to 100 characters"),
-        (long.as_str(), "The name must have 1 to 100 characters"),
+        ("  ", "The name must have 1 to 200 characters"),
+        (long.as_str(), "The name must have 1 to 200 characters"),
     ];
     for (name, why) in cases {
         let page = browser.post("/admin/projects", &[("name", name)]).expect(422);
