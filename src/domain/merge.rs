@@ -62,7 +62,8 @@ pub fn unite(
         }
         (named, None) => {
             let named = registered(tx, project, identifier, named)?;
-            if is_an_identifier(tx, project, anonymous_id)? {
+            // A client may give a person the same name twice.
+            if anonymous_id != identifier && is_an_identifier(tx, project, anonymous_id)? {
                 repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
                 return Ok(named);
             }

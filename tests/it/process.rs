@@ -1,9 +1,10 @@
 //! The built program as its users run it: a process with a directory, that can be killed.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,20 @@ pub fn recovery_key(greeting: &str) -> String {
     word.expect("a recovery key").to_owned()
 }
 
+/// An address that nobody listens on, at a port that no connection takes on its way out: one of those
+/// could be gone again before the program has it.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
+        let start = u16::try_from(std::process::id() % 4_000).expect("a small number");
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + (start + step % 6_000)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 impl Process {
     pub fn start(dir: &Path) -> Process {
         Process::start_with(dir, &[])
@@ -85,7 +100,7 @@ impl Process {
     /// Behind something else, at whose address the world sees it. Where it listens itself it
     /// does not say then, so that its port is chosen here.
     pub fn start_behind(dir: &Path, public: &str) -> Process {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+        let free = free_address();
         let mut command = usher(dir, &["serve", "--listen", &free.to_string(), "--rate-limit", "off"]);
         command.env("USHER_PUBLIC_URL", public);
         let mut process = Process::run(command);

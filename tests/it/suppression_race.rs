@@ -14,8 +14,7 @@ use crate::segment::count;
 use crate::tolerance::times;
 
 const THREADS: usize = 32;
-/// A thousand pass too; so many end within half a minute on two busy cores.
-const ROUNDS: usize = 250;
+const ROUNDS: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// In each round somebody else is there, and erased in one write, in the same breath suppressed or

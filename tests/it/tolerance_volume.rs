@@ -6,8 +6,7 @@ use crate::harness::Server;
 use crate::segment::{check_counters, count};
 use crate::tolerance::{counted, raw};
 
-/// A hundred pass too; so many end within half a minute on two busy cores.
-const BATCHES: usize = 50;
+const BATCHES: usize = 100;
 const MESSAGES: usize = 1_000;
 const USERS: usize = 500;
 /// How many ways there are to be odd.

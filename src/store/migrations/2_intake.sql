@@ -24,9 +24,8 @@ CREATE INDEX users_claimed_email ON users (lower(claimed_email), project_id) WHE
 -- person to a deletion. Rows from before are not known to.
 ALTER TABLE aliases ADD COLUMN is_trusted INTEGER NOT NULL DEFAULT 0;
 -- Deletions that wait for an anonymous id were ordered when each was believed.
-UPDATE aliases SET is_trusted = 1 WHERE EXISTS
-    (SELECT 1 FROM jobs WHERE jobs.status = 'scheduled' AND jobs.reference = aliases.anonymous_id
-     AND jobs.project_id = aliases.project_id);
+UPDATE aliases SET is_trusted = 1 WHERE (anonymous_id, project_id) IN
+    (SELECT reference, project_id FROM jobs WHERE status = 'scheduled');
 -- Another person's client has sent it, too.
 ALTER TABLE aliases ADD COLUMN is_shared INTEGER NOT NULL DEFAULT 0;
 
