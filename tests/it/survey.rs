@@ -39,12 +39,15 @@ impl House {
             "{begin};
              DELETE FROM recordings WHERE user_id IN temp.gone;
              DELETE FROM events WHERE user_id IN temp.gone;
+             DELETE FROM messages WHERE user_id IN temp.gone;
+             DELETE FROM interactions WHERE user_id IN temp.gone;
              DELETE FROM sessions WHERE user_id IN temp.gone;
              DELETE FROM aliases WHERE user_id IN temp.gone;
              DELETE FROM merged_visitors WHERE user_id IN temp.gone;
              DELETE FROM users WHERE id IN temp.gone;
              UPDATE recordings SET data = zeroblob(50) WHERE user_id IN temp.other;
              UPDATE events SET message_id = 'm' || id, data = '{{}}', url = NULL WHERE user_id IN temp.other;
+             UPDATE messages SET content = 'c' || id WHERE user_id IN temp.other;
              UPDATE sessions SET external_id = 's' || id WHERE user_id IN temp.other;
              UPDATE events SET data = '{{\"t\":\"' || hex(zeroblob(2500)) || '\"}}'
                            WHERE user_id IN (SELECT id FROM temp.other LIMIT 4);

@@ -49,6 +49,7 @@ fn prefixed(user: &User) -> String {
 
 const PX: &str = "Gainsight DELETE /v1/users/{identifyId}";
 const OPENREPLAY: &str = "OpenReplay DELETE /api/v1/{projectKey}/users/{userId}";
+const OPENREPLAY_V2: &str = "OpenReplayV2 DELETE /v2/api/public/{projectKey}/users/{userID}";
 const CANCEL: &str = "OpenReplay DELETE /api/v1/{projectKey}/jobs/{jobId}";
 const ALLOY: &str = "Alloy DELETE /users/{userId}";
 const ALLOY_LOGS: &str = "Alloy DELETE /users/{userId}/logs";
@@ -67,12 +68,29 @@ const DELETIONS: &[Deletion] = &[
     HIDE,
     // A job is made for whoever will have the name.
     Deletion { nobody: 200, ..to(OPENREPLAY, identifier) },
+    Deletion { nobody: 200, ..to(OPENREPLAY_V2, identifier) },
     to(ALLOY, identifier),
     to(ALLOY, hex),
     to(ALLOY_LOGS, identifier),
     to("Alloy DELETE /{version}/users/{userId}", hex),
     to("Alloy DELETE /{version}/users/{userId}/logs", identifier),
     to("Proficient DELETE /users/{user_id}", prefixed),
+];
+
+/// Those of many people at once, or of no deletion, which hand nothing out for a person; and those that
+/// are told apart from a row above by where the name stands alone.
+const WITHOUT_A_PERSON: &[&str] = &[
+    // Of the person in its body: a test of its own, below.
+    "Gainsight DELETE /v1/users/delete",
+    "Gainsight PUT /v1/users/denylist/{identifyId}",
+    "OpenReplayV2 DELETE /v2/api/public/{projectKey}/jobs/{jobID}",
+    "Regulations DELETE /regulations/{regulateId}",
+    "Regulations DELETE /v2/regulations/{regulateId}",
+    "Regulations GET /suppressions",
+    "Regulations POST /regulations",
+    "Regulations POST /regulations/cloudsources/{sourceId}",
+    "Regulations POST /regulations/sources/{sourceId}",
+    "Regulations POST /v2/regulations",
 ];
 
 /// That which takes a request back.
@@ -187,10 +205,21 @@ fn the_deleting_calls_are_all_in_these_tables() {
         .collect();
     let mut here: Vec<String> =
         DELETIONS.iter().chain(OTHERS).map(|deletion| deletion.route.to_owned()).collect();
+    here.extend(WITHOUT_A_PERSON.iter().map(|route| (*route).to_owned()));
     listed.sort();
     here.sort();
     here.dedup();
     assert_eq!(here, listed);
+}
+
+#[test]
+fn a_deletion_by_the_name_in_its_body_hands_out_a_token() {
+    let server = Server::start();
+    seed(&server, "ann@example.com");
+    let request = server.delete("/v1/users/delete?hardDelete=true");
+    let request = request.header("X-APTRINSIC-API-KEY", &server.project().all);
+    let reply = request.json(serde_json::json!({ "identifyId": "ann@example.com" })).send().expect(200);
+    assert!(token_of(&reply).is_some());
 }
 
 #[test]

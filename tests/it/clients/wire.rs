@@ -193,7 +193,8 @@ impl Sent {
     /// Sends the same as if it had been made and sent just now.
     pub fn anew(&self, base: &str) -> u16 {
         let mut body = self.json();
-        let now = usher::clock::rfc3339(Clock::system().now());
+        // Whole seconds, the next one: an erasure of this second must not lie behind it.
+        let now = usher::clock::rfc3339(Clock::system().now() + 999);
         date(&mut body, &now);
         for message in body.get_mut("batch").and_then(Value::as_array_mut).into_iter().flatten() {
             date(message, &now);
