@@ -183,7 +183,7 @@ fn replace_id(message: Vec<u8>, from: usize, to: usize) -> Vec<u8> {
 }
 
 #[test]
-fn fifty_thousand_messages_a_third_odd_are_taken_and_counted() {
+fn a_third_odd_of_100_000_messages_is_taken_and_counted() {
     let server = Server::start();
     let first = r#"{"userId":"user 0","anonymousId":"tablet"}"#;
     raw(&server, "/v1/identify", first).expect(200);
