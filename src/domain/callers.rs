@@ -31,7 +31,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the caller is believed. Where a project has a secret, whoever is not must not
+    /// Whether the caller is believed. Where a project has a secret, a caller that is not must not
     /// even add: [`Error::Forbidden`].
     pub fn is_vouched_for(&self, db: &Db) -> Result<bool> {
         if self.trusted {

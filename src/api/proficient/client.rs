@@ -15,7 +15,7 @@
 //! [ours] No agents are kept beyond the ids that interactions name: the list of agents is
 //! empty, each agent is unknown, and a request for an agent's reply is `unavailable`.
 //!
-//! [ours] Whoever is in the trash stays there: what is added is kept with the user, and all
+//! [ours] A user in the trash stays there: what is added is kept with the user, and all
 //! else is answered as for a user that is unknown.
 
 use actix_web::http::Method;
