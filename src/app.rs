@@ -3,7 +3,7 @@
 pub mod backups;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
@@ -19,6 +19,7 @@ use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
+use crate::quota::NewPeople;
 use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx, ledger_position};
 use crate::trace::{Actor, RequestId, Source, Who};
@@ -61,6 +62,28 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
+}
+
+/// What a write has counted of new people, by a public credential.
+#[derive(Default)]
+struct Made {
+    /// How many, and when.
+    counted: Mutex<Option<(u32, Millis)>>,
+    passed_half: AtomicBool,
+}
+
+impl Made {
+    fn count(&self, people: &NewPeople, source: Source, tx: &Tx) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((tx.registrations(), tx.now()));
+        self.passed_half.store(people.count(source, tx.registrations(), tx.now()), Ordering::Relaxed);
+    }
+
+    fn take_back(&self, people: &NewPeople, source: Source) {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((made, then)) = counted {
+            people.take_back(source, made, then);
+        }
+    }
 }
 
 /// How backups are made and kept.
@@ -274,28 +297,40 @@ impl App {
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let request = RequestId::current().unwrap_or_default();
-        let (who, made) = (Who::current(), Arc::new(AtomicU32::new(0)));
-        let told = Arc::clone(&made);
+        let who = Who::current();
+        let Some(source) = who.source else {
+            let run = move |tx: &Tx| request.sync_scope(|| run(tx));
+            let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
+            return answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
+        };
+        let made = Arc::new(Made::default());
+        let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&made));
         let run = move |tx: &Tx| {
+            let people = inner.keyring.people();
+            // Whoever runs again made nobody before.
+            told.take_back(people, source);
+            if let Some((room, retry_after)) = people.left(source, tx.now()) {
+                tx.limit_registrations(room, retry_after);
+            }
             let outcome = request.sync_scope(|| run(tx));
-            told.store(tx.registrations(), Ordering::Relaxed);
+            if outcome.is_ok() {
+                told.count(people, source, tx);
+            }
             outcome
         };
         let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
-        let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))??;
-        if let Some(source) = who.source {
-            self.count_people(source, made.load(Ordering::Relaxed)).await;
+        let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
+        if outcome.is_err() {
+            made.take_back(self.keyring().people(), source);
+        } else if made.passed_half.load(Ordering::Relaxed) {
+            self.raise_alarm(source).await;
         }
-        Ok(outcome)
+        outcome
     }
 
-    /// Counts people that a public credential made, and raises the alarm at half of what may be.
-    async fn count_people(&self, source: Source, made: u32) {
-        if !self.keyring().people().count(source, made, self.clock.now()) {
-            return;
-        }
+    /// Half of what may be is made. What was asked for is done; the alarm stands in the log.
+    async fn raise_alarm(&self, source: Source) {
         let note = move |tx: &Tx| repairs::raise_alarm(tx, source);
-        // What was asked for is done; the alarm stands in the log.
         if let Ok(answer) =
             self.inner.store.submit(Lane::Background, self.clock.clone(), Who::current(), note)
         {

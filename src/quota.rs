@@ -39,18 +39,25 @@ impl NewPeople {
 
     /// [`Error::RateLimited`] where as many were made as may be: until the hour is over.
     pub fn check(&self, source: Source, now: Millis) -> Result<()> {
+        match self.left(source, now) {
+            Some((0, retry_after)) => Err(Error::RateLimited { retry_after }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many may be made still, and in how many seconds the hour is over. None: any number.
+    pub fn left(&self, source: Source, now: Millis) -> Option<(u32, u64)> {
         if self.unlimited {
-            return Ok(());
+            return None;
         }
         let (held, project) = (self.held(Some(now)), ProjectId(source.project));
         let (per_address, per_project) = held.limits_of(project);
         let made = held.projects.get(&project).copied().unwrap_or_default();
         let here = source.address.and_then(|address| held.addresses.get(&(project, address)).copied());
-        if made < per_project && here.unwrap_or_default() < per_address {
-            return Ok(());
-        }
-        let left = (held.hour + 1) * HOUR - now;
-        Err(Error::RateLimited { retry_after: u64::try_from(left / SECOND).unwrap_or_default() + 1 })
+        let left = per_project.saturating_sub(made);
+        let left = left.min(per_address.saturating_sub(here.unwrap_or_default()));
+        let seconds = ((held.hour + 1) * HOUR - now) / SECOND;
+        Some((left, u64::try_from(seconds).unwrap_or_default() + 1))
     }
 
     /// Counts people that were made. True: with them the half of what may be is passed, for the
@@ -71,6 +78,21 @@ impl NewPeople {
             half |= passes(held.addresses.entry((project, address)).or_default(), per_address);
         }
         half
+    }
+
+    /// Takes back what was counted then: nobody was made after all.
+    pub fn take_back(&self, source: Source, made: u32, then: Millis) {
+        let (mut held, project) = (self.held(None), ProjectId(source.project));
+        if held.hour != then.div_euclid(HOUR) {
+            return;
+        }
+        if let Some(count) = held.projects.get_mut(&project) {
+            *count = count.saturating_sub(made);
+        }
+        let here = source.address.and_then(|address| held.addresses.get_mut(&(project, address)));
+        if let Some(count) = here {
+            *count = count.saturating_sub(made);
+        }
     }
 
     /// What is held of the hour that `now` is in.

@@ -15,6 +15,7 @@ pub enum Flash {
     Retried(JobId),
     ProjectCreated,
     OriginsSet,
+    SettingsSaved,
     KeyRevoked,
 }
 
@@ -42,6 +43,7 @@ impl Flash {
             Flash::Retried(job) => format!("retried.{job}"),
             Flash::ProjectCreated => "project-created".into(),
             Flash::OriginsSet => "origins-set".into(),
+            Flash::SettingsSaved => "settings-saved".into(),
             Flash::KeyRevoked => "key-revoked".into(),
         }
     }
@@ -58,6 +60,7 @@ impl Flash {
             ("retried", Some(job)) => Flash::Retried(JobId(job)),
             ("project-created", None) => Flash::ProjectCreated,
             ("origins-set", None) => Flash::OriginsSet,
+            ("settings-saved", None) => Flash::SettingsSaved,
             ("key-revoked", None) => Flash::KeyRevoked,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
@@ -82,6 +85,7 @@ impl Flash {
             Flash::Retried(job) => format!("Job {job} goes on."),
             Flash::ProjectCreated => "The project is made.".into(),
             Flash::OriginsSet => "The allowed origins are saved.".into(),
+            Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
         };
         let undo = match self {

@@ -25,6 +25,7 @@ mod projects;
 mod receipt;
 mod receipts;
 mod repairs;
+mod settings;
 mod setup;
 mod show;
 mod sign_in;
@@ -63,6 +64,7 @@ pub fn routes() -> Vec<Route> {
         receipt::routes(),
         projects::routes(),
         repairs::routes(),
+        settings::routes(),
         keys::routes(),
     ];
     sections.into_iter().flatten().collect()

@@ -6,9 +6,9 @@ use askama::Template;
 use super::flash::Flash;
 use super::keys::{self, KeyForm, KeyRow};
 use super::page::{Page, capital, sentence};
-use super::repairs;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
+use super::{repairs, settings};
 use crate::domain::{keys as key_rules, origins, projects};
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
@@ -46,6 +46,7 @@ struct Row {
     per_hour: Count,
     erased_kept: String,
     repairs: String,
+    settings: String,
     /// As it stands in the form: one origin a line.
     origins: String,
     origins_error: Option<String>,
@@ -100,6 +101,7 @@ async fn show_with(
             per_hour: Count(project.intake.per_hour().into()),
             erased_kept: kept(&project.intake),
             repairs: repairs::path(project),
+            settings: settings::path(project),
             origins: form.map_or_else(|| project.origins.join("\n"), |form| form.text.clone()),
             origins_error: form.map(|form| form.error.clone()),
             refused_origins: Count(project.refused_origins),

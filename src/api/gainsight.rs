@@ -11,6 +11,7 @@ mod fields;
 mod filter;
 mod history;
 mod paging;
+mod preferences;
 mod search;
 mod shown;
 
@@ -142,6 +143,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(DIALECT, Method::GET, "/v1/kcbot", Some(Scope::Read), empty::knowledge_bots),
     ];
     routes.extend(denylist::routes());
+    routes.extend(preferences::routes());
     routes
 }
 

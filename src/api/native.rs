@@ -6,6 +6,7 @@ mod backups;
 mod projects;
 mod proofs;
 mod repairs;
+mod suppressions;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, mime};
@@ -16,10 +17,11 @@ use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use crate::clock::{self, Millis};
 use crate::domain::activity::{self, Incoming, Taken};
 use crate::domain::recordings;
+use crate::domain::repairs::{self as repaired, OVER_THE_HOUR};
 use crate::domain::users::Subject;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::Access;
-use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Scope};
+use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Repair, Scope};
 use crate::store::Tx;
 use crate::trace::RequestId;
 
@@ -104,6 +106,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(backups::routes());
     routes.extend(projects::routes());
     routes.extend(repairs::routes());
+    routes.extend(suppressions::routes());
     routes
 }
 
@@ -145,6 +148,9 @@ async fn post_activity(mut call: Call) -> Answer {
         counts = taken;
         refused.extend(more);
     }
+    if let Some(retry_after) = counts.over {
+        return Err(Error::RateLimited { retry_after });
+    }
     refused.sort_by_key(|(index, _)| *index);
     // What became of each says who is known and who was erased: keys that cannot read are not told.
     let data = match call.access()?.scopes.has(Scope::Read) {
@@ -169,19 +175,28 @@ struct Counts {
     again: u32,
     late: u32,
     suppressed: u32,
+    /// The hour's number of new people was reached, and is free again in so many seconds.
+    over: Option<u64>,
 }
 
 /// Takes in each entry by itself; returns those that were refused, and why.
 fn take(tx: &Tx, project: ProjectId, entries: &[(usize, Incoming)]) -> Result<(Counts, Vec<(usize, Error)>)> {
     let mut counts = Counts::default();
     let mut refused = Vec::new();
-    for (index, incoming) in entries {
+    for (done, (index, incoming)) in entries.iter().enumerate() {
         match tx.nested(|| activity::record(tx, project, incoming)) {
             Ok(Taken::Stored) => counts.stored += 1,
             Ok(Taken::Again) => counts.again += 1,
             Ok(Taken::Dropped(Dropped::Late)) => counts.late += 1,
             Ok(Taken::Dropped(_)) => counts.suppressed += 1,
             Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            // From here on none is taken: who is known is not told from who is not.
+            Err(Error::RateLimited { retry_after }) => {
+                let rest: Vec<Repair> = entries[done..].iter().map(|_| OVER_THE_HOUR).collect();
+                repaired::note_all(tx, project, &rest)?;
+                counts.over = Some(retry_after);
+                break;
+            }
             Err(error) => refused.push((*index, error)),
         }
     }

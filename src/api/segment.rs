@@ -124,7 +124,7 @@ async fn batch(mut call: Call) -> Answer {
     let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended);
     let messages = list.into_iter().enumerate();
     let good = messages.filter_map(|(index, text)| taking.read(index, text, None, &sending)).collect();
-    taking.finish(&call, project, good).await.map(Taking::answer)
+    taking.finish(&call, project, good).await?.answer()
 }
 
 async fn single(mut call: Call, kind: &'static str) -> Answer {
@@ -143,7 +143,7 @@ async fn single(mut call: Call, kind: &'static str) -> Answer {
     let taking = taking.finish(&call, project, good.into_iter().collect()).await?;
     match unusable {
         Some((_, error)) => Err(error),
-        None => Ok(taking.answer()),
+        None => taking.answer(),
     }
 }
 

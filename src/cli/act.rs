@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::demo;
 use super::inspect::{self, Directory};
 use super::project::{self, Settings};
+use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
 use crate::domain::{admins, keys, projects};
@@ -47,6 +48,7 @@ pub enum Act {
         name: String,
         password: String,
     },
+    Suppress(Suppress),
     Demo {
         users: u32,
         heavy: u32,
@@ -99,6 +101,7 @@ impl Act {
                 app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
                 Ok(Vec::new())
             }
+            Act::Suppress(suppress) => Ok(suppress.perform(app)?),
             Act::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

@@ -11,6 +11,7 @@ mod out;
 mod project;
 mod restore;
 mod serve;
+mod suppress;
 mod verify;
 
 use std::io::IsTerminal;
@@ -57,6 +58,9 @@ enum Command {
     /// People who sign in to the admin pages
     #[command(subcommand)]
     Admin(Admin),
+    /// Keep people out, and let them in again: messages for them are dropped
+    #[command(subcommand)]
+    Suppress(suppress::Suppress),
     /// Fill a project with users to try things on
     Demo(Demo),
     /// Make a backup, one encrypted file, in a folder; prints its path
@@ -175,6 +179,11 @@ pub fn run() -> anyhow::Result<()> {
             // Before it asks for a password.
             directory::must_be(&config.data)?;
             Act::CreateAdmin { name, password: password()? }
+        }
+        Some(Command::Suppress(suppress)) => {
+            // Before it asks for a name.
+            directory::must_be(&config.data)?;
+            Act::Suppress(suppress.with_name()?)
         }
         Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
     };

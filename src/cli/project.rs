@@ -35,7 +35,8 @@ pub struct Settings {
     /// Names that stand for nobody, by commas; "usual" for the usual ones, "" for none
     #[arg(long, value_name = "NAMES")]
     placeholders: Option<String>,
-    /// For how many days digests of erased identifiers keep late data out; or "forever"
+    /// For how many days digests of erased identifiers keep late data out, and as long as a backup
+    /// from before the erasure is there; or "forever"
     #[arg(long, value_name = "DAYS")]
     erased_days: Option<String>,
     /// Why they are kept forever

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, interactions, merge, projects, reap, references, repairs, suppressions, users};
+use crate::domain::{erase, interactions, merge, reap, references, repairs, suppressions, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
@@ -376,7 +376,7 @@ fn found(places: &[String]) -> String {
 
 fn prune(tx: &Tx) -> Result<bool> {
     let signed_out = admins::prune_sessions(tx)?;
-    let forgotten = projects::forget_erased(tx)? | suppressions::prune(tx)? | repairs::prune(tx)?;
+    let forgotten = suppressions::prune(tx)? | repairs::prune(tx)?;
     Ok(forgotten || signed_out > 0)
 }
 

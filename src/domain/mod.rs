@@ -31,6 +31,7 @@ pub mod repairs;
 pub mod replay;
 pub mod secrets;
 pub mod seen;
+pub mod subjects;
 pub mod suppressions;
 pub mod users;
 pub mod visitors;

@@ -54,6 +54,16 @@ pub fn list(db: &Db) -> Result<Vec<Project>> {
     projects::list(db)
 }
 
+/// The project that is meant where none is named. [`Error::Conflict`] if there are several.
+pub fn only(db: &Db) -> Result<Project> {
+    let mut all = projects::list(db)?;
+    match (all.pop(), all.is_empty()) {
+        (Some(project), true) => Ok(project),
+        (Some(_), false) => Err(Error::Conflict("there are several projects: name one with --project KEY")),
+        (None, _) => Err(Error::ProjectNotFound),
+    }
+}
+
 /// The longest list of names that stand for nobody.
 const PLACEHOLDERS_MAX: usize = 1_000;
 
@@ -105,16 +115,34 @@ fn intake_faults(intake: &Intake) -> Vec<Fault> {
     faults
 }
 
-/// Forgets some digests of identifiers whose time is over. False: there are none.
-pub fn forget_erased(tx: &Tx) -> Result<bool> {
+/// Forgets some digests of identifiers whose time is over, of people who were erased before `since`
+/// alone: backups reach back to then, and hold the others. False: there are none.
+pub fn forget_erased(tx: &Tx, since: Millis) -> Result<bool> {
     let mut forgotten = 0;
     for project in projects::list(tx)? {
-        if let Some(days) = project.intake.erased_kept_days {
-            let before = tx.now() - Millis::from(days) * DAY;
+        if let Some(before) = forgettable(&project, since, tx.now()) {
             forgotten += tombstones::prune(tx, project.id, before, 500)?;
         }
     }
     Ok(forgotten > 0)
+}
+
+/// Whether there are digests to be forgotten.
+pub fn has_erased_to_forget(db: &Db, since: Millis, now: Millis) -> Result<bool> {
+    for project in projects::list(db)? {
+        if let Some(before) = forgettable(&project, since, now)
+            && tombstones::any(db, project.id, before)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Who was erased up to then is forgotten. None: nobody is.
+fn forgettable(project: &Project, since: Millis, now: Millis) -> Option<Millis> {
+    let days = project.intake.erased_kept_days?;
+    Some((now - Millis::from(days) * DAY).min(since.saturating_sub(1)))
 }
 
 /// The shortest and the longest client secret, in characters.

@@ -2,7 +2,7 @@
 //! the same table.
 
 /// Each reason that is counted, and what it means.
-pub const REASONS: [(&str, &str); 34] = [
+pub const REASONS: [(&str, &str); 36] = [
     ("late", "It tells of a time before the person was erased, or nobody can tell that it does not."),
     ("suppressed", "The person is suppressed: nothing is stored for them."),
     ("not public", "The project does not take this from public credentials."),
@@ -10,6 +10,11 @@ pub const REASONS: [(&str, &str); 34] = [
     (
         "half the hourly limit for new people",
         "Public credentials made half of the new people that an hour allows: it may be an attack.",
+    ),
+    (
+        "over the hourly limit for new people",
+        "Public credentials made all new people that an hour allows: this message and those after it in its \
+         request were refused.",
     ),
     ("user stays in the trash", "A public credential restores nobody: the person stays in the trash."),
     (
@@ -37,6 +42,10 @@ pub const REASONS: [(&str, &str); 34] = [
     (
         "attributes over the limit",
         "All attributes of a person together would pass 65,536 bytes: these are left out.",
+    ),
+    (
+        "nested deeper than 64 levels",
+        "An attribute is nested deeper than 64 levels: the attributes of the message are left out.",
     ),
     ("must be a string", "Gainsight PX: the field must be a text: it is left out."),
     ("must be an object", "Gainsight PX: the field must be an object: it is left out."),

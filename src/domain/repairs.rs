@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::clock::{DAY, Millis};
 use crate::domain::reasons::REASONS;
 use crate::error::Result;
-use crate::model::{ProjectId, Repair};
+use crate::model::{Outcome, ProjectId, Repair};
 pub use crate::store::repairs::{Count, Recent};
 use crate::store::{Db, Tx, projects, repairs};
 use crate::trace::Source;
@@ -17,6 +17,9 @@ pub const DAYS: i64 = 30;
 pub const RECENT: u32 = 100;
 /// Rows forgotten in one transaction.
 const CHUNK: i64 = 500;
+/// Of a message in a request with more new people than public credentials may make.
+pub const OVER_THE_HOUR: Repair =
+    Repair { outcome: Outcome::Refused, reason: "over the hourly limit for new people", field: "" };
 
 /// Counts one.
 pub fn note(tx: &Tx, project: ProjectId, repair: Repair) -> Result<()> {
@@ -34,7 +37,9 @@ pub fn note_all(tx: &Tx, project: ProjectId, all: &[Repair]) -> Result<()> {
         repairs::count(tx, project, repair, times)?;
     }
     let newest = all.len().saturating_sub(RECENT as usize);
-    all[newest..].iter().try_for_each(|repair| repairs::remember(tx, project, *repair))
+    all[newest..].iter().try_for_each(|repair| repairs::remember(tx, project, *repair))?;
+    // Bounded here: who is kept busy by what is written never comes to prune.
+    repairs::keep_newest(tx, project, RECENT, CHUNK).map(drop)
 }
 
 /// Half of the new people that public credentials may make in an hour were made: it may be an attack.
@@ -82,9 +87,9 @@ pub fn recent(db: &Db, project: ProjectId) -> Result<Vec<Recent>> {
 
 /// Forgets some of what is too old. False: there is nothing to forget.
 pub fn prune(tx: &Tx) -> Result<bool> {
-    let mut gone = 0;
+    let mut gone = repairs::prune(tx, first_day(tx.now(), DAYS), CHUNK)?;
     for project in projects::list(tx)? {
-        gone += repairs::prune(tx, project.id, first_day(tx.now(), DAYS), RECENT, CHUNK)?;
+        gone += repairs::keep_newest(tx, project.id, RECENT, CHUNK)?;
     }
     Ok(gone > 0)
 }

@@ -470,7 +470,7 @@ pub fn insert(
     if let Some(identifier) = identifier {
         references::recall(tx, project, identifier.as_str())?;
     }
-    tx.note_registration();
+    tx.note_registration()?;
     users::insert(tx, project, identifier.map(Identifier::as_str), &profile)
 }
 

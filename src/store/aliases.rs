@@ -91,3 +91,9 @@ pub fn each(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
 pub fn unlink(tx: &Tx, user: UserId) -> Result<usize> {
     tx.execute("DELETE FROM aliases WHERE user_id = ?1", params![user.0])
 }
+
+/// Whether another person's client has sent this anonymous id, too.
+pub fn is_shared(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2 AND is_shared = 1";
+    Ok(db.row(sql, params![anonymous_id, project.0], |_| Ok(()))?.is_some())
+}

@@ -331,6 +331,8 @@ pub const TABLES: &[Table] = &[
             column("until", Bookkeeping),
             column("hits", Bookkeeping),
             column("ends_with_user", Bookkeeping),
+            column("handle", Bookkeeping),
+            column("reason", Bookkeeping),
         ],
     },
     // No name is in them: a digest stays as long as the suppression of which it is.

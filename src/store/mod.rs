@@ -137,6 +137,8 @@ pub struct Tx<'a> {
     who: Who,
     /// People that were registered in it.
     registrations: Cell<u32>,
+    /// How many people may be registered, and in how many seconds again. None: any number.
+    room: Cell<Option<(u32, u64)>>,
     resources: &'a Resources,
 }
 
@@ -360,7 +362,7 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
 
 impl<'a> Tx<'a> {
     fn new(conn: &'a Connection, now: Millis, who: Who, resources: &'a Resources) -> Tx<'a> {
-        Tx { db: Db { conn }, now, who, registrations: Cell::new(0), resources }
+        Tx { db: Db { conn }, now, who, registrations: Cell::new(0), room: Cell::new(None), resources }
     }
 
     /// The transaction's time: one instant, however long it runs.
@@ -373,9 +375,21 @@ impl<'a> Tx<'a> {
         self.who
     }
 
-    /// Counts a person that is registered.
-    pub fn note_registration(&self) {
-        self.registrations.set(self.registrations.get() + 1);
+    /// Counts a person that is registered. [`Error::RateLimited`] if it is one too many.
+    pub fn note_registration(&self) -> Result<()> {
+        let before = self.registrations.get();
+        if let Some((room, retry_after)) = self.room.get()
+            && before >= room
+        {
+            return Err(Error::RateLimited { retry_after });
+        }
+        self.registrations.set(before + 1);
+        Ok(())
+    }
+
+    /// So many people may be registered in this transaction, and others in so many seconds.
+    pub fn limit_registrations(&self, room: u32, retry_after: u64) {
+        self.room.set(Some((room, retry_after)));
     }
 
     /// How many people were registered so far.

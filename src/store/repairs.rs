@@ -93,20 +93,22 @@ pub fn recent(db: &Db, project: ProjectId, limit: u32) -> Result<Vec<Recent>> {
     })
 }
 
-/// Forgets counts of days before one, and all but the newest `keep` of a project; up to `limit` rows
-/// of each. Returns how many.
-pub fn prune(tx: &Tx, project: ProjectId, before: Millis, keep: u32, limit: i64) -> Result<usize> {
-    let days = tx.execute(
+/// Forgets counts of days before one, up to `limit` rows. Returns how many.
+pub fn prune(tx: &Tx, before: Millis, limit: i64) -> Result<usize> {
+    tx.execute(
         "DELETE FROM repairs WHERE (project_id, day, key_id, outcome, reason) IN
              (SELECT project_id, day, key_id, outcome, reason FROM repairs WHERE day < ?1 LIMIT ?2)",
         params![before, limit],
-    )?;
-    let recent = tx.execute(
+    )
+}
+
+/// Forgets all but the newest `keep` of a project, up to `limit` rows. Returns how many.
+pub fn keep_newest(tx: &Tx, project: ProjectId, keep: u32, limit: i64) -> Result<usize> {
+    tx.execute(
         "DELETE FROM recent_repairs WHERE id IN
              (SELECT id FROM recent_repairs WHERE project_id = ?1 AND id <=
                  (SELECT id FROM recent_repairs WHERE project_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
               LIMIT ?3)",
         params![project.0, keep, limit],
-    )?;
-    Ok(days + recent)
+    )
 }

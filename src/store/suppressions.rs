@@ -1,38 +1,63 @@
 //! Names that are kept out, as keyed digests: without the secret, which lies outside the file,
 //! they say nothing of anybody.
 
-use rusqlite::params;
+use const_format::formatcp;
+use rusqlite::{Row, params};
 
 use super::tombstones::{Named, digest};
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
-use crate::model::ProjectId;
+use crate::model::{Handle, ProjectId};
 
 /// What stands for a name.
 pub type Digest = Vec<u8>;
 
-/// A name that is kept out.
+/// A subject that is kept out.
 #[derive(Debug, Clone)]
 pub struct Suppression {
     pub digest: Digest,
+    /// What callers know it by.
+    pub handle: Handle,
     pub created_at: Millis,
     /// None: until it is lifted.
     pub until: Option<Millis>,
+    /// Messages under its own name that were kept out.
     pub hits: i64,
+    pub reason: Option<String>,
+}
+
+const COLUMNS: &str = "digest, handle, created_at, until, hits, reason";
+
+fn read(row: &Row) -> rusqlite::Result<Suppression> {
+    Ok(Suppression {
+        digest: row.get(0)?,
+        handle: row.get(1)?,
+        created_at: row.get(2)?,
+        until: row.get(3)?,
+        hits: row.get(4)?,
+        reason: row.get(5)?,
+    })
 }
 
 /// Keeps a name out, for the sake of the subject, from now on until then. Kept out for another's sake,
-/// it stays so for the longer of the two.
+/// it stays so for the longer of the two, and for its own sake once that is asked for.
 pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: Option<Millis>) -> Result<()> {
     let digest = digest(tx, project, named);
     tx.execute(
-        "INSERT INTO suppressions (project_id, digest, subject, created_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (project_id, digest) DO UPDATE SET ends_with_user = 0, until = CASE
-             WHEN suppressions.subject = excluded.subject THEN excluded.until
-             WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
-             WHEN excluded.until > suppressions.until THEN excluded.until
-             ELSE suppressions.until END",
+        "INSERT INTO suppressions (project_id, digest, subject, created_at, until, handle)
+         VALUES (?1, ?2, ?3, ?4, ?5, CASE WHEN ?2 = ?3 THEN randomblob(16) END)
+         ON CONFLICT (project_id, digest) DO UPDATE SET
+             ends_with_user = 0,
+             until = CASE
+                 WHEN suppressions.subject = excluded.subject THEN excluded.until
+                 WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
+                 WHEN excluded.until > suppressions.until THEN excluded.until
+                 ELSE suppressions.until END,
+             handle = coalesce(suppressions.handle, excluded.handle),
+             subject = CASE
+                 WHEN excluded.subject = excluded.digest THEN excluded.subject
+                 ELSE suppressions.subject END",
         params![project.0, digest, subject, tx.now(), until],
     )?;
     Ok(())
@@ -68,17 +93,50 @@ pub fn remove(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<usize> {
     tx.execute("DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2", params![project.0, subject])
 }
 
-/// A subject's suppression ends when the subject is erased in the API that made it.
-pub fn set_ends_with_user(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<()> {
-    let sql = "UPDATE suppressions SET ends_with_user = 1 WHERE project_id = ?1 AND subject = ?2";
-    tx.execute(sql, params![project.0, subject])?;
+/// Which switches of the subject's own made its suppression, as bits: it ends with the subject. None:
+/// it is not kept out now; 0: somebody asked for it, and it stays.
+pub fn switches(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<Option<i64>> {
+    let sql = "SELECT ends_with_user FROM suppressions
+               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)";
+    tx.row(sql, params![project.0, subject, tx.now()], |row| row.get(0))
+}
+
+pub fn set_switches(tx: &Tx, project: ProjectId, subject: &Digest, bits: i64) -> Result<()> {
+    let sql = "UPDATE suppressions SET ends_with_user = ?3 WHERE project_id = ?1 AND subject = ?2";
+    tx.execute(sql, params![project.0, subject, bits])?;
     Ok(())
 }
 
-/// Whether it does.
-pub fn ends_with_user(db: &Db, project: ProjectId, subject: &Digest) -> Result<bool> {
-    let sql = "SELECT 1 FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND ends_with_user = 1";
-    Ok(db.row(sql, params![project.0, subject], |_| Ok(()))?.is_some())
+/// Says why a subject is kept out.
+pub fn set_reason(tx: &Tx, project: ProjectId, subject: &Digest, reason: Option<&str>) -> Result<()> {
+    let sql = "UPDATE suppressions SET reason = ?3 WHERE project_id = ?1 AND digest = ?2";
+    tx.execute(sql, params![project.0, subject, reason])?;
+    Ok(())
+}
+
+/// For whose sake a name is kept out now: the subject's digest.
+pub fn subject_of(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Digest>> {
+    let sql = "SELECT subject FROM suppressions
+               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)";
+    tx.row(sql, params![project.0, digest(tx, project, named), tx.now()], |row| row.get(0))
+}
+
+/// What is kept of a subject, if it is kept out now.
+pub fn of_subject(db: &Db, project: ProjectId, subject: &Digest, now: Millis) -> Result<Option<Suppression>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND digest = subject
+             AND (until IS NULL OR until > ?3)"
+    );
+    db.row(sql, params![project.0, subject, now], read)
+}
+
+/// The same by what callers know it by.
+pub fn by_handle(db: &Db, project: ProjectId, handle: Handle, now: Millis) -> Result<Option<Suppression>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM suppressions
+         WHERE project_id = ?1 AND handle = ?2 AND (until IS NULL OR until > ?3)"
+    );
+    db.row(sql, params![project.0, handle, now], read)
 }
 
 /// The subjects that are kept out, by digest, behind one of them.
@@ -90,20 +148,30 @@ pub fn list(
     now: Millis,
 ) -> Result<Vec<Suppression>> {
     let none = Digest::new();
-    db.rows(
-        "SELECT digest, created_at, until, hits FROM suppressions
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM suppressions
          WHERE project_id = ?1 AND digest > ?2 AND digest = subject AND (until IS NULL OR until > ?4)
-         ORDER BY digest LIMIT ?3",
-        params![project.0, after.unwrap_or(&none), limit, now],
-        |row| {
-            Ok(Suppression {
-                digest: row.get(0)?,
-                created_at: row.get(1)?,
-                until: row.get(2)?,
-                hits: row.get(3)?,
-            })
-        },
-    )
+         ORDER BY digest LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, after.unwrap_or(&none), limit, now], read)
+}
+
+/// The same by handle.
+pub fn list_by_handle(
+    db: &Db,
+    project: ProjectId,
+    after: Option<Handle>,
+    limit: u32,
+    now: Millis,
+) -> Result<Vec<Suppression>> {
+    let none: &[u8] = &[];
+    let after = after.as_ref().map_or(none, |handle| handle);
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM suppressions
+         WHERE project_id = ?1 AND handle > ?2 AND (until IS NULL OR until > ?4)
+         ORDER BY handle LIMIT ?3"
+    );
+    db.rows(sql, params![project.0, after, limit, now], read)
 }
 
 /// Forgets up to `limit` of those whose time is over. Returns how many.

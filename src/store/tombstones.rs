@@ -3,7 +3,7 @@
 
 use rusqlite::params;
 
-use super::Tx;
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::ledger::mac;
@@ -47,6 +47,12 @@ pub fn prune(tx: &Tx, project: ProjectId, before: Millis, limit: i64) -> Result<
              (SELECT digest FROM erased_identifiers WHERE +project_id = ?1 AND erased_at <= ?2 LIMIT ?3)",
         params![project.0, before, limit],
     )
+}
+
+/// Whether a project has any that were erased up to `before`.
+pub fn any(db: &Db, project: ProjectId, before: Millis) -> Result<bool> {
+    let sql = "SELECT 1 FROM erased_identifiers WHERE +project_id = ?1 AND erased_at <= ?2 LIMIT 1";
+    Ok(db.row(sql, params![project.0, before], |_| Ok(()))?.is_some())
 }
 
 /// What stands for a name: keyed, so that it says nothing without the secret.

@@ -35,7 +35,7 @@ pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
 pub use place::{Copied, Place};
 pub use refusal::Refusal;
-pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, is_name, lasting, list, prune};
+pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, is_name, lasting, list, prune, reach_back_to};
 pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.

@@ -92,6 +92,12 @@ pub fn is_name(name: &str) -> bool {
     name.ends_with(".backup") && !name.starts_with('.') && !name.contains('/')
 }
 
+/// Since when somebody who was erased may be in one of these: the time of the oldest. None: nobody
+/// knows how old one of them is.
+pub fn reach_back_to(listed: &[Listed]) -> Option<Millis> {
+    listed.iter().map(Listed::made_at).try_fold(Millis::MAX, |oldest, at| Some(oldest.min(at?)))
+}
+
 /// Those that have had their time: made `keep` ago, or longer. The youngest good one is none
 /// of them, however old, for it is what there is to restore.
 pub fn expired(listed: &[Listed], now: Millis, keep: Millis) -> Vec<&Listed> {

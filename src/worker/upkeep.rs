@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
-use crate::domain::{jobs, visitors};
+use crate::domain::{jobs, projects, visitors};
 use crate::error::Result;
 use crate::model::JobId;
 use crate::proof::audit::Head;
@@ -38,6 +38,9 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         done(app, HEAD)?;
     }
     forget_salts(app)?;
+    if let Err(error) = forget_erased(app) {
+        log::error!("digests of erased names could not be forgotten: {error}");
+    }
     if let Err(error) = backups(app) {
         log::error!("backups: {error}");
     }
@@ -57,6 +60,19 @@ fn forget_salts(app: &App) -> Result<()> {
         app.write_blocking(Lane::Background, visitors::forget_old_salts)?;
         // A reader may hold this up; the log is emptied again behind every erasure.
         app.store().empty_wal()?;
+    }
+    Ok(())
+}
+
+/// Forgets the digests of erased names that have had their time, but for those of people whom a backup
+/// may hold still: they are kept out as long as it is there.
+fn forget_erased(app: &App) -> Result<()> {
+    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
+    // A backup of unknown age may hold anybody.
+    let Some(since) = vault::reach_back_to(&listed) else { return Ok(()) };
+    let now = app.clock().now();
+    if app.read(|db| projects::has_erased_to_forget(db, since, now))? {
+        while app.write_blocking(Lane::Background, move |tx| projects::forget_erased(tx, since))? {}
     }
     Ok(())
 }

@@ -41,6 +41,10 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ("Gainsight", "GET", "/v1/events/{kind}", NONE),
     ("Gainsight", "GET", "/v1/users/denylist/{identifyId}", NONE),
     ("Gainsight", "PUT", "/v1/users/denylist/{identifyId}", NONE),
+    ("Gainsight", "GET", "/v1/user/preferences/{identifyId}", NONE),
+    ("Gainsight", "PUT", "/v1/user/preferences/{identifyId}", NONE),
+    ("Gainsight", "GET", "/v2/user/preferences/{identifyId}", NONE),
+    ("Gainsight", "PUT", "/v2/user/preferences/{identifyId}", NONE),
     ("OpenReplayV2", "DELETE", "/v2/api/public/{projectKey}/jobs/{jobID}", NONE),
     ("OpenReplayV2", "DELETE", "/v2/api/public/{projectKey}/users/{userID}", NONE),
     ("OpenReplayV2", "GET", "/v2/api/public/projects/{projectKey}", NONE),
@@ -71,6 +75,7 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ("Native", "GET", "/api/receipts/{number}", NONE),
     ("Native", "GET", "/api/projects/{projectKey}", NONE),
     ("Native", "PATCH", "/api/projects/{projectKey}", NONE),
+    ("Native", "DELETE", "/api/suppressions/{id}", NONE),
 ];
 
 #[test]

@@ -134,3 +134,93 @@ fn without_a_rate_limit_there_is_no_quota() {
     assert_eq!(people(&server, &token, 1_001, 1_002), 200);
     assert_eq!(alarms(&server), 0);
 }
+
+/// How many messages of requests with too many new people were refused.
+fn refused(server: &Server) -> i64 {
+    times(server, "refused", "over the hourly limit for new people")
+}
+
+#[test]
+fn a_batch_makes_no_more_people_than_are_left() {
+    for (per_address, per_hour) in [(Some(5), None), (None, Some(5))] {
+        let server = counting(per_address, per_hour);
+        let token = server.project().token.clone();
+        assert_eq!((people(&server, &token, 0, 3), refused(&server)), (200, 0));
+        let messages: Vec<Value> =
+            (3..9).map(|n| json!({ "type": "identify", "userId": format!("p{n}") })).collect();
+        let reply = post(&server, "/v1/batch", &token, json!({ "batch": messages })).expect(429);
+        assert_eq!(reply.header("retry-after"), Some("3601"));
+        assert_eq!((count(&server, "users"), refused(&server)), (5, 4), "two were left");
+        // The next hour the same is sent again, and nobody is made twice.
+        server.clock.advance(HOUR);
+        assert_eq!((people(&server, &token, 3, 9), count(&server, "users")), (200, 9));
+    }
+}
+
+#[test]
+fn exactly_as_many_as_are_left_are_made() {
+    let server = counting(Some(5), None);
+    let token = server.project().token.clone();
+    assert_eq!((people(&server, &token, 0, 5), refused(&server)), (200, 0));
+    assert_eq!(count(&server, "users"), 5);
+}
+
+#[test]
+fn behind_one_too_many_nobody_is_taken_known_or_not() {
+    let server = counting(Some(2), None);
+    server.seed("known").insert();
+    let token = server.project().token.clone();
+    let track = |n: usize, name: &str| json!({ "type": "track", "userId": name, "event": "x", "messageId": format!("m{n}") });
+    let names = ["known", "a", "b", "c", "known", "d"];
+    let messages: Vec<Value> = names.iter().enumerate().map(|(n, name)| track(n, name)).collect();
+    post(&server, "/v1/batch", &token, json!({ "batch": messages })).expect(429);
+    assert_eq!((count(&server, "events"), count(&server, "users"), refused(&server)), (3, 3, 3));
+    // Sent again, each message counts once.
+    server.clock.advance(HOUR);
+    post(&server, "/v1/batch", &token, json!({ "batch": messages })).expect(200);
+    assert_eq!((count(&server, "events"), count(&server, "users")), (6, 5));
+}
+
+#[test]
+fn a_list_of_the_native_api_makes_no_more_either() {
+    let server = counting(Some(2), None);
+    let token = server.project().token.clone();
+    let entry = |n: usize| json!({ "type": "event", "userId": format!("p{n}"), "name": "x" });
+    let all: Vec<Value> = (0..5).map(entry).collect();
+    let reply = post(&server, "/api/activity", &token, json!({ "activity": all })).expect(429);
+    assert_eq!(reply.header("retry-after"), Some("3601"));
+    assert_eq!((count(&server, "users"), count(&server, "events"), refused(&server)), (2, 2, 3));
+    // The twin: a plain key has no number.
+    let plain = ingest_key(&server);
+    post(&server, "/api/activity", &plain, json!({ "activity": all })).expect(200);
+    assert_eq!(count(&server, "users"), 5);
+}
+
+#[test]
+fn a_refused_message_uses_up_nothing() {
+    let server = counting(Some(2), None);
+    let token = server.project().token.clone();
+    // Each would make somebody, and is refused for what else is in it.
+    let bad: Vec<Value> =
+        (0..9).map(|n| json!({ "type": "track", "userId": format!("bad{n}"), "event": {} })).collect();
+    post(&server, "/v1/batch", &token, json!({ "batch": bad })).expect(200);
+    assert_eq!((people(&server, &token, 0, 2), count(&server, "users")), (200, 2));
+}
+
+#[test]
+fn requests_at_once_make_no_more_than_are_left() {
+    let server = counting(Some(40), None);
+    let token = server.project().token.clone();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (server, token) = (&server, &token);
+            scope.spawn(move || {
+                for n in 0..10 {
+                    let from = thread * 100 + n * 2;
+                    assert!([200, 429].contains(&people(server, token, from, from + 2)));
+                }
+            });
+        }
+    });
+    assert_eq!(count(&server, "users"), 40);
+}

@@ -40,12 +40,18 @@ fn a_recording_goes_into_a_session_of_the_same_credential_alone() {
     let told: Vec<Vec<u8>> = sessions.iter().map(|session| record(&server, &token, session).bytes).collect();
     assert!(told.iter().all(|bytes| *bytes == told[0]), "{told:?}");
     assert_eq!(sessions.map(|session| recorded(&server, session)), [1, 0, 0, 0]);
-    sessions.iter().for_each(|session| drop(record(&server, &key, session)));
+    let again: Vec<Vec<u8>> = sessions.iter().map(|session| record(&server, &key, session).bytes).collect();
+    assert!(again.iter().all(|bytes| *bytes == told[0]), "{again:?}");
     assert_eq!(sessions.map(|session| recorded(&server, session)), [1, 1, 0, 0]);
     // A plain key adds to each that there is.
     sessions[..3].iter().for_each(|session| drop(record(&server, &plain, session)));
     assert_eq!(sessions.map(|session| recorded(&server, session)), [2, 2, 1, 0]);
     assert_eq!(times(&server, "dropped", "not public"), 6);
+    // The twin: a plain key is told which sessions there are.
+    let told = record(&server, &plain, "of-plain").json();
+    assert!(told["data"]["sessionId"].is_string(), "{told}");
+    let put = server.put("/api/sessions/of-nobody/recording").bearer(&plain);
+    put.body("piece", "application/octet-stream").send().expect(404);
 }
 
 #[test]

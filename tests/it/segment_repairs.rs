@@ -7,6 +7,7 @@ use crate::harness::{START, Server};
 use crate::segment::{
     batch, count, events, find, names, post, refused, repaired, repairs, send, track, user,
 };
+use crate::tolerance::times;
 
 #[test]
 fn what_clients_write_that_is_no_json_costs_no_message() {
@@ -220,6 +221,38 @@ fn traits_that_outgrow_a_profile_are_left_out() {
     // Alone it is told the same.
     let alone = json!({ "userId": "ann", "traits": { "d": half } });
     assert_eq!(repaired(&send(&server, "/v1/identify", alone).expect(200).json()), told);
+}
+
+#[test]
+fn traits_that_are_nested_too_deeply_are_left_out() {
+    let server = Server::start();
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let say = |depth: usize| -> serde_json::Value {
+        let value: serde_json::Value = serde_json::from_str(&nested(depth)).expect("JSON");
+        json!({ "type": "identify", "userId": "ann", "traits": { "deep": value, "firstName": "Ann" } })
+    };
+    batch(&server, json!([say(64)]));
+    assert!(user(&server, "ann").profile.attributes.contains_key("deep"));
+    batch(&server, json!([{ "type": "identify", "userId": "ann", "traits": { "deep": null } }]));
+    let told = [(0, "traits".to_owned(), "nested deeper than 64 levels".to_owned())];
+    assert_eq!(repairs(&server, json!([say(65)])), told);
+    let profile = user(&server, "ann").profile;
+    assert!(profile.attributes.is_empty() && profile.first_name.as_deref() == Some("Ann"));
+}
+
+#[test]
+fn the_newest_hundred_are_kept_without_the_worker() {
+    let server = Server::start();
+    let odd = |n: usize| json!({ "type": "track", "userId": "ann", "event": n });
+    for round in 0..3 {
+        let messages: Vec<serde_json::Value> = (0..70).map(|n| odd(round * 70 + n)).collect();
+        assert_eq!(repairs(&server, json!(messages)).len(), 70);
+        assert_eq!(count(&server, "recent_repairs"), [70, 100, 100][round], "{round}");
+    }
+    // The newest are kept, and each is counted.
+    let newest = "recent_repairs WHERE id > (SELECT max(id) - 100 FROM recent_repairs)";
+    assert_eq!(count(&server, newest), 100);
+    assert_eq!(times(&server, "repaired", "made a string"), 210);
 }
 
 #[test]

@@ -238,6 +238,56 @@ fn a_shorter_time_forgets_older_digests_at_the_next_round() {
 }
 
 #[test]
+fn digests_stay_as_long_as_a_backup_from_before() {
+    let server = Server::start();
+    let project = server.project().id;
+    let folder = server.app.backups().to_owned();
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // What has a backup's name and does not read counts by the time in it.
+    let backup = |time: &str| folder.join(format!("usher-{time}-1a2b3c4d.backup"));
+    let erase = |name: &'static str| {
+        server.seed(name).insert();
+        server.write(move |tx| {
+            users::erase_by_identifier(tx, project, name, Erasure::Everything, Origin::Request).map(|_| ())
+        });
+        server.tick();
+    };
+    let digests = || {
+        let sql = "SELECT COUNT(*) FROM erased_identifiers";
+        server.sqlite().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    let time = |at: i64| {
+        usher::clock::rfc3339(at)
+            .replace([':', '-'], "")
+            .split('.')
+            .next()
+            .map(|text| text.trim_end_matches('Z').to_owned() + "Z")
+            .expect("a time")
+    };
+    server.clock.advance(DAY);
+    erase("before");
+    server.clock.advance(DAY);
+    let made = server.clock.now();
+    std::fs::write(backup(&time(made)), "a backup").expect("a file");
+    server.clock.advance(DAY);
+    erase("after");
+    set(&server, json!({ "erasedKeptDays": 30 })).expect(200);
+    server.clock.advance(40 * DAY);
+    // Its own upkeep prunes it by its age: it stands for one that is kept for longer.
+    server.app.keep_backups(usher::app::Keeping { keep: 1_000 * DAY, ..Default::default() });
+    server.tick();
+    assert_eq!(digests(), 1, "who was erased after the backup is in it");
+    std::fs::remove_file(backup(&time(made))).expect("a file");
+    // One of unknown age may hold anybody.
+    std::fs::write(folder.join("unknown.backup"), "a backup").expect("a file");
+    server.tick();
+    assert_eq!(digests(), 1);
+    std::fs::remove_file(folder.join("unknown.backup")).expect("a file");
+    server.tick();
+    assert_eq!(digests(), 0);
+}
+
+#[test]
 fn each_change_stands_in_the_audit_log_once() {
     let server = Server::start();
     let actions = || {

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Process, agent, directory, get, lines, post, refused, sqlite, usher, wait_until};
+use crate::process::{
+    Process, agent, begin, directory, get, lines, post, refused, sqlite, usher, wait_until,
+};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1").join(name)
@@ -172,4 +174,24 @@ fn a_backup_of_0_1_opens_with_its_recovery_key_alone() {
     lines(new.path(), &["restore", &backup, "--recovery-key", &key.to_string_lossy()]);
     let house = House::open(new.path());
     house.check_people();
+}
+
+#[test]
+fn an_anonymous_id_of_a_0_1_deletion_that_waits_is_trusted() {
+    let dir = opened();
+    let alias = |name: &str| {
+        let sql = "SELECT min(a.anonymous_id) FROM aliases a JOIN users u ON u.id = a.user_id
+                   WHERE u.identifier = ?1";
+        sqlite(dir.path()).query_row(sql, [name], |row| row.get::<_, String>(0)).expect("an alias")
+    };
+    let (named, other) = (alias("hal"), alias("ann"));
+    let ordered = "UPDATE jobs SET reference = ?1, start_at = 99999999999999 WHERE status = 'scheduled'";
+    assert_eq!(sqlite(dir.path()).execute(ordered, [&named]).expect("a job"), 1);
+    begin(dir.path());
+    let is_trusted = |alias: &str| {
+        let sql = "SELECT is_trusted FROM aliases WHERE anonymous_id = ?1";
+        sqlite(dir.path()).query_row(sql, [alias], |row| row.get::<_, bool>(0)).expect("an alias")
+    };
+    assert!(is_trusted(&named), "the deletion was ordered when it was believed");
+    assert!(!is_trusted(&other), "nobody waits for this one");
 }

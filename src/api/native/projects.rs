@@ -38,7 +38,8 @@ async fn get_project(call: Call) -> Answer {
 ///   hour, from one address and in all; null for the usual numbers.
 /// - `placeholders`: names that stand for nobody; null for the usual ones.
 /// - `erasedKeptDays`: for how many days digests of erased identifiers keep late data out;
-///   `"forever"` needs the reason in `erasedKeptWhy`.
+///   `"forever"` needs the reason in `erasedKeptWhy`. They stay as long as there is a backup from
+///   before the erasure, however few days are set.
 /// - `clientSecret`: what the app signs its users' names with for Proficient's client API; null
 ///   removes it. No answer has it, only `hasClientSecret`.
 async fn change_project(mut call: Call) -> Answer {

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::message::{self, Message, Sending};
 use super::{MESSAGE_MAX, errors_json};
-use crate::api::dialect::{Call, Object};
+use crate::api::dialect::{Answer, Call, Object};
 use crate::api::lenient::{self, Mended};
 use crate::domain::activity::{self, Taken};
 use crate::domain::{merge, repairs, users};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair};
+use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair, TOO_DEEP};
 use crate::store::Tx;
 
 /// So many of each are named in an answer; all are counted.
@@ -26,6 +26,8 @@ pub struct Taking {
     dropped: Vec<(usize, Dropped)>,
     /// To be counted.
     repairs: Vec<Repair>,
+    /// The hour's number of new people was reached, and is free again in so many seconds.
+    over: Option<u64>,
 }
 
 /// A message that can be taken in, and its place in the request.
@@ -34,7 +36,14 @@ pub type Good = (usize, Message);
 impl Taking {
     pub fn new(may_know: bool, mended: Mended) -> Taking {
         let repairs = mended_repairs(mended);
-        Taking { may_know, refused: Vec::new(), repaired: Vec::new(), dropped: Vec::new(), repairs }
+        Taking {
+            may_know,
+            refused: Vec::new(),
+            repaired: Vec::new(),
+            dropped: Vec::new(),
+            repairs,
+            over: None,
+        }
     }
 
     /// Reads a message. None: it is refused.
@@ -71,17 +80,23 @@ impl Taking {
             return Ok(self);
         }
         let counted = std::mem::take(&mut self.repairs);
-        let (refused, repaired, dropped) =
-            call.app.write(move |tx| take_all(tx, project, &good, &counted)).await?;
-        self.refused.extend(refused);
-        self.repaired.extend(repaired);
-        self.dropped.extend(dropped);
+        let outcome = call.app.write(move |tx| take_all(tx, project, &good, &counted)).await?;
+        self.refused.extend(outcome.refused);
+        self.repaired.extend(outcome.repaired);
+        self.dropped.extend(outcome.dropped);
+        self.over = outcome.over;
         Ok(self)
     }
 
     /// `errors` are messages that were refused, `repairs` what was changed or left out of those that
     /// were taken, `dropped` those that were not to be taken: the last for keys alone that may know.
-    pub fn answer(mut self) -> HttpResponse {
+    ///
+    /// [`Error::RateLimited`] if there were more new people in it than may be made: what came before
+    /// them is stored, and counts once when the same is sent again.
+    pub fn answer(mut self) -> Answer {
+        if let Some(retry_after) = self.over {
+            return Err(Error::RateLimited { retry_after });
+        }
         self.refused.sort_by_key(|(index, _)| *index);
         let left_out = self.refused.len().saturating_sub(NAMED_MAX);
         self.refused.truncate(NAMED_MAX);
@@ -107,7 +122,7 @@ impl Taking {
             let shown = |(index, why): &(usize, Dropped)| json!({ "index": index, "reason": why.as_str() });
             body["dropped"] = self.dropped.iter().map(shown).collect();
         }
-        HttpResponse::Ok().json(body)
+        Ok(HttpResponse::Ok().json(body))
     }
 }
 
@@ -168,37 +183,50 @@ fn known(field: &str) -> &'static str {
     FIELDS.into_iter().find(|known| *known == field).unwrap_or_default()
 }
 
-type Outcome = (Vec<(usize, Error)>, Vec<(usize, Repair)>, Vec<(usize, Dropped)>);
+/// What became of messages, by their places.
+#[derive(Default)]
+struct Outcome {
+    refused: Vec<(usize, Error)>,
+    repaired: Vec<(usize, Repair)>,
+    dropped: Vec<(usize, Dropped)>,
+    over: Option<u64>,
+}
 
-/// Takes in each message by itself; returns those that were refused, repaired and dropped.
+/// Takes in each message by itself. From the first one on that would make one person too many, none
+/// is: who is known is not told from who is not.
 fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) -> Result<Outcome> {
     let mut counted = counted.to_vec();
-    let (mut refused, mut repaired, mut dropped) = Outcome::default();
-    for (index, message) in messages {
+    let mut all = Outcome::default();
+    for (done, (index, message)) in messages.iter().enumerate() {
         let mut outcome = tx.nested(|| take(tx, project, message));
-        if let Some((smaller, field)) = without_attributes(message, &outcome) {
-            let repair = Repair::of(field, "attributes over the limit");
+        if let Some((smaller, repair)) = without_attributes(message, &outcome) {
             outcome = tx.nested(|| take(tx, project, &smaller));
-            repaired.push((*index, repair));
+            all.repaired.push((*index, repair));
             counted.push(repair);
         }
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(why)) => dropped.push((*index, why)),
+            Ok(Err(why)) => all.dropped.push((*index, why)),
             Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(Error::RateLimited { retry_after }) => {
+                counted.extend(messages[done..].iter().map(|_| repairs::OVER_THE_HOUR));
+                all.over = Some(retry_after);
+                break;
+            }
             Err(error) => {
                 let error = worded(message, error);
                 counted.push(refusal(&error));
-                refused.push((*index, error));
+                all.refused.push((*index, error));
             }
         }
     }
     repairs::note_all(tx, project, &counted)?;
-    Ok((refused, repaired, dropped))
+    Ok(all)
 }
 
-/// The same message without attributes, where they outgrew what a profile may hold.
-fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Option<(Message, &'static str)> {
+/// The same message without attributes, where they outgrew what a profile may hold, or cannot be read
+/// back for their depth.
+fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Option<(Message, Repair)> {
     let Err(Error::Invalid(faults)) = outcome else { return None };
     let (Message::Identify { subject, change, said }, true) =
         (message, faults.iter().all(|fault| fault.field == "attributes"))
@@ -206,7 +234,10 @@ fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Opti
         return None;
     };
     let change = ProfileChange { set: Default::default(), ..(**change).clone() };
-    Some((Message::Identify { subject: subject.clone(), change: Box::new(change), said: *said }, "traits"))
+    let is_deep = faults.iter().any(|fault| fault.message == TOO_DEEP);
+    let reason = if is_deep { "nested deeper than 64 levels" } else { "attributes over the limit" };
+    let smaller = Message::Identify { subject: subject.clone(), change: Box::new(change), said: *said };
+    Some((smaller, Repair::of("traits", reason)))
 }
 
 fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> {

@@ -1,17 +1,21 @@
 //! What an app sends: events, and what it knows of its users. Answered with an empty text.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use serde_json::Value;
 
 use super::faults::Faults;
 use super::hub;
 use crate::api::dialect::{Answer, Call, Object};
+use crate::api::forms;
 use crate::domain::activity::{self, Incoming};
 use crate::domain::addresses;
+use crate::domain::repairs as repaired;
 use crate::domain::users::Subject;
 use crate::domain::visitors::{self, Cookies, Left, Updated};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Said};
+use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Repair, Said};
 use crate::store::Tx;
 
 /// What the vendor's clients call a page view.
@@ -30,12 +34,15 @@ pub async fn up(_: Call) -> Answer {
 pub async fn track(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.object().await?;
-    let Tracked { event, change } = Tracked::read(&body)?;
+    let Tracked { event, change, repairs } = Tracked::read(&body)?;
     if hub::is_prefetch(&call)? || !is_kept(&event)? {
         return Ok(hub::taken(None));
     }
     let origin = hub::origin(&call, &body)?;
-    let track = move |tx: &Tx| visitors::track(tx, project, &origin, &event, &change);
+    let track = move |tx: &Tx| {
+        repaired::note_all(tx, project, &repairs)?;
+        visitors::track(tx, project, &origin, &event, &change)
+    };
     let cookie = call.app.write(track).await.map_err(|error| in_words(error, "userData"))?;
     Ok(hub::taken(cookie))
 }
@@ -46,9 +53,12 @@ pub async fn track(mut call: Call) -> Answer {
 pub async fn update(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.object().await?;
-    let (identifier, change) = profile(&body, &["userIdentifier", "identifier"])?;
+    let (identifier, change, repairs) = profile(&body, &["userIdentifier", "identifier"])?;
     let origin = hub::origin(&call, &body)?;
-    let update = move |tx: &Tx| visitors::update(tx, project, &origin, identifier.as_ref(), &change);
+    let update = move |tx: &Tx| {
+        repaired::note_all(tx, project, &repairs)?;
+        visitors::update(tx, project, &origin, identifier.as_ref(), &change)
+    };
     Ok(match call.app.write(update).await.map_err(|error| in_words(error, "data"))? {
         Updated::Done => hub::taken(None),
         Updated::Unknown => hub::refusal(StatusCode::BAD_REQUEST, "USER_NOT_FOUND", "No user found"),
@@ -61,10 +71,13 @@ pub async fn update(mut call: Call) -> Answer {
 pub async fn identify(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.object().await?;
-    let (identifier, change) = profile(&body, &["identifier"])?;
+    let (identifier, change, repairs) = profile(&body, &["identifier"])?;
     let identifier = identifier.ok_or_else(|| Error::invalid(Place::Body, "identifier", "is required"))?;
     let origin = hub::origin(&call, &body)?;
-    let identify = move |tx: &Tx| visitors::identify(tx, project, &origin, &identifier, &change);
+    let identify = move |tx: &Tx| {
+        repaired::note_all(tx, project, &repairs)?;
+        visitors::identify(tx, project, &origin, &identifier, &change)
+    };
     let cookie = call.app.write(identify).await.map_err(|error| in_words(error, "data"))?;
     Ok(hub::taken(cookie))
 }
@@ -99,12 +112,18 @@ pub async fn leave(mut call: Call) -> Answer {
 struct Tracked {
     event: Incoming,
     change: ProfileChange,
+    repairs: Vec<Repair>,
 }
 
 impl Tracked {
     fn read(body: &Object) -> Result<Tracked> {
-        let mut faults = Faults::default();
-        let name = faults.keep(required(body, "name")).unwrap_or_default();
+        let (mut faults, mut repairs) = (Faults::default(), Vec::new());
+        let name = required(body, "name").map(|name| clean("name", name, &mut repairs));
+        let name = match name {
+            Ok(name) if name.is_empty() => Err(Error::invalid(Place::Body, "name", "must not be empty")),
+            name => name,
+        };
+        let name = faults.keep(name).unwrap_or_default();
         // One for each tab of a browser. Nothing is shown by it, so it is not kept.
         faults.keep(body.text("contextId"));
         let event = Incoming {
@@ -118,10 +137,10 @@ impl Tracked {
             data: faults.keep(body.object("customData")).map_or_else(Attributes::new, |data| data.0),
             device: Device::default(),
         };
-        let change = change(body, "userData", &mut faults);
+        let change = change(body, "userData", &mut faults, &mut repairs);
         faults.keep(activity::check(&event).map_err(|error| in_words(error, "userData")));
         faults.done()?;
-        Ok(Tracked { event, change })
+        Ok(Tracked { event, change, repairs })
     }
 }
 
@@ -154,12 +173,23 @@ fn is_within(href: &str, page: &str) -> bool {
 }
 
 /// The user whom a body is about, under the first of these names that it has, if it has one.
-fn profile(body: &Object, names: &[&str]) -> Result<(Option<Identifier>, ProfileChange)> {
-    let mut faults = Faults::default();
+fn profile(body: &Object, names: &[&str]) -> Result<(Option<Identifier>, ProfileChange, Vec<Repair>)> {
+    let (mut faults, mut repairs) = (Faults::default(), Vec::new());
     let identifier = faults.keep(body.optional_identifier(named(body, names))).flatten();
-    let change = change(body, "data", &mut faults);
+    let change = change(body, "data", &mut faults, &mut repairs);
     faults.done()?;
-    Ok((identifier, change))
+    Ok((identifier, change, repairs))
+}
+
+/// A text without control characters: what a client sends of a name is no reason to lose the rest.
+fn clean(field: &'static str, text: String, repairs: &mut Vec<Repair>) -> String {
+    match forms::cleaned(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(cleaned) => {
+            repairs.push(Repair::of(field, "control characters"));
+            cleaned
+        }
+    }
 }
 
 /// A browser's client says `identifier`, a server's `userIdentifier`.
@@ -179,7 +209,7 @@ fn required(body: &Object, field: &str) -> Result<String> {
 }
 
 /// `{set: {…}, setOnce: {…}, unset: […]}` of a field, and the texts beside it.
-fn change(body: &Object, field: &str, faults: &mut Faults) -> ProfileChange {
+fn change(body: &Object, field: &str, faults: &mut Faults, repairs: &mut Vec<Repair>) -> ProfileChange {
     let within = |error: Error| match error {
         Error::Invalid(found) => Error::Invalid(
             found.into_iter().map(|f| Fault { field: format!("{field}.{}", f.field), ..f }).collect(),
@@ -191,12 +221,17 @@ fn change(body: &Object, field: &str, faults: &mut Faults) -> ProfileChange {
         faults.keep(data.object(name).map_err(within)).map_or_else(Attributes::new, |part| part.0)
     };
     let (set, set_once) = (part("set"), part("setOnce"));
+    let mut text = |name: &'static str| {
+        let said = faults.keep(body.text_change(name)).flatten();
+        said.map(|said| said.map(|text| clean(name, text, repairs)))
+    };
+    let (display_name, avatar_url) = (text("displayName"), text("avatarUrl"));
     let change = ProfileChange {
         set,
         set_once,
         unset: faults.keep(data.texts("unset").map_err(within)).unwrap_or_default(),
-        display_name: faults.keep(body.text_change("displayName")).flatten(),
-        avatar_url: faults.keep(body.text_change("avatarUrl")).flatten(),
+        display_name,
+        avatar_url,
         ..ProfileChange::default()
     };
     faults.keep(change.check());

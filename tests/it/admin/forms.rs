@@ -37,6 +37,8 @@ const ROUTES: &str = "
     POST /admin/projects                   SignedIn
     POST /admin/projects/{project}/origins SignedIn
     GET  /admin/projects/{project}/repairs SignedIn
+    GET  /admin/projects/{project}/settings SignedIn
+    POST /admin/projects/{project}/settings SignedIn
     GET  /admin/keys                       SignedIn
     POST /admin/keys                       SignedIn
     POST /admin/keys/{key}/revoke          SignedIn

@@ -10,6 +10,7 @@ mod job;
 mod keys;
 mod pages;
 mod receipts;
+mod settings;
 mod templates;
 
 use std::cell::RefCell;

@@ -26,6 +26,7 @@ const MARKS: &[(&str, &str)] = &[
     ("receipt_check.html", "<h2 id=\"offline\">"),
     ("receipts.html", "<table class=\"ledger receipts\">"),
     ("repairs.html", "<h2 id=\"days\">"),
+    ("settings.html", "<h2 id=\"settings\">"),
     ("setup.html", "<form method=\"post\" action=\"/admin/setup\""),
     ("trash.html", "<table class=\"ledger people trash\">"),
     ("user.html", "<h2 id=\"held\">"),
@@ -64,7 +65,9 @@ fn every_template_is_rendered_by_some_page() {
     let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
     pages.extend(proofs.map(|path| browser.get(path)));
     pages.extend(["/admin/audit", "/admin/backups"].map(|path| browser.get(path)));
-    pages.push(browser.get(&format!("/admin/projects/{}/repairs", server.project().key)));
+    for page in ["repairs", "settings"] {
+        pages.push(browser.get(&format!("/admin/projects/{}/{page}", server.project().key)));
+    }
     pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
 

@@ -396,3 +396,49 @@ fn a_cookie_goes_on_after_what_its_visitor_did_was_erased() {
     taken(browser.post("/e", VIEW));
     assert_eq!((seen(&server, "ann"), visitors(&server)), (1, 0));
 }
+
+#[test]
+fn control_characters_in_a_name_cost_no_message() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    let broken = "Ann\n\tLee\u{7f}";
+    let said = [
+        ("/i", json!({ "identifier": "ann", "displayName": broken, "avatarUrl": "https://a.example/\u{1}" })),
+        ("/u", json!({ "userIdentifier": "bob", "displayName": broken })),
+        ("/e", json!({ "name": "Signed\u{0}up", "identifier": "cai", "displayName": broken })),
+    ];
+    for (path, body) in said {
+        taken(browser.send(path, &body.to_string(), "false"));
+    }
+    for name in ["ann", "bob", "cai"] {
+        assert_eq!(user(&server, name)["displayName"], "Ann Lee", "{name}");
+    }
+    assert_eq!(user(&server, "ann")["avatarUrl"], "https://a.example/");
+    assert_eq!(count(&server, "events WHERE name = 'Signed up'"), 1);
+    assert_eq!(crate::tolerance::times(&server, "repaired", "control characters"), 5);
+    // What is good is no repair.
+    taken(browser.send("/u", r#"{"userIdentifier":"bob","displayName":"Bob"}"#, "false"));
+    assert_eq!(crate::tolerance::times(&server, "repaired", "control characters"), 5);
+}
+
+#[test]
+fn a_suppressed_visitor_leaves_a_page_unseen() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    browser.post("/r", "");
+    browser.post("/e", VIEW);
+    browser.post("/i", &identify("ann"));
+    let ended = || -> i64 {
+        let sql = "SELECT max(ended_at) FROM sessions";
+        server.sqlite().query_row(sql, [], |row| row.get(0)).expect("a time")
+    };
+    server.clock.advance(MINUTE);
+    taken(browser.post("/l", ""));
+    assert_eq!(ended(), server.clock.now(), "the twin: who is not suppressed was there until now");
+    let before = ended();
+    crate::suppressions::suppress(&server, "ann", usher::domain::suppressions::Policy::Forever);
+    server.clock.advance(MINUTE);
+    taken(browser.post("/l", ""));
+    assert_eq!(ended(), before);
+    assert_eq!(crate::tolerance::times(&server, "dropped", "suppressed"), 1);
+}

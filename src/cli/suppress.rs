@@ -1,0 +1,231 @@
+//! Who is kept out, on the command line.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::clock;
+use crate::domain::projects;
+use crate::domain::subjects::Subject;
+use crate::domain::suppressions::{self, Policy, Suppression};
+use crate::error::{Error, Place, Result};
+use crate::model::{Handle, Identifier, Project, UserId};
+use crate::store::Lane;
+
+/// So many are read at once for a list.
+const STRETCH: u32 = 1_000;
+
+/// What is to be done with whom.
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppress {
+    /// Keep somebody out; prints the suppression. Nothing that is stored leaves by it
+    Add {
+        #[command(flatten)]
+        person: Person,
+        /// For so many days, 1 to 36500; for good unless given
+        #[arg(long, allow_hyphen_values = true)]
+        days: Option<i64>,
+        /// Why; not with the person's name in it, for it stays longer than they do
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// A suppression a line: its id, since when, until when, messages kept out, why; no names
+    List {
+        #[command(flatten)]
+        within: Within,
+    },
+    /// Whether somebody is kept out
+    Check {
+        #[command(flatten)]
+        person: Person,
+    },
+    /// Let somebody in again, by a name or by the id of `suppress list`; what is erased does not return
+    Remove {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct Within {
+    /// As `project list` prints it; the only project unless given
+    #[arg(long, value_name = "KEY")]
+    project: Option<String>,
+}
+
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct Person {
+    /// The app's own id of the person; - reads it from standard input
+    name: String,
+    /// What the name is
+    #[arg(long, value_enum, default_value_t = By::Identifier)]
+    by: By,
+    #[command(flatten)]
+    within: Within,
+}
+
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct Which {
+    /// The app's own id of the person; - reads it from standard input
+    #[arg(required_unless_present = "id", conflicts_with = "id")]
+    name: Option<String>,
+    /// What the name is
+    #[arg(long, value_enum, default_value_t = By::Identifier)]
+    by: By,
+    /// A suppression's id, as `suppress list` prints it
+    #[arg(long)]
+    id: Option<String>,
+    #[command(flatten)]
+    within: Within,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
+pub enum By {
+    Identifier,
+    AnonymousId,
+    Id,
+    Email,
+}
+
+impl Suppress {
+    /// With the name from standard input, if it is to be read from there: a command's words stand
+    /// in the shell's history and in the list of processes.
+    pub fn with_name(mut self) -> anyhow::Result<Suppress> {
+        let name = match &mut self {
+            Suppress::Add { person, .. } | Suppress::Check { person } => Some(&mut person.name),
+            Suppress::Remove { which } => which.name.as_mut(),
+            Suppress::List { .. } => None,
+        };
+        if let Some(name) = name.filter(|name| *name == "-") {
+            *name = typed()?;
+        }
+        Ok(self)
+    }
+
+    /// The lines to print.
+    pub fn perform(&self, app: &App) -> Result<Vec<String>> {
+        match self {
+            Suppress::Add { person, days, reason } => add(app, person, *days, reason.as_deref()),
+            Suppress::List { within } => list(app, within),
+            Suppress::Check { person } => check(app, person),
+            Suppress::Remove { which } => remove(app, which),
+        }
+    }
+}
+
+fn typed() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password("Name: ")?);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read the name")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn add(app: &App, person: &Person, days: Option<i64>, reason: Option<&str>) -> Result<Vec<String>> {
+    let (project, subject) = (person.within.project(app)?.id, subject(&person.name, person.by)?);
+    let policy = match days {
+        None => Policy::Forever,
+        Some(days) => suppressions::days(Place::Body, "--days", days)?,
+    };
+    let reason = reason.map(str::to_owned);
+    let made = app.write_blocking(Lane::Erasure, move |tx| {
+        suppressions::request(tx, project, &subject, policy, reason.as_deref())
+    });
+    Ok(vec![line(&made.map_err(by_flags)?.0)])
+}
+
+fn list(app: &App, within: &Within) -> Result<Vec<String>> {
+    let (project, now) = (within.project(app)?.id, app.clock().now());
+    let (mut lines, mut after) = (Vec::new(), None);
+    loop {
+        let (found, next) = app.read(|db| suppressions::page(db, project, after, STRETCH, now))?;
+        lines.extend(found.iter().map(line));
+        if next.is_none() {
+            return Ok(lines);
+        }
+        after = next;
+    }
+}
+
+fn check(app: &App, person: &Person) -> Result<Vec<String>> {
+    Ok(vec![match status(app, &person.within, &person.name, person.by)? {
+        None => "not suppressed".to_owned(),
+        Some(None) => "suppressed".to_owned(),
+        Some(Some(suppression)) => format!("suppressed\t{}", line(&suppression)),
+    }])
+}
+
+fn remove(app: &App, which: &Which) -> Result<Vec<String>> {
+    let handle = match (&which.id, &which.name) {
+        (Some(id), _) => {
+            let bytes = data_encoding::HEXLOWER.decode(id.as_bytes()).ok();
+            bytes.and_then(|bytes| Handle::try_from(bytes).ok())
+        }
+        (None, Some(name)) => {
+            status(app, &which.within, name, which.by)?.flatten().map(|suppression| suppression.handle)
+        }
+        (None, None) => None,
+    };
+    let handle = handle.ok_or(Error::NotFound("suppression"))?;
+    let project = which.within.project(app)?.id;
+    app.write_blocking(Lane::Erasure, move |tx| suppressions::end(tx, project, handle))?;
+    Ok(Vec::new())
+}
+
+fn status(app: &App, within: &Within, name: &str, by: By) -> Result<Option<Option<Suppression>>> {
+    let (project, subject) = (within.project(app)?.id, subject(name, by)?);
+    let found = app.write_blocking(Lane::Request, move |tx| suppressions::status(tx, project, &subject));
+    found.map_err(by_flags)
+}
+
+impl Within {
+    /// [`Error::Invalid`] where it must be said which.
+    fn project(&self, app: &App) -> Result<Project> {
+        match &self.project {
+            Some(key) => app.read(|db| projects::by_key(db, key)),
+            None => app.read(projects::only),
+        }
+    }
+}
+
+fn subject(name: &str, by: By) -> Result<Subject> {
+    let fault = |why: &str| Error::invalid(Place::Body, "NAME", why);
+    let identifier = || Identifier::new(name).map_err(fault);
+    Ok(match by {
+        By::Identifier => Subject::Identifier(identifier()?),
+        By::AnonymousId => Subject::AnonymousId(identifier()?),
+        By::Id => Subject::Id(UserId(
+            name.parse().map_err(|_| fault("must be an id as answers and pages have it"))?,
+        )),
+        By::Email => Subject::Email(name.to_owned()),
+    })
+}
+
+fn line(suppression: &Suppression) -> String {
+    format!(
+        "{}\tsince {}\t{}\t{} kept out\t{}",
+        data_encoding::HEXLOWER.encode(&suppression.handle),
+        clock::rfc3339(suppression.created_at),
+        suppression.until.map_or_else(|| "for good".to_owned(), |at| format!("until {}", clock::rfc3339(at))),
+        suppression.hits,
+        suppression.reason.as_deref().unwrap_or_default(),
+    )
+}
+
+/// Faults under the names of the flags.
+fn by_flags(error: Error) -> Error {
+    let Error::Invalid(mut faults) = error else { return error };
+    for fault in &mut faults {
+        match fault.field.as_str() {
+            "reason" => fault.field = "--reason".to_owned(),
+            "subject.anonymousId" => fault.field = "NAME".to_owned(),
+            _ => {}
+        }
+    }
+    Error::Invalid(faults)
+}
