@@ -19,7 +19,6 @@ use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
-use crate::quota::NewPeople;
 use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx, ledger_position};
 use crate::trace::{Actor, RequestId, Source, Who};
@@ -73,15 +72,16 @@ struct Made {
 }
 
 impl Made {
-    fn count(&self, people: &NewPeople, source: Source, tx: &Tx) {
+    fn count(&self, keyring: &Keyring, source: Source, tx: &Tx) {
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((tx.registrations(), tx.now()));
-        self.passed_half.store(people.count(source, tx.registrations(), tx.now()), Ordering::Relaxed);
+        self.passed_half
+            .store(keyring.people().count(source, tx.registrations(), tx.now()), Ordering::Relaxed);
     }
 
-    fn take_back(&self, people: &NewPeople, source: Source) {
+    fn take_back(&self, keyring: &Keyring, source: Source) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((made, then)) = counted {
-            people.take_back(source, made, then);
+            keyring.people().take_back(source, made, then);
         }
     }
 }
@@ -306,22 +306,21 @@ impl App {
         let made = Arc::new(Made::default());
         let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&made));
         let run = move |tx: &Tx| {
-            let people = inner.keyring.people();
-            // Whoever runs again made nobody before.
-            told.take_back(people, source);
-            if let Some((room, retry_after)) = people.left(source, tx.now()) {
+            // What runs again has made nobody before.
+            told.take_back(&inner.keyring, source);
+            if let Some((room, retry_after)) = inner.keyring.people().left(source, tx.now()) {
                 tx.limit_registrations(room, retry_after);
             }
             let outcome = request.sync_scope(|| run(tx));
             if outcome.is_ok() {
-                told.count(people, source, tx);
+                told.count(&inner.keyring, source, tx);
             }
             outcome
         };
         let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
         let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
         if outcome.is_err() {
-            made.take_back(self.keyring().people(), source);
+            made.take_back(self.keyring(), source);
         } else if made.passed_half.load(Ordering::Relaxed) {
             self.raise_alarm(source).await;
         }

@@ -265,6 +265,7 @@ fn speaker(request: &HttpRequest, path: &str) -> Face {
             }
         }
         ("v1", word) if paths::GAINSIGHTS.contains(&word) => Face::Gainsight,
+        ("v2", "user") => Face::Gainsight,
         ("v1", word) if paths::SEGMENTS.contains(&word) => Face::Segment,
         ("beacon", "v1") | ("sourceConfig" | "rsaMetrics", "") => Face::Segment,
         ("v1", "project") | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::clock::{DAY, Millis};
 use crate::domain::reasons::REASONS;
 use crate::error::Result;
-use crate::model::{Outcome, ProjectId, Repair};
+use crate::model::{ProjectId, Repair};
 pub use crate::store::repairs::{Count, Recent};
 use crate::store::{Db, Tx, projects, repairs};
 use crate::trace::Source;
@@ -18,8 +18,7 @@ pub const RECENT: u32 = 100;
 /// Rows forgotten in one transaction.
 const CHUNK: i64 = 500;
 /// Of a message in a request with more new people than public credentials may make.
-pub const OVER_THE_HOUR: Repair =
-    Repair { outcome: Outcome::Refused, reason: "over the hourly limit for new people", field: "" };
+pub const OVER_THE_HOUR: Repair = Repair::refused("", "over the hourly limit for new people");
 
 /// Counts one.
 pub fn note(tx: &Tx, project: ProjectId, repair: Repair) -> Result<()> {

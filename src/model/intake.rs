@@ -105,7 +105,7 @@ pub struct Repair {
 }
 
 impl Repair {
-    pub fn of(field: &'static str, reason: &'static str) -> Repair {
+    pub const fn of(field: &'static str, reason: &'static str) -> Repair {
         Repair { outcome: Outcome::Repaired, reason, field }
     }
 
@@ -113,7 +113,7 @@ impl Repair {
         Repair { outcome: Outcome::Dropped, reason: why.as_str(), field: "" }
     }
 
-    pub fn refused(field: &'static str, reason: &'static str) -> Repair {
+    pub const fn refused(field: &'static str, reason: &'static str) -> Repair {
         Repair { outcome: Outcome::Refused, reason, field }
     }
 }

@@ -234,10 +234,12 @@ fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Opti
         return None;
     };
     let change = ProfileChange { set: Default::default(), ..(**change).clone() };
-    let is_deep = faults.iter().any(|fault| fault.message == TOO_DEEP);
-    let reason = if is_deep { "nested deeper than 64 levels" } else { "attributes over the limit" };
+    let repair = match faults.iter().any(|fault| fault.message == TOO_DEEP) {
+        true => Repair::of("traits", "nested deeper than 64 levels"),
+        false => Repair::of("traits", "attributes over the limit"),
+    };
     let smaller = Message::Identify { subject: subject.clone(), change: Box::new(change), said: *said };
-    Some((smaller, Repair::of("traits", reason)))
+    Some((smaller, repair))
 }
 
 fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> {
