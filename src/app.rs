@@ -3,7 +3,6 @@
 pub mod backups;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
@@ -61,29 +60,6 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
-}
-
-/// What a write has counted of new people, by a public credential.
-#[derive(Default)]
-struct Made {
-    /// How many, and when.
-    counted: Mutex<Option<(u32, Millis)>>,
-    passed_half: AtomicBool,
-}
-
-impl Made {
-    fn count(&self, keyring: &Keyring, source: Source, tx: &Tx) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((tx.registrations(), tx.now()));
-        self.passed_half
-            .store(keyring.people().count(source, tx.registrations(), tx.now()), Ordering::Relaxed);
-    }
-
-    fn take_back(&self, keyring: &Keyring, source: Source) {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((made, then)) = counted {
-            keyring.people().take_back(source, made, then);
-        }
-    }
 }
 
 /// How backups are made and kept.
@@ -303,25 +279,23 @@ impl App {
             let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
             return answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
         };
-        let made = Arc::new(Made::default());
-        let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&made));
+        let counting = self.keyring().counting(source);
+        let made = Arc::clone(&counting);
         let run = move |tx: &Tx| {
-            // What runs again has made nobody before.
-            told.take_back(&inner.keyring, source);
-            if let Some((room, retry_after)) = inner.keyring.people().left(source, tx.now()) {
+            if let Some((room, retry_after)) = counting.left(tx.now()) {
                 tx.limit_registrations(room, retry_after);
             }
             let outcome = request.sync_scope(|| run(tx));
             if outcome.is_ok() {
-                told.count(&inner.keyring, source, tx);
+                counting.count(tx.registrations(), tx.now());
             }
             outcome
         };
         let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
         let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
         if outcome.is_err() {
-            made.take_back(self.keyring(), source);
-        } else if made.passed_half.load(Ordering::Relaxed) {
+            made.take_back();
+        } else if made.has_passed_half() {
             self.raise_alarm(source).await;
         }
         outcome

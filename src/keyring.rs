@@ -16,9 +16,9 @@ use crate::clock::{Clock, DAY, Millis};
 use crate::domain::{keys, origins, projects, secrets};
 use crate::error::{Error, Result};
 use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
-use crate::quota::NewPeople;
+use crate::quota::{Counting, NewPeople};
 use crate::store::Db;
-use crate::trace::Actor;
+use crate::trace::{Actor, Source};
 
 /// Requests a key may make a minute, the same number at once. None: as many as it likes.
 pub type Limit = Option<NonZeroU32>;
@@ -26,7 +26,7 @@ pub type Limit = Option<NonZeroU32>;
 pub struct Keyring {
     clock: Clock,
     limit: Limit,
-    people: NewPeople,
+    people: Arc<NewPeople>,
     by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
     /// Keys that were revoked since their counts were taken.
     retired: Mutex<Vec<Arc<Access>>>,
@@ -83,8 +83,13 @@ pub struct Allowance {
 
 impl Keyring {
     pub fn new(clock: Clock, limit: Limit) -> Keyring {
-        let people = NewPeople::new(limit.is_none());
+        let people = Arc::new(NewPeople::new(limit.is_none()));
         Keyring { clock, limit, people, by_hash: RwLock::default(), retired: Mutex::default() }
+    }
+
+    /// What a write is to count of the new people that it makes.
+    pub fn counting(&self, source: Source) -> Arc<Counting> {
+        Arc::new(Counting::new(Arc::clone(&self.people), source))
     }
 
     /// New people that public credentials made.

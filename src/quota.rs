@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{HOUR, Millis, SECOND};
 use crate::error::{Error, Result};
@@ -112,5 +113,45 @@ impl NewPeople {
 impl Held {
     fn limits_of(&self, project: ProjectId) -> (u32, u32) {
         self.limits.get(&project).copied().unwrap_or((Intake::PEOPLE_PER_ADDRESS, Intake::PEOPLE_PER_HOUR))
+    }
+}
+
+/// What one write counts of new people. It may run twice, and its outcome may be lost.
+pub struct Counting {
+    people: Arc<NewPeople>,
+    source: Source,
+    /// How many, and when.
+    counted: Mutex<Option<(u32, Millis)>>,
+    passed_half: AtomicBool,
+}
+
+impl Counting {
+    pub fn new(people: Arc<NewPeople>, source: Source) -> Counting {
+        Counting { people, source, counted: Mutex::default(), passed_half: AtomicBool::new(false) }
+    }
+
+    /// As [`NewPeople::left`], before the write runs.
+    pub fn left(&self, now: Millis) -> Option<(u32, u64)> {
+        self.take_back();
+        self.people.left(self.source, now)
+    }
+
+    /// Counts those that the write has made.
+    pub fn count(&self, made: u32, now: Millis) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((made, now));
+        self.passed_half.store(self.people.count(self.source, made, now), Ordering::Relaxed);
+    }
+
+    /// It came to nothing.
+    pub fn take_back(&self) {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((made, then)) = counted {
+            self.people.take_back(self.source, made, then);
+        }
+    }
+
+    /// Whether the half of what may be was passed with it.
+    pub fn has_passed_half(&self) -> bool {
+        self.passed_half.load(Ordering::Relaxed)
     }
 }
