@@ -221,19 +221,13 @@ fn change(body: &Object, field: &str, faults: &mut Faults, repairs: &mut Vec<Rep
         faults.keep(data.object(name).map_err(within)).map_or_else(Attributes::new, |part| part.0)
     };
     let (set, set_once) = (part("set"), part("setOnce"));
+    let unset = faults.keep(data.texts("unset").map_err(within)).unwrap_or_default();
     let mut text = |name: &'static str| {
         let said = faults.keep(body.text_change(name)).flatten();
         said.map(|said| said.map(|text| clean(name, text, repairs)))
     };
     let (display_name, avatar_url) = (text("displayName"), text("avatarUrl"));
-    let change = ProfileChange {
-        set,
-        set_once,
-        unset: faults.keep(data.texts("unset").map_err(within)).unwrap_or_default(),
-        display_name,
-        avatar_url,
-        ..ProfileChange::default()
-    };
+    let change = ProfileChange { set, set_once, unset, display_name, avatar_url, ..ProfileChange::default() };
     faults.keep(change.check());
     change
 }
