@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::edge::{Edge, Network, PublicUrl};
+use crate::edge::{Contact, Edge, Network, PublicUrl};
 use crate::keyring::Limit;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client
@@ -30,6 +30,10 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For is believed: addresses or ranges, by commas or repeated
     #[arg(long, env = "USHER_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', global = true)]
     pub trusted_proxy: Vec<Network>,
+
+    /// Whom to tell of a security hole, for /.well-known/security.txt: mailto:, tel: or https://
+    #[arg(long, env = "USHER_SECURITY_CONTACT", value_name = "URI", global = true)]
+    pub security_contact: Option<Contact>,
 
     /// Threads that answer requests; as many as there are processors unless given
     #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]
@@ -76,6 +80,7 @@ impl Config {
 
     pub fn edge(&self) -> Edge {
         Edge::new(self.public_url.clone(), self.trusted_proxy.clone())
+            .with_contact(self.security_contact.clone())
     }
 
     /// In bytes.

@@ -10,12 +10,14 @@ use anyhow::{Context, bail};
 use crate::owner;
 
 /// All that Usher makes in the directory. Of folders, also what is in them.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
     "ballast",
     "backups",
     "erasures.ledger",
     "receipts",
+    "recovery-key.txt",
     "secrets",
+    "setup-link.txt",
     "signing.pub",
     "usher.db",
     "usher.db-shm",

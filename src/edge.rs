@@ -15,6 +15,7 @@ pub const FORWARDING: [&str; 5] =
 pub struct Edge {
     public: Option<PublicUrl>,
     trusted: Vec<Network>,
+    contact: Option<Contact>,
     listen: OnceLock<SocketAddr>,
     /// A peer that is not trusted sent one of [`FORWARDING`].
     unproven: AtomicBool,
@@ -25,6 +26,15 @@ pub struct Edge {
 impl Edge {
     pub fn new(public: Option<PublicUrl>, trusted: Vec<Network>) -> Edge {
         Edge { public, trusted, ..Edge::default() }
+    }
+
+    /// Whom to tell of a hole, for /.well-known/security.txt.
+    pub fn with_contact(self, contact: Option<Contact>) -> Edge {
+        Edge { contact, ..self }
+    }
+
+    pub fn contact(&self) -> Option<&Contact> {
+        self.contact.as_ref()
     }
 
     /// The address by which browsers and apps reach the server, if it was set.
@@ -113,6 +123,32 @@ impl Edge {
     /// Whether such a peer was noted since the start.
     pub fn has_unproven(&self) -> bool {
         self.unproven.load(Ordering::Relaxed)
+    }
+}
+
+/// Whom to tell of a hole: `mailto:`, `tel:` or `https://`, as RFC 9116 (2.5.3) has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact(String);
+
+impl fmt::Display for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Contact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Contact, String> {
+        let named = ["mailto:", "tel:", "https://"]
+            .iter()
+            .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        match named && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Contact(text.to_owned())),
+            false => {
+                Err("an address such as mailto:security@example.com or https://example.com/report".to_owned())
+            }
+        }
     }
 }
 

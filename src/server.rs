@@ -15,6 +15,7 @@ use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, gua
 use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
 use crate::app::App;
+use crate::clock::{DAY, rfc3339};
 use crate::edge::FORWARDING;
 use crate::error::{Error, Result};
 use crate::trace::{Pattern, RequestId};
@@ -85,6 +86,7 @@ fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/healthz", get_or_head().to(|| async { HttpResponse::Ok().body("ok\n") }))
         .route("/readyz", get_or_head().to(ready))
+        .route("/.well-known/security.txt", get_or_head().to(security_txt))
         .route("/", get_or_head().to(home))
         .configure(admin::mount)
         .configure(api::mount);
@@ -97,6 +99,19 @@ fn get_or_head() -> Route {
 
 async fn home() -> HttpResponse {
     HttpResponse::SeeOther().insert_header(("location", "/admin/")).finish()
+}
+
+/// Whom to tell of a hole, as RFC 9116 has it, where the operator has said so. It expires in half a
+/// year, so that a copy that somebody keeps is asked for again; each answer dates it anew.
+async fn security_txt(app: web::Data<App>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/plain; charset=utf-8");
+    let Some(contact) = app.edge().contact() else {
+        return answer.status(StatusCode::NOT_FOUND).body("no contact is set\n");
+    };
+    let expires = rfc3339(app.clock().now().div_euclid(DAY).saturating_add(180).saturating_mul(DAY));
+    let canonical = app.edge().public().map(|url| format!("Canonical: {url}/.well-known/security.txt\n"));
+    answer.body(format!("Contact: {contact}\nExpires: {expires}\n{}", canonical.unwrap_or_default()))
 }
 
 /// Ready when the database answers a read and takes a write.

@@ -9,6 +9,7 @@ use super::doorkeeper::Doorkeeper;
 use super::page::{self, Page};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
+use crate::clock::HOUR;
 use crate::domain::{admins, secrets};
 use crate::error::{Error, Result};
 use crate::trace::Actor;
@@ -20,9 +21,14 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// Opens the setup page. It is known to this process alone and ends with it.
+/// How long a link opens the page: it may have been seen, or lie in a file.
+const LIFE: i64 = HOUR;
+
+/// Opens the setup page. It is known to this process alone; it ends with it, with the first owner,
+/// and an hour after it was made.
 pub struct SetupLink {
     token: String,
+    until: i64,
 }
 
 impl SetupLink {
@@ -30,7 +36,10 @@ impl SetupLink {
     pub fn new(app: &App) -> Result<Option<SetupLink>> {
         match app.read(admins::any)? {
             true => Ok(None),
-            false => Ok(Some(SetupLink { token: secrets::token("")? })),
+            false => Ok(Some(SetupLink {
+                token: secrets::token("")?,
+                until: app.clock().now().saturating_add(LIFE),
+            })),
         }
     }
 
@@ -133,7 +142,14 @@ fn closed(visit: &Visit, token: &str) -> Result<Option<HttpResponse>> {
                     As long as nobody can sign in, each start prints a new one.";
         return Ok(Some(visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)));
     }
-    Ok(if visit.app.read(admins::any)? { Some(used(visit)) } else { None })
+    if visit.app.read(admins::any)? {
+        return Ok(Some(used(visit)));
+    }
+    if link.as_ref().as_ref().is_some_and(|link| visit.app.clock().now() >= link.until) {
+        let text = "A link of this kind works for an hour. Start the server again for a new one.";
+        return Ok(Some(visit.message(StatusCode::GONE, "This link has ended", text)));
+    }
+    Ok(None)
 }
 
 fn used(visit: &Visit) -> HttpResponse {

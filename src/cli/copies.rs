@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::secret;
 use crate::app::{App, Keeping};
 use crate::clock::{DAY, HOUR};
 use crate::config::Config;
@@ -14,12 +15,24 @@ use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources};
 /// How long the owner's command may take for one file.
 const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// Makes the recovery key of a directory that has none yet, and shows it. It is kept only if
-/// it could be shown: otherwise the next start shows another.
-pub fn recovery_key(data: &DataDir, show: impl FnOnce(&str) -> io::Result<()>) -> anyhow::Result<()> {
+/// Makes the recovery key of a directory that has none yet, and tells it as `tell` does
+/// ([`secret::on_output`], [`secret::on_error`]). It is kept only if it could be told: otherwise the
+/// next start tells another.
+pub fn recovery_key(
+    data: &DataDir,
+    tell: impl FnOnce(&DataDir, &str, &str, &str) -> io::Result<()>,
+) -> anyhow::Result<()> {
     let key = match RecoveryKey::create(&data.secrets()) {
         Ok(key) => key,
-        Err(Refusal::RecoveryKeyExists { .. }) => return Ok(()),
+        Err(Refusal::RecoveryKeyExists { .. }) => {
+            if data.path().join(secret::RECOVERY_KEY).exists() {
+                log::warn!(
+                    "the recovery key lies beside the data in {}: move it elsewhere",
+                    secret::RECOVERY_KEY
+                );
+            }
+            return Ok(());
+        }
         Err(refusal) => return Err(refusal.into()),
     };
     let text = format!(
@@ -27,7 +40,7 @@ pub fn recovery_key(data: &DataDir, show: impl FnOnce(&str) -> io::Result<()>) -
          anywhere, and without it on this machine alone.\n\n",
         key.secret()
     );
-    show(&text)
+    tell(data, secret::RECOVERY_KEY, "The recovery key for backups", &text)
         .context("the recovery key could not be shown, and is not kept: the next start shows another")?;
     key.keep(&data.secrets())
         .context("the recovery key that was shown is not kept: the next start shows another")

@@ -10,6 +10,7 @@ mod logging;
 mod out;
 mod project;
 mod restore;
+mod secret;
 mod serve;
 mod suppress;
 mod verify;
@@ -237,7 +238,7 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         // Before a key is shown.
         act::check_folder(&app, folder)?;
         // Beside the path, which is alone on standard output.
-        copies::recovery_key(data, out::aside)?;
+        copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
     }
     let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));

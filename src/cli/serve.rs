@@ -7,7 +7,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 
 use super::control::Control;
-use super::{copies, directory, out};
+use super::{copies, directory, out, secret};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -32,6 +32,8 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let noted = worker::note_uses(&app);
     let signed = upkeep::sign_head(&app);
     app.stop();
+    // The link ends with this process.
+    let _ = secret::forget(&data.path().join(secret::SETUP_LINK));
     // The last: what was written until now is copied, too.
     drop(copier);
     log::info!("stopped");
@@ -64,8 +66,8 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     })
 }
 
-/// On standard output, not in the log: the link and the key are secrets. A link is made at
-/// each start, so that one that nobody reads is no fault.
+/// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
+/// nobody reads is no fault.
 fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
     let base = match &config.public_url {
         Some(public) => public.to_string(),
@@ -78,13 +80,23 @@ fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) 
         }
     };
     say(&format!("Usher serves on {base}\n"));
-    copies::recovery_key(data, out::once)?;
-    say(&match link {
+    copies::recovery_key(data, secret::on_output)?;
+    // One of an earlier start opens nothing any more.
+    let _ = secret::forget(&data.path().join(secret::SETUP_LINK));
+    match link {
         Some(link) => {
-            format!("Open this link to set the owner's password; it works once:\n\n  {base}{link}\n\n")
+            let text = format!(
+                "Open this link within an hour to set the owner's password; it works once:\n\n  {base}{link}\n\n"
+            );
+            let what = format!(
+                "Admin pages: {base}/admin/. The link that sets the owner's password, once and within an hour,"
+            );
+            if let Err(error) = secret::on_output(data, secret::SETUP_LINK, &what, &text) {
+                log::warn!("nobody could be told the link that sets the owner's password: {error}");
+            }
         }
-        None => format!("Admin pages: {base}/admin/\n"),
-    });
+        None => say(&format!("Admin pages: {base}/admin/\n")),
+    }
     Ok(())
 }
 

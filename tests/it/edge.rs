@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use serde_json::json;
-use usher::edge::{Edge, Network, PublicUrl};
+use usher::clock::DAY;
+use usher::edge::{Contact, Edge, Network, PublicUrl};
 
 use crate::admin::{Browser, PASSWORD, words};
-use crate::harness::Server;
+use crate::harness::{START, Server};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -223,5 +224,42 @@ fn under_a_public_url_a_form_must_come_from_it() {
         ["http://usher.example.com", "https://usher.example.com:8443", "https://evil.example", "null"]
     {
         assert_eq!(post(elsewhere), 403, "{elsewhere}");
+    }
+}
+
+#[test]
+fn security_txt_names_the_contact_that_was_set() {
+    let server = Server::with(|options| {
+        options.security_contact = Some("mailto:security@example.com");
+        options.public_url = Some("https://usher.example.com");
+    });
+    let told = server.get("/.well-known/security.txt").send().expect(200);
+    assert_eq!(told.header("content-type"), Some("text/plain; charset=utf-8"));
+    let expires = usher::clock::rfc3339(START.div_euclid(DAY) * DAY + 180 * DAY);
+    assert_eq!(
+        told.text,
+        format!(
+            "Contact: mailto:security@example.com\nExpires: {expires}\n\
+             Canonical: https://usher.example.com/.well-known/security.txt\n"
+        )
+    );
+    // The twin: where no contact is set there is no file, and no line of a made-up one.
+    assert!(!Server::start().get("/.well-known/security.txt").send().expect(404).text.contains("Contact"));
+}
+
+#[test]
+fn a_security_contact_is_one_address_of_a_known_scheme() {
+    for good in ["mailto:a@b.example", "https://b.example/report", "tel:+1-201-555-0123"] {
+        good.parse::<Contact>().expect("a contact");
+    }
+    for bad in [
+        "",
+        "mailto:",
+        "a@b.example",
+        "http://b.example",
+        "mailto:a@b.example\nContact: tel:1",
+        "https://b .c",
+    ] {
+        assert!(bad.parse::<Contact>().is_err(), "{bad:?}");
     }
 }

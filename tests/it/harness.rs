@@ -42,6 +42,7 @@ pub struct Options {
     pub public_url: Option<&'static str>,
     /// Of proxies in front: addresses or ranges.
     pub trusted_proxies: Vec<&'static str>,
+    pub security_contact: Option<&'static str>,
 }
 
 pub struct Server {
@@ -89,6 +90,7 @@ impl Server {
             hygiene: Hygiene::Whole,
             public_url: None,
             trusted_proxies: Vec::new(),
+            security_contact: None,
         };
         change(&mut options);
         let clock = options.clock;
@@ -115,10 +117,13 @@ impl Server {
             backups: dir.path().join("backups"),
         })
         .expect("the app");
-        app.stands_at(Edge::new(
+        let edge = Edge::new(
             options.public_url.map(|url| url.parse().expect("a public URL")),
             options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
-        ));
+        );
+        app.stands_at(
+            edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact"))),
+        );
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup);

@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
-    Room { name: "server", may_use: &["admin", "api", "app", "edge", "error", "trace"], never: SQL },
+    Room { name: "server", may_use: &["admin", "api", "app", "clock", "edge", "error", "trace"], never: SQL },
     Room {
         name: "cli",
         may_use: &[

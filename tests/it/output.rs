@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::process::{begin, directory, lines, refused, usher};
 
@@ -28,29 +28,71 @@ fn told(dir: &Path, args: &[&str], out: Stdio) -> (Option<i32>, String) {
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[test]
-fn a_recovery_key_that_nobody_could_read_is_not_kept_and_the_next_start_shows_one() {
-    for out in [closed, full] {
-        let dir = directory();
-        let (code, why) = told(dir.path(), &SERVE, out());
+fn secrets_of_a_first_start_go_to_private_files_without_a_terminal() {
+    let dir = directory();
+    let server = usher(dir.path(), &SERVE).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut server = server.expect("the program starts");
+    let link = dir.path().join("setup-link.txt");
+    crate::process::wait_until("the link", || link.exists().then_some(()));
+    for (name, secret) in [("recovery-key.txt", "AGE-SECRET-KEY-1"), ("setup-link.txt", "/admin/setup/")] {
+        let at = dir.path().join(name);
+        assert!(read(&at).contains(secret), "{name}");
+        let about = std::fs::metadata(&at).expect("the file");
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o777, 0o600, "{name}");
+    }
+    crate::process::terminate(&server);
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut server.stdout.take().expect("output"), &mut said).expect("text");
+    std::io::Read::read_to_string(&mut server.stderr.take().expect("a log"), &mut said).expect("text");
+    assert!(server.wait().expect("an end").success());
+    assert!(said.contains("recovery-key.txt") && said.contains("setup-link.txt"), "{said}");
+    assert!(!said.contains("AGE-SECRET-KEY") && !said.contains("/admin/setup/"), "a secret is in the output");
+    assert!(!link.exists(), "the link's file outlives the link");
+    // The twin: a terminal shows both and makes no file.
+    let dir = directory();
+    let typed =
+        format!("{} serve --listen 127.0.0.1:0 --data {}", env!("CARGO_BIN_EXE_usher"), dir.path().display());
+    let mut terminal = Command::new("script");
+    let mut shown = terminal
+        .args(["-qfec", &typed, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script runs (Debian: bsdutils)");
+    let mut screen = std::io::BufReader::new(shown.stdout.take().expect("a screen"));
+    let mut seen = String::new();
+    while !seen.contains("/admin/setup/") {
+        assert_ne!(std::io::BufRead::read_line(&mut screen, &mut seen).expect("a line"), 0, "{seen}");
+    }
+    shown.kill().expect("a kill");
+    shown.wait().expect("an end");
+    assert!(seen.contains("AGE-SECRET-KEY-1"), "{seen}");
+    assert!(!dir.path().join("recovery-key.txt").exists() && !dir.path().join("setup-link.txt").exists());
+}
+
+fn read(at: &Path) -> String {
+    std::fs::read_to_string(at).expect("a file")
+}
+
+#[test]
+fn a_recovery_key_that_could_not_be_told_is_not_kept() {
+    let (dir, shelf) = (directory(), directory());
+    // Where the file should be, something is in the way.
+    let at = dir.path().join("recovery-key.txt.part");
+    std::fs::create_dir(&at).expect("a folder");
+    let backup = shelf.path().to_string_lossy().into_owned();
+    lines(dir.path(), &["demo", "--users", "50", "--heavy", "0"]);
+    for args in [&SERVE[..], &["backup", &backup]] {
+        let (code, why) = told(dir.path(), args, Stdio::null());
         assert_eq!(code, Some(1), "{why}");
         assert!(why.contains("the recovery key could not be shown") && why.contains("next start"), "{why}");
         assert!(!why.contains("panicked"), "{why}");
         assert!(!dir.path().join("secrets/recovery.pub").exists());
-        assert!(begin(dir.path()).contains("AGE-SECRET-KEY-1"));
-        assert!(!begin(dir.path()).contains("AGE-SECRET-KEY-1"), "it is shown twice");
     }
-    // The same for a first backup, which shows it on standard error.
-    let (dir, shelf) = (directory(), directory());
-    lines(dir.path(), &["demo", "--users", "50", "--heavy", "0"]);
-    let status = usher(dir.path(), &["backup", &shelf.path().to_string_lossy()])
-        .stdout(Stdio::null())
-        .stderr(full())
-        .status()
-        .expect("the program runs");
-    assert_eq!(status.code(), Some(1));
-    assert!(!dir.path().join("secrets/recovery.pub").exists());
     assert_eq!(std::fs::read_dir(shelf.path()).expect("a folder").count(), 0);
+    std::fs::remove_dir(&at).expect("out of the way");
     assert!(begin(dir.path()).contains("AGE-SECRET-KEY-1"));
+    assert!(!begin(dir.path()).contains("AGE-SECRET-KEY-1"), "it is told twice");
 }
 
 /// Once there is a key, nothing that cannot be had again is on standard output.

@@ -94,7 +94,7 @@ impl Process {
     pub fn start_with(dir: &Path, args: &[&str]) -> Process {
         let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
         command.args(args);
-        Process::run(command)
+        Process::run(dir, command)
     }
 
     /// Behind something else, at whose address the world sees it. Where it listens itself it
@@ -103,12 +103,12 @@ impl Process {
         let free = free_address();
         let mut command = usher(dir, &["serve", "--listen", &free.to_string(), "--rate-limit", "off"]);
         command.env("USHER_PUBLIC_URL", public);
-        let mut process = Process::run(command);
+        let mut process = Process::run(dir, command);
         process.base = format!("http://{free}");
         process
     }
 
-    fn run(mut command: Command) -> Process {
+    fn run(dir: &Path, mut command: Command) -> Process {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
@@ -127,7 +127,15 @@ impl Process {
             // The rest is read to its end, or the process would wait for a reader.
             lines.for_each(drop);
         });
-        let greeting = told.recv_timeout(PATIENCE).expect("the server says where it serves");
+        let mut greeting = told.recv_timeout(PATIENCE).expect("the server says where it serves");
+        // Standard output is no terminal: secrets are in files, which their reader takes away.
+        for secret in ["recovery-key.txt", "setup-link.txt"] {
+            let at = dir.join(secret);
+            if let Ok(text) = std::fs::read_to_string(&at) {
+                greeting.push_str(&text);
+                std::fs::remove_file(&at).expect("the file is taken away");
+            }
+        }
         let first = greeting.lines().next().expect("a line");
         let base = first.split_whitespace().last().expect("an address").to_owned();
         Process { child, base, greeting }
@@ -145,9 +153,7 @@ impl Process {
 
     /// SIGTERM, and the end of the process.
     pub fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(killed.success());
+        terminate(&self.child);
         self.child.wait().expect("an end")
     }
 }
@@ -158,6 +164,12 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Asks a process to end.
+pub fn terminate(child: &Child) {
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
 }
 
 /// A client whose connections live as long as it does.

@@ -1,6 +1,6 @@
 //! Who gets in: the first-run link, signing in, and for how long.
 
-use usher::clock::SECOND;
+use usher::clock::{HOUR, SECOND};
 use usher::domain::admins;
 
 use super::{Browser, PASSWORD, value_of, words};
@@ -82,6 +82,18 @@ fn a_wrong_link_opens_nothing() {
         browser.post("/admin/setup", &[OWNER.as_slice(), &[("setup_token", token)]].concat()).expect(404);
     }
     browser.post("/admin/setup", &OWNER).expect(404);
+    assert_eq!(admins_held(&server), 0);
+}
+
+#[test]
+fn the_first_run_link_ends_after_an_hour() {
+    let server = Server::start();
+    let (link, browser) = (server.setup_path.clone(), Browser::new(&server));
+    server.clock.advance(HOUR - 1);
+    let token = value_of(&browser.get(&link).expect(200).text, "setup_token").expect("the link's token");
+    server.clock.advance(1);
+    assert!(words(&browser.get(&link).expect(410).text).contains("This link has ended"));
+    browser.post("/admin/setup", &[OWNER.as_slice(), &[("setup_token", &token)]].concat()).expect(410);
     assert_eq!(admins_held(&server), 0);
 }
 

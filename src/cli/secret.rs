@@ -1,0 +1,69 @@
+//! Secrets that are told once. A terminal shows them; what is not a terminal is a journal, a
+//! container's log or a pipe, which keep and pass on what they get: there they go to a file that its
+//! owner alone can read, and the place is said instead.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::out;
+use crate::data_dir::DataDir;
+use crate::owner;
+
+/// The recovery key, until its owner moves it elsewhere.
+pub const RECOVERY_KEY: &str = "recovery-key.txt";
+/// The first-run link, while it opens something.
+pub const SETUP_LINK: &str = "setup-link.txt";
+
+/// Tells a secret on standard output, or in a file of this name in the directory.
+pub fn on_output(data: &DataDir, name: &str, what: &str, text: &str) -> io::Result<()> {
+    match io::stdout().is_terminal() {
+        true => out::once(text),
+        false => aside(data, name, what, text, out::print),
+    }
+}
+
+/// The same for a command whose standard output is its answer: on standard error.
+pub fn on_error(data: &DataDir, name: &str, what: &str, text: &str) -> io::Result<()> {
+    match io::stderr().is_terminal() {
+        true => out::aside(text),
+        false => aside(data, name, what, text, out::aside),
+    }
+}
+
+fn aside(
+    data: &DataDir,
+    name: &str,
+    what: &str,
+    text: &str,
+    say: impl FnOnce(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let at = data.path().join(name);
+    write(&at, data.path(), text)?;
+    // The file has it, whether or not anybody hears where it is.
+    if let Err(error) = say(&format!("{what} is in {}, which its owner alone can read.\n", at.display())) {
+        log::warn!("nobody could be told where {name} is: {error}");
+    }
+    Ok(())
+}
+
+/// Whole or not at all, and never through a link that somebody put there.
+fn write(at: &Path, dir: &Path, text: &str) -> io::Result<()> {
+    let draft = at.with_extension("txt.part");
+    forget(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    owner::give(&draft, dir)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, at)?;
+    fs::File::open(dir)?.sync_all()
+}
+
+/// Removes a file that tells nothing any more.
+pub fn forget(at: &Path) -> io::Result<()> {
+    match fs::remove_file(at) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
