@@ -185,7 +185,7 @@ fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) 
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(why)) => dropped.push((*index, why)),
-            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error) if error.is_of_the_store() => return Err(error),
             Err(error) => {
                 let error = worded(message, error);
                 counted.push(refusal(&error));
