@@ -194,7 +194,10 @@ impl Store {
         let Options { secret, clock, bell, points, hygiene, wal_limit, loss, .. } = options;
         let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
         let growth = Growth::default();
-        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
+        let ledger = ledger_of(path);
+        // The first write to the WAL, which has to be marked as every other.
+        let (book, unseen) = scrub
+            .transaction(&conn, || Book::open(&conn, &ledger, &secret, clock.now(), Arc::clone(&growth)))?;
         let watch = Arc::new(WalWatch::new(path, wal_limit));
         let writer = Writer::start(
             conn,
