@@ -2,9 +2,9 @@
 //! full disk. The next start opens what is left, and nothing is lost.
 //!
 //! A start is run once with its changes written down (`trace_writes.c`). Each state that a cut
-//! could have left is then made from them, and opened by the program. `LONG=1` tries every
-//! state twice as deep: of some of them the recovery is cut off again, at any change; and power
-//! cuts, full disks and first starts at more points.
+//! could have left is then made from them, and opened by the program. `LONG=1` goes deeper: the
+//! recovery of some states is cut off again, at any change, and power cuts, full disks and first
+//! starts are tried at more points.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
