@@ -20,6 +20,9 @@ use crate::process::{Process, agent, directory, key, post, sqlite, usher, wait_u
 /// Kept for erasing: not copied, as no test here fills the disk.
 const RESERVE: &str = "ballast";
 
+/// Bytes that are written whole or not at all when the power is cut.
+const SECTOR: usize = 512;
+
 /// One change that a process made to a file.
 struct Change {
     kind: u8,
@@ -260,7 +263,8 @@ fn power_cuts(past: &Past, changes: &[Change], rounds: usize) -> (usize, usize) 
                 match rng.u8(..3) {
                     _ if is_synced || made.kind != b'w' => made.all(dir.path()),
                     0 => {}
-                    1 => made.make(dir.path(), made.bytes.len() / 2),
+                    // A disk writes a sector whole.
+                    1 => made.make(dir.path(), made.bytes.len() / 2 / SECTOR * SECTOR),
                     _ => made.all(dir.path()),
                 }
             }
