@@ -19,7 +19,7 @@ use crate::ledger::{Entry, Orders};
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
-use crate::store::{Db, Lane, Store, Tx, ledger_position};
+use crate::store::{Db, Lane, Store, Tx, ledger_position, upkeep};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
 
@@ -113,11 +113,16 @@ impl App {
             actor: Actor::System,
         };
         let entries = unseen.len();
-        app.by(Actor::Operator)
-            .write_blocking(Lane::Erasure, move |tx| replay::note_restored(tx, entries))?;
-        if !unseen.is_empty() {
-            let orders = Orders::from(unseen.as_slice());
-            let done = app.write_blocking(Lane::Erasure, move |tx| replay::run(tx, &orders))?;
+        let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
+        // In one transaction: a kill in between would leave a database out of a backup that does
+        // not know it any more, and has not caught up.
+        let is_restored = app.read(|db| upkeep::done_at(db, upkeep::RESTORED))?.is_some();
+        let actor = if is_restored { Actor::Operator } else { Actor::System };
+        let done = app.by(actor).write_blocking(Lane::Erasure, move |tx| {
+            replay::note_restored(tx, entries)?;
+            orders.as_ref().map(|orders| replay::run(tx, orders)).transpose()
+        })?;
+        if let Some(done) = done {
             log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }

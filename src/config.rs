@@ -71,6 +71,10 @@ pub struct Config {
     /// A program, with arguments, that is given the path of each of those files to take away
     #[arg(long, env = "USHER_BACKUP_COMMAND", value_name = "PROGRAM", global = true)]
     pub backup_command: Option<String>,
+
+    /// Start once without writes that were acknowledged and are lost, as the refusal of a start says
+    #[arg(long, global = true)]
+    pub accept_loss: bool,
 }
 
 impl Config {

@@ -68,9 +68,18 @@ pub enum Error {
     #[error("{0}")]
     Conflict(&'static str),
 
-    /// Too much to do, or no room: the same request may succeed later.
+    /// Too much to do: the same request may succeed later.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// No room for what is written: the same request may succeed once there is some.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A page of the database cannot be read; what SQLite says of it.
+    #[error(
+        "usher.db is damaged ({0}). Copy the data directory to another place before anything else; `usher verify` \
+         says what can be read, and `usher restore` puts a backup in its place"
+    )]
+    Damaged(String),
     /// A fault of ours or of the machine; its text goes to the log alone.
     #[error("{0}")]
     Internal(String),
@@ -100,6 +109,11 @@ impl Error {
 
     pub fn user_not_found(asked: impl Into<String>) -> Error {
         Error::UserNotFound { asked: asked.into() }
+    }
+
+    /// What follows would meet it, too: not a fault of what was asked.
+    pub fn is_of_the_store(&self) -> bool {
+        matches!(self, Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_))
     }
 
     pub fn internal(why: impl fmt::Display) -> Error {

@@ -117,10 +117,14 @@ async fn security_txt(app: web::Data<App>) -> HttpResponse {
 /// Ready when the database answers a read and takes a write.
 async fn ready(app: web::Data<App>) -> HttpResponse {
     match app.write(|_| Ok(())).await {
-        Ok(()) => HttpResponse::Ok().body("ready\n"),
+        Ok(()) => {
+            let details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
+            HttpResponse::Ok().body(format!("ready\n{details}"))
+        }
         Err(error) => {
             log::warn!("not ready: {error}");
-            HttpResponse::ServiceUnavailable().body("not ready\n")
+            let details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
+            HttpResponse::ServiceUnavailable().body(format!("not ready\n{details}"))
         }
     }
 }

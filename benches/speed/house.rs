@@ -60,6 +60,8 @@ impl House {
                 points: 8,
                 hygiene: Hygiene::Whole,
                 ballast: 0,
+                wal_limit: usher::store::WAL_LIMIT,
+                loss: usher::store::Loss::Refuse,
             },
         )
         .expect("the store opens");

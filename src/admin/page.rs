@@ -63,8 +63,8 @@ pub fn dress(headers: &mut HeaderMap) {
 /// The page for an error, logged if it is a fault of ours.
 pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
     match error {
-        Error::Internal(why) => log::error!("{why}"),
-        Error::Unavailable(why) => log::warn!("a page could not be shown: {why}"),
+        Error::Internal(_) | Error::Damaged(_) => log::error!("{error}"),
+        Error::Unavailable(_) | Error::DiskFull => log::warn!("a page could not be shown: {error}"),
         _ => {}
     }
     let (status, title, text) = words(error);
@@ -79,7 +79,7 @@ pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::RateLimited { retry_after } => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
         }
-        Error::Unavailable(_) => {
+        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Error::MethodNotAllowed { allow } => {
@@ -176,7 +176,12 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         | Error::Conflict(_) => {
             (StatusCode::CONFLICT, "It is no longer like that", capital(&error.to_string()))
         }
-        Error::Unavailable(_) => said(
+        Error::Damaged(_) => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database is damaged",
+            "The server cannot read a part of its database. What is wrong stands in its log; restore a backup.",
+        ),
+        Error::Unavailable(_) | Error::DiskFull => said(
             StatusCode::SERVICE_UNAVAILABLE,
             "Not just now",
             "The server is too busy or short of room. Nothing was changed; try again in a moment.",

@@ -192,8 +192,8 @@ fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
 
 /// An error in a dialect's words, logged if it is a fault of ours.
 pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
-    if let Error::Internal(why) = error {
-        log::error!("{why}");
+    if let Error::Internal(_) | Error::Damaged(_) = error {
+        log::error!("{error}");
     }
     let mut response = dialect.error(error);
     let headers = response.headers_mut();
@@ -201,7 +201,7 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
         Error::RateLimited { retry_after } => {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from(*retry_after));
         }
-        Error::Unavailable(_) => {
+        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         Error::MethodNotAllowed { allow } => {
@@ -252,7 +252,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => StatusCode::CONFLICT,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -261,6 +261,7 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn message(error: &Error) -> String {
     match error {
         Error::Internal(_) => "Internal server error".into(),
+        Error::Damaged(_) => "the server cannot read its database".into(),
         error => error.to_string(),
     }
 }

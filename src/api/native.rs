@@ -82,7 +82,7 @@ fn code(error: &Error) -> &'static str {
         Error::Suppressed => "suppressed",
         Error::Ambiguous(_) => "ambiguous",
         Error::Conflict(_) => "conflict",
-        Error::Unavailable(_) => "unavailable",
+        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "internal",
     }
 }
@@ -189,7 +189,7 @@ fn take(tx: &Tx, project: ProjectId, entries: &[(usize, Incoming)]) -> Result<(C
             Ok(Taken::Again) => counts.again += 1,
             Ok(Taken::Dropped(Dropped::Late)) => counts.late += 1,
             Ok(Taken::Dropped(_)) => counts.suppressed += 1,
-            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error) if error.is_of_the_store() => return Err(error),
             // From here on none is taken: who is known is not told from who is not.
             Err(Error::RateLimited { retry_after }) => {
                 let rest: Vec<Repair> = entries[done..].iter().map(|_| OVER_THE_HOUR).collect();

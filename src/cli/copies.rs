@@ -10,7 +10,8 @@ use crate::app::{App, Keeping};
 use crate::clock::{DAY, HOUR};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources};
+use crate::store::{RECOVERY_KEY, keyed};
+use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources, keys};
 
 /// How long the owner's command may take for one file.
 const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);
@@ -43,7 +44,18 @@ pub fn recovery_key(
     tell(data, secret::RECOVERY_KEY, "The recovery key for backups", &text)
         .context("the recovery key could not be shown, and is not kept: the next start shows another")?;
     key.keep(&data.secrets())
-        .context("the recovery key that was shown is not kept: the next start shows another")
+        .context("the recovery key that was shown is not kept: the next start shows another")?;
+    check_recovery_key(data, &data.store_secret()?)
+}
+
+/// Refuses a recovery key that is damaged or somebody else's: no backup would be the owner's.
+/// Seals it where none was sealed yet.
+pub fn check_recovery_key(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
+    let mac = |key: &[u8]| keyed(secret, RECOVERY_KEY, &[key]);
+    if !keys::check_recovery(&data.secrets(), mac)? {
+        keys::seal_recovery(&data.secrets(), mac)?;
+    }
+    Ok(())
 }
 
 /// How backups are made and kept, but for their copies.

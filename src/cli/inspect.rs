@@ -20,8 +20,10 @@ use crate::proof::hex::Hex;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
 use crate::store::backup::{self, Glance};
-use crate::store::{Pages, audit, jobs, needles, search_all, search_key, used_leaves};
-use crate::vault::{self, Identities, Refusal};
+use crate::store::{
+    Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
+};
+use crate::vault::{self, Identities, Refusal, keys};
 
 /// How a line begins that is no good news.
 pub const WRONG: &str = "WRONG";
@@ -73,7 +75,11 @@ impl<'a> Directory<'a> {
 pub fn offline(path: &Path) -> Result<Vec<String>> {
     let database = path.join("usher.db");
     let file = Pages::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
-    Ok(all(&Directory::of(path, &file, &|| false)))
+    // Before the database is opened, which makes the index of the WAL anew.
+    let fault = wal_fault(&database)?;
+    let mut lines = all(&Directory::of(path, &file, &|| false));
+    lines.extend(fault.map(|fault| format!("{WRONG}  write-ahead log: {fault}")));
+    Ok(lines)
 }
 
 /// The same beside a server. What was found only once is not found again.
@@ -275,7 +281,7 @@ fn free_space(file: &Pages) -> Result<Outcome> {
     let (mut pages, mut faults) = (0_u64, Vec::new());
     file.range(1..file.count()? + 1, |number, page| {
         pages += 1;
-        match crate::store::layout::is_stale(page, number) {
+        match file.is_stale(number, page) {
             Ok(false) => {}
             Ok(true) => faults.push(format!("page {number} holds bytes in what is free")),
             Err(odd) => faults.push(format!("page {number} is not as SQLite writes it: {}", odd.0)),
@@ -286,11 +292,14 @@ fn free_space(file: &Pages) -> Result<Outcome> {
     Ok(Outcome { figures: format!("{pages} pages, nothing but zeros in what is free"), faults })
 }
 
-fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn store_key(directory: &Directory) -> Result<[u8; 32]> {
     let at = directory.path.join("secrets/store.key");
     let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
-    let secret: [u8; 32] = secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))?;
-    let key = search_key(&secret);
+    secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))
+}
+
+fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+    let key = search_key(&store_key(directory)?);
     let (jobs, failed, sought) = glance.read(|db| {
         let failed = jobs::failed(db)?;
         let jobs = [needles::of_ended(db, JOBS)?, failed.clone()].concat();
@@ -330,9 +339,14 @@ fn waiting(failed: &[JobId]) -> Option<String> {
 }
 
 fn backups(directory: &Directory) -> Result<Outcome> {
-    let machine = Identities::machine(&directory.path.join("secrets"))?;
+    let secrets = directory.path.join("secrets");
+    let machine = Identities::machine(&secrets)?;
     let listed = vault::list(&directory.backups())?;
     let (mut opened, mut closed, mut faults) = (0_u64, 0_u64, Vec::new());
+    let secret = store_key(directory)?;
+    if let Err(refusal) = keys::check_recovery(&secrets, |key| keyed(&secret, RECOVERY_KEY, &[key])) {
+        faults.push(refusal.to_string());
+    }
     for backup in listed {
         match vault::check(&backup.path, &machine) {
             Ok(_) => opened += 1,

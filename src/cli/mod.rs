@@ -6,7 +6,9 @@ mod copies;
 mod demo;
 mod directory;
 mod inspect;
+mod limits;
 mod logging;
+mod loss;
 mod out;
 mod project;
 mod restore;
@@ -30,7 +32,7 @@ use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Hygiene, Options, Store, backup, jobs};
+use crate::store::{Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
 use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
@@ -255,6 +257,7 @@ const BALLAST: u64 = 32 * 1024 * 1024;
 
 /// Opens what is in the directory, with the checks of every start.
 fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
+    limits::raise_open_files(config.workers())?;
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;
@@ -267,9 +270,14 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
         points,
         hygiene: Hygiene::Whole,
         ballast: BALLAST,
+        wal_limit: WAL_LIMIT,
+        loss: if config.accept_loss { Loss::Accept } else { Loss::Refuse },
     };
     let store = Store::open(&data.database(), options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
+    loss::check(&store, config.accept_loss)?;
+    // With the secret that is now known to be the right one.
+    copies::check_recovery_key(data, &secret)?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
     let mut receipts = Receipts::open(&data.receipts())?;
     if let Some(last) = store.0.read(jobs::last_receipt)? {

@@ -15,6 +15,7 @@ use super::hex::Hex;
 use super::receipt::{self, Draft, Id, Receipt};
 use super::signing::Signer;
 use super::{form, whole};
+use crate::owner;
 
 /// The end of a chain of receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,10 +183,31 @@ impl Receipts {
         Ok(stored)
     }
 
+    /// Somebody may have removed it: what comes is proven all the same, with numbers that go on,
+    /// so that all can see that some are missing.
+    fn make_folder(&self) -> Result<(), Trouble> {
+        if self.folder.exists() {
+            return Ok(());
+        }
+        log::error!(
+            "{} was removed, with {} receipts: it is made anew; put them back from a copy",
+            self.folder.display(),
+            self.ids.len()
+        );
+        let top = self.folder.parent().unwrap_or(Path::new("."));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&self.folder)
+            .and_then(|()| owner::give(&self.folder, top))
+            .and_then(|()| whole::settle(top))
+            .map_err(trouble("make", &self.folder))
+    }
+
     fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
         let receipt = draft.seal(signer, self.used + 1, self.last.hash).map_err(Trouble::Form)?;
         let (name, bytes) = (receipt.file_name(), receipt.bytes());
         let path = self.folder.join(&name);
+        self.make_folder()?;
         whole::put(&self.folder, &name, &bytes, 0o600).map_err(trouble("write", &path))?;
         // It is there from now on, also if the sync of the folder fails: it is never made twice.
         let hash = Hex::sha256(&bytes);

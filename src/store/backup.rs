@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
-use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of};
+use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of, wal_watch};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
@@ -38,7 +38,7 @@ impl Glance {
         let keeps_wal = has_wal(path);
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_wal).map_err(from_sql)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
-        wal_mark::check(&conn, mark)?;
+        wal_mark::check(&conn, path, mark)?;
         Ok(Glance { conn })
     }
 
@@ -91,10 +91,13 @@ impl Glance {
 }
 
 /// How far the database at `path` has seen the ledger. None: it is damaged, or is no database
-/// at all. Whatever else is in the way is an error: [`Error::Unavailable`] for a full disk or
+/// at all. Whatever else is in the way is an error: [`Error::DiskFull`], [`Error::Unavailable`] for
 /// another program that holds it, [`Error::Internal`] for a database of somebody else.
 pub fn seen(path: &Path) -> Result<Option<Position>> {
-    let glance = Glance::open(path)?;
+    let glance = match Glance::open(path) {
+        Err(Error::Damaged(_)) => return Ok(None),
+        glance => glance?,
+    };
     let looked = glance.conn.query_row("SELECT count(seq) FROM ledger_mark", [], |row| row.get::<_, i64>(0));
     match looked {
         Ok(_) => glance.ledger().map(Some),
@@ -149,7 +152,19 @@ impl Store {
             Connection::open_with_flags(self.path(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
         // Its temporary files would hold rows, too.
         conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY").map_err(from_sql)?;
-        conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql)?;
+        // While it reads, the WAL only grows.
+        conn.progress_handler(super::STEPS, Some(wal_watch::must_end(&self.watch))).map_err(from_sql)?;
+        let copied = conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]);
+        if copied
+            .as_ref()
+            .is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
+        {
+            return Err(Error::Unavailable(
+                "the backup was cut off, for what was written meanwhile let usher.db-wal grow too large; make it \
+                 again when less is written, or where there is more room",
+            ));
+        }
+        copied.map_err(from_sql)?;
         drop(conn);
         // A visitor's name is to be as good as random after a day, and a backup lasts longer.
         let copy =
@@ -239,7 +254,7 @@ pub fn forget_wal(path: &Path) -> Result<()> {
 
 fn trouble(error: std::io::Error) -> Error {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Unavailable("the disk is full"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull,
         _ => Error::internal(error),
     }
 }

@@ -121,9 +121,7 @@ impl Book {
         let first = ledger.position().seq + 1;
         let at = acts.last().map_or(0, |(at, _)| *at);
         let position = ledger.append_each(acts).map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Error::Unavailable("the disk is full")
-            }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull,
             _ => Error::internal(format!("the ledger cannot be written: {error}")),
         })?;
         drop(ledger);

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::layout::{self, PAGE};
+use super::kinds::Trees;
+use super::layout::{self, Odd, PAGE};
 use crate::error::{Error, Result};
 
 /// Pages read at once: 1 MiB.
@@ -42,6 +43,22 @@ impl Pages {
             }
         }
         Ok(())
+    }
+
+    /// Whether something that is free in a page is not zero; see [`layout::is_stale`].
+    pub fn is_stale(&self, number: u32, page: &[u8]) -> Result<bool, Odd> {
+        if self.is_of_tree(number, page) { layout::is_stale(page, number) } else { Ok(false) }
+    }
+
+    /// Whether a page of the file is of a b-tree.
+    pub fn is_of_tree(&self, number: u32, page: &[u8]) -> bool {
+        let read = |other: u32| {
+            let mut bytes = vec![0; PAGE];
+            let at = u64::from(other.checked_sub(1)?) * PAGE as u64;
+            self.0.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
+        };
+        // A file of unknown length has pages of any number.
+        Trees { pages: self.count().unwrap_or(u32::MAX), read: &read }.have(number, page)
     }
 
     /// Hands over the pages of a range of numbers.

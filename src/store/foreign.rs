@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::Loss;
 use super::backup::Glance;
+use super::wal_file::{self, Found};
 use crate::error::{Error, Result};
 
 /// Marks a file as Usher's: "Ushr".
@@ -14,13 +16,15 @@ pub const APPLICATION_ID: i64 = 0x5573_6872;
 const FOREIGN: Error = Error::Unavailable("usher.db was not made by Usher; it is left as it is");
 
 /// [`Error::Unavailable`] if the file at `path` is not Usher's, or of a schema past
-/// `newest`. One that is not there, or is empty, is ours to make.
-pub fn check(path: &Path, newest: usize) -> Result<()> {
+/// `newest`, or has lost what was acknowledged, unless that is accepted. One that is not there,
+/// or is empty, is ours to make.
+pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<()> {
     let Some(first) = FirstPage::read(path).map_err(Error::internal)? else { return Ok(()) };
     // First without SQLite, which would roll back what another program has left half done.
     if first.is_foreign() {
         return Err(FOREIGN);
     }
+    check_wal(path, loss)?;
     // Then with it: the newest of the file may be in the WAL.
     let glance = Glance::open(path)?;
     if glance.application_id()? != APPLICATION_ID && (glance.application_id()? != 0 || glance.has_tables()?) {
@@ -32,6 +36,24 @@ pub fn check(path: &Path, newest: usize) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn check_wal(path: &Path, loss: Loss) -> Result<()> {
+    let found = wal_file::look(path)?;
+    if found == Found::Torn {
+        log::warn!(
+            "a transaction at the end of usher.db-wal is not whole, and is left out: a power cut leaves such a \
+             one, which was not acknowledged; where there was none, look after the disk"
+        );
+    }
+    match found.fault() {
+        None => Ok(()),
+        Some(_) if loss == Loss::Accept && found != Found::Mixed => {
+            log::warn!("writes that were acknowledged are given up, as --accept-loss says");
+            Ok(())
+        }
+        Some(fault) => Err(Error::Unavailable(fault)),
+    }
 }
 
 /// The file's header, and that of the page which lists its tables.

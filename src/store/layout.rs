@@ -2,8 +2,9 @@
 //! free, and so must be zero. Nothing in here reads or writes a file.
 //!
 //! Source: the SQLite file format, "B-tree Pages" and "The Freelist". A page whose first
-//! byte is 2, 5, 10 or 13 is a b-tree page: with `auto_vacuum` off the others, overflow and
-//! freelist pages, begin with a page number, whose first byte is 0 or 1 up to 128 GiB.
+//! byte is 2, 5, 10 or 13 is taken for a b-tree page: with `auto_vacuum` off the others,
+//! overflow and freelist pages, begin with a page number, whose first byte is 0 or 1 up to 128
+//! GiB. In a larger file [`super::kinds`] tells first.
 
 use std::ops::Range;
 

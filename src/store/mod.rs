@@ -15,7 +15,9 @@ mod migrations;
 mod pragmas;
 mod scrub;
 mod verify;
+mod wal_file;
 mod wal_mark;
+mod wal_watch;
 mod writer;
 
 pub mod admins;
@@ -29,6 +31,7 @@ pub mod holdings;
 pub mod interactions;
 pub mod jobs;
 pub mod keys;
+pub mod kinds;
 pub mod layout;
 pub mod messages;
 pub mod needles;
@@ -73,6 +76,7 @@ pub use file::Pages;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
+use wal_watch::WalWatch;
 pub use writer::Lane;
 use writer::Writer;
 
@@ -80,6 +84,10 @@ use writer::Writer;
 const SCANS: u32 = 4;
 /// A scan is interrupted after this long.
 const SCAN_TIME: Duration = Duration::from_secs(5);
+/// A short read that is none is interrupted, too: while it lasts, the WAL only grows.
+const READ_TIME: Duration = Duration::from_secs(30);
+/// Steps of SQLite between two looks at the time.
+const STEPS: i32 = 1_000;
 
 /// The database: pools of readers and the one writer.
 pub struct Store {
@@ -97,6 +105,7 @@ pub struct Store {
     /// Every page was looked at since the start.
     surveyed: AtomicBool,
     ballast: Arc<Ballast>,
+    watch: Arc<WalWatch>,
 }
 
 /// Who hears that the ledger has grown.
@@ -114,6 +123,20 @@ pub struct Options {
     pub hygiene: Hygiene,
     /// Bytes of room that are kept for erasing.
     pub ballast: u64,
+    /// Bytes of WAL that a reader may hold up before only erasing writes.
+    pub wal_limit: u64,
+    pub loss: Loss,
+}
+
+/// The largest WAL, unless it is said otherwise.
+pub const WAL_LIMIT: u64 = 4 * 1024 * 1024 * 1024;
+
+/// What becomes of a database that has lost what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    Refuse,
+    /// The operator knows, and goes on without it.
+    Accept,
 }
 
 /// What keeps the file free of stale bytes. Each part can be left out by the tests that
@@ -170,22 +193,22 @@ impl Store {
     }
 
     fn open_with(path: &Path, options: Options, ballast: &Arc<Ballast>) -> Result<(Store, Vec<Entry>)> {
-        let Options { secret, clock, bell, points, hygiene, .. } = options;
-        foreign::check(path, migrations::NEWEST)?;
-        let mut conn = Connection::open(path).map_err(from_sql)?;
-        if pragmas::bring_over(&conn).map_err(from_sql)? {
-            log::warn!("the database had other settings than erasing needs: it was written anew");
-        }
-        pragmas::writer(&conn, hygiene).map_err(from_sql)?;
-        migrations::run(&mut conn)?;
-        let ids = ids::Ids::load(&conn).map_err(from_sql)?;
-        let mut scrub = Scrub::new(path, hygiene, Arc::clone(ballast));
-        // What a kill left in the WAL goes through the scrub before anything else.
-        scrub.checkpoint(&conn)?;
+        let Options { secret, clock, bell, points, hygiene, wal_limit, loss, .. } = options;
+        let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
         let growth = Growth::default();
-        let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
-        let writer =
-            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(ballast))?;
+        let ledger = ledger_of(path);
+        // The first write to the WAL, which has to be marked as every other.
+        let (book, unseen) = scrub
+            .transaction(&conn, || Book::open(&conn, &ledger, &secret, clock.now(), Arc::clone(&growth)))?;
+        let watch = Arc::new(WalWatch::new(path, wal_limit));
+        let writer = Writer::start(
+            conn,
+            Resources { ids, secret, bell, book },
+            clock,
+            scrub,
+            Arc::clone(ballast),
+            Arc::clone(&watch),
+        )?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
@@ -198,6 +221,7 @@ impl Store {
             secret,
             surveyed: AtomicBool::new(false),
             ballast: Arc::clone(ballast),
+            watch,
         };
         Ok((store, unseen))
     }
@@ -205,18 +229,19 @@ impl Store {
     /// A short read, on the caller's thread. All its queries see one state of the file.
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
-        snapshot(&conn, run)
+        for_some_time(&conn, READ_TIME, || snapshot(&conn, run))
     }
 
     /// A read that may be long: interrupted after some seconds. [`Error::Unavailable`]
     /// when too many run already. It blocks; not for an async thread.
     pub fn scan<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.scans.try_get().ok_or(Error::Unavailable("too many long reads are running"))?;
-        let deadline = Instant::now() + SCAN_TIME;
-        conn.progress_handler(1_000, Some(move || Instant::now() > deadline)).map_err(from_sql)?;
-        let outcome = snapshot(&conn, run);
-        conn.progress_handler(0, None::<fn() -> bool>).map_err(from_sql)?;
-        outcome
+        for_some_time(&conn, SCAN_TIME, || snapshot(&conn, run))
+    }
+
+    /// What is to be said of a WAL that a reader holds up. None: nothing.
+    pub fn held_wal(&self) -> Option<String> {
+        self.watch.note()
     }
 
     /// Queues a write; see [`writer`]. `clock` stamps its transaction.
@@ -278,6 +303,11 @@ impl Store {
         search_key(&self.secret)
     }
 
+    /// The MAC that seals a recovery key.
+    pub fn recovery_seal(&self, key: &[u8]) -> [u8; 32] {
+        keyed(&self.secret, RECOVERY_KEY, &[key])
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -316,6 +346,59 @@ impl Store {
     }
 }
 
+/// The writer's connection, on a database of this version's schema that has all of its WAL.
+fn open_writer(
+    path: &Path,
+    hygiene: Hygiene,
+    loss: Loss,
+    ballast: &Arc<Ballast>,
+) -> Result<(Connection, ids::Ids, Scrub)> {
+    foreign::check(path, migrations::NEWEST, loss)?;
+    let mut conn = Connection::open(path).map_err(from_sql)?;
+    if loss == Loss::Accept {
+        check_soundness(&conn)?;
+    }
+    if pragmas::bring_over(&conn).map_err(from_sql)? {
+        log::warn!("the database had other settings than erasing needs: it was written anew");
+    }
+    pragmas::writer(&conn, hygiene).map_err(from_sql)?;
+    migrations::run(&mut conn)?;
+    let ids = ids::Ids::load(&conn).map_err(from_sql)?;
+    let mut scrub = Scrub::new(&conn, path, hygiene, Arc::clone(ballast))?;
+    // What a kill left in the WAL goes through the scrub before anything else.
+    scrub.checkpoint(&conn)?;
+    Ok((conn, ids, scrub))
+}
+
+/// Without a part of its WAL a database may be made of pages of two times.
+fn check_soundness(conn: &Connection) -> Result<()> {
+    let said: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(from_sql)?;
+    match said.as_str() {
+        "ok" => Ok(()),
+        _ => Err(Error::Damaged(said)),
+    }
+}
+
+/// A fault that SQLite or the system names, with what can be done about it.
+fn with_way_out(error: Error) -> Error {
+    match error {
+        Error::Internal(why) => Error::Internal(format!(
+            "{why}. Copy the data directory to another place before anything else; `usher verify` says what can \
+             be read, and `usher restore` puts a backup in its place"
+        )),
+        error => error,
+    }
+}
+
+/// Interrupts what runs for longer.
+fn for_some_time<T>(conn: &Connection, longest: Duration, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let deadline = Instant::now() + longest;
+    conn.progress_handler(STEPS, Some(move || Instant::now() > deadline)).map_err(from_sql)?;
+    let outcome = run();
+    conn.progress_handler(0, None::<fn() -> bool>).map_err(from_sql)?;
+    outcome
+}
+
 /// Runs a read in a transaction, which also takes the file's lock once for all queries.
 fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
     let execute =
@@ -343,6 +426,18 @@ fn wal_of(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push("-wal");
     path.into()
+}
+
+/// The index of its WAL.
+fn index_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-shm");
+    path.into()
+}
+
+/// What is to be said of the WAL of a database that nobody has open: see [`wal_file`].
+pub fn wal_fault(database: &Path) -> Result<Option<&'static str>> {
+    wal_file::look(database).map(wal_file::Found::fault)
 }
 
 /// Whether there is a WAL with anything in it.
@@ -528,6 +623,9 @@ impl Tx<'_> {
     }
 }
 
+/// What a recovery key is sealed with: see [`keyed`].
+pub const RECOVERY_KEY: &str = "recovery key";
+
 /// HMAC-SHA256 of some parts, under a key of its own for each purpose.
 pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
     mac(&mac(secret, &[purpose.as_bytes()]), parts)
@@ -537,10 +635,11 @@ pub fn keyed(secret: &[u8; 32], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
 fn from_sql(error: rusqlite::Error) -> Error {
     // There is no room for the index of the WAL.
     if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) {
-        return Error::Unavailable("the disk is full");
+        return Error::DiskFull;
     }
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::Unavailable("the disk is full"),
+        Some(ErrorCode::DiskFull) => Error::DiskFull,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged(error.to_string()),
         Some(ErrorCode::OperationInterrupted) => Error::Unavailable("the query took too long"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Unavailable("another program holds the database")

@@ -6,6 +6,8 @@ use super::Hygiene;
 use crate::error::{Error, Result};
 
 const PAGE_SIZE: u32 = 4_096;
+/// Bytes that a WAL keeps when it begins anew, after a reader has let it grow.
+const WAL_KEPT: u32 = 64 * 1024 * 1024;
 
 /// `secure_delete` must be on before the first row, and `auto_vacuum` off before the
 /// first table. FULL, for NORMAL loses acknowledged writes when the power fails.
@@ -52,6 +54,7 @@ pub fn writer(conn: &Connection, hygiene: Hygiene) -> rusqlite::Result<()> {
          PRAGMA auto_vacuum = NONE;
          PRAGMA journal_mode = WAL;
          {COMMON}
+         PRAGMA journal_size_limit = {WAL_KEPT};
          PRAGMA mmap_size = 0;
          PRAGMA cache_size = -65536;"
     ))?;

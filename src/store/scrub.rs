@@ -18,6 +18,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ballast::Ballast;
+use super::kinds::Trees;
 use super::layout::{self, PAGE};
 use super::{Hygiene, from_sql, wal_mark};
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ pub struct Scrub {
     totals: Totals,
     hygiene: Hygiene,
     ballast: Arc<Ballast>,
-    /// The file had all of the WAL, and nothing was written since.
+    /// The file has all of the WAL, and nothing was written since.
     fresh: Cell<bool>,
 }
 
@@ -65,8 +66,11 @@ pub enum Emptied {
 }
 
 impl Scrub {
-    pub fn new(database: &Path, hygiene: Hygiene, ballast: Arc<Ballast>) -> Scrub {
-        Scrub {
+    pub fn new(conn: &Connection, database: &Path, hygiene: Hygiene, ballast: Arc<Ballast>) -> Result<Scrub> {
+        // What a kill has left in the WAL has changed the mark already, unless that alone was cut
+        // off: then the mark in the WAL is the file's own, and may stay.
+        let fresh = Cell::new(Scrub::frames(conn)? == 0);
+        Ok(Scrub {
             wal: super::wal_of(database),
             salts: [0; 8],
             seen: 0,
@@ -75,8 +79,8 @@ impl Scrub {
             totals: Totals::default(),
             hygiene,
             ballast,
-            fresh: Cell::new(true),
-        }
+            fresh,
+        })
     }
 
     /// Begins a transaction, as every one begins that may write.
@@ -189,7 +193,7 @@ impl Scrub {
                 Ok(Emptied::Done { written, totals: self.totals })
             }
             Ok(false) => Ok(Emptied::Busy),
-            Err(Error::Unavailable(_)) => {
+            Err(Error::DiskFull) => {
                 self.ballast.give_up();
                 Ok(Emptied::Busy)
             }
@@ -228,6 +232,14 @@ impl Scrub {
 fn scrub(conn: &Connection, number: u32) -> Result<bool> {
     // A page past the end: the file was shortened since.
     let Some(mut page) = read(conn, number)? else { return Ok(false) };
+    let pages = conn
+        .prepare_cached("PRAGMA page_count")
+        .and_then(|mut count| count.query_row([], |row| row.get(0)))
+        .map_err(from_sql)?;
+    let trees = Trees { pages, read: &|other| read(conn, other).ok().flatten() };
+    if !trees.have(number, &page) {
+        return Ok(false);
+    }
     match layout::scrub(&mut page, number) {
         Ok(false) => Ok(false),
         Ok(true) => write(conn, number, &page).map(|()| true),

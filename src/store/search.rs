@@ -10,7 +10,7 @@ use std::ops::Range;
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::layout::{self, Spot};
+use super::layout::{self, Odd, Spot};
 use crate::model::JobId;
 
 /// Shorter texts are not searched for: they are anybody's.
@@ -207,8 +207,24 @@ impl Sieve {
         self.found
     }
 
-    /// Searches a page of the database or of a frame of its WAL.
+    /// Searches a page of the database or of a frame of its WAL, which is what it looks like.
     pub fn page(&mut self, number: u32, bytes: &[u8], is_free: impl FnOnce() -> bool, of: &str) {
+        self.page_with(number, bytes, |offset| layout::spot(bytes, number, offset), is_free, of);
+    }
+
+    /// The same for one that is of no b-tree, whatever it looks like.
+    pub fn other_page(&mut self, number: u32, bytes: &[u8], is_free: impl FnOnce() -> bool, of: &str) {
+        self.page_with(number, bytes, |_| Ok(Spot::Other), is_free, of);
+    }
+
+    fn page_with(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        spot: impl Fn(usize) -> Result<Spot, Odd>,
+        is_free: impl FnOnce() -> bool,
+        of: &str,
+    ) {
         let mut hits = self.hits(bytes);
         if number == 1 {
             // SQLite's own words, whoever has them, too.
@@ -219,7 +235,7 @@ impl Sieve {
         }
         let is_free = is_free();
         for (offset, index) in hits {
-            let place = match layout::spot(bytes, number, offset) {
+            let place = match spot(offset) {
                 _ if is_free => Some("freelist page"),
                 Ok(Spot::Cell | Spot::Other) => None,
                 Ok(spot) => Some(spot.name()),

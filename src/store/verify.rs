@@ -83,7 +83,7 @@ impl Store {
             }
             let mut stale = Vec::new();
             self.file().range(from..end, |number, page| {
-                if layout::is_stale(page, number) == Ok(true) {
+                if self.file().is_stale(number, page) == Ok(true) {
                     stale.push(number);
                 }
             })?;
@@ -185,9 +185,12 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
         |number: u32| is_in(&free, number) && free_pages(file).map_or(true, |free| is_in(&free, number));
     let mut see = |number: u32, page: &[u8]| {
         verdict.pages += 1;
-        sieve.page(number, page, || is_free(number), "usher.db");
+        match file.is_of_tree(number, page) {
+            true => sieve.page(number, page, || is_free(number), "usher.db"),
+            false => sieve.other_page(number, page, || is_free(number), "usher.db"),
+        }
         // One that does not read as a page cannot be said to be clean.
-        if layout::is_stale(page, number) != Ok(false) {
+        if file.is_stale(number, page) != Ok(false) {
             verdict.stale.push(number);
         }
     };

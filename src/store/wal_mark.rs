@@ -1,15 +1,16 @@
 //! That a WAL belongs to the file beside it: laid over another file, it makes one that never
 //! was, and nobody would notice.
 //!
-//! The first transaction after each whole checkpoint changes a random mark, and keeps the one
-//! that the file then has. So what a WAL knows as the mark, or as the one before, is the mark
-//! in the file.
+//! The first transaction of a WAL changes a random mark, and keeps the one that the file then
+//! has. A WAL keeps all that was written since the file had that one, and what is taken into the
+//! file meanwhile is in it, too. So a WAL that has the mark of the file anywhere, as the mark or
+//! as the one before, belongs to it.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::{from_sql, has_wal};
+use super::{from_sql, has_wal, wal_file};
 use crate::error::{Error, Result};
 
 type Mark = [u8; 16];
@@ -36,8 +37,9 @@ pub fn of_file(path: &Path) -> Option<Mark> {
     conn.query_row("SELECT now FROM wal_mark", [], |row| row.get(0)).ok()
 }
 
-/// [`Error::Unavailable`] if the WAL that was laid over the file belongs to another one.
-pub fn check(conn: &Connection, of_file: Option<Mark>) -> Result<()> {
+/// [`Error::Unavailable`] if the WAL that was laid over the file at `path` belongs to another
+/// one.
+pub fn check(conn: &Connection, path: &Path, of_file: Option<Mark>) -> Result<()> {
     let Some(of_file) = of_file else { return Ok(()) };
     let sql = "SELECT before, now FROM wal_mark";
     let known: Option<(Mark, Mark)> =
@@ -45,8 +47,17 @@ pub fn check(conn: &Connection, of_file: Option<Mark>) -> Result<()> {
     if known.is_none_or(|(before, now)| of_file == before || of_file == now) {
         return Ok(());
     }
+    // Changed more than once in one WAL: an older version of Usher did, at a start that was
+    // killed.
+    let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = 'wal_mark'";
+    let page = conn.query_row(root, [], |row| row.get(0)).map_err(from_sql)?;
+    if wal_file::has(path, page, &of_file)? {
+        return Ok(());
+    }
     Err(Error::Unavailable(
-        "usher.db-wal belongs to another usher.db than the one beside it: where an older one was put back by \
-         hand, remove usher.db-wal and usher.db-shm and start again; where it was not, put the right one back",
+        "usher.db-wal belongs to another usher.db than the one beside it. Keep it: copy usher.db, usher.db-wal \
+         and usher.db-shm to another place before anything else, for it may be all that is left of the last \
+         writes. Then put the usher.db back that it belongs to; only where an older usher.db was put there on \
+         purpose, remove usher.db-wal and usher.db-shm and start again",
     ))
 }

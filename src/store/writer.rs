@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use super::ballast::Ballast;
 use super::scrub::{Emptied, Scrub};
+use super::wal_watch::WalWatch;
 use super::{Resources, Tx, from_sql};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -144,7 +145,7 @@ where
     }
 
     fn met_full_disk(&self) -> bool {
-        matches!(self.outcome, Some(Err(Error::Unavailable(_))))
+        matches!(self.outcome, Some(Err(Error::DiskFull)))
     }
 
     fn answer(self: Box<Self>, fault: Option<&Void>) {
@@ -166,12 +167,13 @@ impl Writer {
         clock: Clock,
         scrub: Scrub,
         ballast: Arc<Ballast>,
+        watch: Arc<WalWatch>,
     ) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || Thread { conn, resources, clock, scrub, ballast, folded: 0 }.run(&theirs))
+            .spawn(move || Thread { conn, resources, clock, scrub, ballast, watch, folded: 0 }.run(&theirs))
             .map_err(Error::internal)?;
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -287,6 +289,7 @@ struct Thread {
     clock: Clock,
     scrub: Scrub,
     ballast: Arc<Ballast>,
+    watch: Arc<WalWatch>,
     /// Frames of the WAL that are in the file, or that a reader holds up.
     folded: i32,
 }
@@ -294,13 +297,32 @@ struct Thread {
 /// Why a transaction came to nothing.
 struct Void {
     text: String,
+    cause: Cause,
+}
+
+/// What the answer and what is done about it hang on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
     /// No room on the disk: the same write may succeed later.
-    full: bool,
+    Full,
+    /// As it says: the same write may succeed later.
+    Busy(&'static str),
+    Damage,
+    Fault,
 }
 
 impl Void {
     fn error(&self) -> Error {
-        if self.full { Error::Unavailable("the disk is full") } else { Error::internal(&self.text) }
+        match self.cause {
+            Cause::Full => Error::DiskFull,
+            Cause::Busy(why) => Error::Unavailable(why),
+            Cause::Damage => Error::Damaged(self.text.clone()),
+            Cause::Fault => Error::internal(&self.text),
+        }
+    }
+
+    fn busy(why: &'static str) -> Void {
+        Void { text: why.into(), cause: Cause::Busy(why) }
     }
 }
 
@@ -324,7 +346,7 @@ impl Thread {
                 Next::Idle => {}
                 Next::Stop => break,
             }
-            if folding {
+            if folding || self.watch.is_time_to_try() {
                 // It had its turn behind the requests.
                 last = Lane::Background;
                 self.fold();
@@ -378,9 +400,15 @@ impl Thread {
         };
         self.folded = match step {
             // The WAL begins anew at the next write, unless somebody reads it just then.
-            Ok(true) => WAL_FRAMES.get(),
+            Ok(true) => {
+                self.watch.see(None);
+                WAL_FRAMES.get()
+            }
             // A reader holds some back. Again after some frames more.
-            Ok(false) => WAL_FRAMES.get() - CHECKPOINT_FRAMES / 2,
+            Ok(false) => {
+                self.watch.see(Some(u32::try_from(WAL_FRAMES.get()).unwrap_or(0)));
+                WAL_FRAMES.get() - CHECKPOINT_FRAMES / 2
+            }
             Err(error) => {
                 log::error!("checkpoint failed: {error}");
                 WAL_FRAMES.get() - CHECKPOINT_FRAMES / 2
@@ -391,12 +419,20 @@ impl Thread {
     /// Commits the tasks as one group; if that fails, each by itself.
     fn commit(&self, tasks: Vec<Box<dyn Task>>) {
         let mut waiting = VecDeque::from(tasks);
-        if self.ballast.is_given_up() {
+        let refused = if self.ballast.is_given_up() {
+            Some(Void { text: "the disk is full".into(), cause: Cause::Full })
+        } else if self.watch.is_too_large() {
+            Some(Void::busy(
+                "a reader holds up usher.db-wal, which is too large; only erasing writes until it ends",
+            ))
+        } else {
+            None
+        };
+        if let Some(refused) = refused {
             // What is left of the room is for erasing.
             let (erasing, others): (VecDeque<_>, VecDeque<_>) =
                 waiting.into_iter().partition(|task| task.erases());
-            let full = Void { text: "the disk is full".into(), full: true };
-            others.into_iter().for_each(|task| task.answer(Some(&full)));
+            others.into_iter().for_each(|task| task.answer(Some(&refused)));
             waiting = erasing;
         }
         while !waiting.is_empty() {
@@ -455,7 +491,7 @@ impl Thread {
 
     /// Whether the ballast was given up for one of these: they may come again.
     fn makes_room<'a>(&self, fault: &Void, mut tasks: impl Iterator<Item = &'a Box<dyn Task>>) -> bool {
-        fault.full && tasks.any(|task| task.erases()) && self.ballast.give_up()
+        fault.cause == Cause::Full && tasks.any(|task| task.erases()) && self.ballast.give_up()
     }
 
     fn alone(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
@@ -516,7 +552,8 @@ impl Thread {
         // back; what follows would commit by itself.
         if self.conn.is_autocommit() {
             let text = "the transaction ended before its commit".into();
-            return Err(Void { text, full: task.met_full_disk() });
+            let cause = if task.met_full_disk() { Cause::Full } else { Cause::Fault };
+            return Err(Void { text, cause });
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
@@ -536,7 +573,12 @@ fn void(error: rusqlite::Error) -> Void {
 }
 
 fn failed(error: Error) -> Void {
-    Void { full: matches!(error, Error::Unavailable(_)), text: error.to_string() }
+    match error {
+        Error::Damaged(text) => Void { text, cause: Cause::Damage },
+        Error::DiskFull => Void { text: error.to_string(), cause: Cause::Full },
+        Error::Unavailable(why) => Void::busy(why),
+        other => Void { text: other.to_string(), cause: Cause::Fault },
+    }
 }
 
 fn note_frames(_: &Wal, frames: std::ffi::c_int) -> rusqlite::Result<()> {

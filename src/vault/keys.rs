@@ -3,6 +3,8 @@
 //! Two keys open a backup. The owner's recovery key is shown once; we keep its public half
 //! in `secrets/recovery.pub`. The machine's own, `secrets/backup.key`, is made when it is
 //! first needed and lets the same machine restore without the owner; no backup holds it.
+//! Which recovery key it was is sealed beside it, with the secret of the directory: damage, or a
+//! key of somebody else, is noticed before a backup is encrypted to it.
 //! A manifest names keys by fingerprint, never by their public halves: whoever has only
 //! copies of backups can so neither read nor forge one.
 
@@ -22,6 +24,8 @@ use super::refusal::{Refusal, Result};
 
 /// In the folder of secrets: the public half of the owner's recovery key.
 pub const RECOVERY_PUB: &str = "recovery.pub";
+/// In the folder of secrets: a MAC of it.
+const RECOVERY_SEAL: &str = "recovery.seal";
 /// In the folder of secrets: the machine's own key.
 pub const MACHINE_KEY: &str = "backup.key";
 
@@ -55,7 +59,7 @@ impl RecoveryKey {
     /// encrypted to it from now on. Those from before open with the key from before, or with
     /// the machine's.
     pub fn keep(&self, secrets: &Path) -> Result<()> {
-        put(secrets, RECOVERY_PUB, &self.public.to_string())
+        replace(secrets, &self.public)
     }
 
     /// `AGE-SECRET-KEY-1…`: to be shown once, to the owner.
@@ -81,12 +85,9 @@ impl Recipients {
     /// Reads them from the folder of secrets; makes the machine's key if there is none.
     /// [`Refusal::NoRecoveryKey`] if no recovery key was made yet.
     pub fn load(secrets: &Path) -> Result<Recipients> {
-        let path = secrets.join(RECOVERY_PUB);
-        let Some(text) = text_of(&path)? else { return Err(Refusal::NoRecoveryKey { path }) };
-        let recovery = text.trim().parse().map_err(|_| Refusal::BadKey {
-            from: path.display().to_string(),
-            why: "it must have the public half of the recovery key, one line that begins with age1",
-        })?;
+        let Some(recovery) = recovery_of(secrets)? else {
+            return Err(Refusal::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
+        };
         let machine = match Identities::machine(secrets)?.0.first() {
             Some(identity) => identity.to_public(),
             None => {
@@ -104,6 +105,27 @@ impl Recipients {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Recipient> {
         [&self.recovery as &dyn age::Recipient, &self.machine].into_iter()
+    }
+}
+
+/// [`Refusal::BadKey`] if the public half of the recovery key is damaged,
+/// [`Refusal::OtherRecoveryKey`] if it is not the one that was sealed. False: it is not sealed
+/// yet, or there is none.
+pub fn check_recovery(secrets: &Path, mac: impl Fn(&[u8]) -> [u8; 32]) -> Result<bool> {
+    let Some(recovery) = recovery_of(secrets)? else { return Ok(false) };
+    let seal = secrets.join(RECOVERY_SEAL);
+    match text_of(&seal)? {
+        None => Ok(false),
+        Some(text) if text.trim() == HEXLOWER.encode(&mac(recovery.to_string().as_bytes())) => Ok(true),
+        Some(_) => Err(Refusal::OtherRecoveryKey { path: secrets.join(RECOVERY_PUB), seal }),
+    }
+}
+
+/// Seals the recovery key that is there, if there is one.
+pub fn seal_recovery(secrets: &Path, mac: impl Fn(&[u8]) -> [u8; 32]) -> Result<()> {
+    match recovery_of(secrets)? {
+        Some(key) => put(secrets, RECOVERY_SEAL, &HEXLOWER.encode(&mac(key.to_string().as_bytes()))),
+        None => Ok(()),
     }
 }
 
@@ -184,7 +206,7 @@ impl Identities {
         let Some(identity) = self.0.first() else {
             return Err(Refusal::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
         };
-        put(secrets, RECOVERY_PUB, &identity.to_public().to_string())
+        replace(secrets, &identity.to_public())
     }
 
     pub fn fingerprints(&self) -> Fingerprints {
@@ -218,6 +240,27 @@ impl fmt::Display for Fingerprints {
 /// 16 hex digits that tell keys apart. Of a hash: the public half cannot be had from them.
 fn fingerprint(key: &x25519::Recipient) -> String {
     HEXLOWER.encode(&Sha256::digest(key.to_string())[..8])
+}
+
+fn recovery_of(secrets: &Path) -> Result<Option<x25519::Recipient>> {
+    let path = secrets.join(RECOVERY_PUB);
+    let Some(text) = text_of(&path)? else { return Ok(None) };
+    let bad = |_| Refusal::BadKey {
+        from: path.display().to_string(),
+        why: "it must have the public half of the recovery key, one line that begins with age1; put it back from \
+              a copy, or remove it: the next start makes another recovery key and shows it once",
+    };
+    text.trim().parse().map(Some).map_err(bad)
+}
+
+/// Another recovery key, which the next start seals.
+fn replace(secrets: &Path, key: &x25519::Recipient) -> Result<()> {
+    let seal = secrets.join(RECOVERY_SEAL);
+    match std::fs::remove_file(&seal) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Refusal::io("remove", &seal, error)),
+        _ => {}
+    }
+    put(secrets, RECOVERY_PUB, &key.to_string())
 }
 
 fn put(secrets: &Path, name: &str, key: &str) -> Result<()> {

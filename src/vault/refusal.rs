@@ -40,6 +40,12 @@ pub enum Refusal {
     NoRecoveryKey { path: PathBuf },
     #[error("{} is there already: backups are encrypted to that recovery key", .path.display())]
     RecoveryKeyExists { path: PathBuf },
+    #[error(
+        "{} is not the recovery key that this directory has had: somebody else could open its backups. Put it back \
+         from a copy; where the owner has changed it, remove {}, and the next start takes it as it is",
+        .path.display(), .seal.display()
+    )]
+    OtherRecoveryKey { path: PathBuf, seal: PathBuf },
     /// `from` says where the text came from; the text itself is never shown.
     #[error("{from} holds no key: {why}")]
     BadKey { from: String, why: &'static str },

@@ -6,14 +6,16 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::store::backup::Copy;
 use crate::store::{Lane, audit};
-use crate::vault::{self, About, Contents, LedgerPosition, Recipients, Refusal};
+use crate::vault::{self, About, Contents, LedgerPosition, Recipients, Refusal, keys};
 
 /// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
-/// told as [`Error::Internal`], a full disk as [`Error::Unavailable`]; after any of them no
+/// told as [`Error::Internal`], a full disk as [`Error::DiskFull`]; after any of them no
 /// backup was made.
 pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     let _alone = app.backing_up();
     let dir = app.store().folder();
+    // It may have been changed since the start.
+    keys::check_recovery(&dir.join("secrets"), |key| app.store().recovery_seal(key)).map_err(trouble)?;
     let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
     let copy = app.store().copy(app.backups())?;
     let about = About {
@@ -70,7 +72,7 @@ fn position(copy: &Copy) -> LedgerPosition {
 /// What the vault refuses, as the one error.
 pub fn trouble(refusal: Refusal) -> Error {
     match refusal {
-        Refusal::NoRoom { .. } => Error::Unavailable("the disk is full"),
+        Refusal::NoRoom { .. } => Error::DiskFull,
         refusal => Error::internal(refusal),
     }
 }

@@ -167,7 +167,7 @@ fn run(app: &App, stopping: &AtomicBool) {
             }
             Err(error) => {
                 log::error!("worker: {error}");
-                if matches!(error, Error::Unavailable(_)) {
+                if matches!(error, Error::DiskFull) {
                     app.store().make_room();
                 }
                 PAUSE

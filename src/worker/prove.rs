@@ -181,7 +181,7 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, evidence: &Evidence) -> 
     for job in jobs {
         match witness(app, job, verdict, evidence) {
             Ok(searched) => good.push(searched),
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
             Err(error) => {
                 log::error!("job {} could not be proven: {error}", job.id);
                 let (id, text) = (job.id, error.to_string());
@@ -227,9 +227,7 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Resu
 
 fn trouble(trouble: Trouble) -> Error {
     match trouble {
-        Trouble::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-            Error::Unavailable("the disk is full")
-        }
+        Trouble::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Error::DiskFull,
         trouble => Error::internal(trouble),
     }
 }

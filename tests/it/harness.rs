@@ -39,6 +39,7 @@ pub struct Options {
     pub worker: bool,
     pub clock: Clock,
     pub hygiene: Hygiene,
+    pub wal_limit: u64,
     pub public_url: Option<&'static str>,
     /// Of proxies in front: addresses or ranges.
     pub trusted_proxies: Vec<&'static str>,
@@ -88,6 +89,7 @@ impl Server {
             worker: false,
             clock: Clock::manual(START),
             hygiene: Hygiene::Whole,
+            wal_limit: store::WAL_LIMIT,
             public_url: None,
             trusted_proxies: Vec::new(),
             security_contact: None,
@@ -102,6 +104,8 @@ impl Server {
             points: 4,
             hygiene: options.hygiene,
             ballast: 0,
+            wal_limit: options.wal_limit,
+            loss: store::Loss::Refuse,
         };
         let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);

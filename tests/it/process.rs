@@ -108,7 +108,7 @@ impl Process {
         process
     }
 
-    fn run(dir: &Path, mut command: Command) -> Process {
+    pub fn run(dir: &Path, mut command: Command) -> Process {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");

@@ -150,6 +150,8 @@ fn without_its_ledger_an_old_file_is_refused_and_with_an_empty_one_it_would_brin
             points: 1,
             hygiene: usher::store::Hygiene::Whole,
             ballast: 0,
+            wal_limit: usher::store::WAL_LIMIT,
+            loss: usher::store::Loss::Refuse,
         },
     );
     let why = refused.err().expect("refused").to_string();

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
+use usher::clock::{MINUTE, Millis};
+use usher::proof::signing::Signer;
 
+use crate::harness::Server;
 use crate::process::{Process, agent, directory, get, key, lines, post, refused, sqlite, usher, wait_until};
 
 struct House {
@@ -138,4 +141,194 @@ fn a_ledger_that_is_older_than_the_receipts_is_refused_though_the_database_is_as
     fs::write(house.at("erasures.ledger"), newest).expect("the ledger");
     let server = Process::start(house.dir.path());
     assert_eq!(house.status(&server, "erased-user"), 404);
+}
+
+/// Bytes of a header of a WAL, and of one frame with its page.
+const HEADER: usize = 32;
+const FRAME: usize = 24 + 4096;
+
+/// A directory whose server was killed; its WAL, and in how many frames a commit ends.
+fn killed() -> (House, Vec<u8>, Vec<usize>) {
+    let house = House::new();
+    let server = Process::start(house.dir.path());
+    for n in 0..6 {
+        house.track(&server, &format!("user-{n}"));
+    }
+    server.kill();
+    let wal = fs::read(house.at("usher.db-wal")).expect("a WAL");
+    let frames = wal[HEADER..].chunks_exact(FRAME);
+    let of_this = |frame: &[u8]| frame[8..16] == wal[16..24] && frame[4..8] != [0; 4];
+    let commits = frames.enumerate().filter(|(_, frame)| of_this(frame)).map(|(n, _)| n).collect();
+    (house, wal, commits)
+}
+
+/// The start is refused twice, in words, changes nothing, and goes on once the loss is accepted.
+fn loss_is_told(house: &House, words: &str) {
+    let wal = fs::read(house.at("usher.db-wal")).ok();
+    for _ in 0..2 {
+        let why = refused_start(house.dir.path());
+        for words in [words, "copy usher.db", "usher restore", "--accept-loss"] {
+            assert!(why.contains(words), "{words}: {why}");
+        }
+        let changed = fs::read(house.at("usher.db-wal")).ok() != wal;
+        assert!(!changed, "the WAL was changed");
+    }
+    let verified = usher(house.dir.path(), &["verify"]).output().expect("it runs");
+    assert!(!verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
+fn a_wal_with_a_flipped_bit_is_refused() {
+    for of_index in [true, false] {
+        let (house, mut wal, commits) = killed();
+        assert!(commits.len() > 3);
+        wal[HEADER + commits[1] * FRAME + 1_000] ^= 4;
+        fs::write(house.at("usher.db-wal"), &wal).expect("a WAL");
+        if !of_index {
+            // After a power cut nothing but the frames themselves tells.
+            fs::remove_file(house.at("usher.db-shm")).expect("an index");
+        }
+        loss_is_told(&house, if of_index { "cut off" } else { "is damaged" });
+        let server = Process::start_with(house.dir.path(), &["--accept-loss"]);
+        assert_eq!(house.status(&server, "user-5"), 404);
+        assert!(server.terminate().success());
+        drop(Process::start(house.dir.path()));
+    }
+}
+
+#[test]
+fn a_wal_whose_header_is_damaged_is_refused() {
+    for at in [0, 9, 17, 25] {
+        let (house, mut wal, _) = killed();
+        wal[at] ^= 64;
+        fs::write(house.at("usher.db-wal"), &wal).expect("a WAL");
+        fs::remove_file(house.at("usher.db-shm")).expect("an index");
+        loss_is_told(&house, "is damaged");
+    }
+}
+
+#[test]
+fn a_wal_that_was_cut_is_refused() {
+    let (house, wal, commits) = killed();
+    fs::write(house.at("usher.db-wal"), &wal[..HEADER + (commits[1] + 1) * FRAME]).expect("a WAL");
+    loss_is_told(&house, "was cut off");
+    // The twin: an older index of the same WAL knows of less, as after a power cut.
+    let index = fs::read(house.at("usher.db-shm")).expect("an index");
+    fs::write(house.at("usher.db-wal"), &wal).expect("a WAL");
+    fs::write(house.at("usher.db-shm"), index).expect("an index");
+    drop(Process::start(house.dir.path()));
+}
+
+/// The twin: a power cut leaves half of one transaction, which was not acknowledged.
+#[test]
+fn one_torn_transaction_at_the_end_is_no_damage() {
+    let (house, mut wal, commits) = killed();
+    let last = *commits.last().expect("a commit");
+    let first = commits[commits.len() - 2] + 1;
+    wal.truncate(HEADER + (last + 1) * FRAME);
+    assert!(last > first);
+    wal[HEADER + first * FRAME + 500] ^= 1;
+    fs::write(house.at("usher.db-wal"), &wal).expect("a WAL");
+    fs::remove_file(house.at("usher.db-shm")).expect("an index");
+    let server = Process::start(house.dir.path());
+    assert_eq!(house.status(&server, "user-3"), 200);
+}
+
+/// As 0.1 left it behind when its start was killed: the mark was changed twice in one WAL.
+#[test]
+fn a_wal_that_an_older_version_marked_twice_is_taken() {
+    let (house, ..) = killed();
+    let conn = sqlite(house.dir.path());
+    conn.execute_batch("PRAGMA wal_autocheckpoint = 0").expect("a setting");
+    let keeps = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    conn.set_db_config(keeps, true).expect("a setting");
+    conn.execute("UPDATE wal_mark SET before = now, now = randomblob(16)", []).expect("a mark");
+    conn.execute("UPDATE wal_mark SET before = now, now = randomblob(16)", []).expect("a mark");
+    drop(conn);
+    let server = Process::start(house.dir.path());
+    for n in 0..6 {
+        assert_eq!(house.status(&server, &format!("user-{n}")), 200);
+    }
+}
+
+#[test]
+fn damage_of_the_database_is_refused_with_a_way_out() {
+    let house = House::new();
+    let server = Process::start(house.dir.path());
+    house.track(&server, "staying-user");
+    assert!(server.terminate().success());
+    let good = fs::read(house.at("usher.db")).expect("the database");
+    let mut refused = 0;
+    for page in 0..good.len() / 4096 {
+        let mut bad = good.clone();
+        bad[page * 4096..][..4096].fill(0x5A);
+        fs::write(house.at("usher.db"), &bad).expect("a file");
+        let _ = fs::remove_file(house.at("usher.db-shm"));
+        let _ = fs::remove_file(house.at("usher.db-wal"));
+        let output = usher(house.dir.path(), &["project", "list"]).output().expect("it runs");
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(!why.contains("panicked"), "page {page}: {why}");
+        if !output.status.success() {
+            refused += 1;
+            assert!(why.contains("usher restore"), "page {page}: {why}");
+        }
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+/// Two people erased so far apart, and a database from before both put back beside the ledger.
+fn behind_the_ledger(gap: Millis) -> tempfile::TempDir {
+    let server = Server::start();
+    server.seed("first-user").insert();
+    server.seed("second-user").insert();
+    server.seed("staying-user").insert();
+    let key = server.project().all.clone();
+    let dir = server.stop();
+    let old = fs::read(dir.path().join("usher.db")).expect("the database");
+    let server = Server::over(dir, |_| {});
+    let erase = |name: &str| {
+        let path = format!("/v1/users/{name}?hardDelete=true");
+        server.delete(&path).header("X-APTRINSIC-API-KEY", &key).send().expect(200);
+    };
+    erase("first-user");
+    server.clock.advance(gap);
+    erase("second-user");
+    server.tick();
+    let dir = server.stop();
+    fs::write(dir.path().join("usher.db"), old).expect("an old file");
+    // What the program has beside it, and a server of the tests has not.
+    let secrets = dir.path().join("secrets");
+    fs::create_dir_all(&secrets).expect("a folder");
+    fs::write(secrets.join("store.key"), [7; 32]).expect("a key");
+    fs::write(secrets.join("signing.key"), [9; 32]).expect("a key");
+    fs::write(dir.path().join("signing.pub"), Signer::of(&[9; 32]).public().file_text()).expect("a key");
+    dir
+}
+
+fn people(dir: &Path) -> Vec<String> {
+    let conn = sqlite(dir);
+    let mut rows =
+        conn.prepare("SELECT identifier FROM users WHERE identifier IS NOT NULL").expect("a query");
+    rows.query_map([], |row| row.get(0)).expect("rows").map(|name| name.expect("a name")).collect()
+}
+
+#[test]
+fn a_database_far_behind_its_ledger_is_refused() {
+    // Entries of one moment are what a kill leaves.
+    let dir = behind_the_ledger(MINUTE);
+    lines(dir.path(), &["project", "list"]);
+    assert_eq!(people(dir.path()), ["staying-user"]);
+    let dir = behind_the_ledger(MINUTE + 1);
+    for _ in 0..2 {
+        let why = refused(dir.path(), &["project", "list"]);
+        for words in
+            ["older than erasures.ledger", "copy the data directory", "usher restore", "--accept-loss"]
+        {
+            assert!(why.contains(words), "{words}: {why}");
+        }
+    }
+    assert_eq!(people(dir.path()).len(), 3, "it was changed");
+    lines(dir.path(), &["project", "list", "--accept-loss"]);
+    assert_eq!(people(dir.path()), ["staying-user"]);
+    lines(dir.path(), &["project", "list"]);
 }
