@@ -99,10 +99,14 @@ async fn home() -> HttpResponse {
     HttpResponse::SeeOther().insert_header(("location", "/admin/")).finish()
 }
 
-/// Ready when the database answers a read and takes a write.
+/// Ready when the database answers a read and takes a write. A clock that is not trusted is told:
+/// it holds up nobody who asks.
 async fn ready(app: web::Data<App>) -> HttpResponse {
     match app.write(|_| Ok(())).await {
-        Ok(()) => HttpResponse::Ok().body("ready\n"),
+        Ok(()) => HttpResponse::Ok().body(match app.time_standing() {
+            standing if standing.is_trusted() => "ready\n".to_owned(),
+            standing => format!("ready\n{standing}; the trash, schedules and pruning wait\n"),
+        }),
         Err(error) => {
             log::warn!("not ready: {error}");
             HttpResponse::ServiceUnavailable().body("not ready\n")

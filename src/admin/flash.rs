@@ -16,6 +16,7 @@ pub enum Flash {
     ProjectCreated,
     OriginsSet,
     KeyRevoked,
+    ClockConfirmed,
 }
 
 /// The same, for a template.
@@ -43,6 +44,7 @@ impl Flash {
             Flash::ProjectCreated => "project-created".into(),
             Flash::OriginsSet => "origins-set".into(),
             Flash::KeyRevoked => "key-revoked".into(),
+            Flash::ClockConfirmed => "clock-confirmed".into(),
         }
     }
 
@@ -59,6 +61,7 @@ impl Flash {
             ("project-created", None) => Flash::ProjectCreated,
             ("origins-set", None) => Flash::OriginsSet,
             ("key-revoked", None) => Flash::KeyRevoked,
+            ("clock-confirmed", None) => Flash::ClockConfirmed,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -83,6 +86,7 @@ impl Flash {
             Flash::ProjectCreated => "The project is made.".into(),
             Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
+            Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

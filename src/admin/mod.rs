@@ -8,6 +8,7 @@
 mod assets;
 mod audit;
 mod backups;
+mod clock;
 mod cookies;
 mod doorkeeper;
 mod erase;
@@ -59,6 +60,7 @@ pub fn routes() -> Vec<Route> {
         job::routes(),
         audit::routes(),
         backups::routes(),
+        clock::routes(),
         receipts::routes(),
         receipt::routes(),
         projects::routes(),

@@ -38,6 +38,7 @@ pub struct Options {
     /// Run the worker thread; without it [`Server::tick`] does its work.
     pub worker: bool,
     pub clock: Clock,
+    pub clock_grace: Millis,
     pub hygiene: Hygiene,
     pub public_url: Option<&'static str>,
     /// Of proxies in front: addresses or ranges.
@@ -86,6 +87,7 @@ impl Server {
             recording_limit: 1024 * 1024,
             worker: false,
             clock: Clock::manual(START),
+            clock_grace: 15 * MINUTE,
             hygiene: Hygiene::Whole,
             public_url: None,
             trusted_proxies: Vec::new(),
@@ -109,6 +111,7 @@ impl Server {
             keyring,
             bell,
             clock: clock.clone(),
+            clock_grace: options.clock_grace,
             recording_limit: options.recording_limit,
             signer: Signer::of(&[9; 32]),
             receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),

@@ -13,6 +13,7 @@ const MARKS: &[(&str, &str)] = &[
     ("audit.html", "<table class=\"ledger audit\">"),
     ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
+    ("clock.html", "<h2 id=\"times\">"),
     ("erase.html", "<h2 id=\"dry\">"),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
@@ -63,7 +64,7 @@ fn every_template_is_rendered_by_some_page() {
     server.tick();
     let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
     pages.extend(proofs.map(|path| browser.get(path)));
-    pages.extend(["/admin/audit", "/admin/backups"].map(|path| browser.get(path)));
+    pages.extend(["/admin/audit", "/admin/backups", "/admin/clock"].map(|path| browser.get(path)));
     pages.push(browser.get(&format!("/admin/projects/{}/repairs", server.project().key)));
     pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
