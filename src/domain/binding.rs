@@ -2,8 +2,10 @@
 //! trusted: who has its name at the instant when it is due. It is bound to this person then, and
 //! nobody who has the name later is meant.
 
+use std::collections::HashMap;
+
 use crate::clock::Millis;
-use crate::domain::{references, users};
+use crate::domain::{references, replay, users};
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, ProjectId, State, User};
@@ -59,16 +61,26 @@ pub fn end_of_name(tx: &Tx, user: &User, name: &str, gone: Millis) -> Result<()>
 pub fn unbind_early(tx: &Tx) -> Result<usize> {
     let early = jobs::bound_early(tx)?;
     let count = early.len();
+    let mut digests = HashMap::new();
     for mut job in early {
         job.bound_at = None;
         job.bound_user = None;
         let name = match references::named_by(&job.reference) {
-            Some(digest) => digest,
+            Some(digest) => {
+                digests.insert(digest, job.project);
+                digest
+            }
             None => tx.names().name(job.project, &job.reference),
         };
         let request = Pseudonym(job.receipt);
         tx.enter(Act::Scheduled { request, project: job.project, name, due: job.start_at });
         jobs::update(tx, &mut job)?;
+    }
+    // Somebody new may have a name by now that nobody had any more.
+    if !digests.is_empty() {
+        for (digest, name) in replay::spelled(tx, |name| digests.contains_key(&name))? {
+            jobs::rename_unbound(tx, digests[&digest], &references::digest(digest), &name)?;
+        }
     }
     Ok(count)
 }

@@ -222,7 +222,7 @@ fn bind_requests(tx: &Tx, orders: &Orders) -> Result<()> {
 }
 
 /// The names, of all that are held, whose digests are wanted. It reads every user.
-fn spelled(tx: &Tx, wanted: impl Fn(Pseudonym) -> bool) -> Result<HashMap<Pseudonym, String>> {
+pub fn spelled(tx: &Tx, wanted: impl Fn(Pseudonym) -> bool) -> Result<HashMap<Pseudonym, String>> {
     let mut found = HashMap::new();
     let mut see = |project: ProjectId, name: &str| {
         let digest = tx.names().name(project, name);

@@ -133,3 +133,25 @@ fn a_replay_knows_whom_it_is_bound_to() {
     let server = Server::over(dir, |options| options.clock = usher::clock::Clock::manual(now));
     assert_eq!(job(&server, id).bound_user, Some(ann));
 }
+
+#[test]
+fn one_that_is_unbound_means_who_has_taken_the_name() {
+    let server = Server::start();
+    server.seed("ann").insert();
+    let id = schedule(&server, "ann");
+    server.clock.set_wall(10 * DAY);
+    server.tick();
+    server.clock.advance(HOUR);
+    server.tick();
+    let path = "/v1/users/ann?hardDelete=true";
+    server.delete(path).header("X-APTRINSIC-API-KEY", &server.project().all).send().expect(200);
+    let new = put(&server, "ann");
+    server.tick();
+    assert!(job(&server, id).reference != "ann", "it is bound to the first");
+    server.clock.set_wall(-10 * DAY);
+    server.tick();
+    assert_eq!(job(&server, id).reference, "ann");
+    server.clock.advance(next_midnight(START) - START - HOUR);
+    server.tick();
+    assert_eq!(server.rows_of(new), 0);
+}

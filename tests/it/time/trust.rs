@@ -72,7 +72,7 @@ fn a_jump_of_more_than_a_minute_waits_out_the_grace() {
 }
 
 #[test]
-fn a_jump_forward_of_more_than_a_day_only_dates_rows_after_the_grace() {
+fn a_far_jump_forward_only_dates_rows_after_the_grace() {
     let by = DAY + 1;
     let mut scene = Scene::running();
     assert_eq!(scene.set(by).now, START);
@@ -86,7 +86,7 @@ fn a_jump_forward_of_more_than_a_day_only_dates_rows_after_the_grace() {
 }
 
 #[test]
-fn a_jump_back_of_more_than_a_day_waits_for_a_day() {
+fn a_far_jump_back_waits_for_a_day() {
     let mut scene = Scene::running();
     assert_eq!(scene.set(-DAY - 1).now, START);
     let reading = scene.pass(LASTING - 1);
@@ -178,7 +178,7 @@ fn without_a_grace_every_clock_is_followed() {
 }
 
 #[test]
-fn a_start_from_a_minute_before_to_a_day_after_the_sign_is_taken() {
+fn a_start_of_a_minute_before_to_a_day_after_is_taken() {
     for by in [-STEP, 0, 1, DAY] {
         let reading = Scene::after_sign(by).read();
         assert_eq!((reading.now, reading.standing), (START + by, Standing::Trusted));
