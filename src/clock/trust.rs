@@ -286,6 +286,11 @@ impl Watch {
     }
 
     fn follow(&mut self, shown: Shown) -> Standing {
+        // Rows may be dated later than now by as much.
+        if shown.wall.saturating_sub(self.trusted(shown)) < -STEP {
+            self.setbacks += 1;
+            self.highest = shown.wall;
+        }
         self.phase = Phase::Running;
         self.line = shown;
         self.claim = None;
