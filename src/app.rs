@@ -1,6 +1,7 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+mod time;
 
 use std::path::{Path, PathBuf};
 use std::sync::{
@@ -39,6 +40,8 @@ pub struct Parts {
     pub keyring: Keyring,
     pub bell: Arc<Bell>,
     pub clock: Clock,
+    /// How long a clock that jumped is not trusted; 0: it always is.
+    pub clock_grace: Millis,
     /// The largest recording of a session, in bytes.
     pub recording_limit: usize,
     pub signer: Signer,
@@ -60,6 +63,7 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
+    kept: Mutex<time::Kept>,
 }
 
 /// How backups are made and kept.
@@ -87,12 +91,14 @@ impl App {
             keyring,
             bell,
             clock,
+            clock_grace,
             recording_limit,
             signer,
             receipts,
             backups,
         } = parts;
         check_receipts(&receipts, &store, &unseen)?;
+        let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
         let app = App {
             inner: Arc::new(Inner {
@@ -108,10 +114,12 @@ impl App {
                 backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
                 edge: OnceLock::new(),
+                kept: Mutex::default(),
             }),
             clock,
             actor: Actor::System,
         };
+        time::note_begun(&app, begun)?;
         let entries = unseen.len();
         let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
         // In one transaction: a kill in between would leave a database out of a backup that does
@@ -127,6 +135,7 @@ impl App {
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
         app.write_blocking(Lane::Erasure, projects::ensure_first)?;
+        app.keep_time()?;
         app.reload_keys()?;
         Ok(app)
     }
@@ -149,6 +158,10 @@ impl App {
     /// What receipts and the audit log's heads are signed with.
     pub fn signer(&self) -> &Signer {
         &self.inner.signer
+    }
+
+    fn kept(&self) -> MutexGuard<'_, time::Kept> {
+        self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The chain of receipts.

@@ -2,9 +2,14 @@
 //! theirs from `Tx::now()`, so that a test can stand a millisecond before a
 //! boundary and a millisecond after it.
 
+mod trust;
+
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use trust::{FAR, Known, LASTING, Reading, STEP, Shown, Standing, Waited, Watch};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;
@@ -14,73 +19,205 @@ pub const MINUTE: Millis = 60 * SECOND;
 pub const HOUR: Millis = 60 * MINUTE;
 pub const DAY: Millis = 24 * HOUR;
 
-/// The system's clock, or one that only moves when told.
+/// The system's clocks, or ones that only move when told. They count as they are until
+/// [`Clock::begin`] sets a watch on them; then the time is what that holds to be in force.
 #[derive(Clone)]
-pub enum Clock {
-    System { started: Instant },
-    Manual(Arc<Manual>),
+pub struct Clock {
+    shared: Arc<Shared>,
 }
 
-/// What a manual clock shares among its clones.
-pub struct Manual {
-    now: AtomicI64,
+struct Shared {
+    source: Source,
+    watch: Mutex<Watch>,
     listeners: Mutex<Vec<Listener>>,
+}
+
+enum Source {
+    System { started: Instant },
+    Manual { wall: AtomicI64, boot: AtomicI64 },
 }
 
 type Listener = Box<dyn Fn() + Send + Sync>;
 
 impl Clock {
     pub fn system() -> Clock {
-        Clock::System { started: Instant::now() }
+        Clock::of(Source::System { started: Instant::now() })
     }
 
     pub fn manual(now: Millis) -> Clock {
-        Clock::Manual(Arc::new(Manual { now: AtomicI64::new(now), listeners: Mutex::default() }))
+        Clock::of(Source::Manual { wall: AtomicI64::new(now), boot: AtomicI64::new(now.max(0)) })
+    }
+
+    fn of(source: Source) -> Clock {
+        Clock { shared: Arc::new(Shared { source, watch: Mutex::default(), listeners: Mutex::default() }) }
+    }
+
+    /// What dates rows.
+    pub fn now(&self) -> Millis {
+        self.read().now
+    }
+
+    /// What is in force, from one look at the clocks.
+    pub fn read(&self) -> Reading {
+        // Under the lock: of two who look at once, none comes with an older time.
+        let mut watch = self.watch();
+        watch.read(self.shown())
+    }
+
+    /// The wall clock, whether it is trusted or not.
+    pub fn wall(&self) -> Millis {
+        self.shown().wall
+    }
+
+    /// Watches the clocks from now on.
+    pub fn begin(&self, grace: Millis, known: Known) {
+        *self.watch() = Watch::begin(self.shown(), grace, known);
+    }
+
+    /// Somebody says that the wall clock is right.
+    pub fn confirm(&self) -> Reading {
+        let mut watch = self.watch();
+        watch.confirm(self.shown())
+    }
+
+    /// The number of the last setback, if what lies ahead of it was not cut yet.
+    pub fn owes_cut(&self) -> Option<u64> {
+        self.watch().owes()
+    }
+
+    /// What lay ahead of a setback was cut.
+    pub fn note_cut(&self, setback: u64) {
+        self.watch().note_cut(setback);
     }
 
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
-    pub fn now(&self) -> Millis {
-        match self {
+    fn shown(&self) -> Shown {
+        match &self.shared.source {
             // A clock set before 1970 reads as 1970: ids and times stay positive.
-            Clock::System { .. } => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
-            Clock::Manual(manual) => manual.now.load(Ordering::SeqCst),
+            Source::System { started } => Shown {
+                wall: SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+                boot: since_boot(*started),
+            },
+            Source::Manual { wall, boot } => {
+                Shown { wall: wall.load(Ordering::SeqCst), boot: boot.load(Ordering::SeqCst) }
+            }
         }
     }
 
     /// Time that never runs backwards, for rate limits. Its origin has no meaning.
     pub fn monotonic(&self) -> Duration {
-        match self {
-            Clock::System { started } => started.elapsed(),
-            Clock::Manual(manual) => {
-                Duration::from_millis(manual.now.load(Ordering::SeqCst).max(0).unsigned_abs())
+        match &self.shared.source {
+            Source::System { started } => started.elapsed(),
+            Source::Manual { boot, .. } => {
+                Duration::from_millis(boot.load(Ordering::SeqCst).max(0).unsigned_abs())
             }
         }
     }
 
-    /// Moves a manual clock forward and tells whoever waits on it. The system's
-    /// clock moves by itself: there this does nothing.
+    /// Time goes on by this much: moves both manual clocks and tells who waits for that. The
+    /// system's clocks move by themselves: there this does nothing.
     pub fn advance(&self, by: Millis) {
-        if let Clock::Manual(manual) = self {
-            manual.now.fetch_add(by, Ordering::SeqCst);
-            for listener in manual.listeners().iter() {
+        self.shift(by, by);
+    }
+
+    /// Somebody sets the wall clock: moves it alone, where it is a manual one.
+    pub fn set_wall(&self, by: Millis) {
+        self.shift(by, 0);
+    }
+
+    fn shift(&self, wall_by: Millis, boot_by: Millis) {
+        if let Source::Manual { wall, boot } = &self.shared.source {
+            {
+                let _nobody_reads = self.watch();
+                wall.fetch_add(wall_by, Ordering::SeqCst);
+                boot.fetch_add(boot_by, Ordering::SeqCst);
+            }
+            for listener in self.listeners().iter() {
                 listener();
             }
         }
     }
 
-    /// Calls `listener` after each [`Clock::advance`]; never on the system's clock.
+    /// Calls `listener` whenever a manual clock is moved; never on the system's clock.
     pub fn on_advance(&self, listener: impl Fn() + Send + Sync + 'static) {
-        if let Clock::Manual(manual) = self {
-            manual.listeners().push(Box::new(listener));
+        if let Source::Manual { .. } = self.shared.source {
+            self.listeners().push(Box::new(listener));
+        }
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.shared.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds since the machine was started, sleep included: nobody can set that.
+#[cfg(target_os = "linux")]
+fn since_boot(_: Instant) -> Millis {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
+}
+
+/// Elsewhere there may be no such clock; then it is the time since the program's start.
+#[cfg(not(target_os = "linux"))]
+fn since_boot(started: Instant) -> Millis {
+    i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for Standing {
+    /// Which clock is in force, and why: for pages, log and readiness.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Standing::Trusted => f.write_str("the clock is trusted"),
+            Standing::Unwatched => f.write_str("the clock is not watched (--clock-grace 0)"),
+            Standing::Jumped { by, dates, left } => write!(
+                f,
+                "the clock was set {}; {}, and it is trusted in {}",
+                apart(by),
+                match dates {
+                    true => "new rows are dated by it",
+                    false => "time goes on as before",
+                },
+                span(left)
+            ),
+            Standing::StartedAhead { by, left } => write!(
+                f,
+                "at the start the clock was {} after the last sign of life; new rows are dated by it, and it is \
+                 trusted in {}",
+                span(by),
+                span(left)
+            ),
+            Standing::StartedBehind { by } => write!(
+                f,
+                "the clock is {} before the last sign of life; time goes on from there until the clock has caught \
+                 up",
+                span(by)
+            ),
         }
     }
 }
 
-impl Manual {
-    fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+fn apart(by: Millis) -> String {
+    format!("{} {}", span(by), if by > 0 { "forward" } else { "back" })
+}
+
+/// `3 days`, `14 minutes`, `under a minute`.
+fn span(length: Millis) -> String {
+    let length = length.abs();
+    let some = |unit: Millis, name: &str| match length / unit {
+        1 => format!("1 {name}"),
+        number => format!("{number} {name}s"),
+    };
+    match length {
+        DAY.. => some(DAY, "day"),
+        HOUR.. => some(HOUR, "hour"),
+        MINUTE.. => some(MINUTE, "minute"),
+        _ => "under a minute".to_owned(),
     }
 }
 

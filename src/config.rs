@@ -44,6 +44,12 @@ pub struct Config {
           value_parser = rate_limit, global = true)]
     pub rate_limit: RateLimit,
 
+    /// Minutes for which a clock that jumped is not trusted: until then the trash, scheduled deletions
+    /// and pruning wait. 0 trusts every clock
+    #[arg(long, env = "USHER_CLOCK_GRACE", value_name = "MINUTES", default_value_t = 15, global = true,
+          value_parser = clap::value_parser!(u16).range(..=10_080))]
+    pub clock_grace: u16,
+
     /// Largest recording of a session, in MiB
     #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
     pub recording_limit: u32,

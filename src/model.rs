@@ -150,6 +150,9 @@ pub enum State {
     Live,
     /// Since `User::deleted_at`; live again on a revival within [`REVIVABLE`].
     Hidden,
+    /// Hidden for too long, and not erased yet, as the clock is not trusted: gone for every caller,
+    /// its names free for others. In the trash again if the clock is set back.
+    Waiting,
     /// The account is gone, the activity stays under the bare id.
     Detached,
     /// Gone for every caller; its rows are leaving.
@@ -163,12 +166,14 @@ impl State {
         match self {
             State::Live => "live",
             State::Hidden => "hidden",
+            State::Waiting => "waiting",
             State::Detached => "detached",
             State::Erasing => "erasing",
             State::Merged => "merged",
         }
     }
 
+    /// As a row has it: one that waits is told from one that is hidden by `freed_at`.
     pub fn parse(text: &str) -> Option<State> {
         [State::Live, State::Hidden, State::Detached, State::Erasing, State::Merged]
             .into_iter()
@@ -195,6 +200,10 @@ pub struct User {
     pub event_count: i64,
     /// Hidden since.
     pub deleted_at: Option<Millis>,
+    /// Hidden since, as the person was told.
+    pub hidden_as: Option<Millis>,
+    /// What it was called until its names became free for others.
+    pub freed_identifier: Option<String>,
     /// Activity up to this instant is gone, or going.
     pub activity_erased_at: Option<Millis>,
 }
@@ -207,7 +216,17 @@ impl User {
 
     /// Hidden for 7 days or more at `now`: for every caller gone, reaped or not.
     pub fn is_expired(&self, now: Millis) -> bool {
-        self.state == State::Hidden && !self.is_revivable(now)
+        match self.state {
+            State::Hidden => !self.is_revivable(now),
+            State::Waiting => true,
+            State::Live | State::Detached | State::Erasing | State::Merged => false,
+        }
+    }
+
+    /// Its 7 days are over at `now`, so that the reaper takes it.
+    pub fn is_ripe(&self, now: Millis) -> bool {
+        matches!(self.state, State::Hidden | State::Waiting)
+            && self.deleted_at.is_none_or(|at| at <= now - REVIVABLE)
     }
 
     /// Activity is visible only after this instant.

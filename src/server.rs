@@ -114,16 +114,18 @@ async fn security_txt(app: web::Data<App>) -> HttpResponse {
     answer.body(format!("Contact: {contact}\nExpires: {expires}\n{}", canonical.unwrap_or_default()))
 }
 
-/// Ready when the database answers a read and takes a write.
+/// Ready when the database answers a read and takes a write. A held log, and a clock that is not
+/// trusted, are told: they hold up nobody who asks.
 async fn ready(app: web::Data<App>) -> HttpResponse {
+    let mut details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
+    let standing = app.time_standing();
+    if !standing.is_trusted() {
+        details.push_str(&format!("{standing}; the trash, schedules and pruning wait\n"));
+    }
     match app.write(|_| Ok(())).await {
-        Ok(()) => {
-            let details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
-            HttpResponse::Ok().body(format!("ready\n{details}"))
-        }
+        Ok(()) => HttpResponse::Ok().body(format!("ready\n{details}")),
         Err(error) => {
             log::warn!("not ready: {error}");
-            let details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
             HttpResponse::ServiceUnavailable().body(format!("not ready\n{details}"))
         }
     }

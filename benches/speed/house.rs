@@ -72,6 +72,7 @@ impl House {
             keyring,
             bell,
             clock,
+            clock_grace: 0,
             recording_limit: 1 << 20,
             signer: Signer::of(&[9; 32]),
             receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),

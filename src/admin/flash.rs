@@ -17,6 +17,7 @@ pub enum Flash {
     OriginsSet,
     SettingsSaved,
     KeyRevoked,
+    ClockConfirmed,
 }
 
 /// The same, for a template.
@@ -45,6 +46,7 @@ impl Flash {
             Flash::OriginsSet => "origins-set".into(),
             Flash::SettingsSaved => "settings-saved".into(),
             Flash::KeyRevoked => "key-revoked".into(),
+            Flash::ClockConfirmed => "clock-confirmed".into(),
         }
     }
 
@@ -62,6 +64,7 @@ impl Flash {
             ("origins-set", None) => Flash::OriginsSet,
             ("settings-saved", None) => Flash::SettingsSaved,
             ("key-revoked", None) => Flash::KeyRevoked,
+            ("clock-confirmed", None) => Flash::ClockConfirmed,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -87,6 +90,7 @@ impl Flash {
             Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
+            Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

@@ -8,6 +8,7 @@
 mod assets;
 mod audit;
 mod backups;
+mod clock;
 mod cookies;
 mod doorkeeper;
 mod erase;
@@ -60,6 +61,7 @@ pub fn routes() -> Vec<Route> {
         job::routes(),
         audit::routes(),
         backups::routes(),
+        clock::routes(),
         receipts::routes(),
         receipt::routes(),
         projects::routes(),

@@ -24,6 +24,8 @@ pub struct Page {
     pub admin_name: String,
     /// The address of this page, to come back to.
     pub path: String,
+    /// Why the clock is not trusted, if it is not.
+    pub clock: Option<String>,
 }
 
 /// A page that says one thing.
@@ -109,6 +111,7 @@ pub fn message(
             form_token: String::new(),
             admin_name: String::new(),
             path: String::new(),
+            clock: None,
         },
         status: Some(status.as_u16()),
         text,

@@ -152,7 +152,7 @@ fn found(db: &Db, id: UserId, now: Millis) -> Result<Found> {
     let user = users::held(db, id, now)?;
     let activity = match user.state {
         // It is gone for every caller; how much is left may be seen, what it is may not.
-        State::Erasing | State::Merged => Vec::new(),
+        State::Waiting | State::Erasing | State::Merged => Vec::new(),
         State::Live | State::Hidden | State::Detached => {
             activity::timeline(db, &user, Millis::MIN, Millis::MAX, ACTIVITY + 1, 0)?
         }
@@ -167,7 +167,7 @@ fn found(db: &Db, id: UserId, now: Millis) -> Result<Found> {
 }
 
 fn profile(user: &User, now: Millis) -> Vec<Pair> {
-    if matches!(user.state, State::Detached | State::Erasing | State::Merged) {
+    if matches!(user.state, State::Waiting | State::Detached | State::Erasing | State::Merged) {
         return Vec::new();
     }
     let profile = &user.profile;

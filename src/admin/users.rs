@@ -151,6 +151,7 @@ pub fn state_label(state: State) -> &'static str {
     match state {
         State::Live => "live",
         State::Hidden => "hidden",
+        State::Waiting => "waiting",
         State::Detached => "account erased",
         State::Erasing => "being erased",
         State::Merged => "merged",
@@ -167,7 +168,7 @@ pub fn heading(user: &User) -> String {
 pub fn nameless(state: State) -> &'static str {
     match state {
         State::Live | State::Hidden => "anonymous",
-        State::Detached | State::Erasing | State::Merged => "bare id",
+        State::Waiting | State::Detached | State::Erasing | State::Merged => "bare id",
     }
 }
 

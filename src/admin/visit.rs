@@ -264,7 +264,13 @@ impl Visit {
             form_token: self.seal.token()?,
             admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
             path: path.to_owned(),
+            clock: self.signed_in.as_ref().and_then(|_| self.clock()),
         })
+    }
+
+    fn clock(&self) -> Option<String> {
+        let standing = self.app.time_standing();
+        (!standing.is_trusted()).then(|| page::capital(&standing.to_string()))
     }
 
     /// The answer with a page.

@@ -54,6 +54,8 @@ pub enum Act {
         heavy: u32,
         project: String,
     },
+    ShowClock,
+    ConfirmClock,
     /// Check the whole directory.
     Verify,
     /// Into a folder, named from the root on.
@@ -90,6 +92,11 @@ impl Act {
                 Ok(vec![secret])
             }
             Act::ListKeys => Ok(list_keys(app)?),
+            Act::ShowClock => Ok(vec![show_clock(app)]),
+            Act::ConfirmClock => {
+                app.confirm_clock()?;
+                Ok(vec![show_clock(app)])
+            }
             Act::RevokeKey { id } => {
                 let id = KeyId(*id);
                 app.write_blocking(Lane::Request, move |tx| keys::revoke(tx, id))?;
@@ -150,6 +157,11 @@ fn create_public_key(app: &App, project: &str, name: &str) -> Result<String> {
     let (_, secret) = app.write_blocking(Lane::Request, move |tx| keys::create_public(tx, project, &name))?;
     app.reload_keys()?;
     Ok(secret)
+}
+
+fn show_clock(app: &App) -> String {
+    let time = app.clock().read();
+    format!("{}\t{}", clock::rfc3339(time.now), time.standing)
 }
 
 fn list_keys(app: &App) -> Result<Vec<String>> {

@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{App, Parts};
 use crate::bell::Bell;
-use crate::clock::Clock;
+use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
@@ -64,6 +64,9 @@ enum Command {
     /// Keep people out, and let them in again: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
+    /// Which clock is in force, and why
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Fill a project with users to try things on
     Demo(Demo),
     /// Make a backup, one encrypted file, in a folder; prints its path
@@ -136,6 +139,14 @@ enum Admin {
     Create { name: String },
 }
 
+#[derive(Subcommand)]
+enum ClockCommand {
+    /// Say whether the clock is trusted, and why not
+    Show,
+    /// Say that the machine's clock is right: it is followed at once, and what waits for it goes on
+    Confirm,
+}
+
 #[derive(Args)]
 struct Demo {
     /// How many users
@@ -188,6 +199,8 @@ pub fn run() -> anyhow::Result<()> {
             directory::must_be(&config.data)?;
             Act::Suppress(suppress.with_name()?)
         }
+        Some(Command::Clock(ClockCommand::Show)) => Act::ShowClock,
+        Some(Command::Clock(ClockCommand::Confirm)) => Act::ConfirmClock,
         Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
     };
     logging::start("warn");
@@ -290,6 +303,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
         keyring,
         bell,
         clock,
+        clock_grace: i64::from(config.clock_grace) * MINUTE,
         recording_limit: config.recording_limit(),
         signer,
         receipts,

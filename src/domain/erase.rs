@@ -17,7 +17,7 @@ use crate::store::holdings::Subject;
 pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users};
+use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users, waiting};
 
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
@@ -71,7 +71,8 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         },
         asked_at: hidden_at.unwrap_or(tx.now()),
         start_at: tx.now(),
-        receipt: (origin == Origin::Reaper).then(|| reapers_receipt(tx, user, user.deleted_at)),
+        receipt: (origin == Origin::Reaper)
+            .then(|| reapers_receipt(tx, user, user.hidden_as.or(user.deleted_at))),
     };
     jobs::insert(tx, &new)
 }
@@ -119,7 +120,7 @@ pub fn may_begin(user: &User, erasure: Erasure) -> bool {
     match user.state {
         State::Live | State::Hidden => erasure != Erasure::Hide,
         State::Detached => erasure == Erasure::Activity,
-        State::Erasing | State::Merged => false,
+        State::Waiting | State::Erasing | State::Merged => false,
     }
 }
 
@@ -206,10 +207,14 @@ fn reapers_receipt(tx: &Tx, user: &User, hidden_at: Option<Millis>) -> ReceiptId
 /// What the person is called in a receipt: its identifier, else an anonymous id, else the
 /// bare number.
 fn name(tx: &Tx, user: &User) -> Result<String> {
-    if let Some(identifier) = &user.identifier {
+    if let Some(identifier) = user.identifier.as_ref().or(user.freed_identifier.as_ref()) {
         return Ok(identifier.clone());
     }
-    Ok(aliases::of(tx, user.id, 1)?.pop().unwrap_or_else(|| user.id.to_string()))
+    let anonymous_id = match user.state {
+        State::Waiting => waiting::aliases(tx, user.id)?.into_iter().next(),
+        _ => aliases::of(tx, user.id, 1)?.pop(),
+    };
+    Ok(anonymous_id.unwrap_or_else(|| user.id.to_string()))
 }
 
 /// Only the person is given it, and it cannot be made again once the registration is gone.
@@ -220,19 +225,33 @@ fn salt(tx: &Tx, user: &User) -> [u8; 32] {
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
-    // Who was hidden for 7 days was gone then, whenever somebody comes by to see it: what
-    // has happened since is somebody new's.
-    let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
-    if let Some(identifier) = &user.identifier {
-        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
-        job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
+    let gone = gone_at(tx, user);
+    let anonymous_ids = aliases::of(tx, user.id, u32::MAX)?;
+    let identifier = user.identifier.iter().map(|name| Named::Identifier(name));
+    for named in identifier.chain(anonymous_ids.iter().map(|name| Named::Anonymous(name))) {
+        let (Named::Identifier(name) | Named::Anonymous(name)) = named;
+        tombstones::bury_as_of(tx, user.project, named, gone)?;
+        job.count("jobs", references::forget(tx, user.project, name, &scrubbed(tx, user))?);
     }
-    for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
-        tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
-        job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
+    // Those were buried when they were taken, and somebody else may have them now.
+    for name in waiting::aliases(tx, user.id)?.iter().chain(&user.freed_identifier) {
+        if !is_anybodys(tx, user, name)? {
+            job.count("jobs", references::forget(tx, user.project, name, &scrubbed(tx, user))?);
+        }
     }
-    job.count("aliases", aliases::unlink(tx, user.id)?);
+    job.count("aliases", aliases::unlink(tx, user.id)? + waiting::forget_aliases(tx, user.id)?);
     holdings::clear_person(tx, user.id)
+}
+
+/// As of when a user's names are free that are taken from it now. Who was hidden for 7 days was
+/// gone then, whenever somebody comes by to see it: what has happened since is somebody new's.
+pub fn gone_at(tx: &Tx, user: &User) -> Millis {
+    user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE))
+}
+
+fn is_anybodys(tx: &Tx, user: &User, name: &str) -> Result<bool> {
+    Ok(users::by_identifier(tx, user.project, name)?.is_some()
+        || aliases::user(tx, user.project, name)?.is_some())
 }
 
 /// Takes rows of a running job until there are none or the time is up. True: none is

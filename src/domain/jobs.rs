@@ -1,13 +1,14 @@
 //! Jobs: scheduled, running, completed, failed or cancelled.
 //!
 //! A scheduled job is bound to an identifier, and erases whoever holds it when it falls
-//! due. Everything a job knows of its progress is in the database, so it goes on after a
-//! kill; it says completed when it found nothing left, never before.
+//! due. One that cannot begin then is bound to a person; see [`binding`]. Everything a job knows
+//! of its progress is in the database, so it goes on after a kill; it says completed when it
+//! found nothing left, never before.
 
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{erase, interactions, merge, reap, references, repairs, suppressions, users};
+use crate::domain::{binding, erase, interactions, merge, reap, references, repairs, suppressions, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
@@ -188,6 +189,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     job.step = None;
     job.finished_at = Some(tx.now());
     job.retry_at = None;
+    job.bound_user = None;
     jobs::update(tx, &mut job)?;
     Ok(job)
 }
@@ -255,12 +257,12 @@ pub fn step(tx: &Tx) -> Result<Step> {
     let mut step = Step::default();
     while Instant::now() < deadline {
         if start_due(tx)? {
-            step.began += 1;
+            step.began += u64::from(tx.trusts_clock());
         } else if reap::sweep(tx)? {
             step.reaped += 1;
         } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
-        } else if !merge::chunk(tx)? && !interactions::chunk(tx)? && !prune(tx)? {
+        } else if !(merge::chunk(tx)? || interactions::chunk(tx)? || tx.trusts_clock() && prune(tx)?) {
             return Ok(step);
         }
     }
@@ -284,15 +286,17 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
     Ok(())
 }
 
-/// Begins the scheduled job that is due first, if one is.
+/// Begins the scheduled job that is due first, if one is. As long as the clock is not trusted it is
+/// bound to whom it means, and waits.
 fn start_due(tx: &Tx) -> Result<bool> {
-    let Some(job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
+    if !tx.trusts_clock() {
+        return binding::bind_due(tx);
+    }
+    let Some(mut job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
     };
-    let user = match references::is_digest(&job.reference) {
-        true => None,
-        false => users::named(tx, job.project, &job.reference)?,
-    };
+    let user = binding::meant(tx, &job)?;
+    job.bound_user = None;
     let request = Pseudonym(job.receipt);
     erase::start(tx, job, user.as_ref())?;
     // After what it took: a crash that tears the two apart leaves it pending.
@@ -380,10 +384,18 @@ fn prune(tx: &Tx) -> Result<bool> {
     Ok(forgotten || signed_out > 0)
 }
 
-/// When something falls due next, as far as the database knows.
-pub fn next_due(db: &Db) -> Result<Option<Millis>> {
-    let scheduled = jobs::first_scheduled(db)?.map(|job| job.start_at);
+/// What waits because the clock is not trusted: users whose 7 days are over, and scheduled jobs that
+/// are due. It looks at an index entry each: for scans.
+pub fn held_up(db: &Db, now: Millis) -> Result<(i64, i64)> {
+    Ok((rows::count_hidden_until(db, now - crate::model::REVIVABLE)?, jobs::count_due(db, now)?))
+}
+
+/// When something falls due next, as far as the database knows. While the clock is not trusted
+/// scheduled jobs are only bound, and the reaper waits.
+pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
+    let scheduled = if trusts_clock { jobs::first_scheduled(db)? } else { jobs::first_unbound(db)? };
+    let scheduled = scheduled.map(|job| job.start_at);
     let retry = jobs::first_retry(db)?;
-    let hidden = rows::hidden_since(db)?.map(|at| at + crate::model::REVIVABLE);
+    let hidden = rows::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + crate::model::REVIVABLE);
     Ok([scheduled, retry, hidden].into_iter().flatten().min())
 }

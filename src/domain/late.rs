@@ -31,7 +31,7 @@ pub fn check(
     speaks: Speaks,
 ) -> Result<Received<()>> {
     let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
-    send_expired_on(tx, project, subject)?;
+    free_expired(tx, project, subject)?;
     let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);
     let late = was_before
@@ -66,8 +66,9 @@ fn is_registered(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
     Ok(users::holder(tx, project, name)?.is_some() || users::alias_holder(tx, project, name)?.is_some())
 }
 
-/// A person who has been in the trash for too long, and was not noticed so far, is erased first.
-fn send_expired_on(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<()> {
+/// A person who has been in the trash for too long, and was not noticed so far, loses the names
+/// first: they count as erased since the seventh day.
+fn free_expired(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<()> {
     let (identifier, anonymous_id) = (subject.identifier.as_ref(), subject.anonymous_id.as_ref());
     let named = match (identifier, anonymous_id) {
         (Some(identifier), _) => Named::Identifier(identifier.as_str()),

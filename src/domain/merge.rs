@@ -53,11 +53,11 @@ pub fn unite(
         (Some(named), Some(visitor)) => absorb(tx, named, visitor),
         // The visitor gets a name: nothing has to move.
         (None, Some(mut visitor)) => {
+            references::recall(tx, project, identifier.as_str())?;
             visitor.identifier = Some(identifier.as_str().to_owned());
             visitor.updated_at = tx.now();
             rows::update(tx, &visitor)?;
             aliases::relink(tx, visitor.id, visitor.id)?;
-            references::recall(tx, project, identifier.as_str())?;
             Ok(visitor)
         }
         (named, None) => {
@@ -67,8 +67,8 @@ pub fn unite(
                 repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
                 return Ok(named);
             }
-            aliases::link(tx, project, anonymous_id.as_str(), named.id)?;
             references::recall(tx, project, anonymous_id.as_str())?;
+            aliases::link(tx, project, anonymous_id.as_str(), named.id)?;
             Ok(named)
         }
     }
@@ -173,6 +173,7 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
     holdings::clear_person(tx, visitor.id)?;
     rows::set_merged(tx, visitor.id, named.id)?;
     rows::note_merged(tx, &visitor, named.id)?;
+    jobs::rebind(tx, visitor.id, named.id)?;
     rows::add_activity(tx, named.id, activity)?;
     let change = filling(&named.profile, visitor.profile);
     let (id, project) = (named.id, named.project);

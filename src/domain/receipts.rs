@@ -104,7 +104,14 @@ pub fn gone(job: &Job) -> Vec<Gone> {
             label: table.label.to_owned(),
             rows: u64::try_from(rows(table)).unwrap_or(0),
         });
-    theirs.collect()
+    let mut gone: Vec<Gone> = theirs.collect();
+    // The anonymous ids of a user who waited are anonymous ids like others.
+    gone.dedup_by(|next, last| {
+        let same = next.label == last.label;
+        last.rows += if same { next.rows } else { 0 };
+        same
+    });
+    gone
 }
 
 /// What is left of what was held, and why.

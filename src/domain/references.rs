@@ -2,6 +2,7 @@
 //! is kept as a keyed digest: whoever has it next is meant, and nobody's name stays in a file.
 //! One that nobody ever had stays as it was asked by, as its API has it.
 
+use crate::domain::binding;
 use crate::error::Result;
 use crate::ledger::Pseudonym;
 use crate::model::ProjectId;
@@ -21,6 +22,11 @@ pub fn is_digest(reference: &str) -> bool {
     reference.starts_with(DIGEST)
 }
 
+/// The digest that a job has in a name's place.
+pub fn named_by(reference: &str) -> Option<Pseudonym> {
+    Pseudonym::parse(reference.strip_prefix(DIGEST)?)
+}
+
 /// Whether somebody had this name who was erased, or has another since: as far back as late events
 /// are told by it.
 pub fn was_anybodys(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
@@ -35,8 +41,17 @@ pub fn forget(tx: &Tx, project: ProjectId, name: &str, scrubbed: &str) -> Result
     Ok(waiting + jobs::scrub(tx, project, name, scrubbed)?)
 }
 
-/// Somebody has this name from now on, who had not.
+/// The same for a name that is taken from somebody who is not erased yet: jobs that are over keep
+/// it as long as the row does.
+pub fn release(tx: &Tx, project: ProjectId, name: &str) -> Result<()> {
+    jobs::rename_waiting(tx, project, name, &digest(tx.names().name(project, name)))?;
+    Ok(())
+}
+
+/// Somebody will have this name from now on, who has not: to be called before. Jobs that are due
+/// are not for them.
 pub fn recall(tx: &Tx, project: ProjectId, name: &str) -> Result<()> {
-    jobs::rename_waiting(tx, project, &digest(tx.names().name(project, name)), name)?;
+    binding::before_new_holder(tx, project, name)?;
+    jobs::rename_unbound(tx, project, &digest(tx.names().name(project, name)), name)?;
     Ok(())
 }

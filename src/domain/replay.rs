@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys};
+use crate::domain::{erase, jobs, keys, waiting};
 use crate::error::Result;
 use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
@@ -74,6 +74,7 @@ pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
             }
         }
         renew_requests(tx, orders, &mut done)?;
+        bind_requests(tx, orders)?;
         for key in key_rows::list(tx)?.into_iter().filter(|key| key.revoked_at.is_none()) {
             if orders.is_revoked(tx.names().key(&key.hash)) {
                 keys::revoke_silently(tx, key.id)?;
@@ -117,6 +118,9 @@ fn settle(tx: &Tx, orders: &Orders, user: &User, done: &mut Replayed) -> Result<
             lose_activity(tx, user, activity)?;
         }
         Fate::Keep { seen, activity } => {
+            if seen.is_some() && user.state == State::Waiting {
+                waiting::return_to_trash(tx, user)?;
+            }
             match seen {
                 Some(Seen::HiddenSince(at)) => {
                     rows::set_state(tx, user.id, State::Hidden, Some(at))?;
@@ -183,8 +187,42 @@ fn renew_requests(tx: &Tx, orders: &Orders, done: &mut Replayed) -> Result<()> {
     Ok(())
 }
 
+/// Requests that were due and could not begin mean whom they meant then; ones that the clock's being
+/// set back made wait again mean nobody yet.
+fn bind_requests(tx: &Tx, orders: &Orders) -> Result<()> {
+    for request in orders.pending().into_iter().map(|pending| pending.request) {
+        if orders.binding_of(request).is_none()
+            && let Some(mut job) = job_rows::by_receipt(tx, request.0)?
+            && job.bound_at.take().is_some()
+        {
+            job.bound_user = None;
+            job_rows::update(tx, &mut job)?;
+        }
+    }
+    let wanted: BTreeSet<Pseudonym> = orders.bound().filter_map(|(_, bound)| bound.person).collect();
+    let mut people = HashMap::new();
+    if !wanted.is_empty() {
+        rows::each_registration(tx, |id, incarnation| {
+            let person = tx.names().person(incarnation);
+            if wanted.contains(&person) {
+                people.insert(person, id);
+            }
+        })?;
+    }
+    for (request, bound) in orders.bound() {
+        if let Some(mut job) = job_rows::by_receipt(tx, request.0)?
+            && job.status == JobStatus::Scheduled
+        {
+            job.bound_at = Some(bound.at);
+            job.bound_user = bound.person.and_then(|person| people.get(&person).copied());
+            job_rows::update(tx, &mut job)?;
+        }
+    }
+    Ok(())
+}
+
 /// The names, of all that are held, whose digests are wanted. It reads every user.
-fn spelled(tx: &Tx, wanted: impl Fn(Pseudonym) -> bool) -> Result<HashMap<Pseudonym, String>> {
+pub fn spelled(tx: &Tx, wanted: impl Fn(Pseudonym) -> bool) -> Result<HashMap<Pseudonym, String>> {
     let mut found = HashMap::new();
     let mut see = |project: ProjectId, name: &str| {
         let digest = tx.names().name(project, name);

@@ -1,11 +1,13 @@
 //! A user's life up to its deletion: registered, found, changed, hidden, revived.
 //!
 //! A user hidden for 7 days or more is gone for every verb here, whether or not the
-//! reaper has come by; a verb that needs its identifier begins the erasure itself.
+//! reaper has come by; a verb that needs its names takes them from it. Only the reaper erases it.
 
 use crate::clock::Millis;
 use crate::domain::late::Speaks;
-use crate::domain::{erase, late, merge, placeholders, public, reap, references, repairs, suppressions};
+use crate::domain::{
+    binding, erase, late, merge, placeholders, public, references, repairs, suppressions, waiting,
+};
 use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{
@@ -225,6 +227,7 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<Receiv
             let name = tx.names().name(user.project, identifier.as_str());
             let request = Pseudonym(job.receipt);
             tx.enter(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+            binding::enter_again(tx, &job)?;
         }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;
     }
@@ -412,8 +415,8 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
             Some(user) => Ok(user),
             None => {
                 let user = insert(tx, project, None, &ProfileChange::default())?;
-                aliases::link(tx, project, anonymous_id.as_str(), user.id)?;
                 references::recall(tx, project, anonymous_id.as_str())?;
+                aliases::link(tx, project, anonymous_id.as_str(), user.id)?;
                 Ok(user)
             }
         },
@@ -435,8 +438,8 @@ pub fn touch(tx: &Tx, user: &User, said: Said) -> Result<()> {
     Ok(())
 }
 
-/// The live or revivable user with this identifier. One that is hidden for too long is
-/// sent on its way, so that the identifier is free.
+/// The live or revivable user with this identifier. From one that is hidden for too long the names
+/// are taken, so that they are free.
 pub fn holder(tx: &Tx, project: ProjectId, identifier: &str) -> Result<Option<User>> {
     let user = users::by_identifier(tx, project, identifier)?;
     unless_expired(tx, user)
@@ -452,7 +455,7 @@ pub fn alias_holder(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<O
 fn unless_expired(tx: &Tx, user: Option<User>) -> Result<Option<User>> {
     match user {
         Some(user) if user.is_expired(tx.now()) => {
-            reap::reap(tx, &user)?;
+            waiting::free(tx, &user)?;
             Ok(None)
         }
         other => Ok(other),

@@ -39,6 +39,12 @@ pub enum Act {
         name: Pseudonym,
         due: Millis,
     },
+    /// That request was due and could not begin: it means this person, or nobody, whoever has the
+    /// name later.
+    Bound {
+        request: Pseudonym,
+        person: Option<Pseudonym>,
+    },
     /// That request was withdrawn before it began.
     Cancelled {
         request: Pseudonym,
@@ -124,6 +130,12 @@ impl Entry {
                 field("name", &quoted(name));
                 field("due", due);
             }
+            Act::Bound { request, person } => {
+                field("request", &quoted(request));
+                if let Some(person) = person {
+                    field("person", &quoted(person));
+                }
+            }
             Act::Cancelled { request } | Act::Begun { request } => field("request", &quoted(request)),
             Act::Hidden { person } | Act::Revived { person } => field("person", &quoted(person)),
             Act::Erased { person, erasure, cutoff } => {
@@ -169,6 +181,7 @@ impl Act {
     pub fn word(&self) -> &'static str {
         match self {
             Act::Scheduled { .. } => "scheduled",
+            Act::Bound { .. } => "bound",
             Act::Cancelled { .. } => "cancelled",
             Act::Begun { .. } => "begun",
             Act::Hidden { .. } => "hidden",
@@ -187,6 +200,10 @@ impl Act {
                 project: ProjectId(fields.signed("project")?),
                 name: fields.pseudonym("name")?,
                 due: fields.signed("due")?,
+            },
+            "bound" => Act::Bound {
+                request: fields.pseudonym("request")?,
+                person: if fields.has("person") { Some(fields.pseudonym("person")?) } else { None },
             },
             "cancelled" => Act::Cancelled { request: fields.pseudonym("request")? },
             "begun" => Act::Begun { request: fields.pseudonym("request")? },

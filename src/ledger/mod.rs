@@ -49,7 +49,7 @@ pub use again::Again;
 pub use check::{Fault, Report, check};
 pub use entry::{Act, BadHeader, Chain, Entry, Header};
 pub use file::{Ledger, Medium, Opened, Refusal};
-pub use state::{Ended, Erase, Fate, Orders, PersonOrders, Request, Seen, Standing, fate};
+pub use state::{Bound, Ended, Erase, Fate, Orders, PersonOrders, Request, Seen, Standing, fate};
 
 use crate::error::{Error, Result};
 use crate::model::{Incarnation, ProjectId};

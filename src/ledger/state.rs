@@ -18,6 +18,7 @@ use crate::model::{Erasure, ProjectId, State};
 pub struct Orders {
     people: HashMap<Pseudonym, Person>,
     requests: HashMap<Pseudonym, Stand>,
+    bound: HashMap<Pseudonym, Bound>,
     keys: HashSet<Pseudonym>,
     reaches_back: Option<u64>,
 }
@@ -64,6 +65,14 @@ pub struct Request {
     pub due: Millis,
     /// When it was accepted.
     pub at: Millis,
+}
+
+/// Whom a request means that could not begin when it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    pub at: Millis,
+    /// None: nobody.
+    pub person: Option<Pseudonym>,
 }
 
 /// How a request ended, and when.
@@ -133,6 +142,7 @@ impl Orders {
         match entry.act {
             Act::Scheduled { request, project, name, due } => {
                 let pending = Request { request, project, name, due, at };
+                self.bound.remove(&request);
                 self.requests.insert(request, Stand::Pending(pending));
             }
             Act::Cancelled { request } => {
@@ -144,6 +154,9 @@ impl Orders {
             Act::KeyRevoked { key } => {
                 self.keys.insert(key);
             }
+            Act::Bound { request, person } => {
+                self.bound.insert(request, Bound { at, person });
+            }
             Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
         }
         if let Some((who, ordered)) = order(entry) {
@@ -154,7 +167,7 @@ impl Orders {
 
     /// Nothing has to be done.
     pub fn is_empty(&self) -> bool {
-        self.people.is_empty() && self.requests.is_empty() && self.keys.is_empty()
+        self.people.is_empty() && self.requests.is_empty() && self.bound.is_empty() && self.keys.is_empty()
     }
 
     /// The incarnations that something was ordered for, in no order.
@@ -240,6 +253,17 @@ impl Orders {
         pending
     }
 
+    /// Requests that are bound, in no order, and to whom. One that is pending and not among them is
+    /// not bound any more.
+    pub fn bound(&self) -> impl Iterator<Item = (Pseudonym, Bound)> {
+        self.bound.iter().map(|(request, bound)| (*request, *bound))
+    }
+
+    /// To whom this request is bound, if it is.
+    pub fn binding_of(&self, request: Pseudonym) -> Option<Bound> {
+        self.bound.get(&request).copied()
+    }
+
     /// Requests that have ended, in no order. One that waits in the database must not wait
     /// there any longer.
     pub fn ended(&self) -> impl Iterator<Item = (Pseudonym, Ended)> {
@@ -294,6 +318,7 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
             Some((person, ordered))
         }
         Act::Scheduled { .. }
+        | Act::Bound { .. }
         | Act::Cancelled { .. }
         | Act::Begun { .. }
         | Act::KeyRevoked { .. }
@@ -383,10 +408,12 @@ pub fn fate(standing: Standing, orders: &PersonOrders) -> Fate {
         (State::Erasing | State::Merged, _) => Fate::LEAVE,
         (_, Some(Erase::Everything)) => Fate::Erase,
         (State::Detached, _) => Fate::Keep { seen: None, activity },
-        (State::Live | State::Hidden, Some(Erase::Account { .. })) => Fate::Detach { activity },
-        (State::Live | State::Hidden, Some(Erase::Activity { .. }) | None) => {
+        (State::Live | State::Hidden | State::Waiting, Some(Erase::Account { .. })) => {
+            Fate::Detach { activity }
+        }
+        (State::Live | State::Hidden | State::Waiting, Some(Erase::Activity { .. }) | None) => {
             let stands = match standing.state {
-                State::Hidden => standing.hidden_since.map(Seen::HiddenSince),
+                State::Hidden | State::Waiting => standing.hidden_since.map(Seen::HiddenSince),
                 _ => Some(Seen::Live),
             };
             let told = orders.hidden_at.map(Seen::HiddenSince).or(orders.revived.then_some(Seen::Live));

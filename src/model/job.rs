@@ -146,6 +146,10 @@ pub struct Job {
     pub mentions: i64,
     /// The receipt's place among the receipts.
     pub receipt_no: Option<i64>,
+    /// It was due and could not begin: since then whom it means is settled.
+    pub bound_at: Option<Millis>,
+    /// None, once it is bound: nobody.
+    pub bound_user: Option<UserId>,
 }
 
 impl Job {

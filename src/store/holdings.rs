@@ -212,6 +212,24 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "freed_aliases",
+        label: "anonymous ids",
+        subject: Subject::User,
+        key: "anonymous_id",
+        at: "created_at",
+        account: Fate::Leaves,
+        activity: Fate::Stays,
+        columns: &[
+            column("anonymous_id", Person("")),
+            column("visited_at", Statistic("NULL")),
+            column("project_id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("is_trusted", Bookkeeping),
+            column("is_shared", Bookkeeping),
+        ],
+    },
+    Table {
         name: "merged_visitors",
         label: "visitors merged into the user",
         subject: Subject::User,
@@ -260,6 +278,9 @@ pub const TABLES: &[Table] = &[
             column("hidden_ground", Bookkeeping),
             column("activity_erased_at", Bookkeeping),
             column("merged_into", Bookkeeping),
+            column("freed_at", Bookkeeping),
+            column("freed_identifier", Person("NULL")),
+            column("hidden_as", Bookkeeping),
         ],
     },
     Table {
@@ -299,6 +320,8 @@ pub const TABLES: &[Table] = &[
             column("scrubbed_at", Bookkeeping),
             column("mentions", Bookkeeping),
             column("receipt_no", Bookkeeping),
+            column("bound_at", Bookkeeping),
+            column("bound_user", Bookkeeping),
         ],
     },
     Table {
@@ -426,6 +449,15 @@ pub const TABLES: &[Table] = &[
         ],
     ),
     ours("visitor_salts", &[column("day", Bookkeeping), column("salt", Bookkeeping)]),
+    ours(
+        "sign_of_life",
+        &[
+            column("one", Bookkeeping),
+            column("at", Bookkeeping),
+            column("waited", Bookkeeping),
+            column("waited_wall", Bookkeeping),
+        ],
+    ),
     ours("upkeep", &[column("task", Bookkeeping), column("done_at", Bookkeeping)]),
     ours(
         "needles",
@@ -529,7 +561,7 @@ pub struct Held {
 /// What is held about a user: a count per table. Reads an index entry per row.
 /// `members` are the user itself and those whose rows are still moving to it.
 pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> {
-    let mut held = Vec::new();
+    let mut held: Vec<Held> = Vec::new();
     for table in TABLES {
         let mut rows = 0;
         match table.subject {
@@ -547,7 +579,11 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
             }
             Subject::Nobody | Subject::Digest => continue,
         }
-        held.push(Held { table: table.name, label: table.label, rows });
+        // Those of a user who waits are anonymous ids like others.
+        match held.last_mut() {
+            Some(last) if last.label == table.label => last.rows += rows,
+            _ => held.push(Held { table: table.name, label: table.label, rows }),
+        }
     }
     Ok(held)
 }

@@ -13,7 +13,8 @@ use crate::trace::Ground;
 
 const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
     updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
-    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground";
+    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground, bound_at, \
+    bound_user";
 
 fn read(row: &Row) -> rusqlite::Result<Job> {
     let step = match row.get_ref(18)?.as_str_or_null()? {
@@ -49,6 +50,8 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         mentions: row.get(25)?,
         receipt_no: row.get(26)?,
         ground: Ground::parse(row.get_ref(27)?.as_str()?).ok_or_else(|| corrupt("a job's ground"))?,
+        bound_at: row.get(28)?,
+        bound_user: row.get::<_, Option<i64>>(29)?.map(UserId),
     })
 }
 
@@ -105,6 +108,8 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         scrubbed_at: None,
         mentions: 0,
         receipt_no: None,
+        bound_at: None,
+        bound_user: None,
     };
     tx.execute(
         "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
@@ -134,7 +139,7 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
         "UPDATE jobs SET status = ?2, reference = ?3, user_id = ?4, cutoff = ?5, updated_at = ?6, start_at = ?7,
              finished_at = ?8, attempts = ?9, retry_at = ?10, error = ?11, rows_total = ?12, rows_erased = ?13,
              counts = ?14, step = ?15, subject = ?16, pseudonym = ?17, begun_at = ?18, erased_at = ?19,
-             scrubbed_at = ?20, mentions = ?21, receipt_no = ?22
+             scrubbed_at = ?20, mentions = ?21, receipt_no = ?22, bound_at = ?23, bound_user = ?24
          WHERE id = ?1",
         params![
             job.id.0,
@@ -159,6 +164,8 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
             job.scrubbed_at,
             job.mentions,
             job.receipt_no,
+            job.bound_at,
+            job.bound_user.map(|user| user.0),
         ],
     )?;
     Ok(())
@@ -225,6 +232,45 @@ pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
     db.row(sql, [], read)
 }
 
+/// The one of those that is due first and not bound to anybody.
+pub fn first_unbound(db: &Db) -> Result<Option<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' AND bound_at IS NULL ORDER BY start_at, id LIMIT 1"
+    );
+    db.row(sql, [], read)
+}
+
+/// How many are scheduled and due.
+pub fn count_due(db: &Db, now: Millis) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM jobs WHERE status = 'scheduled' AND start_at <= ?1";
+    Ok(db.row(sql, params![now], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Scheduled jobs under this reference that are due and not bound to anybody.
+pub fn unbound(tx: &Tx, project: ProjectId, reference: &str) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs
+         WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled' AND bound_at IS NULL AND start_at <= ?3
+         ORDER BY id"
+    );
+    tx.rows(sql, params![reference, project.0, tx.now()], read)
+}
+
+/// Scheduled jobs that are bound and not due any more: the clock was set back.
+pub fn bound_early(tx: &Tx) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' AND bound_at IS NOT NULL AND start_at > ?1"
+    );
+    tx.rows(sql, params![tx.now()], read)
+}
+
+/// Jobs that are bound to a visitor are bound to whom it is merged into.
+pub fn rebind(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
+    let sql = "UPDATE jobs SET bound_user = ?2 WHERE bound_user = ?1 AND status = 'scheduled'";
+    tx.execute(sql, params![from.0, to.0])?;
+    Ok(())
+}
+
 /// The job whose rows are leaving, not waiting for a retry at `now`, that was touched
 /// longest ago: so they take turns.
 pub fn next_erasing(db: &Db, now: Millis) -> Result<Option<Job>> {
@@ -273,6 +319,15 @@ pub fn first_retry(db: &Db) -> Result<Option<Millis>> {
 pub fn rename_waiting(tx: &Tx, project: ProjectId, from: &str, to: &str) -> Result<usize> {
     tx.execute(
         "UPDATE jobs SET reference = ?3 WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled'",
+        params![from, project.0, to],
+    )
+}
+
+/// The same for those that are not bound to anybody.
+pub fn rename_unbound(tx: &Tx, project: ProjectId, from: &str, to: &str) -> Result<usize> {
+    tx.execute(
+        "UPDATE jobs SET reference = ?3
+         WHERE reference = ?1 AND project_id = ?2 AND status = 'scheduled' AND bound_at IS NULL",
         params![from, project.0, to],
     )
 }

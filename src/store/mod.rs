@@ -45,11 +45,13 @@ pub mod search;
 pub mod seen;
 pub mod sequences;
 pub mod sessions;
+pub mod sign_of_life;
 pub mod suppressions;
 pub mod tombstones;
 pub mod unsearched;
 pub mod upkeep;
 pub mod users;
+pub mod waiting;
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -65,7 +67,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::bell::Bell;
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Reading};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Entry, Names, Position, mac};
 use crate::trace::Who;
@@ -156,7 +158,7 @@ pub struct Db<'a> {
 /// The open write transaction. It has one time, and hands out the ids.
 pub struct Tx<'a> {
     db: Db<'a>,
-    now: Millis,
+    time: Reading,
     who: Who,
     /// People that were registered in it.
     registrations: Cell<u32>,
@@ -456,13 +458,19 @@ fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
 }
 
 impl<'a> Tx<'a> {
-    fn new(conn: &'a Connection, now: Millis, who: Who, resources: &'a Resources) -> Tx<'a> {
-        Tx { db: Db { conn }, now, who, registrations: Cell::new(0), room: Cell::new(None), resources }
+    fn new(conn: &'a Connection, time: Reading, who: Who, resources: &'a Resources) -> Tx<'a> {
+        Tx { db: Db { conn }, time, who, registrations: Cell::new(0), room: Cell::new(None), resources }
     }
 
     /// The transaction's time: one instant, however long it runs.
     pub fn now(&self) -> Millis {
-        self.now
+        self.time.now
+    }
+
+    /// Whether the clock is trusted, so that what cannot be undone, and nobody ordered just now,
+    /// may be done.
+    pub fn trusts_clock(&self) -> bool {
+        self.time.standing.is_trusted()
     }
 
     /// Who asks, and in which request.
@@ -494,7 +502,7 @@ impl<'a> Tx<'a> {
 
     /// Writes an act down in the ledger, before this transaction commits.
     pub fn enter(&self, act: Act) {
-        self.resources.book.enter(self.now, act);
+        self.resources.book.enter(self.now(), act);
     }
 
     /// The same for an act of another time.
@@ -519,7 +527,7 @@ impl<'a> Tx<'a> {
 
     /// A new user or session id.
     pub fn next_id(&self) -> i64 {
-        self.resources.ids.next(self.now)
+        self.resources.ids.next(self.now())
     }
 
     /// Tells the worker that something may be due. It looks once this is committed, for

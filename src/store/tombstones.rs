@@ -40,6 +40,11 @@ pub fn erased_at(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Mil
     tx.row(sql, params![project.0, digest], |row| row.get(0))
 }
 
+/// Nobody was erased later than now: the clock was set back. Returns how many were.
+pub fn cut(tx: &Tx) -> Result<usize> {
+    tx.execute("UPDATE erased_identifiers SET erased_at = ?1 WHERE erased_at > ?1", params![tx.now()])
+}
+
 /// Forgets up to `limit` of a project's that were erased up to `before`. Returns how many.
 pub fn prune(tx: &Tx, project: ProjectId, before: Millis, limit: i64) -> Result<usize> {
     tx.execute(

@@ -13,14 +13,20 @@ use crate::trace::Ground;
 
 pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
-    first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at, claimed_email";
+    first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at, claimed_email, freed_at, \
+    freed_identifier, hidden_as";
 
 pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
+    let freed_at: Option<Millis> = row.get(24)?;
+    let state = match State::parse(row.get_ref(3)?.as_str()?) {
+        Some(State::Hidden) if freed_at.is_some() => State::Waiting,
+        state => state.ok_or_else(|| corrupt("a user's state"))?,
+    };
     Ok(User {
         id: UserId(row.get(0)?),
         project: ProjectId(row.get(1)?),
         incarnation: row.get(2)?,
-        state: State::parse(row.get_ref(3)?.as_str()?).ok_or_else(|| corrupt("a user's state"))?,
+        state,
         identifier: row.get(4)?,
         profile: Profile {
             email: row.get(5)?,
@@ -42,6 +48,8 @@ pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
         session_count: row.get(19)?,
         event_count: row.get(20)?,
         deleted_at: row.get(21)?,
+        hidden_as: row.get(26)?,
+        freed_identifier: row.get(25)?,
         activity_erased_at: row.get(22)?,
     })
 }
@@ -150,6 +158,8 @@ pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &P
         session_count: 0,
         event_count: 0,
         deleted_at: None,
+        hidden_as: None,
+        freed_identifier: None,
         activity_erased_at: None,
     })
 }
@@ -186,7 +196,9 @@ pub fn update(tx: &Tx, user: &User) -> Result<()> {
 pub fn set_state(tx: &Tx, id: UserId, state: State, deleted_at: Option<Millis>) -> Result<()> {
     let ground = if state == State::Hidden { tx.who().ground } else { Ground::Unstated };
     tx.execute(
-        "UPDATE users SET state = ?2, deleted_at = ?3, updated_at = ?4, hidden_ground = ?5 WHERE id = ?1",
+        "UPDATE users SET state = ?2, deleted_at = ?3, updated_at = ?4, hidden_ground = ?5, freed_at = NULL,
+             hidden_as = NULL
+         WHERE id = ?1",
         params![id.0, state.as_str(), deleted_at, tx.now(), ground.as_str()],
     )?;
     Ok(())
@@ -305,7 +317,17 @@ pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
     db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }
 
-/// Hidden users of all projects, the longest hidden first; `after` is the last one seen.
+/// Nobody was hidden later than now: the clock was set back. Returns how many were.
+pub fn cut_hidden(tx: &Tx) -> Result<usize> {
+    tx.execute(
+        "UPDATE users SET hidden_as = coalesce(hidden_as, deleted_at), deleted_at = ?1
+         WHERE state = 'hidden' AND deleted_at > ?1",
+        params![tx.now()],
+    )
+}
+
+/// Hidden users of all projects, the longest hidden first, those who wait among them; `after` is
+/// the last one seen.
 pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Vec<User>> {
     let (at, id) = after.unwrap_or((Millis::MIN, UserId(i64::MIN)));
     let sql = formatcp!(
@@ -336,10 +358,17 @@ pub fn newest_hidden(
     // With + the id's own order is no use: else all live users are walked for the few hidden.
     let sql = formatcp!(
         "SELECT {COLUMNS} FROM users
-         WHERE state = 'hidden' AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1) AND +id < ?3
+         WHERE state = 'hidden' AND freed_at IS NULL AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1)
+             AND +id < ?3
          ORDER BY +id DESC LIMIT ?4"
     );
     db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)
+}
+
+/// How many are hidden, or wait, since this instant or longer.
+pub fn count_hidden_until(db: &Db, at: Millis) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM users WHERE state = 'hidden' AND deleted_at <= ?1";
+    Ok(db.row(sql, params![at], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// When the user that has been hidden longest was hidden.

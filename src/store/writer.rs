@@ -541,7 +541,7 @@ impl Thread {
     /// One task in its savepoint. Void: the whole transaction is lost.
     fn one(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
         self.sql("SAVEPOINT task")?;
-        let tx = Tx::new(&self.conn, task.clock().now(), task.who(), &self.resources);
+        let tx = Tx::new(&self.conn, task.clock().read(), task.who(), &self.resources);
         let entered = self.resources.book.entered();
         let good = catch_unwind(AssertUnwindSafe(|| task.run(&tx))).unwrap_or_else(|_| {
             log::error!("a write panicked");

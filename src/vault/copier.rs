@@ -345,7 +345,8 @@ fn copy_receipts(shared: &Shared) -> Result<()> {
 }
 
 fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
-    let (folder, now) = (&shared.sources.backups, shared.clock.now());
+    let (folder, time) = (&shared.sources.backups, shared.clock.read());
+    let (now, may_prune) = (time.now, time.standing.is_trusted());
     let made = shared.made.load(Ordering::SeqCst);
     shared.look.store(false, Ordering::SeqCst);
     let listed = shelf::list(folder)?;
@@ -370,7 +371,8 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
         shared.made.fetch_sub(made, Ordering::SeqCst);
     }
     // Room is made before it is taken; what cannot be removed does not hold up the new.
-    let pruned = shared.place.prune(now, shared.keep);
+    let prune = || if may_prune { shared.place.prune(now, shared.keep) } else { Ok(()) };
+    let pruned = prune();
     marks.sweep(&listed)?;
     let mut came = false;
     // The newest first; it is at the end.
@@ -393,7 +395,7 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     }
     shared.state().damaged.retain(|name| listed.iter().any(|backup| backup.name == *name));
     // What stayed as the last good one has been relieved.
-    if came { pruned.and(shared.place.prune(now, shared.keep)) } else { pruned }
+    if came { pruned.and(prune()) } else { pruned }
 }
 
 /// Logged once, when it is over.

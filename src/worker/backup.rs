@@ -36,10 +36,15 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     Ok(packed.path)
 }
 
-/// Removes the backups that have had their time, but for the last good one. Returns how many.
+/// Removes the backups that have had their time, but for the last good one. Returns how many. As
+/// long as the clock is not trusted none is removed.
 pub fn prune(app: &App) -> Result<usize> {
     let _alone = app.backing_up();
-    let (now, keep) = (app.clock().now(), app.keeping().keep);
+    let (time, keep) = (app.clock().read(), app.keeping().keep);
+    if !time.standing.is_trusted() {
+        return Ok(0);
+    }
+    let now = time.now;
     let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
     if let Some(name) = &pruned.lasting {
         log::warn!("backup {name} has had its time, and stays: there is no younger one");

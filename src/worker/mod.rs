@@ -50,6 +50,8 @@ pub fn tick(app: &App) -> Result<Report> {
 
 fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
     let mut report = Report::default();
+    // First: what was hidden or is due in times to come is told from what is past.
+    app.keep_time()?;
     while go_on() {
         let step = app.write_blocking(Lane::Background, jobs::step)?;
         report.steps += 1;
@@ -197,12 +199,13 @@ fn survey(app: &App, stopping: &AtomicBool) {
 }
 
 fn until_next(app: &App) -> Duration {
-    match app.read(jobs::next_due) {
-        Ok(Some(due)) => {
-            let wait = (due - app.clock().now()).max(1);
-            Duration::from_millis(wait.unsigned_abs()).min(SLEEP)
+    let reading = app.clock().read();
+    match app.read(|db| jobs::next_due(db, reading.standing.is_trusted())) {
+        Ok(due) => {
+            let waits = [due.map(|due| due - reading.now), reading.standing.left()];
+            let soonest = waits.into_iter().flatten().min().map(|wait| wait.max(1).unsigned_abs());
+            soonest.map_or(SLEEP, |wait| Duration::from_millis(wait).min(SLEEP))
         }
-        Ok(None) => SLEEP,
         Err(error) => {
             log::error!("worker: {error}");
             PAUSE

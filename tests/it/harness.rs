@@ -38,6 +38,7 @@ pub struct Options {
     /// Run the worker thread; without it [`Server::tick`] does its work.
     pub worker: bool,
     pub clock: Clock,
+    pub clock_grace: Millis,
     pub hygiene: Hygiene,
     pub wal_limit: u64,
     pub public_url: Option<&'static str>,
@@ -88,6 +89,7 @@ impl Server {
             recording_limit: 1024 * 1024,
             worker: false,
             clock: Clock::manual(START),
+            clock_grace: 15 * MINUTE,
             hygiene: Hygiene::Whole,
             wal_limit: store::WAL_LIMIT,
             public_url: None,
@@ -115,6 +117,7 @@ impl Server {
             keyring,
             bell,
             clock: clock.clone(),
+            clock_grace: options.clock_grace,
             recording_limit: options.recording_limit,
             signer: Signer::of(&[9; 32]),
             receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),

@@ -90,6 +90,7 @@ mod suppress_cli;
 mod suppression_race;
 mod suppressions;
 mod survey;
+mod time;
 mod tokens;
 mod tolerance;
 mod tolerance_forms;

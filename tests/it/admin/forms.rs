@@ -33,6 +33,8 @@ const ROUTES: &str = "
     GET  /admin/receipts/{number}/download SignedIn
     GET  /admin/audit                      SignedIn
     GET  /admin/backups                    SignedIn
+    GET  /admin/clock                      SignedIn
+    POST /admin/clock                      SignedIn
     GET  /admin/projects                   SignedIn
     POST /admin/projects                   SignedIn
     POST /admin/projects/{project}/origins SignedIn

@@ -13,6 +13,7 @@ const MARKS: &[(&str, &str)] = &[
     ("audit.html", "<table class=\"ledger audit\">"),
     ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
+    ("clock.html", "<h2 id=\"times\">"),
     ("erase.html", "<h2 id=\"dry\">"),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
@@ -64,7 +65,7 @@ fn every_template_is_rendered_by_some_page() {
     server.tick();
     let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
     pages.extend(proofs.map(|path| browser.get(path)));
-    pages.extend(["/admin/audit", "/admin/backups"].map(|path| browser.get(path)));
+    pages.extend(["/admin/audit", "/admin/backups", "/admin/clock"].map(|path| browser.get(path)));
     for page in ["repairs", "settings"] {
         pages.push(browser.get(&format!("/admin/projects/{}/{page}", server.project().key)));
     }

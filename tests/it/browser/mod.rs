@@ -223,6 +223,7 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
             "/admin/receipts/check".to_owned(),
             "/admin/audit".to_owned(),
             "/admin/backups".to_owned(),
+            "/admin/clock".to_owned(),
             "/admin/projects".to_owned(),
             format!("/admin/projects/{}/repairs", server.project().key),
             "/admin/nothing".to_owned(),

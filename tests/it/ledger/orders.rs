@@ -147,6 +147,20 @@ fn a_request_is_pending_until_it_is_cancelled_or_has_begun() {
 }
 
 #[test]
+fn a_request_is_bound_until_it_is_scheduled_anew() {
+    let bound = |person| Act::Bound { request: REQUEST, person };
+    let binding = |acts: &[Act]| orders(acts).binding_of(REQUEST).map(|bound| bound.person);
+    assert_eq!(binding(&[scheduled(REQUEST, 9), bound(Some(ANN))]), Some(Some(ANN)));
+    assert_eq!(binding(&[bound(None)]), Some(None));
+    assert_eq!(binding(&[bound(Some(ANN)), scheduled(REQUEST, 9)]), None);
+    assert!(!orders(&[bound(Some(ANN))]).is_empty());
+    for act in [bound(Some(ANN)), bound(None)] {
+        let entry = Entry::after(3, &[5; 32], 20, act);
+        assert_eq!(Entry::parse(entry.line().trim_end().as_bytes()), Ok(entry));
+    }
+}
+
+#[test]
 fn a_revoked_key_stays_revoked() {
     let found = orders(&[Act::KeyRevoked { key: ANN }, Act::KeyRevoked { key: ANN }]);
     assert_eq!(found.revoked().collect::<Vec<_>>(), [ANN]);

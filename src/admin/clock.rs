@@ -1,0 +1,59 @@
+//! The clock: which one is in force and why, and the button that says that the machine's is right.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web;
+use askama::Template;
+
+use super::flash::Flash;
+use super::page::{Page, capital};
+use super::show::{Time, many};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::domain::jobs;
+use crate::error::Error;
+use crate::trace::Actor;
+
+pub const PATH: &str = "/admin/clock";
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, PATH, Gate::SignedIn, show),
+        Route::new(Method::POST, PATH, Gate::SignedIn, confirm),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "clock.html")]
+struct ClockPage {
+    page: Page,
+    why: String,
+    is_trusted: bool,
+    /// What the machine's clock shows.
+    wall: Time,
+    /// What dates rows.
+    now: Time,
+    /// What would begin: users whose 7 days are over, and scheduled deletions that are due.
+    trash: String,
+    due: String,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let time = visit.app.clock().read();
+    let wall = visit.app.clock().wall();
+    let (trash, due) = visit.app.scan(move |db| jobs::held_up(db, wall)).await?;
+    let page = ClockPage {
+        page: visit.page("", "Clock")?,
+        why: capital(&time.standing.to_string()),
+        is_trusted: time.standing.is_trusted(),
+        wall: Time::new(wall, time.now),
+        now: Time::new(time.now, time.now),
+        trash: many(trash, "user"),
+        due: many(due, "scheduled deletion"),
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+async fn confirm(visit: Visit) -> Answer {
+    let app = visit.app.by(Actor::current());
+    web::block(move || app.confirm_clock()).await.map_err(Error::internal)??;
+    Ok(visit.go_and_say(PATH, Flash::ClockConfirmed))
+}

@@ -1,0 +1,104 @@
+//! Who is told that the clock is not trusted, and who says that it is right.
+
+use usher::clock::{DAY, HOUR};
+use usher::model::REVIVABLE;
+
+use super::{again, hide};
+use crate::admin::{Browser, words};
+use crate::harness::{START, Server};
+use crate::process::{Process, agent, begin, directory, lines, sqlite, usher};
+use crate::segment::count;
+
+#[test]
+fn pages_and_readiness_say_why_and_the_button_confirms() {
+    let server = Server::start();
+    let ann = server.seed("ann").events(2).insert();
+    hide(&server, "ann");
+    let browser = Browser::owner(&server);
+    let users = || words(&browser.get("/admin/users").expect(200).text);
+    let ready = || server.get("/readyz").send().expect(200).text;
+    assert!(!users().contains("Look at the clock"));
+    assert_eq!(ready(), "ready\n");
+
+    server.clock.set_wall(REVIVABLE + HOUR);
+    server.tick();
+    let why = "the clock was set 7 days forward; time goes on as before, and it is trusted in 1 day";
+    assert!(ready().contains(why), "{}", ready());
+    assert!(users().contains("he clock was set 7 days forward"), "{}", users());
+    let page = words(&browser.get("/admin/clock").expect(200).text);
+    assert!(
+        page.contains("in the trash by this machine's clock: 1 user. Due by it: 0 scheduled deletions."),
+        "{page}"
+    );
+    assert!(server.rows_of(ann) >= 3);
+
+    browser.post("/admin/clock", &[]).expect(303);
+    // Seven days later she has to sign in again.
+    let page = Browser::owner(&server).get("/admin/clock").expect(200);
+    assert!(words(&page.text).contains("The clock is trusted"));
+    assert_eq!(ready(), "ready\n");
+    assert_eq!(server.tick().reaped, 1);
+    assert_eq!(count(&server, "audit WHERE action = 'confirm clock' AND actor LIKE 'admin%'"), 1);
+}
+
+#[test]
+fn a_start_behind_the_sign_is_confirmed_and_stays_so() {
+    let server = Server::start();
+    server.seed("bob").insert();
+    hide(&server, "bob");
+    let server = again(server, START - 10 * DAY);
+    assert!(!server.app.time_standing().is_trusted());
+    server.app.confirm_clock().expect("confirmed");
+    assert_eq!(server.clock.now(), START - 10 * DAY);
+    assert_eq!(count(&server, &format!("users WHERE deleted_at = {}", START - 10 * DAY)), 1);
+    let server = again(server, START - 10 * DAY + HOUR);
+    assert!(server.app.time_standing().is_trusted());
+}
+
+/// The sign of life of a directory that nobody serves is moved.
+fn move_sign(dir: &std::path::Path, by: i64) {
+    let moved = sqlite(dir).execute("UPDATE sign_of_life SET at = at + ?1", [by]).expect("a change");
+    assert_eq!(moved, 1);
+}
+
+fn ready(server: &Process) -> String {
+    let mut answer = agent().get(server.url("/readyz")).call().expect("an answer");
+    answer.body_mut().read_to_string().expect("a text")
+}
+
+#[test]
+fn the_command_confirms_beside_a_server_and_alone() {
+    let dir = directory();
+    begin(dir.path());
+    for by in [-3 * DAY, 3 * DAY] {
+        move_sign(dir.path(), by);
+        let server = Process::start(dir.path());
+        assert!(ready(&server).contains("sign of life"), "{}", ready(&server));
+        let shown = lines(dir.path(), &["clock", "show"]).join("");
+        assert!(shown.contains("sign of life"), "{shown}");
+        let said = lines(dir.path(), &["clock", "confirm"]).join("");
+        assert!(said.ends_with("the clock is trusted"), "{said}");
+        assert_eq!(ready(&server), "ready\n");
+        assert!(server.terminate().success());
+
+        move_sign(dir.path(), by);
+        let said = lines(dir.path(), &["clock", "confirm"]).join("");
+        assert!(said.ends_with("the clock is trusted"), "{said}");
+        let server = Process::start(dir.path());
+        assert_eq!(ready(&server), "ready\n");
+        assert!(server.terminate().success());
+    }
+}
+
+#[test]
+fn a_grace_of_none_is_said() {
+    let dir = directory();
+    begin(dir.path());
+    move_sign(dir.path(), -3 * DAY);
+    let server = Process::start_with(dir.path(), &["--clock-grace", "0"]);
+    assert_eq!(ready(&server), "ready\n");
+    assert!(lines(dir.path(), &["clock", "show"]).join("").contains("--clock-grace 0"));
+    assert!(server.terminate().success());
+    let output = usher(dir.path(), &["--clock-grace", "x", "clock", "show"]).output().expect("it runs");
+    assert!(!output.status.success());
+}
