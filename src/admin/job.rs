@@ -28,6 +28,8 @@ pub fn path(job: JobId) -> String {
 struct JobPage {
     page: Page,
     number: JobId,
+    /// What the APIs call it.
+    in_project: i64,
     what: &'static str,
     status: &'static str,
     overdue: bool,
@@ -93,6 +95,7 @@ async fn show(visit: Visit) -> Answer {
     let page = JobPage {
         page: visit.page("jobs", format!("Job {id}"))?,
         number: id,
+        in_project: job.number,
         what: what(job.erasure),
         status: job.status.as_str(),
         overdue: job.is_overdue(now),

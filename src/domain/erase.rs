@@ -17,7 +17,7 @@ use crate::store::holdings::Subject;
 pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users};
+use crate::store::{Db, Tx, aliases, audit, events, holdings, ids, jobs, mentions, sessions, users};
 
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
@@ -43,6 +43,7 @@ pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
     let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
     job.cutoff = Some(cutoff);
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    job.came_at = Some(came_at(tx, user)?);
     let (events, first) = events::tally(tx, user.id, cutoff)?;
     let activity = users::Activity {
         sessions: sessions::tally(tx, user.id, cutoff)?,
@@ -72,6 +73,7 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         asked_at: hidden_at.unwrap_or(tx.now()),
         start_at: tx.now(),
         receipt: (origin == Origin::Reaper).then(|| reapers_receipt(tx, user, user.deleted_at)),
+        bounds: None,
     };
     jobs::insert(tx, &new)
 }
@@ -157,6 +159,7 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         return Ok(job);
     };
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    job.came_at = Some(came_at(tx, user)?);
     enter(tx, &job, user, None)?;
     note(tx, &job, user)?;
     let activity = user.event_count + user.session_count;
@@ -220,6 +223,7 @@ fn salt(tx: &Tx, user: &User) -> [u8; 32] {
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
+    holdings::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
     // Who was hidden for 7 days was gone then, whenever somebody comes by to see it: what
     // has happened since is somebody new's.
     let gone = user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE));
@@ -230,6 +234,9 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
         tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
         job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
+    }
+    if job.bounds.is_some() {
+        job.count_later("aliases", aliases::since(tx, user.id, job.created_at)?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
@@ -245,9 +252,11 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
-    while let Some((table, taken)) = holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather)?
+    while let Some(taken) =
+        holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather, job.bounds.as_ref())?
     {
-        job.count(table, usize::try_from(taken).unwrap_or(0));
+        job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
+        job.count_later(taken.table, taken.later);
         // It gets on: faults are counted from here again.
         forget_faults(job);
         if Instant::now() >= deadline {
@@ -283,6 +292,22 @@ fn forget_faults(job: &mut Job) {
     job.error = None;
 }
 
+/// When something of a person came in first: no backup from before holds them. Times that callers
+/// gave do not count.
+fn came_at(db: &Db, user: &User) -> Result<Millis> {
+    let mut first = user.created_at.min(ids::made_at(user.id.0));
+    for member in users::members(db, user.id)? {
+        first = first.min(ids::made_at(member.0));
+    }
+    if let Some(alias) = aliases::first(db, user.id)? {
+        first = first.min(alias);
+    }
+    if let Some(session) = sessions::first(db, user.id)? {
+        first = first.min(ids::made_at(session.0));
+    }
+    Ok(first)
+}
+
 /// Whether rows are left that the job was to take.
 pub fn any_left(db: &Db, job: &Job) -> Result<bool> {
     job.user.map_or(Ok(false), |user| holdings::any_left(db, user, job.erasure, job.cutoff))
@@ -293,6 +318,8 @@ pub fn complete(tx: &Tx, job: &mut Job) -> Result<()> {
     job.status = JobStatus::Completed;
     job.step = None;
     job.user = None;
+    job.came_at = None;
+    mentions::forget(tx, job.id)?;
     job.finished_at = Some(tx.now());
     forget_faults(job);
     job.rows_total = job.rows_erased;
@@ -309,8 +336,8 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Resu
         }
     }
     members.reverse();
-    while let Some((table, taken)) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather)? {
-        job.count(table, usize::try_from(taken).unwrap_or(0));
+    while let Some(taken) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather, None)? {
+        job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
     }
     Ok(())
 }

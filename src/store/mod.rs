@@ -30,6 +30,8 @@ pub mod interactions;
 pub mod jobs;
 pub mod keys;
 pub mod layout;
+mod marks;
+pub mod mentions;
 pub mod messages;
 pub mod needles;
 pub mod pages;
@@ -70,6 +72,7 @@ use ballast::Ballast;
 use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
+use marks::Marks;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
@@ -146,6 +149,7 @@ pub struct Resources {
     secret: [u8; 32],
     bell: Arc<Bell>,
     book: Book,
+    marks: Marks,
 }
 
 impl Store {
@@ -176,14 +180,20 @@ impl Store {
         }
         pragmas::writer(&conn, hygiene).map_err(from_sql)?;
         migrations::run(&mut conn)?;
-        let ids = ids::Ids::load(&conn).map_err(from_sql)?;
+        let ids = ids::Ids::load(&conn)?;
         let mut scrub = Scrub::new(path, hygiene, Arc::clone(ballast));
         // What a kill left in the WAL goes through the scrub before anything else.
         scrub.checkpoint(&conn)?;
         let growth = Growth::default();
         let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
-        let writer =
-            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(ballast))?;
+        let marks = Marks::open(&conn, path)?;
+        let writer = Writer::start(
+            conn,
+            Resources { ids, secret, bell, book, marks },
+            clock,
+            scrub,
+            Arc::clone(ballast),
+        )?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
@@ -274,6 +284,11 @@ impl Store {
     /// The key that [`needles`] were taken down with.
     pub fn search_key(&self) -> search::SearchKey {
         search_key(&self.secret)
+    }
+
+    /// A digest that says nothing without the secret; `purpose` sets it apart from others.
+    pub fn keyed(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        keyed(&self.secret, purpose, parts)
     }
 
     /// Where the file is.
@@ -411,6 +426,20 @@ impl<'a> Tx<'a> {
     /// A new user or session id.
     pub fn next_id(&self) -> i64 {
         self.resources.ids.next(self.now)
+    }
+
+    /// This number of a sequence was given out.
+    fn note_number(&self, name: &str, number: i64) {
+        self.resources.marks.note(name, number);
+    }
+
+    /// Sequences go on this much farther, if nothing but the ledger says how far they had come
+    /// before the database was put back.
+    pub fn leave_room(&self, entries: i64) -> Result<()> {
+        match self.resources.marks.were_there() {
+            true => Ok(()),
+            false => sequences::leave_room(self, entries),
+        }
     }
 
     /// Tells the worker that something may be due. It looks once this is committed, for

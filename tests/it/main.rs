@@ -81,6 +81,7 @@ mod starts;
 mod suppression_race;
 mod suppressions;
 mod survey;
+mod tenants;
 mod tokens;
 mod tolerance;
 mod tolerance_forms;

@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
 use usher::domain::jobs;
-use usher::model::JobId;
 
 use crate::harness::{Reply, Server, TestProject, fields, named};
 
 /// Schedules an erasure of a user with three events, in the first project.
-fn scheduled(server: &Server) -> JobId {
+fn scheduled(server: &Server) -> i64 {
     server.seed("ann").events(3).insert();
     let project = server.project().id;
-    server.write(move |tx| jobs::schedule(tx, project, &named("ann"))).id
+    server.write(move |tx| jobs::schedule(tx, project, &named("ann"))).number
 }
 
 fn get(server: &Server, project: &TestProject, path: &str) -> Reply {
@@ -48,6 +47,7 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
             "receipt",
             "rowsErased",
             "scrubbedAt",
+            "since",
             "startAt",
             "status",
             "step"

@@ -271,7 +271,7 @@ fn a_job_that_meets_a_fault_tries_again_later_and_later_and_says_so_when_it_gave
         assert_eq!(server.tick().faults, 1);
         let running = house.job(&job);
         assert_eq!(running["status"], "running");
-        assert!(running["errors"].as_str().is_some_and(|text| text.contains("broken")), "{running}");
+        assert!(running["errors"].as_str().is_some_and(|text| text.contains("tried again")), "{running}");
         let row = stored(server, &job);
         assert_eq!(row.attempts, attempt);
         let wait = row.retry_at.expect("a time") - server.clock.now();

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("4_visitors.sql"),
     include_str!("5_origins.sql"),
     include_str!("6_regulations.sql"),
+    include_str!("7_tenants.sql"),
 ];
 
 /// How many there are.
