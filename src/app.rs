@@ -98,7 +98,7 @@ impl App {
         } = parts;
         check_receipts(&receipts, &store, &unseen)?;
         let mut receipts = receipts;
-        let unknown = learn(&mut receipts, &store)?;
+        let (unknown, first) = learn(&mut receipts, &store)?;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
         let app = App {
             inner: Arc::new(Inner {
@@ -119,8 +119,8 @@ impl App {
             actor: Actor::System,
         };
         let entries = unseen.len();
-        if !unknown.is_empty() {
-            app.write_blocking(Lane::Erasure, move |tx| jobs::go_on_after(tx, &unknown))?;
+        if !unknown.is_empty() || first > 0 {
+            app.write_blocking(Lane::Erasure, move |tx| jobs::go_on_after(tx, &unknown, first))?;
         }
         app.by(Actor::Operator)
             .write_blocking(Lane::Erasure, move |tx| replay::note_restored(tx, entries))?;
@@ -339,25 +339,27 @@ impl App {
 }
 
 /// Receipts that the database does not know: it is older than they are, or a kill came between the
-/// two. Their projects' chains go on after them. Returns the numbers of their jobs.
-fn learn(receipts: &mut Receipts, store: &Store) -> Result<Vec<JobNumbers>> {
+/// two. Their projects' chains go on after them. Returns the numbers of their jobs, and the last
+/// number of those of version 1, which do not say whose they are: 0 for none.
+fn learn(receipts: &mut Receipts, store: &Store) -> Result<(Vec<JobNumbers>, u64)> {
     let known = store.read(store::jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
-    let mut unknown = Vec::new();
+    let (mut unknown, mut first) = (Vec::new(), 0);
     for listed in receipts.after(known) {
         let figures = listed.file_bytes().ok().and_then(|bytes| figures(&bytes));
         let name = listed.file_name();
         match (listed.read(), figures) {
             (Ok(stored), figures) => {
                 let Receipt { project, number, .. } = stored.receipt;
-                if let Some(project) = project {
-                    receipts.follow(project, Last { number, hash: stored.hash });
+                match project {
+                    Some(project) => receipts.follow(project, Last { number, hash: stored.hash }),
+                    None => first = number.max(first),
                 }
                 unknown.extend(figures.map(|figures| figures.job));
             }
             (Err(trouble), _) => log::error!("receipt {name} does not read: {trouble}"),
         }
     }
-    Ok(unknown)
+    Ok((unknown, first))
 }
 
 /// [`Error::Unavailable`] if a receipt names an entry that the ledger beside it does not have:

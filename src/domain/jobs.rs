@@ -14,7 +14,7 @@ use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::holdings::{self, Bounds};
-use crate::store::{Db, Tx, admins, audit, jobs, sequences, users as rows};
+use crate::store::{Db, Tx, admins, audit, jobs, mentions, sequences, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -123,6 +123,11 @@ pub fn last_receipt_of(db: &Db, project: ProjectId) -> Result<Option<(i64, i64)>
     jobs::last_receipt_of(db, project)
 }
 
+/// The last number of a receipt that may be of any project; 0: there is none.
+pub fn last_receipt_of_any(db: &Db) -> Result<i64> {
+    sequences::last(db, "receipt")
+}
+
 /// It was completed once, with a receipt, and is not any more: a later search found something
 /// of the person's.
 pub fn failed_later(job: &Job) -> bool {
@@ -161,8 +166,12 @@ pub fn may_cancel(job: &Job) -> bool {
     job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
 }
 
-/// Jobs that the database does not know have had these numbers: no other has them again.
-pub fn go_on_after(tx: &Tx, known: &[JobNumbers]) -> Result<()> {
+/// Jobs that the database does not know have had these numbers, and their receipts of version 1
+/// those up to `receipt`: no other has them again.
+pub fn go_on_after(tx: &Tx, known: &[JobNumbers], receipt: u64) -> Result<()> {
+    if receipt > 0 {
+        sequences::go_on_after(tx, "receipt", i64::try_from(receipt).map_err(Error::internal)?)?;
+    }
     for job in known {
         let number = |number: u64| i64::try_from(number).map_err(Error::internal);
         let project = ProjectId(number(job.project)?);
@@ -228,6 +237,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
         tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
     }
     note(tx, &job, "cancel erasure")?;
+    mentions::forget(tx, job.id)?;
     job.status = JobStatus::Cancelled;
     job.step = None;
     job.finished_at = Some(tx.now());
@@ -389,11 +399,13 @@ pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
         tx.wake_worker();
         return Ok(false);
     }
-    // One that it has already stays: it was handed out.
+    // One that it has already stays, with what it says: it was handed out.
+    if job.receipt_no.is_none() {
+        job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    }
     if let Some((place, number)) = searched.receipt {
         (job.receipt_no, job.receipt_number) = (Some(place), Some(number));
     }
-    job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
     if searched.places.is_empty() {
         erase::complete(tx, &mut job)?;
         note(tx, &job, "erasure completed")?;

@@ -1,7 +1,7 @@
 //! Are these all the receipts, in their order, and none of them changed? Reads the directory
 //! and writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -157,7 +157,7 @@ struct Projects {
     /// The last of each: its number and hash.
     last: BTreeMap<Hex<16>, Last>,
     /// Those of version 1, which do not say whose they are: the first of version 2 follows on one.
-    first: BTreeMap<u64, Hex<32>>,
+    first: BTreeSet<Hex<32>>,
 }
 
 impl Projects {
@@ -165,15 +165,14 @@ impl Projects {
     fn see(&mut self, receipt: &Receipt, may_tell: bool, faults: &mut Vec<What>) {
         let hash = self.handed_out;
         let Some(project) = receipt.project else {
-            self.first.insert(receipt.number, hash);
+            self.first.insert(hash);
             return;
         };
         let before = self.last.insert(project, Last { number: receipt.number, hash });
         let number = before.map_or(receipt.number - 1, |before| before.number);
         let follows = match before {
             Some(before) => receipt.number > before.number && receipt.previous == before.hash,
-            None if number == 0 => receipt.previous == Hex::ZERO,
-            None => self.first.get(&number).is_none_or(|hash| *hash == receipt.previous),
+            None => receipt.previous == Hex::ZERO || self.first.contains(&receipt.previous),
         };
         // Where one is missing, or was changed, that is what is said.
         if may_tell && !follows {

@@ -54,10 +54,10 @@ pub struct Receipt {
     pub subject: Hex<32>,
     pub asked: Asked,
     pub done: Done,
-    /// What went of what was there when it was asked for, kind by kind; a kind of which there was
-    /// nothing is named, too.
+    /// What went, kind by kind; a kind of which there was nothing is named, too. Of a scheduled
+    /// erasure, what was there when it was asked for.
     pub counts: Vec<Gone>,
-    /// What came after it was asked for, and went too: a scheduled erasure waits until midnight.
+    /// What came after a scheduled erasure was asked for, and went too: it waits until midnight.
     /// Not in version 1, which counts all of it in [`Receipt::counts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Vec<Gone>>,

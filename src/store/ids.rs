@@ -48,8 +48,11 @@ impl Ids {
     /// before is drawn: else whoever has two could count those that others were given between.
     pub fn next(&self, now: Millis) -> i64 {
         let drawn = SipHasher13::new_with_key(&self.key).hash(&self.last.get().to_be_bytes());
-        let after = self.last.get() + 1 + (drawn & STRIDE).cast_signed();
-        let id = after.max((now << COUNTER_BITS) + (drawn >> (64 - COUNTER_BITS + 1)).cast_signed());
+        let id = match self.last.get() < now << COUNTER_BITS {
+            // The first of its millisecond, in the lower half of what that has.
+            true => (now << COUNTER_BITS) + (drawn >> (64 - COUNTER_BITS + 1)).cast_signed(),
+            false => self.last.get() + 1 + (drawn & STRIDE).cast_signed(),
+        };
         self.last.set(id);
         id
     }

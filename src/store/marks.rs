@@ -4,7 +4,7 @@
 //! `DIR/numbers` has a line for each time, `name number`, and the largest counts. It is synced
 //! before the transaction commits that gives the number out. It is written anew at a start.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::owner;
 
 /// What sequences are called; those of a project have its number besides.
-const SEQUENCES: [&str; 5] = ["job", "regulation", "admin", "project", "key"];
+const SEQUENCES: [&str; 6] = ["job", "regulation", "admin", "project", "key", "receipt"];
 /// What the file is called.
 const NAME: &str = "numbers";
 
@@ -27,6 +27,8 @@ pub struct Marks {
     file: RefCell<Option<File>>,
     /// Given out, and not yet in the file.
     given: RefCell<BTreeMap<String, i64>>,
+    /// What was written last may have been cut short: a line begins anew.
+    broken: Cell<bool>,
     were_there: bool,
 }
 
@@ -47,7 +49,8 @@ impl Marks {
             }
         }
         let were_there = !text.is_empty();
-        let marks = Marks { path, file: RefCell::default(), given: RefCell::default(), were_there };
+        let (file, given, broken) = (RefCell::default(), RefCell::default(), Cell::new(false));
+        let marks = Marks { path, file, given, broken, were_there };
         // On a full disk the old file does as well.
         if let Err(error) = marks.begin(&read(conn)?) {
             log::warn!("the file of numbers could not be written anew: {error}");
@@ -74,8 +77,13 @@ impl Marks {
         if given.is_empty() {
             return;
         }
-        let lines: String = given.iter().map(|(name, number)| format!("{name} {number}\n")).collect();
-        match self.append(lines.as_bytes()) {
+        let mut lines: String = given.iter().map(|(name, number)| format!("{name} {number}\n")).collect();
+        if self.broken.get() {
+            lines.insert(0, '\n');
+        }
+        let outcome = self.append(lines.as_bytes());
+        self.broken.set(outcome.is_err());
+        match outcome {
             Ok(()) => given.clear(),
             Err(error) => log::warn!("the file of numbers could not be written: {error}"),
         }
@@ -118,6 +126,9 @@ fn read(conn: &Connection) -> Result<BTreeMap<String, i64>> {
 /// Whether a line, or what a stop has left of one, is what is written there: a sequence and a
 /// number.
 pub fn is_own(line: &str) -> bool {
+    if line.is_empty() {
+        return true;
+    }
     let words: Vec<&str> = line.split(' ').collect();
     let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
     match words.as_slice() {
@@ -130,7 +141,8 @@ pub fn is_own(line: &str) -> bool {
 /// not count.
 fn largest(text: &str) -> BTreeMap<String, i64> {
     let mut largest = BTreeMap::new();
-    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+    let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    for line in lines.filter(|line| is_own(line)) {
         let Some((name, number)) = line.rsplit_once(' ') else { continue };
         let Some(number) = number.parse::<i64>().ok().filter(|number| *number > 0) else { continue };
         let last = largest.entry(name.to_owned()).or_insert(number);

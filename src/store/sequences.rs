@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Tx, from_sql};
+use super::{Db, Tx, from_sql};
 use crate::error::{Error, Result};
 
 /// The largest number that is drawn: one that every program reads as it is.
@@ -23,6 +23,11 @@ pub fn next(tx: &Tx, name: &str) -> Result<i64> {
     Ok(number)
 }
 
+/// The last number of a sequence; 0: none was given out.
+pub fn last(db: &Db, name: &str) -> Result<i64> {
+    Ok(db.row("SELECT value FROM sequences WHERE name = ?1", params![name], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// The sequence goes on after this number.
 pub fn go_on_after(tx: &Tx, name: &str, number: i64) -> Result<()> {
     raise(tx.conn, name, number)?;
@@ -32,9 +37,14 @@ pub fn go_on_after(tx: &Tx, name: &str, number: i64) -> Result<()> {
 
 /// The sequences of jobs go on so many numbers farther.
 pub fn leave_room(tx: &Tx, numbers: i64) -> Result<()> {
-    let sql = "SELECT name, value FROM sequences WHERE name = 'job' OR name LIKE 'job %'";
+    let sql = "SELECT names.name, coalesce(value, 0)
+         FROM (SELECT 'job' AS name UNION ALL SELECT 'job ' || id FROM projects) AS names
+             LEFT JOIN sequences ON sequences.name = names.name";
     let all: Vec<(String, i64)> = tx.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    all.iter().try_for_each(|(name, value)| go_on_after(tx, name, value.saturating_add(numbers)))
+    let after = |value: i64| value.saturating_add(numbers);
+    all.iter()
+        .filter(|(_, value)| after(*value) > 0)
+        .try_for_each(|(name, value)| go_on_after(tx, name, after(*value)))
 }
 
 /// [`go_on_after`], outside of the writer's transactions.

@@ -152,13 +152,13 @@ fn chain(app: &App, job: &Job) -> Result<Hex<16>> {
     if receipts.chain(chain).is_some() {
         return Ok(chain);
     }
-    let Some((number, place)) = app.read(|db| jobs::last_receipt_of(db, job.project))? else {
-        return Ok(chain);
-    };
-    let (number, place) = (number.unsigned_abs(), place.unsigned_abs());
+    let (last, of_any) =
+        app.read(|db| Ok((jobs::last_receipt_of(db, job.project)?, jobs::last_receipt_of_any(db)?)))?;
+    let (number, place) = last.unwrap_or_default();
     // One that was taken away leaves a gap, for all to see.
-    let hash = receipts.numbered(place).and_then(|listed| listed.read().ok()).map(|stored| stored.hash);
-    receipts.follow(chain, Last { number, hash: hash.unwrap_or(Hex::ZERO) });
+    let listed = receipts.numbered(place.unsigned_abs());
+    let hash = listed.and_then(|listed| listed.read().ok()).map_or(Hex::ZERO, |stored| stored.hash);
+    receipts.follow(chain, Last { number: number.max(of_any).unsigned_abs(), hash });
     Ok(chain)
 }
 

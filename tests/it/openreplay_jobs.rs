@@ -419,9 +419,9 @@ fn the_list_has_the_scheduled_ones_however_many_others_came_after_them() {
         .sqlite()
         .execute_batch(
             "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 11500)
-             INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
+             INSERT INTO jobs (id, number, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
                  start_at)
-             SELECT n, 1, 'everything', 'request', 'completed', 'erased:0123456789ab', randomblob(16), 0, 0, 0
+             SELECT n, n, 1, 'everything', 'request', 'completed', 'erased:0123456789ab', randomblob(16), 0, 0, 0
              FROM n",
         )
         .expect("jobs");

@@ -63,7 +63,7 @@ fn the_list_has_every_receipt_once_over_its_pages_newest_first() {
     assert_eq!((seen, pages), ((1..=120).rev().collect(), 3));
     let page = browser.get("/admin/receipts?below=2").expect(200);
     let row = words(part(&page.text, "<tbody>", "</tbody>"));
-    assert!(row.contains("everything its job asked over the API just now 4 none"), "{row}");
+    assert!(row.contains("everything of an account its job asked over the API just now 4 none"), "{row}");
     assert!(row.contains("good Download receipt 1") && page.text.contains("/admin/jobs/1\""), "{row}");
     browser.get("/admin/receipts?below=x").expect(422);
 }
@@ -201,7 +201,8 @@ fn a_receipt_that_somebody_shows_is_checked_and_what_is_wrong_is_named() {
 fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart() {
     let (server, other) = (Server::start(), Server::start());
     erased(&server, &["ann"]);
-    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    let handed_out = server.app.receipts().numbered(1).expect("a receipt").bytes().expect("a file");
+    let text = String::from_utf8(handed_out).expect("a text");
     // The same key, other receipts: a copy of the house.
     let said = check(&Browser::owner(&other), &[("receipt", &text)], 200);
     assert!(said.ends_with("It is not among the receipts here."), "{said}");
