@@ -79,8 +79,19 @@ impl Side {
             .replace(token.as_str(), "TOKEN")
             .replace(&format!("\"projectId\":{id},"), "\"projectId\":ID,")
             .replace(&format!("\"projectId\":{id}}}"), "\"projectId\":ID}")
-            .replace(&format!("\"id\":\"{id}\""), "\"id\":\"ID\"")
             .replace("project 2", "default");
+        // Vemetric's project; a job's number is no name.
+        let text = match text.contains("\"excludedIps\"") {
+            true => text.replace(&format!("\"id\":\"{id}\""), "\"id\":\"ID\""),
+            false => text,
+        };
+        // A cursor has ids in it.
+        let text = match text.split_once("\"scrollId\":\"") {
+            Some((before, after)) => {
+                format!("{before}\"scrollId\":\"#{}", &after[after.find('"').unwrap_or(0)..])
+            }
+            None => text,
+        };
         let mut out = String::new();
         let mut run = String::new();
         for letter in text.chars().chain([' ']) {
@@ -89,7 +100,8 @@ impl Side {
                 continue;
             }
             // Ids, digests, tokens: time and chance.
-            let drawn = run.len() >= 16 && run.bytes().any(|byte| byte.is_ascii_digit());
+            let drawn =
+                run.len() >= 16 && run.bytes().any(|byte| byte.is_ascii_digit()) || out.ends_with("erased:");
             let is_uuid = run.len() >= 4 && letter == '-' || out.ends_with('-');
             let hex = run.bytes().all(|byte| byte.is_ascii_hexdigit());
             match drawn
@@ -117,8 +129,7 @@ impl Side {
         ]});
         self.call("POST", "/v1/batch", How::Bearer, Some(batch));
         self.meanwhile(2);
-        let activity =
-            json!({"activity": [{"userId": "dan", "type": "error", "name": "Oops", "messageId": "e1"}]});
+        let activity = json!({"activity": [{"userId": "dan", "type": "error", "name": "Oops", "messageId": "e1", "data": {"of": "ANN@Example.com, ann@example.com"}}]});
         self.call("POST", "/api/activity", How::Bearer, Some(activity));
         self.call("POST", "/users", How::Alloy, Some(json!({"username": "eve", "fullName": "Eve"})));
         self.call("POST", "/users", How::Bearer, Some(json!({"external_id": "fay", "name": "Fay"})));
@@ -216,9 +227,7 @@ fn a_busy_neighbour_changes_no_answer_of_a_project() {
     }
     assert_eq!(alone.answers.len(), beside.answers.len());
     let found = |text: &str| alone.answers.iter().any(|answer| answer.contains(text));
-    for there in
-        ["\"jobId\":4", "usher-receipt", "\"mentions\":2", "\"since\":[{", "\"status\":\"completed\""]
-    {
+    for there in ["\"jobId\":3", "\"#.#\"", "\"mentions\":2", "\"since\":[{", "\"status\":\"completed\""] {
         assert!(found(there), "the calls came to nothing: no {there}");
     }
 }
@@ -373,6 +382,7 @@ fn only_backups_from_since_the_person_came_are_named() {
     let names: Vec<String> = (0..3)
         .map(|n| {
             if n == 1 {
+                server.clock.advance(1);
                 write(&server, ANN, &all, "something");
             }
             server.clock.advance(HOUR);
