@@ -17,10 +17,13 @@ use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
-use crate::proof::receipts::Receipts;
+use crate::proof::check::figures;
+use crate::proof::figures::JobNumbers;
+use crate::proof::receipt::Receipt;
+use crate::proof::receipts::{Last, Receipts};
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
-use crate::store::{Db, Lane, Store, Tx, ledger_position, upkeep};
+use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
 
@@ -99,6 +102,8 @@ impl App {
         } = parts;
         check_receipts(&receipts, &store, &unseen)?;
         let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
+        let mut receipts = receipts;
+        let (unknown, first) = learn(&mut receipts, &store)?;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
         let app = App {
             inner: Arc::new(Inner {
@@ -121,6 +126,9 @@ impl App {
         };
         time::note_begun(&app, begun)?;
         let entries = unseen.len();
+        if !unknown.is_empty() || first > 0 {
+            app.write_blocking(Lane::Erasure, move |tx| jobs::go_on_after(tx, &unknown, first))?;
+        }
         let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
         // In one transaction: a kill in between would leave a database out of a backup that does
         // not know it any more, and has not caught up.
@@ -356,6 +364,30 @@ impl App {
     }
 }
 
+/// Receipts that the database does not know: it is older than they are, or a kill came between the
+/// two. Their projects' chains go on after them. Returns the numbers of their jobs, and the last
+/// number of those of version 1, which do not say whose they are: 0 for none.
+fn learn(receipts: &mut Receipts, store: &Store) -> Result<(Vec<JobNumbers>, u64)> {
+    let known = store.read(store::jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
+    let (mut unknown, mut first) = (Vec::new(), 0);
+    for listed in receipts.after(known) {
+        let figures = listed.file_bytes().ok().and_then(|bytes| figures(&bytes));
+        let name = listed.file_name();
+        match (listed.read(), figures) {
+            (Ok(stored), figures) => {
+                let Receipt { project, number, .. } = stored.receipt;
+                match project {
+                    Some(project) => receipts.follow(project, Last { number, hash: stored.hash }),
+                    None => first = number.max(first),
+                }
+                unknown.extend(figures.map(|figures| figures.job));
+            }
+            (Err(trouble), _) => log::error!("receipt {name} does not read: {trouble}"),
+        }
+    }
+    Ok((unknown, first))
+}
+
 /// [`Error::Unavailable`] if a receipt names an entry that the ledger beside it does not have:
 /// who was erased by it would come back.
 fn check_receipts(receipts: &Receipts, store: &Store, unseen: &[Entry]) -> Result<()> {
@@ -363,10 +395,12 @@ fn check_receipts(receipts: &Receipts, store: &Store, unseen: &[Entry]) -> Resul
     let end = unseen.last().map_or(position.seq, |entry| entry.seq);
     let last = receipts.numbered(receipts.last().number).and_then(|listed| listed.read().ok());
     match last.map(|stored| stored.receipt.ledger) {
-        Some(named) if named.id.0 == position.ledger.0 && named.seq > end => Err(Error::Unavailable(
-            "erasures.ledger is older than the receipts beside it: put its newest copy back; where there is none, \
+        Some(named) if named.id.0 == position.ledger.0 && named.seq.is_some_and(|seq| seq > end) => {
+            Err(Error::Unavailable(
+                "erasures.ledger is older than the receipts beside it: put its newest copy back; where there is none, \
              move the receipts that name later entries away, and know that who was erased with them may be back",
-        )),
+            ))
+        }
         _ => Ok(()),
     }
 }

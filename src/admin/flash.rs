@@ -13,6 +13,8 @@ pub enum Flash {
     Erasing(Erasure, JobId),
     Cancelled(JobId),
     Retried(JobId),
+    /// The token of a job's person.
+    HandedOver(JobId),
     ProjectCreated,
     OriginsSet,
     SettingsSaved,
@@ -42,6 +44,7 @@ impl Flash {
             Flash::Erasing(erasure, job) => format!("{}.{job}", erasure.as_str()),
             Flash::Cancelled(job) => format!("cancelled.{job}"),
             Flash::Retried(job) => format!("retried.{job}"),
+            Flash::HandedOver(job) => format!("handed-over.{job}"),
             Flash::ProjectCreated => "project-created".into(),
             Flash::OriginsSet => "origins-set".into(),
             Flash::SettingsSaved => "settings-saved".into(),
@@ -60,6 +63,7 @@ impl Flash {
             ("restored", None) => Flash::Restored,
             ("cancelled", Some(job)) => Flash::Cancelled(JobId(job)),
             ("retried", Some(job)) => Flash::Retried(JobId(job)),
+            ("handed-over", Some(job)) => Flash::HandedOver(JobId(job)),
             ("project-created", None) => Flash::ProjectCreated,
             ("origins-set", None) => Flash::OriginsSet,
             ("settings-saved", None) => Flash::SettingsSaved,
@@ -86,6 +90,7 @@ impl Flash {
             }
             Flash::Cancelled(job) => format!("Job {job} is cancelled."),
             Flash::Retried(job) => format!("Job {job} goes on."),
+            Flash::HandedOver(_) => "The token was handed over, and is shown no more.".into(),
             Flash::ProjectCreated => "The project is made.".into(),
             Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::SettingsSaved => "The settings are saved.".into(),

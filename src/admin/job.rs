@@ -3,6 +3,7 @@
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
+use super::flash::Flash;
 use super::jobs::{Progress, origin, user_href, what};
 use super::page::{Page, capital};
 use super::show::{Count, Time, plain};
@@ -15,7 +16,10 @@ use crate::model::{Job, JobId, JobStatus, Step};
 use crate::proof::receipt::right;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/jobs/{job}", Gate::SignedIn, show)]
+    vec![
+        Route::new(Method::GET, "/admin/jobs/{job}", Gate::SignedIn, show),
+        Route::new(Method::POST, "/admin/jobs/{job}/handed-over", Gate::SignedIn, hand_over),
+    ]
 }
 
 /// The address of a job's page.
@@ -28,10 +32,12 @@ pub fn path(job: JobId) -> String {
 struct JobPage {
     page: Page,
     number: JobId,
+    /// What the APIs call it.
+    in_project: i64,
     what: &'static str,
     status: &'static str,
     overdue: bool,
-    /// What the person is to be handed; shown once.
+    /// What the person is to be handed; shown until it was.
     token: Option<String>,
     steps: Vec<Stage>,
     facts: Facts,
@@ -84,7 +90,7 @@ async fn show(visit: Visit) -> Answer {
     let (id, now) = (visit.job()?, visit.now);
     let (projects, job) = visit.app.read(|db| Ok((projects::list(db)?, jobs::get(db, None, id)?)))?;
     let token = match visit.sign_in_token().filter(|_| !visit.is_head()) {
-        Some(sign_in) => visit.shared::<Tokens>()?.take(&sign_in, id),
+        Some(sign_in) => visit.shared::<Tokens>()?.of(&sign_in, id),
         None => None,
     };
     let off = visit.query.text("refresh") == "off";
@@ -93,6 +99,7 @@ async fn show(visit: Visit) -> Answer {
     let page = JobPage {
         page: visit.page("jobs", format!("Job {id}"))?,
         number: id,
+        in_project: job.number,
         what: what(job.erasure),
         status: job.status.as_str(),
         overdue: job.is_overdue(now),
@@ -127,13 +134,22 @@ async fn show(visit: Visit) -> Answer {
             retry: job.retry_at.map(|at| Time::new(at, now)),
         }),
         running,
-        // What is shown once must not vanish by itself.
+        // Somebody may be copying it.
         refresh: running && !off && token.is_none(),
         can_cancel: jobs::may_cancel(&job),
         can_retry: job.status == JobStatus::Failed,
         token: token.map(|token| token.to_string()),
     };
     visit.html(StatusCode::OK, &page)
+}
+
+/// The person has the token, and the page need not show it any more.
+async fn hand_over(visit: Visit) -> Answer {
+    let id = visit.job()?;
+    if let Some(sign_in) = visit.sign_in_token() {
+        visit.shared::<Tokens>()?.hand_over(&sign_in, id);
+    }
+    Ok(visit.go_and_say(&path(id), Flash::HandedOver(id)))
 }
 
 /// The steps in their order, each with when it was done.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, Origin};
 use crate::proof::check::{self, check_one};
 use crate::proof::hex::Hex;
-use crate::proof::receipt::{Id, Receipt, ScanMode};
+use crate::proof::receipt::{self, FIRST, Id, MentionsOf, Receipt, Scan, ScanMode, file_name};
 use crate::proof::receipts::{Listed, Stored, Trouble};
 use crate::store::Db;
 
@@ -36,8 +36,8 @@ pub fn path(number: u64) -> String {
 pub fn erased(erasure: Erasure) -> &'static str {
     match erasure {
         Erasure::Account => "an account",
-        Erasure::Activity => "an activity",
-        Erasure::Everything => "everything",
+        Erasure::Activity => "an account’s activity",
+        Erasure::Everything => "everything of an account",
         Erasure::Hide => "nothing",
     }
 }
@@ -74,6 +74,7 @@ struct ReceiptPage {
     back_href: Option<String>,
     download_href: Option<String>,
     number: u64,
+    place: u64,
     id: String,
     erasure: &'static str,
     right: String,
@@ -86,9 +87,12 @@ struct ReceiptPage {
     verified: Stamp,
     completed: Stamp,
     counts: Vec<Gone>,
+    since: Vec<Gone>,
     gone: Count,
     stays: Vec<Stay>,
     mentions: u64,
+    some_rows: bool,
+    first_version: bool,
     pages: Count,
     changed: Count,
     frames: Count,
@@ -174,11 +178,13 @@ pub fn job(db: &Db, id: Id) -> Result<Option<Job>> {
     }
 }
 
-/// The file's bytes, as they are.
+/// The receipt, as everybody is handed it; `?with=figures`: the file that the organisation keeps.
 async fn download(visit: Visit) -> Answer {
     let listed = listed(&visit).await?;
-    let name = listed.file_name();
-    let bytes = web::block(move || listed.bytes()).await.map_err(Error::internal)?;
+    let (name, whole) = (listed.file_name(), visit.query.text("with") == "figures");
+    let bytes = web::block(move || if whole { listed.file_bytes() } else { listed.bytes() })
+        .await
+        .map_err(Error::internal)?;
     Ok(HttpResponse::Ok()
         .content_type("application/json")
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
@@ -200,9 +206,16 @@ pub async fn find(app: &App, number: u64) -> Result<Option<Listed>> {
 
 fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage {
     let Stored { receipt, hash, .. } = stored;
-    let file = receipt.file_name();
-    let Receipt { number, id, asked, done, counts, stays, scrub, checkpoint, scan, ledger, audit, .. } =
-        receipt;
+    let Receipt { number, id, asked, done, counts, stays, ledger, audit, .. } = receipt;
+    let place = receipt.place.unwrap_or(number);
+    let file = file_name(place, id);
+    let went = counts.iter().chain(receipt.since.iter().flatten());
+    let gone = went.map(|gone| gone.rows).fold(0, u64::saturating_add);
+    let by_kind = |went: Vec<receipt::Gone>| {
+        went.into_iter().map(|gone| Gone { label: label(&gone.label), rows: count(gone.rows) }).collect()
+    };
+    let (scrub, scan) = (receipt.scrub, receipt.scan);
+    let of_scan = |figure: fn(&Scan) -> u64| count(scan.as_ref().map_or(0, figure));
     ReceiptPage {
         page,
         file,
@@ -210,8 +223,9 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         fault: fault.map(|fault| capital(&plain(&fault.to_string()))),
         failed: None,
         back_href: Some(receipts::PATH.to_owned()),
-        download_href: Some(format!("{}/download", path(number))),
+        download_href: Some(format!("{}/download", path(place))),
         number,
+        place,
         id: id.to_string(),
         erasure: asked.erasure.as_str(),
         right: plain(&asked.right),
@@ -223,28 +237,28 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         scrubbed: stamp(done.scrubbed_at),
         verified: stamp(done.verified_at),
         completed: stamp(done.completed_at),
-        gone: count(counts.iter().map(|gone| gone.rows).fold(0, u64::saturating_add)),
-        counts: counts
-            .into_iter()
-            .map(|gone| Gone { label: label(&gone.label), rows: count(gone.rows) })
-            .collect(),
+        gone: count(gone),
+        counts: by_kind(counts),
+        since: by_kind(receipt.since.unwrap_or_default()),
         stays: stays
             .into_iter()
             .map(|stay| Stay { label: label(&stay.label), rows: count(stay.rows), why: plain(&stay.why) })
             .collect(),
         mentions: receipt.mentions,
-        pages: count(scrub.pages),
-        changed: count(scrub.changed),
-        frames: count(checkpoint.frames),
-        mode: match scan.mode {
-            ScanMode::ChangedPages => "changed pages",
-            ScanMode::WholeFiles => "whole files",
+        some_rows: receipt.mentions_of == Some(MentionsOf::SomeRows),
+        first_version: receipt.version == FIRST,
+        pages: count(scrub.as_ref().map_or(0, |scrub| scrub.pages)),
+        changed: count(scrub.as_ref().map_or(0, |scrub| scrub.changed)),
+        frames: count(receipt.checkpoint.map_or(0, |checkpoint| checkpoint.frames)),
+        mode: match scan.as_ref().map(|scan| scan.mode) {
+            Some(ScanMode::ChangedPages) => "changed pages",
+            Some(ScanMode::WholeFiles) | None => "whole files",
         },
-        scan_bytes: count(scan.bytes),
-        scan_pages: count(scan.pages),
-        needles: count(scan.needles),
-        needles_dropped: count(scan.needles_dropped),
-        took_ms: count(scan.took_ms),
+        scan_bytes: of_scan(|scan| scan.bytes),
+        scan_pages: of_scan(|scan| scan.pages),
+        needles: of_scan(|scan| scan.needles),
+        needles_dropped: of_scan(|scan| scan.needles_dropped),
+        took_ms: of_scan(|scan| scan.took_ms),
         backups: receipt
             .backups
             .into_iter()
@@ -260,9 +274,9 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         signature: receipt.signature.to_string(),
         previous: Some(receipt.previous).filter(|hash| *hash != Hex::ZERO).map(|hash| hash.to_string()),
         ledger_id: ledger.id.to_string(),
-        ledger_seq: count(ledger.seq),
+        ledger_seq: count(ledger.seq.unwrap_or_default()),
         ledger_head: ledger.head.to_string(),
-        audit_seq: count(audit.seq),
+        audit_seq: count(audit.seq.unwrap_or_default()),
         audit_head: audit.head.to_string(),
     }
 }

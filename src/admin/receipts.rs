@@ -122,7 +122,8 @@ fn row(listed: Listed, key: &PublicKey, now: Millis) -> Row {
 }
 
 fn said(receipt: &Receipt, now: Millis) -> Said {
-    let rows: u64 = receipt.counts.iter().map(|gone| gone.rows).fold(0, u64::saturating_add);
+    let went = receipt.counts.iter().chain(receipt.since.iter().flatten());
+    let rows: u64 = went.map(|gone| gone.rows).fold(0, u64::saturating_add);
     Said {
         what: erased(receipt.asked.erasure),
         origin: receipt::origin(receipt.asked.origin),
@@ -197,14 +198,15 @@ async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
         Ok(receipt) => receipt,
         Err(faults) => return Ok(Err(faults)),
     };
-    let here = receipt::find(&visit.app, receipt.number).await?.is_some_and(|listed| listed.id == receipt.id);
+    let (app, id) = (visit.app.clone(), receipt.id);
+    let here = web::block(move || app.receipts().of_id(id)).await.map_err(Error::internal)?;
     let job = visit.app.read(|db| receipt::job(db, receipt.id))?;
     Ok(Ok(Good {
         number: receipt.number,
         id: receipt.id.to_string(),
         said: said(&receipt, visit.now),
         of_person: person.is_some(),
-        href: here.then(|| receipt::path(receipt.number)),
+        href: here.map(|listed| receipt::path(listed.number)),
         failed_later: job.as_ref().is_some_and(jobs::failed_later),
     }))
 }

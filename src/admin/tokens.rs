@@ -1,5 +1,5 @@
-//! What people are to be handed after an erasure: kept until the admin who asked for it has
-//! seen it, an hour at most. In memory alone: it must not lie in any file.
+//! What people are to be handed after an erasure: kept until the admin who asked for it says that
+//! it was handed over, or signs out; 30 days at most. In memory alone: it must not lie in any file.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use crate::domain::secrets;
 use crate::model::JobId;
 use crate::proof::receipt::Token;
 
-/// How long one is kept that nobody looks at.
-const KEEP: Duration = Duration::from_secs(60 * 60);
+/// How long one is kept that nobody hands over.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many are kept; beyond that the oldest go.
 const MOST: usize = 1_000;
 
@@ -43,12 +43,17 @@ impl Tokens {
         kept.push(Kept { session: secrets::hash(sign_in), job, token, until });
     }
 
-    /// Hands a job's token to the sign-in that asked for it, once.
-    pub fn take(&self, sign_in: &str, job: JobId) -> Option<Token> {
+    /// A job's token, for the sign-in that asked for it.
+    pub fn of(&self, sign_in: &str, job: JobId) -> Option<Token> {
         let session = secrets::hash(sign_in);
-        let mut kept = self.fresh();
-        let at = kept.iter().position(|kept| kept.session == session && kept.job == job)?;
-        Some(kept.remove(at).token)
+        let kept = self.fresh();
+        kept.iter().find(|kept| kept.session == session && kept.job == job).map(|kept| kept.token)
+    }
+
+    /// It was handed over, and is shown no more.
+    pub fn hand_over(&self, sign_in: &str, job: JobId) {
+        let session = secrets::hash(sign_in);
+        self.fresh().retain(|kept| kept.session != session || kept.job != job);
     }
 
     /// The sign-in has ended.

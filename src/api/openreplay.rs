@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Event, Job, JobId, Project, Scope, Session, SessionId, User};
+use crate::model::{Event, Job, Project, Scope, Session, SessionId, User};
 use crate::store::Db;
 
 pub static DIALECT: &dyn Dialect = &OpenReplay;
@@ -197,8 +197,8 @@ async fn cancel_job(call: Call) -> Answer {
     let job = call
         .app
         .erase(move |tx| {
-            jobs::scheduled(tx, project.id, id)?;
-            jobs::cancel(tx, Some(project.id), id)
+            let job = jobs::scheduled(tx, project.id, id)?;
+            jobs::cancel(tx, Some(project.id), job.id)
         })
         .await?;
     Ok(data(job_json(&job)))
@@ -240,9 +240,10 @@ fn project_in(db: &Db, call: &Call) -> Result<Project> {
     if only.is_some_and(|only| only != project.id) { Err(Error::ProjectNotFound) } else { Ok(project) }
 }
 
-fn job_id(call: &Call) -> Result<JobId> {
+/// The job's number in its project.
+fn job_id(call: &Call) -> Result<i64> {
     let text = call.path("jobId")?;
-    text.parse().map(JobId).map_err(|_| Error::invalid(Place::Path, "jobId", NOT_INTEGER))
+    text.parse().map_err(|_| Error::invalid(Place::Path, "jobId", NOT_INTEGER))
 }
 
 fn known(user: Result<User>) -> Result<Option<User>> {
@@ -259,7 +260,7 @@ fn data(value: Value) -> HttpResponse {
 
 fn job_json(job: &Job) -> Value {
     json!({
-        "jobId": job.id.0,
+        "jobId": job.number,
         "description": format!("Delete user sessions of userId = {}", job.reference),
         "status": job.status.as_str(),
         "projectId": job.project.0,
@@ -268,7 +269,7 @@ fn job_json(job: &Job) -> Value {
         "createdAt": job.created_at,
         "updatedAt": job.updated_at,
         "startAt": job.start_at,
-        "errors": job.error,
+        "errors": jobs::told(job),
     })
 }
 

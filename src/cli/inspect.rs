@@ -188,8 +188,9 @@ fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<O
     };
     let notes: Vec<Place> = receipts
         .iter()
-        .filter(|receipt| !went(&receipt.audit, receipt.done.completed_at))
-        .map(|receipt| receipt.audit)
+        .filter_map(|receipt| Some((receipt.in_the_log()?, receipt.done.completed_at)))
+        .filter(|(place, at)| !went(place, *at))
+        .map(|(place, _)| place)
         .collect();
     let heads = glance.read(audit::heads)?;
     let trouble = RefCell::new(None);
@@ -243,7 +244,7 @@ fn ledger_file(directory: &Directory, glance: &Glance) -> Result<Outcome> {
 /// What receipts and backups say of the ledger is what is there.
 fn places(directory: &Directory, receipts: &[Receipt]) -> Result<Outcome> {
     let mut wanted: BTreeMap<u64, Option<ledger::Chain>> =
-        receipts.iter().map(|receipt| (receipt.ledger.seq, None)).collect();
+        receipts.iter().filter_map(|receipt| Some((receipt.ledger.seq?, None))).collect();
     let path = directory.ledger();
     let mut lines = BufReader::new(File::open(&path)?).split(b'\n');
     let header = lines.next().transpose()?.unwrap_or_default();
@@ -260,12 +261,14 @@ fn places(directory: &Directory, receipts: &[Receipt]) -> Result<Outcome> {
     }
     let odd = receipts.iter().filter(|receipt| {
         let same = receipt.ledger.id == Hex(header.ledger.0);
-        !same || wanted.get(&receipt.ledger.seq).copied().flatten().map(Hex) != Some(receipt.ledger.head)
+        let named = receipt.ledger.seq.and_then(|seq| wanted.get(&seq).copied().flatten());
+        !same || named.map(Hex) != Some(receipt.ledger.head)
     });
     let faults = odd.map(|receipt| {
         format!(
             "receipt {} names entry {}, which is not there, or is another",
-            receipt.number, receipt.ledger.seq
+            receipt.place.unwrap_or(receipt.number),
+            receipt.ledger.seq.unwrap_or_default()
         )
     });
     let faults = faults.collect();

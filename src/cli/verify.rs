@@ -15,8 +15,9 @@ use super::out;
 use crate::clock::{self, Millis};
 use crate::model::Erasure;
 use crate::proof::check::{BYTES_MAX, check_one};
+use crate::proof::figures::handed_out;
 use crate::proof::hex::Hex;
-use crate::proof::receipt::{Receipt, ScanMode, Token, is_subject};
+use crate::proof::receipt::{MentionsOf, Receipt, ScanMode, Token, is_subject};
 use crate::proof::signing::{NotAKey, PublicKey};
 
 /// A public key's file has a few hundred bytes.
@@ -60,7 +61,7 @@ pub fn run(what: &Verify) -> anyhow::Result<()> {
         bail!("no receipt is named");
     };
     let receipt = check_one(bytes, key).with_context(|| format!("{} is no good receipt", path.display()))?;
-    let mut said = story(&receipt, Hex::sha256(bytes))?;
+    let mut said = story(&receipt, Hex::sha256(&handed_out(bytes.to_vec())))?;
     if let (Some(token), Some(identifier)) = (&what.token, &what.identifier) {
         // Whoever asked twice has two tokens, and one erasure: the salt is what shows it.
         let theirs = is_subject(&receipt, &token.salt, identifier);
@@ -77,68 +78,77 @@ pub fn run(what: &Verify) -> anyhow::Result<()> {
 
 /// What a good receipt says, for people.
 fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
-    let Receipt { number, id, asked, done, scrub, checkpoint, scan, ledger, audit, .. } = receipt;
+    let Receipt { number, id, asked, done, ledger, audit, .. } = receipt;
     let mut out = String::new();
     let to = &mut out;
     writeln!(to, "The signature is good: nothing in this receipt was changed since it was signed.")?;
     writeln!(to, "Receipt {number}, {id}, signed by the key {}", receipt.key)?;
     writeln!(to)?;
     let what = match asked.erasure {
-        Erasure::Account => "the account; the activity stays under a bare number",
-        Erasure::Activity => "the activity; the account stays",
-        Erasure::Everything | Erasure::Hide => "everything",
+        Erasure::Account => "an account; its activity stays under a bare number",
+        Erasure::Activity => "the activity of an account; the account stays",
+        Erasure::Everything | Erasure::Hide => "everything of an account",
     };
     writeln!(to, "Erased:     {what}")?;
     writeln!(to, "Asked for:  {}, {} (origin: {})", time(asked.at), asked.right, asked.origin.as_str())?;
     writeln!(to, "Begun:      {} (due {})", time(done.began_at), time(asked.due))?;
     writeln!(to, "Rows gone:  {}", time(done.erased_at))?;
-    writeln!(
-        to,
-        "Scrubbed:   {}; {} pages looked at, {} changed; write-ahead log emptied of {} frames",
-        time(done.scrubbed_at),
-        scrub.pages,
-        scrub.changed,
-        checkpoint.frames
-    )?;
-    let mode = match scan.mode {
-        ScanMode::ChangedPages => "what was written since the erasure began",
-        ScanMode::WholeFiles => "the whole files",
-    };
-    writeln!(
-        to,
-        "Searched:   {}; {mode}, {} bytes, for {} texts; {} found",
-        time(done.verified_at),
-        scan.bytes,
-        scan.needles,
-        scan.found
-    )?;
+    write!(to, "Scrubbed:   {}", time(done.scrubbed_at))?;
+    if let (Some(scrub), Some(checkpoint)) = (&receipt.scrub, &receipt.checkpoint) {
+        write!(
+            to,
+            "; {} pages looked at, {} changed; write-ahead log emptied of {} frames",
+            scrub.pages, scrub.changed, checkpoint.frames
+        )?;
+    }
+    write!(to, "\nSearched:   {}", time(done.verified_at))?;
+    if let Some(scan) = &receipt.scan {
+        let mode = match scan.mode {
+            ScanMode::ChangedPages => "what was written since the erasure began",
+            ScanMode::WholeFiles => "the whole files",
+        };
+        write!(to, "; {mode}, {} bytes, for {} texts; {} found", scan.bytes, scan.needles, scan.found)?;
+    }
+    writeln!(to)?;
+    if let Some(evidence) = &receipt.evidence {
+        writeln!(to, "Made sure:  {}: {}", evidence.engine, evidence.method)?;
+    }
     writeln!(to, "Completed:  {}", time(done.completed_at))?;
     list(to, "What went:", receipt.counts.iter().map(|gone| format!("{:>12}  {}", gone.rows, gone.label)))?;
+    let since = receipt.since.iter().flatten().map(|gone| format!("{:>12}  {}", gone.rows, gone.label));
+    if receipt.since.as_ref().is_some_and(|since| !since.is_empty()) {
+        list(to, "What came after it was asked for, and went too:", since)?;
+    }
     let stays = receipt.stays.iter();
     list(to, "What stays:", stays.map(|stay| format!("{:>12}  {}: {}", stay.rows, stay.label, stay.why)))?;
     if receipt.mentions > 0 {
         let mentions = receipt.mentions;
         writeln!(
             to,
-            "\nIn other people's data, {mentions} places read like something of theirs; they were left."
+            "\nOther people's data names this account in {mentions} places; that data is theirs, and was left."
         )?;
+    }
+    if receipt.mentions_of == Some(MentionsOf::SomeRows) {
+        writeln!(to, "Only the newest people's rows of the project were looked at for such places.")?;
     }
     let backups = receipt.backups.iter();
     list(
         to,
-        "Backups from before, encrypted; each that was made while the person was here holds them:",
+        "Backups from before, encrypted; each that was made while the account was here holds it:",
         backups.map(|backup| {
             format!("{}, made {}, removed {}", backup.name, time(backup.made_at), time(backup.pruned_at))
         }),
     )?;
     writeln!(to)?;
     match number {
-        1 => writeln!(to, "In the chain of receipts it is the first.")?,
+        _ if receipt.previous == Hex::ZERO => writeln!(to, "In the chain of receipts it is the first.")?,
         _ => writeln!(to, "In the chain of receipts it is number {number}, after {}", receipt.previous)?,
     }
     writeln!(to, "Its own hash, which the next one names: {hash}")?;
-    writeln!(to, "Ledger of erasures: entry {} of {}, {}", ledger.seq, ledger.id, ledger.head)?;
-    writeln!(to, "Audit log: row {}, {}", audit.seq, audit.head)?;
+    let number =
+        |what: &str, seq: Option<u64>| seq.map(|seq| format!("{what} {seq} of ")).unwrap_or_default();
+    writeln!(to, "Ledger of erasures: {}{}, {}", number("entry", ledger.seq), ledger.id, ledger.head)?;
+    writeln!(to, "Audit log: {}{}", number("row", audit.seq).replace(" of ", ", "), audit.head)?;
     Ok(out)
 }
 

@@ -17,7 +17,7 @@ use crate::store::holdings::Subject;
 pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, audit, events, holdings, jobs, sessions, users, waiting};
+use crate::store::{Db, Tx, aliases, audit, events, holdings, ids, jobs, mentions, sessions, users, waiting};
 
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
@@ -43,6 +43,7 @@ pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
     let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
     job.cutoff = Some(cutoff);
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    job.came_at = Some(came_at(tx, user)?);
     let (events, first) = events::tally(tx, user.id, cutoff)?;
     let activity = users::Activity {
         sessions: sessions::tally(tx, user.id, cutoff)?,
@@ -73,6 +74,7 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         start_at: tx.now(),
         receipt: (origin == Origin::Reaper)
             .then(|| reapers_receipt(tx, user, user.hidden_as.or(user.deleted_at))),
+        bounds: None,
     };
     jobs::insert(tx, &new)
 }
@@ -158,6 +160,7 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         return Ok(job);
     };
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
+    job.came_at = Some(came_at(tx, user)?);
     enter(tx, &job, user, None)?;
     note(tx, &job, user)?;
     let activity = user.event_count + user.session_count;
@@ -225,6 +228,7 @@ fn salt(tx: &Tx, user: &User) -> [u8; 32] {
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
+    holdings::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
     let gone = gone_at(tx, user);
     let anonymous_ids = aliases::of(tx, user.id, u32::MAX)?;
     let identifier = user.identifier.iter().map(|name| Named::Identifier(name));
@@ -238,6 +242,9 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
         if !is_anybodys(tx, user, name)? {
             job.count("jobs", references::forget(tx, user.project, name, &scrubbed(tx, user))?);
         }
+    }
+    if job.bounds.is_some() {
+        job.count_later("aliases", aliases::since(tx, user.id, job.created_at)?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)? + waiting::forget_aliases(tx, user.id)?);
     holdings::clear_person(tx, user.id)
@@ -264,9 +271,11 @@ pub fn chunk(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
-    while let Some((table, taken)) = holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather)?
+    while let Some(taken) =
+        holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather, job.bounds.as_ref())?
     {
-        job.count(table, usize::try_from(taken).unwrap_or(0));
+        job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
+        job.count_later(taken.table, taken.later);
         // It gets on: faults are counted from here again.
         forget_faults(job);
         if Instant::now() >= deadline {
@@ -302,6 +311,22 @@ fn forget_faults(job: &mut Job) {
     job.error = None;
 }
 
+/// When something of a person came in first: no backup from before holds them. Times that callers
+/// gave do not count.
+fn came_at(db: &Db, user: &User) -> Result<Millis> {
+    let mut first = user.created_at.min(ids::made_at(user.id.0));
+    for member in users::members(db, user.id)? {
+        first = first.min(ids::made_at(member.0));
+    }
+    if let Some(alias) = aliases::first(db, user.id)? {
+        first = first.min(alias);
+    }
+    if let Some(session) = sessions::first(db, user.id)? {
+        first = first.min(ids::made_at(session.0));
+    }
+    Ok(first)
+}
+
 /// Whether rows are left that the job was to take.
 pub fn any_left(db: &Db, job: &Job) -> Result<bool> {
     job.user.map_or(Ok(false), |user| holdings::any_left(db, user, job.erasure, job.cutoff))
@@ -312,6 +337,8 @@ pub fn complete(tx: &Tx, job: &mut Job) -> Result<()> {
     job.status = JobStatus::Completed;
     job.step = None;
     job.user = None;
+    job.came_at = None;
+    mentions::forget(tx, job.id)?;
     job.finished_at = Some(tx.now());
     forget_faults(job);
     job.rows_total = job.rows_erased;
@@ -328,8 +355,8 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Resu
         }
     }
     members.reverse();
-    while let Some((table, taken)) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather)? {
-        job.count(table, usize::try_from(taken).unwrap_or(0));
+    while let Some(taken) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather, None)? {
+        job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
     }
     Ok(())
 }

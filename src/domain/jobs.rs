@@ -12,8 +12,10 @@ use crate::domain::{binding, erase, interactions, merge, reap, references, repai
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
+use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
-use crate::store::{Db, Tx, admins, audit, jobs, users as rows};
+use crate::store::holdings::{self, Bounds};
+use crate::store::{Db, Tx, admins, audit, jobs, mentions, sequences, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -42,6 +44,11 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             asked_at: tx.now(),
             start_at: next_midnight(tx.now()),
             receipt: None,
+            // With nobody there, all that goes came later.
+            bounds: Some(match &user {
+                Some(user) => holdings::bounds(tx, &rows::members(tx, user.id)?)?,
+                None => Bounds::new(),
+            }),
         },
     )?;
     identifier.as_str().clone_into(&mut job.reference);
@@ -84,12 +91,42 @@ pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
         .ok_or(Error::JobNotFound)
 }
 
+/// The project's job of this number. [`Error::JobNotFound`].
+pub fn numbered(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    jobs::numbered(db, project, number)?.ok_or(Error::JobNotFound)
+}
+
+/// The job whose receipt has this number in the project. [`Error::ReceiptNotFound`].
+pub fn of_receipt_number(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    jobs::of_receipt_number(db, project, number)?.ok_or(Error::ReceiptNotFound)
+}
+
 /// The job whose receipt has this id. [`Error::ReceiptNotFound`] if there is none in the
 /// project, or a database from before it was put back.
 pub fn of_receipt(db: &Db, project: Option<ProjectId>, receipt: receipt::Id) -> Result<Job> {
     jobs::by_receipt(db, receipt.0)?
         .filter(|job| project.is_none_or(|project| job.project == project))
         .ok_or(Error::ReceiptNotFound)
+}
+
+/// What went wrong with a job, as a project is told: where in the files something was found, and
+/// what the machine said, is of the whole installation.
+pub fn told(job: &Job) -> Option<&'static str> {
+    job.error.as_ref().map(|_| match job.status {
+        JobStatus::Failed => "the erasure failed; the operator's pages say why",
+        _ => "the erasure met a fault, and is tried again",
+    })
+}
+
+/// The project's receipt that was made last, as far as the database knows: its number and its
+/// place among all.
+pub fn last_receipt_of(db: &Db, project: ProjectId) -> Result<Option<(i64, i64)>> {
+    jobs::last_receipt_of(db, project)
+}
+
+/// The last number of a receipt that may be of any project; 0: there is none.
+pub fn last_receipt_of_any(db: &Db) -> Result<i64> {
+    sequences::last(db, "receipt")
 }
 
 /// It was completed once, with a receipt, and is not any more: a later search found something
@@ -110,8 +147,8 @@ pub fn scheduled_page(db: &Db, project: ProjectId, limit: u32, offset: u32) -> R
 
 /// The project's job of this number, if it was scheduled by identifier. [`Error::JobNotFound`]
 /// if not.
-pub fn scheduled(db: &Db, project: ProjectId, id: JobId) -> Result<Job> {
-    let job = get(db, Some(project), id)?;
+pub fn scheduled(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    let job = numbered(db, project, number)?;
     if job.origin == Origin::Schedule { Ok(job) } else { Err(Error::JobNotFound) }
 }
 
@@ -130,6 +167,21 @@ pub fn may_cancel(job: &Job) -> bool {
     job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
 }
 
+/// Jobs that the database does not know have had these numbers, and their receipts of version 1
+/// those up to `receipt`: no other has them again.
+pub fn go_on_after(tx: &Tx, known: &[JobNumbers], receipt: u64) -> Result<()> {
+    if receipt > 0 {
+        sequences::go_on_after(tx, "receipt", i64::try_from(receipt).map_err(Error::internal)?)?;
+    }
+    for job in known {
+        let number = |number: u64| i64::try_from(number).map_err(Error::internal);
+        let project = ProjectId(number(job.project)?);
+        sequences::go_on_after(tx, "job", number(job.id)?)?;
+        sequences::go_on_after(tx, &jobs::of_project(project), number(job.number)?)?;
+    }
+    Ok(())
+}
+
 /// A request of the ledger's that the database does not know waits again: under its name,
 /// or, where nobody is held by that name, under the name's digest.
 pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
@@ -143,6 +195,7 @@ pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
         asked_at: tx.now(),
         start_at: request.due,
         receipt: Some(request.request.0),
+        bounds: None,
     };
     jobs::insert(tx, &new)?;
     tx.wake_worker();
@@ -185,6 +238,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
         tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
     }
     note(tx, &job, "cancel erasure")?;
+    mentions::forget(tx, job.id)?;
     job.status = JobStatus::Cancelled;
     job.step = None;
     job.finished_at = Some(tx.now());
@@ -332,8 +386,8 @@ pub struct Searched {
     pub mentions: u64,
     /// Where something was found that should not be there.
     pub places: Vec<String>,
-    /// The number of the receipt that was written.
-    pub receipt: Option<i64>,
+    /// Of the receipt that was written: its place, and its number in the project.
+    pub receipt: Option<(i64, i64)>,
 }
 
 /// Completes a job for which nothing was found, fails one for which something was. False:
@@ -349,9 +403,13 @@ pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
         tx.wake_worker();
         return Ok(false);
     }
-    // One that it has already stays: it was handed out.
-    job.receipt_no = searched.receipt.or(job.receipt_no);
-    job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    // One that it has already stays, with what it says: it was handed out.
+    if job.receipt_no.is_none() {
+        job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    }
+    if let Some((place, number)) = searched.receipt {
+        (job.receipt_no, job.receipt_number) = (Some(place), Some(number));
+    }
     if searched.places.is_empty() {
         erase::complete(tx, &mut job)?;
         note(tx, &job, "erasure completed")?;

@@ -1,26 +1,28 @@
 //! What a receipt says of an erasure, put together from the job, the registry of holdings
 //! and what the proof came to.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::clock::Millis;
 use crate::domain::erase;
 use crate::error;
-use crate::model::Job;
+use crate::model::{Job, Project};
 use crate::proof::check::{Fault, check_one};
+use crate::proof::figures::JobNumbers;
 use crate::proof::form;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{
-    Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Receipt, Scan, ScanMode, Scrub, Stay,
+    Asked, Backup, Checkpoint, Done, Draft, Evidence, Gone, MentionsOf, Receipt, Scan, ScanMode, Scrub, Stay,
     Token, is_subject, right, why_stays,
 };
 use crate::proof::signing::PublicKey;
 use crate::store::holdings::{self, Fate, Subject};
-use crate::store::{Db, audit, ledger_position, users};
+use crate::store::{Db, Store, audit, ledger_position, users};
 
 /// What the proof of some erasures came to.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct Proof {
     pub scrub: Scrub,
     /// Frames that were folded in, and emptied.
     pub frames: u64,
@@ -39,24 +41,47 @@ pub struct Search {
     pub needles: u64,
     /// Left out, as others have them, too.
     pub dropped: u64,
-    pub mentions: u64,
+}
+
+/// Where other people of the project name the person.
+#[derive(Debug, Clone, Copy)]
+pub struct Mentions {
+    pub places: u64,
+    pub of: MentionsOf,
+}
+
+/// How a project is called in its receipts: it says nothing of how many there are.
+pub fn chain(store: &Store, project: &Project) -> Hex<16> {
+    let digest = store.keyed("a project's receipts", &[project.key.as_bytes()]);
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    Hex(short)
+}
+
+/// Which of these backups were made since a person came, as far as that is known.
+fn since(backups: &[Backup], came_at: Option<Millis>) -> Vec<Backup> {
+    let came_at = came_at.unwrap_or(Millis::MIN);
+    backups.iter().filter(|backup| backup.made_at >= came_at).cloned().collect()
 }
 
 /// The receipt of a job. None: it erased nobody.
 pub fn draft(
     db: &Db,
     job: &Job,
-    evidence: &Evidence,
-    search: Search,
+    project: Hex<16>,
+    proof: &Proof,
+    (search, mentions): (Search, Mentions),
     now: Millis,
 ) -> error::Result<Option<Draft>> {
     let Some(subject) = job.subject else { return Ok(None) };
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
     let ledger = ledger_position(db)?;
     let began_at = job.begun_at.unwrap_or(job.created_at);
     let erased_at = job.erased_at.unwrap_or(began_at);
     Ok(Some(Draft {
         id: Hex(job.receipt),
         installation: Hex(ledger.ledger.0),
+        project,
         subject: Hex(subject),
         asked: Asked {
             erasure: job.erasure,
@@ -69,33 +94,38 @@ pub fn draft(
             began_at,
             erased_at,
             scrubbed_at: job.scrubbed_at.unwrap_or(erased_at),
-            verified_at: evidence.verified_at,
+            verified_at: proof.verified_at,
             completed_at: now,
         },
         counts: gone(job),
+        since: later(job),
         stays: stays(db, job)?,
-        mentions: search.mentions,
-        scrub: evidence.scrub.clone(),
-        checkpoint: Checkpoint { truncated: true, frames: evidence.frames },
+        mentions: mentions.places,
+        mentions_of: mentions.of,
+        evidence: Evidence::of_sqlite(),
+        scrub: proof.scrub.clone(),
+        checkpoint: Checkpoint { truncated: true, frames: proof.frames },
         scan: Scan {
-            mode: evidence.mode,
-            bytes: evidence.bytes,
-            pages: evidence.pages,
+            mode: proof.mode,
+            bytes: proof.bytes,
+            pages: proof.pages,
             needles: search.needles,
             needles_dropped: search.dropped,
             found: 0,
-            took_ms: evidence.took_ms,
+            took_ms: proof.took_ms,
         },
-        ledger: LedgerPosition { id: Hex(ledger.ledger.0), seq: ledger.seq, head: Hex(ledger.head) },
+        ledger: (ledger.seq, Hex(ledger.head)),
         audit: audit::position(db)?,
-        backups: evidence.backups.clone(),
+        backups: since(&proof.backups, job.came_at),
+        job: JobNumbers { id: count(job.id.0), number: count(job.number), project: count(job.project.0) },
     }))
 }
 
-/// What a job took, kind by kind: those of its erasure, be it none of them, and those that
-/// it took beside.
+/// What a job took of what was there when it was asked for, kind by kind: those of its erasure,
+/// be it none of them, and those that it took beside.
 pub fn gone(job: &Job) -> Vec<Gone> {
-    let rows = |table: &holdings::Table| job.counts.get(table.name).copied().unwrap_or(0);
+    let of = |counts: &BTreeMap<String, i64>, name| counts.get(name).copied().unwrap_or(0);
+    let rows = |table: &holdings::Table| of(&job.counts, table.name) - of(&job.later, table.name);
     let theirs = holdings::TABLES
         .iter()
         .filter(|table| table.fate(job.erasure) != Fate::Stays || rows(table) > 0)
@@ -112,6 +142,18 @@ pub fn gone(job: &Job) -> Vec<Gone> {
         same
     });
     gone
+}
+
+/// What it took that came after it was asked for.
+pub fn later(job: &Job) -> Vec<Gone> {
+    let rows = |table: &holdings::Table| job.later.get(table.name).copied().unwrap_or(0);
+    let some = holdings::TABLES.iter().filter(|table| rows(table) > 0);
+    some.map(|table| Gone {
+        kind: table.name.to_owned(),
+        label: table.label.to_owned(),
+        rows: u64::try_from(rows(table)).unwrap_or(0),
+    })
+    .collect()
 }
 
 /// What is left of what was held, and why.

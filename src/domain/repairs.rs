@@ -8,7 +8,7 @@ use crate::domain::reasons::REASONS;
 use crate::error::Result;
 use crate::model::{ProjectId, Repair};
 pub use crate::store::repairs::{Count, Recent};
-use crate::store::{Db, Tx, projects, repairs};
+use crate::store::{Db, Tx, keys, projects, repairs};
 use crate::trace::Source;
 
 /// Counts are kept for so many days.
@@ -53,6 +53,13 @@ pub fn raise_alarm(tx: &Tx, source: Source) -> Result<()> {
 /// The counts of the last days, today included; the newest day and the largest number first.
 pub fn counts(db: &Db, project: ProjectId, days: i64, now: Millis) -> Result<Vec<Count>> {
     repairs::counts(db, project, first_day(now, days))
+}
+
+/// What the project's own keys are called, by their numbers: a number is of the installation, and
+/// is not told to a project.
+pub fn key_names(db: &Db, project: ProjectId) -> Result<BTreeMap<i64, String>> {
+    let own = keys::list(db)?.into_iter().filter(|key| key.project == Some(project));
+    Ok(own.map(|key| (key.id.0, key.name)).collect())
 }
 
 /// How often something came of messages, whichever key sent them.

@@ -44,6 +44,8 @@ pub const REPLAYED: &str = "replay ledger";
 /// written. `entries` of the ledger have followed.
 pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
     let Some(made_at) = upkeep::done_at(tx, upkeep::RESTORED)? else { return Ok(()) };
+    // Each job has an entry, and one that a restore makes is for one.
+    tx.leave_room(2 * i64::try_from(entries).unwrap_or(i64::MAX / 2))?;
     let reason = format!(
         "made {}, at entry {} of the ledger; {entries} entries followed; what this log had from here on, up to \
          now, is not in it",

@@ -107,7 +107,10 @@ impl Origin {
 /// An erasure that takes, or may take, more than one transaction.
 #[derive(Debug, Clone)]
 pub struct Job {
+    /// In the installation. What a project is told is its number.
     pub id: JobId,
+    /// In its project.
+    pub number: i64,
     pub project: ProjectId,
     pub erasure: Erasure,
     pub origin: Origin,
@@ -144,12 +147,20 @@ pub struct Job {
     pub scrubbed_at: Option<Millis>,
     /// Times that values of the person were found in rows of others, and left.
     pub mentions: i64,
-    /// The receipt's place among the receipts.
+    /// The receipt's place among all receipts.
     pub receipt_no: Option<i64>,
     /// It was due and could not begin: since then whom it means is settled.
     pub bound_at: Option<Millis>,
     /// None, once it is bound: nobody.
     pub bound_user: Option<UserId>,
+    /// Its number in the project.
+    pub receipt_number: Option<i64>,
+    /// When the person came, until it is completed.
+    pub came_at: Option<Millis>,
+    /// The last row of each table that there was when it was asked for. None: it did not wait.
+    pub bounds: Option<BTreeMap<String, i64>>,
+    /// Rows it took that came after it was asked for, by table; they are in `counts`, too.
+    pub later: BTreeMap<String, i64>,
 }
 
 impl Job {
@@ -159,6 +170,13 @@ impl Job {
         if rows > 0 {
             *self.counts.entry(table.to_owned()).or_default() += rows;
             self.rows_erased += rows;
+        }
+    }
+
+    /// Says of rows that it took that they came after it was asked for.
+    pub fn count_later(&mut self, table: &str, rows: i64) {
+        if rows > 0 {
+            *self.later.entry(table.to_owned()).or_default() += rows;
         }
     }
 

@@ -1,14 +1,15 @@
 //! Are these all the receipts, in their order, and none of them changed? Reads the directory
 //! and writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use super::check::{self, check_one};
+use super::figures::handed_out;
 use super::hex::Hex;
-use super::receipt::{self, Id};
+use super::receipt::{self, Id, Receipt};
 use super::receipts::{self, Last, Trouble};
 use super::signing::PublicKey;
 use super::whole;
@@ -64,6 +65,9 @@ pub enum What {
     Cut(u64, u64),
     /// This is not the receipt that is known to have had this number.
     NotTheKnown(u64),
+    /// In the chain of its project it is not the one after this number: that one is not here, or
+    /// is another.
+    OfProject(u64),
 }
 
 /// All that is wrong with the receipts in this directory. `known` is a receipt that is known
@@ -74,6 +78,7 @@ pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Resul
     let files = files(folder, &mut report)?;
     let mut ids: BTreeMap<Id, u64> = BTreeMap::new();
     let mut before = Before { number: 0, hashes: vec![Hex::ZERO], is_good: true };
+    let mut projects = Projects::default();
     for (number, id) in files {
         let name = receipt::file_name(number, id);
         let mut faults = Vec::new();
@@ -89,23 +94,32 @@ pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Resul
         }
         let bytes = receipts::read(&folder.join(&name));
         let hash = bytes.as_deref().map_or(Hex::ZERO, Hex::sha256);
-        let checked =
-            bytes.map_err(What::Unreadable).and_then(|bytes| check_one(&bytes, key).map_err(What::Bad));
+        let checked = bytes.map_err(What::Unreadable).and_then(|bytes| {
+            let receipt = check_one(&bytes, key).map_err(What::Bad)?;
+            // Of version 2 the figures name the file before, and the receipt the one of its project.
+            let previous = check::figures(&bytes).map_or(receipt.previous, |figures| figures.previous);
+            projects.handed_out = Hex::sha256(&handed_out(bytes));
+            Ok((receipt, previous))
+        });
         let mut is_good = false;
         match checked {
             Err(what) => faults.push(what),
-            Ok(receipt) if (receipt.number, receipt.id) != (number, id) => {
+            Ok((receipt, _)) if (receipt.place, receipt.id) != (Some(number), id) => {
                 report.good += 1;
-                faults.push(What::Misnamed { number: receipt.number, id: receipt.id });
+                // One that was handed out, and put here, has no place.
+                let place = receipt.place.unwrap_or(receipt.number);
+                faults.push(What::Misnamed { number: place, id: receipt.id });
             }
-            Ok(receipt) => {
+            Ok((receipt, previous)) => {
                 report.good += 1;
                 is_good = true;
                 // After one that is bad itself, or not there, nothing can be said.
                 let may_tell = number == before.number + 1 && before.is_good;
-                if may_tell && !before.hashes.contains(&receipt.previous) {
+                let follows = before.hashes.contains(&previous);
+                if may_tell && !follows {
                     faults.push(What::Previous(before.number));
                 }
+                projects.see(&receipt, may_tell && follows, &mut faults);
             }
         }
         if known.is_some_and(|known| is_good && known.number == number && known.hash != hash) {
@@ -133,6 +147,38 @@ struct Before {
     /// Of the files of this number; there should be one.
     hashes: Vec<Hex<32>>,
     is_good: bool,
+}
+
+/// The chains of the projects: what each is handed.
+#[derive(Default)]
+struct Projects {
+    /// Of the receipt that is looked at.
+    handed_out: Hex<32>,
+    /// The last of each: its number and hash.
+    last: BTreeMap<Hex<16>, Last>,
+    /// Those of version 1, which do not say whose they are: the first of version 2 follows on one.
+    first: BTreeSet<Hex<32>>,
+}
+
+impl Projects {
+    /// `may_tell`: nothing is missing before it, and what is there is good.
+    fn see(&mut self, receipt: &Receipt, may_tell: bool, faults: &mut Vec<What>) {
+        let hash = self.handed_out;
+        let Some(project) = receipt.project else {
+            self.first.insert(hash);
+            return;
+        };
+        let before = self.last.insert(project, Last { number: receipt.number, hash });
+        let number = before.map_or(receipt.number - 1, |before| before.number);
+        let follows = match before {
+            Some(before) => receipt.number > before.number && receipt.previous == before.hash,
+            None => receipt.previous == Hex::ZERO || self.first.contains(&receipt.previous),
+        };
+        // Where one is missing, or was changed, that is what is said.
+        if may_tell && !follows {
+            faults.push(What::OfProject(number));
+        }
+    }
 }
 
 /// The receipts' numbers and ids in their order; the rest goes to the report.
@@ -186,6 +232,16 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "receipts {from} to {to} were made, but the chain ends before them: its tail was cut"
+                )
+            }
+            What::OfProject(0) => {
+                f.write_str("in the chain of its project it is the first, but it names one before it")
+            }
+            What::OfProject(before) => {
+                write!(
+                    f,
+                    "in the chain of its project it does not follow on receipt {before} as it is here: one is \
+                     missing or was replaced"
                 )
             }
             What::NotTheKnown(number) => {

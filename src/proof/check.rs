@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::figures::{self, Figures};
 use super::hex::Hex;
-use super::receipt::{FORMAT, Receipt, VERSION, signed_text};
+use super::receipt::{FIRST, FORMAT, Receipt, VERSION, signed_text};
 use super::signing::PublicKey;
 use super::{canonical, form};
 
@@ -39,21 +40,25 @@ pub enum What {
 }
 
 /// The receipt in these bytes, if they are canonical, of the right form, and signed by the
-/// key. Whatever byte of a receipt is changed, this is a [`Fault`].
+/// key. Whatever byte of a receipt is changed, this is a [`Fault`]. It may be one as it was handed
+/// out, or the file in which the organisation keeps it with its figures; see
+/// [`super::figures`].
 pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
     let bare = |what| Fault { what, fields: Vec::new() };
     if bytes.len() > BYTES_MAX {
         return Err(bare(What::TooLarge));
     }
     let (value, spelling) = canonical::read(bytes).map_err(|fault| bare(What::NotJson(fault)))?;
-    let mut fields = form::faults(&value);
+    let file = Parts::of(value);
+    let value = &file.receipt;
+    let mut fields = file.faults();
     if let Some(fault) = spelling {
         return Err(Fault { what: What::NotCanonical(fault), fields });
     }
     let named = value["key"].as_str().and_then(|text| text.parse::<Hex<32>>().ok());
-    if !is_signed(&value, key) {
+    if !is_signed(value, key) {
         let what = match named {
-            Some(other) if is_signed_by(&value, other) => What::OtherKey(other),
+            Some(other) if is_signed_by(value, other) => What::OtherKey(other),
             _ => What::Signature,
         };
         if what == What::Signature && named.is_some_and(|named| named != key.hex()) {
@@ -71,25 +76,68 @@ pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
     if !fields.is_empty() {
         return Err(Fault { what: What::Form, fields });
     }
-    read(value)
+    file.read()
 }
 
 /// The receipt in these bytes, whoever signed it, if they are canonical and of the right form.
 pub fn read_unsigned(bytes: &[u8]) -> Result<Receipt, Fault> {
     let (value, spelling) =
         canonical::read(bytes).map_err(|fault| Fault { what: What::NotJson(fault), fields: Vec::new() })?;
-    let fields = form::faults(&value);
+    let file = Parts::of(value);
+    let fields = file.faults();
     match spelling {
         Some(fault) => Err(Fault { what: What::NotCanonical(fault), fields }),
         None if !fields.is_empty() => Err(Fault { what: What::Form, fields }),
-        None => read(value),
+        None => file.read(),
     }
 }
 
-/// A value that [`form::faults`] finds nothing wrong with.
-fn read(value: Value) -> Result<Receipt, Fault> {
-    serde_json::from_value(value)
-        .map_err(|error| Fault { what: What::Form, fields: vec![form::Fault::new("", &error.to_string())] })
+/// The figures in the bytes of a file, if it has some. They are not checked here.
+pub fn figures(bytes: &[u8]) -> Option<Figures> {
+    let (value, _) = canonical::read(bytes).ok()?;
+    let (figures, _) = figures::parts(&value)?;
+    serde_json::from_value(figures.clone()).ok()
+}
+
+/// A receipt, and its figures where they are beside it.
+struct Parts {
+    receipt: Value,
+    figures: Option<Value>,
+}
+
+impl Parts {
+    fn of(value: Value) -> Parts {
+        match figures::parts(&value) {
+            Some((figures, receipt)) => Parts { receipt: receipt.clone(), figures: Some(figures.clone()) },
+            None => Parts { receipt: value, figures: None },
+        }
+    }
+
+    fn faults(&self) -> Vec<form::Fault> {
+        let mut faults = form::faults(&self.receipt);
+        if let Some(figures) = &self.figures {
+            let wrong = form::faults_of_figures(figures);
+            if wrong.is_empty() && self.receipt["figures"] != figures::hash(figures).to_string() {
+                faults.push(form::Fault::new("figures", "are not those that the receipt names"));
+            }
+            faults.extend(wrong);
+        }
+        faults
+    }
+
+    /// Of values that [`Parts::faults`] finds nothing wrong with.
+    fn read(self) -> Result<Receipt, Fault> {
+        let fault = |error: serde_json::Error| Fault {
+            what: What::Form,
+            fields: vec![form::Fault::new("", &error.to_string())],
+        };
+        let receipt: Receipt = serde_json::from_value(self.receipt).map_err(fault)?;
+        match self.figures {
+            Some(figures) => Ok(receipt.with(&serde_json::from_value(figures).map_err(fault)?)),
+            None if receipt.version == FIRST => Ok(Receipt { place: Some(receipt.number), ..receipt }),
+            None => Ok(receipt),
+        }
+    }
 }
 
 fn is_signed(receipt: &Value, key: &PublicKey) -> bool {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::canonical::{NUMBER_MAX, field_of, item_of};
-use super::receipt::{FORMAT, VERSION};
+use super::receipt::{FIRST, FORMAT, VERSION};
 use crate::clock::Millis;
 use crate::model::{Erasure, Origin};
 
@@ -25,7 +25,7 @@ pub struct Fault {
 
 enum Form {
     Is(&'static str),
-    Version,
+    Version(u64),
     /// 0 and up.
     Number,
     /// 1 and up.
@@ -44,56 +44,102 @@ enum Form {
 
 use Form::{Digits, Fields, Is, List, Number, Place, Text, Time, True, Version, Word, Zero};
 
-const RECEIPT: &[(&str, Form)] = &[
+const ASKED: Form = Fields(&[
+    ("erasure", Word(is_erasure, "must be account, activity or everything")),
+    ("origin", Word(|word| Origin::parse(word).is_some(), "must be the name of an origin")),
+    ("right", Text),
+    ("at", Time),
+    ("due", Time),
+]);
+
+const DONE: Form = Fields(&[
+    ("began_at", Time),
+    ("erased_at", Time),
+    ("scrubbed_at", Time),
+    ("verified_at", Time),
+    ("completed_at", Time),
+]);
+
+const COUNTS: Form = List(&[("kind", Text), ("label", Text), ("rows", Number)]);
+const STAYS: Form = List(&[("kind", Text), ("label", Text), ("rows", Number), ("why", Text)]);
+const SCRUB: Form = Fields(&[("pages", Number), ("changed", Number)]);
+const CHECKPOINT: Form = Fields(&[("truncated", True), ("frames", Number)]);
+const SCAN: Form = Fields(&[
+    ("mode", Word(is_mode, "must be \"changed pages\" or \"whole files\"")),
+    ("bytes", Number),
+    ("pages", Number),
+    ("needles", Number),
+    ("needles_dropped", Number),
+    ("found", Zero),
+    ("took_ms", Number),
+]);
+const BACKUPS: Form = List(&[("name", Text), ("made_at", Time), ("pruned_at", Time)]);
+
+/// Version 1.
+const FIRST_RECEIPT: &[(&str, Form)] = &[
     ("format", Is(FORMAT)),
-    ("version", Version),
+    ("version", Version(FIRST)),
     ("number", Place),
     ("id", Digits(32)),
     ("installation", Digits(32)),
     ("subject", Digits(64)),
-    (
-        "asked",
-        Fields(&[
-            ("erasure", Word(is_erasure, "must be account, activity or everything")),
-            ("origin", Word(|word| Origin::parse(word).is_some(), "must be the name of an origin")),
-            ("right", Text),
-            ("at", Time),
-            ("due", Time),
-        ]),
-    ),
-    (
-        "done",
-        Fields(&[
-            ("began_at", Time),
-            ("erased_at", Time),
-            ("scrubbed_at", Time),
-            ("verified_at", Time),
-            ("completed_at", Time),
-        ]),
-    ),
-    ("counts", List(&[("kind", Text), ("label", Text), ("rows", Number)])),
-    ("stays", List(&[("kind", Text), ("label", Text), ("rows", Number), ("why", Text)])),
+    ("asked", ASKED),
+    ("done", DONE),
+    ("counts", COUNTS),
+    ("stays", STAYS),
     ("mentions", Number),
-    ("scrub", Fields(&[("pages", Number), ("changed", Number)])),
-    ("checkpoint", Fields(&[("truncated", True), ("frames", Number)])),
-    (
-        "scan",
-        Fields(&[
-            ("mode", Word(is_mode, "must be \"changed pages\" or \"whole files\"")),
-            ("bytes", Number),
-            ("pages", Number),
-            ("needles", Number),
-            ("needles_dropped", Number),
-            ("found", Zero),
-            ("took_ms", Number),
-        ]),
-    ),
+    ("scrub", SCRUB),
+    ("checkpoint", CHECKPOINT),
+    ("scan", SCAN),
     ("ledger", Fields(&[("id", Digits(32)), ("seq", Number), ("head", Digits(64))])),
     ("audit", Fields(&[("seq", Number), ("head", Digits(64))])),
-    ("backups", List(&[("name", Text), ("made_at", Time), ("pruned_at", Time)])),
+    ("backups", BACKUPS),
     ("previous", Digits(64)),
     ("key", Digits(64)),
     ("signature", Digits(128)),
+];
+
+const RECEIPT: &[(&str, Form)] = &[
+    ("format", Is(FORMAT)),
+    ("version", Version(VERSION)),
+    ("number", Place),
+    ("id", Digits(32)),
+    ("installation", Digits(32)),
+    ("project", Digits(32)),
+    ("subject", Digits(64)),
+    ("asked", ASKED),
+    ("done", DONE),
+    ("counts", COUNTS),
+    ("since", COUNTS),
+    ("stays", STAYS),
+    ("mentions", Number),
+    (
+        "mentions_of",
+        Word(
+            |word| matches!(word, "all rows" | "some rows" | "nothing"),
+            "must be \"all rows\", \"some rows\" or \"nothing\"",
+        ),
+    ),
+    ("evidence", Fields(&[("engine", Text), ("method", Text)])),
+    ("ledger", Fields(&[("id", Digits(32)), ("head", Digits(64))])),
+    ("audit", Fields(&[("head", Digits(64))])),
+    ("backups", BACKUPS),
+    ("figures", Digits(64)),
+    ("previous", Digits(64)),
+    ("key", Digits(64)),
+    ("signature", Digits(128)),
+];
+
+const FIGURES: &[(&str, Form)] = &[
+    ("place", Place),
+    ("previous", Digits(64)),
+    ("job", Fields(&[("id", Place), ("number", Place), ("project", Place)])),
+    ("scrub", SCRUB),
+    ("checkpoint", CHECKPOINT),
+    ("scan", SCAN),
+    ("ledger_seq", Number),
+    ("audit_seq", Number),
+    ("salt", Digits(64)),
 ];
 
 fn is_erasure(word: &str) -> bool {
@@ -108,7 +154,15 @@ fn is_mode(word: &str) -> bool {
 /// that a receipt does not have.
 pub fn faults(receipt: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
-    fields(receipt, RECEIPT, "", &mut faults);
+    let form = if receipt["version"] == FIRST { FIRST_RECEIPT } else { RECEIPT };
+    fields(receipt, form, "", &mut faults);
+    faults
+}
+
+/// The same for what is kept beside one.
+pub fn faults_of_figures(figures: &Value) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    fields(figures, FIGURES, "figures", &mut faults);
     faults
 }
 
@@ -145,8 +199,8 @@ fn check(value: &Value, form: &Form, field: &str, faults: &mut Vec<Fault>) {
         },
         Is(word) if text == Some(word) => return,
         Is(word) => format!("must be \"{word}\""),
-        Version if number == Some(VERSION) => return,
-        Version => format!("must be {VERSION}"),
+        Version(version) if number == Some(*version) => return,
+        Version(_) => format!("must be {FIRST} or {VERSION}"),
         Number if number.is_some_and(|number| number <= NUMBER_MAX) => return,
         Number => "must be a number, 0 or more".to_owned(),
         Place if number.is_some_and(|number| (1..=NUMBER_MAX).contains(&number)) => return,

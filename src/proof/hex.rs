@@ -22,6 +22,12 @@ impl Hex<32> {
     }
 }
 
+impl<const N: usize> Default for Hex<N> {
+    fn default() -> Hex<N> {
+        Hex([0; N])
+    }
+}
+
 /// A text is not so many lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be {0} hex digits, lower case")]

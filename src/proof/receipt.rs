@@ -1,5 +1,5 @@
-//! A receipt: what was asked, what was done, what stays, signed. One for each erasure, a
-//! file of canonical JSON, and each names the one before it by its hash.
+//! A receipt: what was asked, what was done, what stays, signed. One for each erasure,
+//! canonical JSON, and each names the one before it in its project by its hash.
 //!
 //! It names nobody. Whoever was erased has a token with the salt of the subject's hash, and
 //! can show with it that the receipt is theirs; nobody else can tell.
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::figures::{self, Figures, JobNumbers, Kept};
 use super::form;
 use super::hex::{Hex, NotHex};
 use super::signing::Signer;
@@ -20,50 +21,117 @@ use crate::model::{Erasure, Origin};
 use crate::trace::Ground;
 
 pub const FORMAT: &str = "usher-receipt";
-pub const VERSION: u64 = 1;
+/// What is written. Version 1 is read as ever.
+pub const VERSION: u64 = 2;
+/// The first one: its receipts were numbered through the whole installation, and had the figures
+/// of [`super::figures::Figures`] in them.
+pub const FIRST: u64 = 1;
 
 /// Names a receipt: random, made with the job that the receipt ends.
 pub type Id = Hex<16>;
 
-/// A receipt as it lies in its file. All times are in ms since 1970.
+/// A receipt as it is handed out, of either version. All times are in ms since 1970.
+///
+/// It tells nothing of other projects: what is of the installation as a whole is in the figures
+/// beside it, which the organisation keeps (see [`super::figures`]). Where a receipt was read from
+/// its file, [`Receipt::place`] and the fields that only version 1 has are filled in from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// Always [`FORMAT`].
     pub format: String,
-    /// Always [`VERSION`], until a field changes.
     pub version: u64,
-    /// Its place in the chain: 1, 2, 3, … without a gap.
+    /// Its place in the chain of its project, each one more than the one before; in version 1 in
+    /// the chain of the installation.
     pub number: u64,
     pub id: Id,
     /// The installation that made it, by the id of its ledger of erasures.
     pub installation: Hex<16>,
+    /// Whose chain it is in: names the project, and says nothing else of it. Not in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Hex<16>>,
     /// SHA-256 of the person's salt and then their identifier; see [`subject`].
     pub subject: Hex<32>,
     pub asked: Asked,
     pub done: Done,
-    /// What went, kind by kind; a kind of which there was nothing is named, too.
+    /// What went, kind by kind; a kind of which there was nothing is named, too. Of a scheduled
+    /// erasure, what was there when it was asked for.
     pub counts: Vec<Gone>,
-    /// What is left of what was held of the person, and why.
+    /// What came after a scheduled erasure was asked for, and went too: it waits until midnight.
+    /// Not in version 1, which counts all of it in [`Receipt::counts`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Vec<Gone>>,
+    /// What is left of what was held of the account, and why.
     pub stays: Vec<Stay>,
-    /// Places in other people's rows that read like something of theirs, and were left.
+    /// Places in other people's rows that read like something of theirs, and were left. Version 2
+    /// looks at the project alone, and at whole values, whichever their case.
     pub mentions: u64,
-    pub scrub: Scrub,
-    pub checkpoint: Checkpoint,
-    pub scan: Scan,
+    /// How much was looked at for them. Not in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions_of: Option<MentionsOf>,
+    /// What shows that it is done. Not in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrub: Option<Scrub>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Scan>,
     /// Where the ledger of erasures stood when the receipt was made: this erasure is in it.
     pub ledger: LedgerPosition,
     /// Where the audit log stood when the receipt was made.
-    pub audit: audit::Position,
-    /// Backups from before the proof, encrypted: each that was made while the person was there
-    /// still holds them.
+    pub audit: AuditPosition,
+    /// Backups from before the proof that were made since the person came, encrypted: each of them
+    /// holds them still.
     pub backups: Vec<Backup>,
-    /// SHA-256 of the file of the receipt before it; zeros for the first.
+    /// SHA-256 of the figures that the organisation keeps, which have a salt. Not in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Hex<32>>,
+    /// SHA-256 of the receipt before it in its chain, as it was handed out; zeros for the first.
     pub previous: Hex<32>,
     /// The public half of the key that signed it.
     pub key: Hex<32>,
     /// Ed25519, over the canonical JSON of all the fields but this.
     pub signature: Hex<64>,
+    /// Its place in the folder, of all the installation's. None: it was handed out, and is not
+    /// known.
+    #[serde(skip)]
+    pub place: Option<u64>,
+}
+
+/// How the engine that holds the rows makes sure, in words of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    pub engine: String,
+    pub method: String,
+}
+
+impl Evidence {
+    /// Of the engine that there is.
+    pub fn of_sqlite() -> Evidence {
+        Evidence {
+            engine: "sqlite".to_owned(),
+            method: "the rows were deleted, what was free in the pages was overwritten with zeros, the \
+                write-ahead log was emptied, and the files were searched for what was theirs"
+                .to_owned(),
+        }
+    }
+}
+
+/// How much was looked at for mentions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MentionsOf {
+    /// Every row of the project's other people.
+    #[serde(rename = "all rows")]
+    AllRows,
+    /// There were more than are read for one erasure: the newest people's.
+    #[serde(rename = "some rows")]
+    SomeRows,
+    /// Nothing that names the person went.
+    #[serde(rename = "nothing")]
+    Nothing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,8 +236,20 @@ pub enum ScanMode {
 pub struct LedgerPosition {
     /// Of the ledger's file.
     pub id: Hex<16>,
-    pub seq: u64,
+    /// The entry's number. None: a receipt of version 2 that was handed out does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     /// The chain's value there.
+    pub head: Hex<32>,
+}
+
+/// A row of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditPosition {
+    /// The row's number. None: a receipt of version 2 that was handed out does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
     pub head: Hex<32>,
 }
 
@@ -182,79 +262,125 @@ pub struct Backup {
     pub pruned_at: Millis,
 }
 
-/// All that a receipt says but for its place in the chain and its signature; the fields are
-/// [`Receipt`]'s.
+/// All that a receipt says but for its place in the chains and its signature; the fields are
+/// [`Receipt`]'s, and those of its figures.
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub id: Id,
     pub installation: Hex<16>,
+    pub project: Hex<16>,
     pub subject: Hex<32>,
     pub asked: Asked,
     pub done: Done,
     pub counts: Vec<Gone>,
+    pub since: Vec<Gone>,
     pub stays: Vec<Stay>,
     pub mentions: u64,
+    pub mentions_of: MentionsOf,
+    pub evidence: Evidence,
     pub scrub: Scrub,
     pub checkpoint: Checkpoint,
     pub scan: Scan,
-    pub ledger: LedgerPosition,
+    pub ledger: (u64, Hex<32>),
     pub audit: audit::Position,
     pub backups: Vec<Backup>,
+    pub job: JobNumbers,
+}
+
+/// Where a receipt goes: after these.
+#[derive(Debug, Clone, Copy)]
+pub struct Links {
+    /// In the chain of its project: its number, and the hash of the one before.
+    pub number: u64,
+    pub previous: Hex<32>,
+    /// In the folder.
+    pub place: u64,
+    pub file_before: Hex<32>,
 }
 
 impl Draft {
-    /// The receipt with its place in the chain, signed. Faults, if it says something that no
-    /// receipt may say: that something was found, or that the log was not emptied.
-    pub fn seal(&self, signer: &Signer, number: u64, previous: Hex<32>) -> Result<Receipt, Vec<form::Fault>> {
+    /// The receipt with its place in the chains, signed, and its figures. Faults, if it says
+    /// something that no receipt may say: that something was found, or that the log was not emptied.
+    pub fn seal(&self, signer: &Signer, links: Links) -> Result<Kept, Vec<form::Fault>> {
         let draft = self.clone();
+        let (ledger_seq, ledger_head) = draft.ledger;
+        let figures = Figures {
+            place: links.place,
+            previous: links.file_before,
+            job: draft.job,
+            scrub: draft.scrub,
+            checkpoint: draft.checkpoint,
+            scan: draft.scan,
+            ledger_seq,
+            audit_seq: draft.audit.seq,
+            salt: figures::salt(signer, self.id),
+        };
         let mut receipt = Receipt {
             format: FORMAT.to_owned(),
             version: VERSION,
-            number,
+            number: links.number,
             id: draft.id,
             installation: draft.installation,
+            project: Some(draft.project),
             subject: draft.subject,
             asked: draft.asked,
             done: draft.done,
             counts: draft.counts,
+            since: Some(draft.since),
             stays: draft.stays,
             mentions: draft.mentions,
-            scrub: draft.scrub,
-            checkpoint: draft.checkpoint,
-            scan: draft.scan,
-            ledger: draft.ledger,
-            audit: draft.audit,
+            mentions_of: Some(draft.mentions_of),
+            evidence: Some(draft.evidence),
+            scrub: None,
+            checkpoint: None,
+            scan: None,
+            ledger: LedgerPosition { id: draft.installation, seq: None, head: ledger_head },
+            audit: AuditPosition { seq: None, head: draft.audit.head },
             backups: draft.backups,
-            previous,
+            figures: Some(figures.hash()),
+            previous: links.previous,
             key: signer.public().hex(),
             signature: Hex([0; 64]),
+            place: Some(links.place),
         };
         let value = receipt.value();
-        let faults = form::faults(&value);
+        let mut faults = form::faults(&value);
+        faults.extend(form::faults_of_figures(&figures.value()));
         if !faults.is_empty() {
             return Err(faults);
         }
         receipt.signature = signer.sign(signed_text(&value).as_bytes());
-        Ok(receipt)
+        Ok(Kept { figures, receipt })
     }
 }
 
 impl Receipt {
-    /// The bytes of its file.
+    /// As it is handed out: not of one whose figures were filled in.
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         canonical::write(&self.value(), &mut text);
         text.into_bytes()
     }
 
-    fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         // It has no key that is not a text, so it cannot fail; if it did, null is no receipt.
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// What the file of this receipt is called.
-    pub fn file_name(&self) -> String {
-        file_name(self.number, self.id)
+    /// What of the figures is asked of a receipt of either version, filled in.
+    pub fn with(mut self, figures: &Figures) -> Receipt {
+        self.place = Some(figures.place);
+        self.ledger.seq = Some(figures.ledger_seq);
+        self.audit.seq = Some(figures.audit_seq);
+        self.scrub = Some(figures.scrub.clone());
+        self.checkpoint = Some(figures.checkpoint.clone());
+        self.scan = Some(figures.scan.clone());
+        self
+    }
+
+    /// Where it stands in the audit log. None: it was handed out, and does not say the row.
+    pub fn in_the_log(&self) -> Option<audit::Position> {
+        self.audit.seq.map(|seq| audit::Position { seq, head: self.audit.head })
     }
 }
 

@@ -1,6 +1,7 @@
-//! The receipts on disk: `DIR/receipts/000001-<id>.json` and so on. The directory is the
-//! chain: where it ends, the next receipt goes on; with a number that was never used, as far
-//! as is known. A receipt that is in it is final.
+//! The receipts on disk: `DIR/receipts/000001-<id>.json` and so on, in the order in which the
+//! installation made them. The directory is a chain of files: where it ends, the next goes on, in
+//! a place that was never used, as far as is known. Each project has a chain of its own besides,
+//! that of the receipts which it is handed. A receipt that is in it is final.
 //!
 //! They lie beside the database, not in it, so that a database put back loses none.
 
@@ -11,8 +12,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::check::{self, BYTES_MAX};
+use super::figures::handed_out;
 use super::hex::Hex;
-use super::receipt::{self, Draft, Id, Receipt};
+use super::receipt::{self, Draft, Id, Links, Receipt};
 use super::signing::Signer;
 use super::{form, whole};
 use crate::owner;
@@ -20,9 +22,10 @@ use crate::owner;
 /// The end of a chain of receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Last {
-    /// 0: there is no receipt.
+    /// 0: there is no receipt. Of the folder, it is the place; of a project, the receipt's number.
     pub number: u64,
-    /// SHA-256 of the receipt's file; zeros where there is none.
+    /// SHA-256 of the receipt's file, or, in a project's chain, of the receipt as it was handed
+    /// out; zeros where there is none.
     pub hash: Hex<32>,
 }
 
@@ -33,11 +36,12 @@ impl Last {
 /// A receipt and its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
+    /// With its figures filled in.
     pub receipt: Receipt,
     pub path: PathBuf,
-    /// As they lie in the file: what is handed out.
+    /// What is handed out.
     pub bytes: Vec<u8>,
-    /// SHA-256 of the bytes: what the next receipt names as the previous one.
+    /// SHA-256 of the bytes: what the next receipt of the project names as the previous one.
     pub hash: Hex<32>,
 }
 
@@ -45,14 +49,20 @@ pub struct Stored {
 /// while others are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// Its place in the folder.
     pub number: u64,
     pub id: Id,
     pub path: PathBuf,
 }
 
 impl Listed {
-    /// The bytes of the file, whatever they are.
+    /// What is handed out of it; of a damaged file, all its bytes.
     pub fn bytes(&self) -> Result<Vec<u8>, Trouble> {
+        self.file_bytes().map(handed_out)
+    }
+
+    /// The bytes of the file, whatever they are: the organisation's.
+    pub fn file_bytes(&self) -> Result<Vec<u8>, Trouble> {
         read(&self.path)
     }
 
@@ -64,9 +74,12 @@ impl Listed {
     /// [`Trouble::Damaged`]: its file was changed so that it cannot be read. The signature is
     /// not checked here.
     pub fn read(self) -> Result<Stored, Trouble> {
-        let bytes = self.bytes()?;
-        match check::read_unsigned(&bytes) {
-            Ok(receipt) => Ok(Stored { receipt, path: self.path, hash: Hex::sha256(&bytes), bytes }),
+        let file = self.file_bytes()?;
+        match check::read_unsigned(&file) {
+            Ok(receipt) => {
+                let bytes = handed_out(file);
+                Ok(Stored { receipt, path: self.path, hash: Hex::sha256(&bytes), bytes })
+            }
             Err(fault) => Err(Trouble::Damaged { path: self.path, fault }),
         }
     }
@@ -91,8 +104,10 @@ pub struct Receipts {
     numbers: HashMap<Id, u64>,
     ids: BTreeMap<u64, Id>,
     last: Last,
-    /// Numbers up to this one were used, whether or not the files are there.
+    /// Places up to this one were used, whether or not the files are there.
     used: u64,
+    /// The ends of the projects' chains, as far as they are known.
+    chains: HashMap<Hex<16>, Last>,
     /// A receipt is under its name, but a power cut might still undo that.
     unsettled: bool,
 }
@@ -128,7 +143,8 @@ impl Receipts {
         }
         // A stop may have come between the naming of the last one and the sync of that.
         let used = last.number;
-        Ok(Receipts { folder: folder.to_owned(), numbers, ids, last, used, unsettled: true })
+        let chains = HashMap::new();
+        Ok(Receipts { folder: folder.to_owned(), numbers, ids, last, used, chains, unsettled: true })
     }
 
     /// A receipt of this number was made, as is known from elsewhere: none that comes has it
@@ -137,7 +153,25 @@ impl Receipts {
         self.used = self.used.max(number);
     }
 
-    /// Where the chain ends: what the next receipt follows, and what to remember elsewhere, so
+    /// Where the chain of a project ends. None: nobody has said so yet, see [`Receipts::follow`].
+    pub fn chain(&self, project: Hex<16>) -> Option<Last> {
+        self.chains.get(&project).copied()
+    }
+
+    /// The chain of a project ends here, or farther, if that is known.
+    pub fn follow(&mut self, project: Hex<16>, last: Last) {
+        let known = self.chains.entry(project).or_insert(last);
+        if known.number < last.number {
+            *known = last;
+        }
+    }
+
+    /// The receipts from this place on, in their order.
+    pub fn after(&self, place: u64) -> Vec<Listed> {
+        self.ids.range(place.saturating_add(1)..).map(|(place, id)| self.listed(*place, *id)).collect()
+    }
+
+    /// Where the folder ends: what the next receipt follows, and what to remember elsewhere, so
     /// that a cut tail is noticed.
     pub fn last(&self) -> Last {
         self.last
@@ -153,7 +187,12 @@ impl Receipts {
         self.numbers.get(&id).map(|number| self.listed(*number, id).read()).transpose()
     }
 
-    /// The receipt of this number.
+    /// Where the receipt of this id lies.
+    pub fn of_id(&self, id: Id) -> Option<Listed> {
+        self.numbers.get(&id).map(|number| self.listed(*number, id))
+    }
+
+    /// The receipt of this place.
     pub fn numbered(&self, number: u64) -> Option<Listed> {
         self.ids.get(&number).map(|id| self.listed(number, *id))
     }
@@ -204,18 +243,28 @@ impl Receipts {
     }
 
     fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
-        let receipt = draft.seal(signer, self.used + 1, self.last.hash).map_err(Trouble::Form)?;
-        let (name, bytes) = (receipt.file_name(), receipt.bytes());
+        let chain = self.chain(draft.project).unwrap_or(Last::NONE);
+        let links = Links {
+            number: chain.number + 1,
+            previous: chain.hash,
+            place: self.used + 1,
+            file_before: self.last.hash,
+        };
+        let kept = draft.seal(signer, links).map_err(Trouble::Form)?;
+        let (name, file) = (kept.file_name(), kept.bytes());
         let path = self.folder.join(&name);
         self.make_folder()?;
-        whole::put(&self.folder, &name, &bytes, 0o600).map_err(trouble("write", &path))?;
+        whole::put(&self.folder, &name, &file, 0o600).map_err(trouble("write", &path))?;
         // It is there from now on, also if the sync of the folder fails: it is never made twice.
+        let bytes = kept.receipt.bytes();
         let hash = Hex::sha256(&bytes);
+        let receipt = kept.receipt.with(&kept.figures);
         self.unsettled = true;
-        self.numbers.insert(receipt.id, receipt.number);
-        self.ids.insert(receipt.number, receipt.id);
-        self.last = Last { number: receipt.number, hash };
-        self.used = receipt.number;
+        self.numbers.insert(receipt.id, links.place);
+        self.ids.insert(links.place, receipt.id);
+        self.last = Last { number: links.place, hash: Hex::sha256(&file) };
+        self.used = links.place;
+        self.chains.insert(draft.project, Last { number: links.number, hash });
         Ok(Stored { receipt, path, bytes, hash })
     }
 }

@@ -87,6 +87,18 @@ pub fn each(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
     })
 }
 
+/// When the first of the user's was linked, to whomever it was.
+pub fn first(db: &Db, user: UserId) -> Result<Option<Millis>> {
+    let sql = "SELECT min(created_at) FROM aliases WHERE user_id = ?1";
+    Ok(db.row(sql, params![user.0], |row| row.get(0))?.flatten())
+}
+
+/// How many of the user's were linked after an instant.
+pub fn since(db: &Db, user: UserId, after: Millis) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM aliases WHERE user_id = ?1 AND created_at > ?2";
+    Ok(db.row(sql, params![user.0, after], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Removes all of the user's. Returns how many.
 pub fn unlink(tx: &Tx, user: UserId) -> Result<usize> {
     tx.execute("DELETE FROM aliases WHERE user_id = ?1", params![user.0])

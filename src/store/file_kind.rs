@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::holdings::TABLES;
+use super::marks;
 use crate::ledger::{Entry, Header};
 use crate::proof::check::read_unsigned;
-use crate::proof::receipt::{Receipt, of_file_name, right, why_stays};
+use crate::proof::receipt::{Evidence, Receipt, of_file_name, right, why_stays};
 use crate::proof::signing::PublicKey;
 use crate::trace::Ground;
 use crate::vault;
@@ -18,6 +19,8 @@ pub enum FileKind {
     /// Never written again.
     Receipt,
     PublicKey,
+    /// See [`super::marks`].
+    Numbers,
     /// No text at all.
     Plain,
     /// Somebody else's: anything may be in it, at any time.
@@ -31,6 +34,7 @@ impl FileKind {
             Some("erasures.ledger") => FileKind::Ledger,
             Some("signing.pub") => FileKind::PublicKey,
             Some("ballast" | "usher.lock") => FileKind::Plain,
+            Some("numbers") => FileKind::Numbers,
             Some(name) if name.strip_prefix("receipts/").and_then(of_file_name).is_some() => {
                 FileKind::Receipt
             }
@@ -50,6 +54,7 @@ impl FileKind {
                 let text = str::from_utf8(bytes).unwrap_or_default();
                 text.parse::<PublicKey>().is_ok_and(|key| key.file_text() == text)
             }
+            FileKind::Numbers => str::from_utf8(bytes).is_ok_and(|text| text.lines().all(marks::is_own)),
             FileKind::Plain | FileKind::Foreign => false,
         }
     }
@@ -57,12 +62,13 @@ impl FileKind {
 
 /// Its form leaves some texts open; here they are words of the program's own.
 fn is_own(receipt: &Receipt) -> bool {
-    let Receipt { asked, counts, stays, backups, .. } = receipt;
+    let Receipt { asked, counts, since, stays, backups, evidence, .. } = receipt;
     let known =
         |kind: &str, label: &str| TABLES.iter().any(|table| (table.name, table.label) == (kind, label));
     let why = why_stays(asked.erasure);
     Ground::ALL.iter().any(|ground| asked.right == right(asked.origin, *ground))
-        && counts.iter().all(|gone| known(&gone.kind, &gone.label))
+        && counts.iter().chain(since.iter().flatten()).all(|gone| known(&gone.kind, &gone.label))
+        && evidence.as_ref().is_none_or(|evidence| *evidence == Evidence::of_sqlite())
         && stays.iter().all(|stay| known(&stay.kind, &stay.label) && why == Some(&stay.why))
         && backups.iter().all(|backup| vault::is_name(&backup.name))
 }

@@ -2,13 +2,15 @@
 //! erasure does to it. Counting, moving and erasing are computed from it, so a table
 //! that is not named here is not erased; a test compares it with the schema.
 
+use std::collections::BTreeMap;
+
 use rusqlite::params;
 
 use super::needles::Gather;
-use super::{Db, Tx, from_sql};
+use super::{Db, Tx, from_sql, mentions};
 use crate::clock::Millis;
 use crate::error::Result;
-use crate::model::{Erasure, User, UserId};
+use crate::model::{Erasure, ProjectId, User, UserId};
 
 /// A table and what becomes of its rows.
 pub struct Table {
@@ -322,6 +324,11 @@ pub const TABLES: &[Table] = &[
             column("receipt_no", Bookkeeping),
             column("bound_at", Bookkeeping),
             column("bound_user", Bookkeeping),
+            column("number", Bookkeeping),
+            column("receipt_number", Bookkeeping),
+            column("came_at", Bookkeeping),
+            column("bounds", Bookkeeping),
+            column("later", Bookkeeping),
         ],
     },
     Table {
@@ -468,6 +475,15 @@ pub const TABLES: &[Table] = &[
             column("length", Bookkeeping),
         ],
     ),
+    ours(
+        "mention_needles",
+        &[
+            column("job_id", Bookkeeping),
+            column("word", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("length", Bookkeeping),
+        ],
+    ),
     ours("sequences", &[column("name", Bookkeeping), column("value", Bookkeeping)]),
     ours(
         "projects",
@@ -588,9 +604,66 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
     Ok(held)
 }
 
+/// The last row of each table that there is of a user. What has a later one came after.
+pub type Bounds = BTreeMap<String, i64>;
+
+/// Tables whose rows have no number are told by their time, and are not in it.
+pub fn bounds(db: &Db, members: &[UserId]) -> Result<Bounds> {
+    let mut bounds = Bounds::new();
+    for table in of_users().filter(|table| table.key == "id" && table.subject == Subject::User) {
+        let sql = format!("SELECT max(id) FROM {} WHERE user_id = ?1", table.name);
+        let mut last = 0;
+        for member in members {
+            last = last.max(
+                db.row(&sql, params![member.0], |row| row.get::<_, Option<i64>>(0))?.flatten().unwrap_or(0),
+            );
+        }
+        bounds.insert(table.name.to_owned(), last);
+    }
+    Ok(bounds)
+}
+
+/// Columns that say what somebody is called.
+const NAMES: [&str; 5] = ["anonymous_id", "identifier", "email", "claimed_email", "display_name"];
+
+/// Hands over the texts in the rows of a project's people, of whom the numbers are in a range:
+/// what they are called, and what they did. Not recordings.
+pub fn each_text(
+    db: &Db,
+    project: ProjectId,
+    people: std::ops::Range<i64>,
+    mut see: impl FnMut(UserId, &str) -> Result<()>,
+) -> Result<()> {
+    for table in of_users().filter(|table| table.name != "recordings") {
+        let theirs = table.columns.iter().filter(|column| matches!(column.holds, Person(_) | Activity));
+        let columns: Vec<&str> = theirs.map(|column| column.name).collect();
+        if columns.is_empty() {
+            continue;
+        }
+        let (name, owner, all) = (table.name, table.owner(), columns.join(", "));
+        let sql = format!(
+            "SELECT {owner}, {all} FROM {name} WHERE {owner} IN
+                 (SELECT id FROM users WHERE id >= ?1 AND id < ?2 AND project_id = ?3 AND state <> 'erasing')"
+        );
+        db.each(&sql, params![people.start, people.end, project.0], |row| {
+            let user = UserId(row.get(0).map_err(from_sql)?);
+            mentions::texts(row, columns.len(), |text| see(user, text))
+        })?;
+    }
+    Ok(())
+}
+
+/// What was taken of one table.
+pub struct Taken {
+    pub table: &'static str,
+    pub rows: i64,
+    /// Those of them that are beyond the bounds.
+    pub later: i64,
+}
+
 /// Takes up to `limit` rows that `erasure` makes leave, of one table and one of the members,
 /// the first that has any; `gather` sees what was in them. `cutoff` spares what is later.
-/// Returns the table and how many; None means that none is left.
+/// None means that none is left.
 ///
 /// Table by table, not member by member: while a merge goes on, a row of one member may refer
 /// to a row of another.
@@ -601,7 +674,8 @@ pub fn take(
     cutoff: Option<Millis>,
     limit: i64,
     gather: &mut Gather,
-) -> Result<Option<(&'static str, i64)>> {
+    bounds: Option<&Bounds>,
+) -> Result<Option<Taken>> {
     for table in of_users().filter(|table| table.fate(erasure) == Fate::Leaves) {
         let Table { name, key, at, .. } = table;
         let owner = table.owner();
@@ -616,9 +690,23 @@ pub fn take(
             if !gather.is_full() {
                 see(tx, table, &some, values, gather)?;
             }
+            let bound = bounds.filter(|_| key == &"id" && table.subject == Subject::User);
+            let later = match bound {
+                Some(bounds) => {
+                    let bound = bounds.get(*name).copied().unwrap_or(0);
+                    let sql = format!("SELECT COUNT(*) FROM {name} WHERE {some} AND {key} > ?4");
+                    let values = params![member.0, cutoff.unwrap_or(Millis::MAX), limit, bound];
+                    tx.row(&sql, values, |row| row.get(0))?.unwrap_or(0)
+                }
+                None => 0,
+            };
             let taken = tx.execute(&format!("DELETE FROM {name} WHERE {some}"), values)?;
             if taken > 0 {
-                return Ok(Some((name, i64::try_from(taken).unwrap_or(i64::MAX))));
+                return Ok(Some(Taken {
+                    table: name,
+                    rows: i64::try_from(taken).unwrap_or(i64::MAX),
+                    later,
+                }));
             }
         }
     }
@@ -642,6 +730,21 @@ fn see(tx: &Tx, table: &Table, some: &str, values: impl rusqlite::Params, gather
 pub fn see_person(tx: &Tx, user: UserId, gather: &mut Gather) -> Result<()> {
     for table in of_users().filter(|table| table.account != Fate::Stays) {
         see(tx, table, &format!("{} = ?1", table.owner()), params![user.0], gather)?;
+    }
+    Ok(())
+}
+
+/// Hands over what a user is called, in any of its rows.
+pub fn each_name(tx: &Tx, user: UserId, mut see: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    for table in of_users() {
+        let names = table.columns.iter().map(|column| column.name).filter(|name| NAMES.contains(name));
+        let columns: Vec<&str> = names.collect();
+        if columns.is_empty() {
+            continue;
+        }
+        let (name, owner) = (table.name, table.owner());
+        let sql = format!("SELECT {owner}, {} FROM {name} WHERE {owner} = ?1", columns.join(", "));
+        tx.each(&sql, params![user.0], |row| mentions::texts(row, columns.len(), &mut see))?;
     }
     Ok(())
 }

@@ -1,14 +1,19 @@
-//! The generator of user and session ids: milliseconds, then a counter, in 63 bits.
+//! The generator of user and session ids: milliseconds, then a part that is drawn, in 63 bits.
 //! Ordered by time and never reused, though the clock be set back or every row gone:
 //! a mark in `sequences` stands above every id that was ever handed out.
 
 use std::cell::Cell;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use siphasher::sip::SipHasher13;
 
+use super::from_sql;
 use crate::clock::{Millis, SECOND};
+use crate::error::{Error, Result};
 
 const COUNTER_BITS: u32 = 20;
+/// Two ids of one millisecond are at most this far apart, and one more.
+const STRIDE: u64 = (1 << 10) - 1;
 /// The mark is moved this far ahead, so that it is written once in a while only.
 const AHEAD: Millis = 60 * SECOND;
 
@@ -22,21 +27,32 @@ pub struct Ids {
     /// The mark on disk, and the one the open transaction writes.
     marked: Cell<i64>,
     marking: Cell<i64>,
+    /// What the distances are drawn with.
+    key: [u8; 16],
 }
 
 impl Ids {
     /// Takes up above every id handed out before.
-    pub fn load(conn: &Connection) -> rusqlite::Result<Ids> {
+    pub fn load(conn: &Connection) -> Result<Ids> {
         let mark: i64 = conn
             .query_row("SELECT value FROM sequences WHERE name = 'id'", [], |row| row.get(0))
-            .optional()?
+            .optional()
+            .map_err(from_sql)?
             .unwrap_or(0);
-        Ok(Ids { last: Cell::new(mark), marked: Cell::new(mark), marking: Cell::new(mark) })
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(Error::internal)?;
+        Ok(Ids { last: Cell::new(mark), marked: Cell::new(mark), marking: Cell::new(mark), key })
     }
 
-    /// A new id. Within a transaction only, after [`Ids::reserve`].
+    /// A new id. Within a transaction only, after [`Ids::reserve`]. How far it is from the one
+    /// before is drawn: else whoever has two could count those that others were given between.
     pub fn next(&self, now: Millis) -> i64 {
-        let id = (self.last.get() + 1).max(now << COUNTER_BITS);
+        let drawn = SipHasher13::new_with_key(&self.key).hash(&self.last.get().to_be_bytes());
+        let id = match self.last.get() < now << COUNTER_BITS {
+            // The first of its millisecond, in the lower half of what that has.
+            true => (now << COUNTER_BITS) + (drawn >> (64 - COUNTER_BITS + 1)).cast_signed(),
+            false => self.last.get() + 1 + (drawn & STRIDE).cast_signed(),
+        };
         self.last.set(id);
         id
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
+use super::holdings::Bounds;
 use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -13,8 +14,8 @@ use crate::trace::Ground;
 
 const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
     updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
-    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground, bound_at, \
-    bound_user";
+    subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground, bound_at, bound_user, \
+    number, receipt_number, came_at, bounds, later";
 
 fn read(row: &Row) -> rusqlite::Result<Job> {
     let step = match row.get_ref(18)?.as_str_or_null()? {
@@ -52,6 +53,14 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         ground: Ground::parse(row.get_ref(27)?.as_str()?).ok_or_else(|| corrupt("a job's ground"))?,
         bound_at: row.get(28)?,
         bound_user: row.get::<_, Option<i64>>(29)?.map(UserId),
+        number: row.get(30)?,
+        receipt_number: row.get(31)?,
+        came_at: row.get(32)?,
+        bounds: match row.get_ref(33)?.as_str_or_null()? {
+            Some(text) => Some(serde_json::from_str(text).map_err(|_| corrupt("a job's bounds"))?),
+            None => None,
+        },
+        later: serde_json::from_str(row.get_ref(34)?.as_str()?).map_err(|_| corrupt("a job's later rows"))?,
     })
 }
 
@@ -67,6 +76,8 @@ pub struct New<'a> {
     pub start_at: Millis,
     /// None: a new one.
     pub receipt: Option<ReceiptId>,
+    /// The last rows of whom it is for, if it is to wait.
+    pub bounds: Option<Bounds>,
 }
 
 /// A job that waits for its hour.
@@ -81,6 +92,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
     };
     let job = Job {
         id: JobId(sequences::next(tx, "job")?),
+        number: sequences::next(tx, &of_project(new.project))?,
         project: new.project,
         erasure: new.erasure,
         origin: new.origin,
@@ -110,11 +122,16 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         receipt_no: None,
         bound_at: None,
         bound_user: None,
+        receipt_number: None,
+        came_at: None,
+        bounds: new.bounds.clone(),
+        later: BTreeMap::new(),
     };
+    let bounds = job.bounds.as_ref().map(serde_json::to_string).transpose().map_err(Error::internal)?;
     tx.execute(
         "INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
-             start_at, ground)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             start_at, ground, number, bounds)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             job.id.0,
             job.project.0,
@@ -127,6 +144,8 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
             job.updated_at,
             job.start_at,
             job.ground.as_str(),
+            job.number,
+            bounds,
         ],
     )?;
     Ok(job)
@@ -139,7 +158,8 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
         "UPDATE jobs SET status = ?2, reference = ?3, user_id = ?4, cutoff = ?5, updated_at = ?6, start_at = ?7,
              finished_at = ?8, attempts = ?9, retry_at = ?10, error = ?11, rows_total = ?12, rows_erased = ?13,
              counts = ?14, step = ?15, subject = ?16, pseudonym = ?17, begun_at = ?18, erased_at = ?19,
-             scrubbed_at = ?20, mentions = ?21, receipt_no = ?22, bound_at = ?23, bound_user = ?24
+             scrubbed_at = ?20, mentions = ?21, receipt_no = ?22, receipt_number = ?23, came_at = ?24,
+             later = ?25, bound_at = ?26, bound_user = ?27
          WHERE id = ?1",
         params![
             job.id.0,
@@ -164,6 +184,9 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
             job.scrubbed_at,
             job.mentions,
             job.receipt_no,
+            job.receipt_number,
+            job.came_at,
+            serde_json::to_string(&job.later).map_err(Error::internal)?,
             job.bound_at,
             job.bound_user.map(|user| user.0),
         ],
@@ -174,6 +197,33 @@ pub fn update(tx: &Tx, job: &mut Job) -> Result<()> {
 pub fn by_id(db: &Db, id: JobId) -> Result<Option<Job>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
     db.row(sql, params![id.0], read)
+}
+
+/// The project's job of a number.
+pub fn numbered(db: &Db, project: ProjectId, number: i64) -> Result<Option<Job>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND number = ?2");
+    db.row(sql, params![project.0, number], read)
+}
+
+/// The project's job whose receipt has this number.
+pub fn of_receipt_number(db: &Db, project: ProjectId, number: i64) -> Result<Option<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE project_id = ?1 AND receipt_number = ?2 ORDER BY id DESC LIMIT 1"
+    );
+    db.row(sql, params![project.0, number], read)
+}
+
+/// The project's receipt that was made last: its number and its place.
+pub fn last_receipt_of(db: &Db, project: ProjectId) -> Result<Option<(i64, i64)>> {
+    let sql = "SELECT receipt_number, receipt_no FROM jobs
+         WHERE project_id = ?1 AND receipt_number IS NOT NULL AND receipt_no IS NOT NULL
+         ORDER BY receipt_number DESC LIMIT 1";
+    db.row(sql, params![project.0], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The name of the sequence of a project's jobs.
+pub fn of_project(project: ProjectId) -> String {
+    format!("job {project}")
 }
 
 /// The job whose receipt, or request, has this name.

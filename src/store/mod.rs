@@ -33,6 +33,8 @@ pub mod jobs;
 pub mod keys;
 pub mod kinds;
 pub mod layout;
+mod marks;
+pub mod mentions;
 pub mod messages;
 pub mod needles;
 pub mod pages;
@@ -75,6 +77,7 @@ use ballast::Ballast;
 use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
+use marks::Marks;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
@@ -173,6 +176,7 @@ pub struct Resources {
     secret: [u8; 32],
     bell: Arc<Bell>,
     book: Book,
+    marks: Marks,
 }
 
 impl Store {
@@ -202,10 +206,11 @@ impl Store {
         // The first write to the WAL, which has to be marked as every other.
         let (book, unseen) = scrub
             .transaction(&conn, || Book::open(&conn, &ledger, &secret, clock.now(), Arc::clone(&growth)))?;
+        let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
         let watch = Arc::new(WalWatch::new(path, wal_limit));
         let writer = Writer::start(
             conn,
-            Resources { ids, secret, bell, book },
+            Resources { ids, secret, bell, book, marks },
             clock,
             scrub,
             Arc::clone(ballast),
@@ -310,6 +315,11 @@ impl Store {
         keyed(&self.secret, RECOVERY_KEY, &[key])
     }
 
+    /// A digest that says nothing without the secret; `purpose` sets it apart from others.
+    pub fn keyed(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        keyed(&self.secret, purpose, parts)
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -365,7 +375,7 @@ fn open_writer(
     }
     pragmas::writer(&conn, hygiene).map_err(from_sql)?;
     migrations::run(&mut conn)?;
-    let ids = ids::Ids::load(&conn).map_err(from_sql)?;
+    let ids = ids::Ids::load(&conn)?;
     let mut scrub = Scrub::new(&conn, path, hygiene, Arc::clone(ballast))?;
     // What a kill left in the WAL goes through the scrub before anything else.
     scrub.checkpoint(&conn)?;
@@ -528,6 +538,20 @@ impl<'a> Tx<'a> {
     /// A new user or session id.
     pub fn next_id(&self) -> i64 {
         self.resources.ids.next(self.now())
+    }
+
+    /// This number of a sequence was given out.
+    fn note_number(&self, name: &str, number: i64) {
+        self.resources.marks.note(name, number);
+    }
+
+    /// Sequences go on this much farther, if nothing but the ledger says how far they had come
+    /// before the database was put back.
+    pub fn leave_room(&self, entries: i64) -> Result<()> {
+        match self.resources.marks.were_there() {
+            true => Ok(()),
+            false => sequences::leave_room(self, entries),
+        }
     }
 
     /// Tells the worker that something may be due. It looks once this is committed, for

@@ -46,7 +46,7 @@ fn placeholders(text: Option<String>) -> rusqlite::Result<Option<Vec<String>>> {
 
 pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str) -> Result<Project> {
     let project = Project {
-        id: ProjectId(sequences::next(tx, "project")?),
+        id: number(tx)?,
         name: name.to_owned(),
         key: key.to_owned(),
         ingest_token: ingest_token.to_owned(),
@@ -65,6 +65,12 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
     Ok(project)
 }
 
+/// The first is 1, as there are no others of which it could tell; a later one is drawn.
+fn number(tx: &Tx) -> Result<ProjectId> {
+    let is_first = tx.row("SELECT 1 FROM projects LIMIT 1", [], |_| Ok(()))?.is_none();
+    Ok(ProjectId(if is_first { sequences::next(tx, "project")? } else { sequences::draw(tx, "projects")? }))
+}
+
 pub fn by_id(db: &Db, id: ProjectId) -> Result<Option<Project>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE id = ?1");
     db.row(sql, params![id.0], read)
@@ -81,7 +87,7 @@ pub fn by_name(db: &Db, name: &str) -> Result<Option<Project>> {
 }
 
 pub fn list(db: &Db) -> Result<Vec<Project>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM projects ORDER BY id");
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects ORDER BY created_at, id");
     db.rows(sql, [], read)
 }
 

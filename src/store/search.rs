@@ -62,16 +62,21 @@ impl SearchKey {
     /// The needles of a value, in each form in which a program may write it: as it is,
     /// escaped as in JSON, percent-encoded.
     pub fn needles(&self, value: &[u8], mut add: impl FnMut(Needle)) {
-        self.pieces(value, &mut add);
+        self.forms(value, |form| self.pieces(form, &mut add));
+    }
+
+    /// The forms in which a program may write a value.
+    pub(super) fn forms(&self, value: &[u8], mut each: impl FnMut(&[u8])) {
+        each(value);
         let Ok(text) = std::str::from_utf8(value) else { return };
         if let Ok(quoted) = serde_json::to_string(text)
             && quoted.len() > text.len() + 2
         {
-            self.pieces(&quoted.as_bytes()[1..quoted.len() - 1], &mut add);
+            each(&quoted.as_bytes()[1..quoted.len() - 1]);
         }
         let encoded = percent_encoding::utf8_percent_encode(text, RESERVED).to_string();
         if encoded.len() > text.len() {
-            self.pieces(encoded.as_bytes(), &mut add);
+            each(encoded.as_bytes());
         }
     }
 
@@ -256,6 +261,52 @@ impl Sieve {
         }
     }
 
+    /// Looks for names in a text of somebody's row; `tell` hears of each place, once for each job
+    /// but these. A name is found as a whole word, whatever its case.
+    pub fn mentions_in(&mut self, text: &str, not_for: &[JobId], mut tell: impl FnMut(JobId)) {
+        let folded = text.to_lowercase();
+        let bytes = folded.as_bytes();
+        self.bytes += bytes.len() as u64;
+        for (offset, word) in bytes.windows(SHORTEST).enumerate() {
+            let Some(word) = word.first_chunk::<SHORTEST>() else { break };
+            if !begins_word(bytes, offset) {
+                continue;
+            }
+            for (index, length) in self.at(*word, &bytes[offset..]) {
+                if ends_word(bytes, offset + length) {
+                    let jobs = self.jobs[self.wanted[index].jobs.clone()].iter();
+                    jobs.filter(|job| !not_for.contains(job)).for_each(|job| tell(*job));
+                }
+            }
+        }
+    }
+
+    /// What of the wanted stands at the beginning of these bytes: its index and length.
+    fn at(&self, word: [u8; SHORTEST], bytes: &[u8]) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let hash = self.key.word(word);
+        let bit = hash.cast_unsigned() & self.mask;
+        if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
+            return found;
+        }
+        let mut from = self.wanted.partition_point(|wanted| wanted.needle.word < hash);
+        while let Some(length) =
+            self.wanted.get(from).filter(|w| w.needle.word == hash).map(|w| w.needle.length)
+        {
+            let alike = |wanted: &Wanted| (wanted.needle.word, wanted.needle.length) == (hash, length);
+            let until = from + self.wanted[from..].partition_point(alike);
+            if let Some(whole) = bytes.get(..usize::from(length)) {
+                let digest = self.key.whole(whole);
+                let same = &self.wanted[from..until];
+                if let Ok(at) = same.binary_search_by_key(&digest, |wanted| wanted.needle.digest) {
+                    found.push((from + at, usize::from(length)));
+                }
+            }
+            from = until;
+        }
+        found
+    }
+
     /// It was found where nothing should be.
     fn name_place(&mut self, index: usize, place: &str) {
         let wanted = &self.wanted[index];
@@ -281,29 +332,32 @@ impl Sieve {
             if *word == [0; SHORTEST] {
                 continue;
             }
-            let hash = self.key.word(*word);
-            let bit = hash.cast_unsigned() & self.mask;
-            if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
-                continue;
-            }
-            let mut from = self.wanted.partition_point(|wanted| wanted.needle.word < hash);
-            while let Some(length) =
-                self.wanted.get(from).filter(|w| w.needle.word == hash).map(|w| w.needle.length)
-            {
-                let alike = |wanted: &Wanted| (wanted.needle.word, wanted.needle.length) == (hash, length);
-                let until = from + self.wanted[from..].partition_point(alike);
-                if let Some(whole) = bytes.get(offset..offset + usize::from(length)) {
-                    let digest = self.key.whole(whole);
-                    let same = &self.wanted[from..until];
-                    if let Ok(at) = same.binary_search_by_key(&digest, |wanted| wanted.needle.digest)
-                        && same[at].seen < COMMON
-                    {
-                        hits.push((offset, from + at));
-                    }
-                }
-                from = until;
-            }
+            let found = self.at(*word, &bytes[offset..]);
+            hits.extend(
+                found
+                    .into_iter()
+                    .filter(|(index, _)| self.wanted[*index].seen < COMMON)
+                    .map(|(index, _)| (offset, index)),
+            );
         }
         hits
     }
+}
+
+/// What a name is made of; any letter that is not ASCII is part of one.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+/// No word goes on here. `\\n` in JSON and `%20` in an address end one, though they end in a letter
+/// or digit themselves.
+fn begins_word(bytes: &[u8], at: usize) -> bool {
+    let back = |n: usize| at.checked_sub(n).map(|at| bytes[at]);
+    let inside = back(1).is_some_and(is_word) && is_word(bytes[at]);
+    !inside || back(2) == Some(b'\\') || back(3) == Some(b'%')
+}
+
+fn ends_word(bytes: &[u8], end: usize) -> bool {
+    let (last, next) = (bytes[end - 1], bytes.get(end).copied());
+    !(is_word(last) && next.is_some_and(is_word))
 }

@@ -40,6 +40,12 @@ pub fn by_id(db: &Db, id: SessionId) -> Result<Option<Session>> {
     db.row(sql, params![id.0], read)
 }
 
+/// The session of the user that came in first.
+pub fn first(db: &Db, user: UserId) -> Result<Option<SessionId>> {
+    let sql = "SELECT min(id) FROM sessions WHERE user_id = ?1";
+    Ok(db.row(sql, params![user.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(SessionId))
+}
+
 /// Sessions of a project that their clients gave this name; two at most, to tell
 /// whether it is unambiguous.
 pub fn by_external_id(db: &Db, project: ProjectId, external_id: &str) -> Result<Vec<Session>> {

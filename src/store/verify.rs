@@ -291,7 +291,7 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
             }
             Ok(true)
         }
-        FileKind::Receipt | FileKind::PublicKey => {
+        FileKind::Receipt | FileKind::PublicKey | FileKind::Numbers => {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).map_err(Error::internal)?;
             Ok(kind.is_own(&bytes))

@@ -515,6 +515,7 @@ impl Thread {
     }
 
     fn end(&self) -> Result<(), Void> {
+        self.resources.marks.settle();
         let first = self.resources.book.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
             // The ledger is ahead: what it says was done was not.

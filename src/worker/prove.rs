@@ -1,21 +1,24 @@
 //! The proof of erasures: once rows are gone, the pages they lay on are scrubbed, the WAL
 //! is emptied, and the files are searched for what was theirs. Only then is a job completed.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::app::App;
-use crate::domain::erase;
 use crate::domain::jobs::{self, Searched};
-use crate::domain::receipts::{self, Evidence, Search};
+use crate::domain::receipts::{self, Mentions, Proof, Search};
+use crate::domain::{erase, projects};
 use crate::error::{Error, Result};
-use crate::model::{Job, JobId};
+use crate::model::{Job, JobId, ProjectId, UserId};
 use crate::proof::hex::Hex;
-use crate::proof::receipt::{Backup, ScanMode, Scrub};
-use crate::proof::receipts::Trouble;
+use crate::proof::receipt::{Backup, MentionsOf, ScanMode, Scrub};
+use crate::proof::receipts::{Last, Stored, Trouble};
 use crate::store::search::Sought;
 use crate::store::unsearched::Unsearched;
-use crate::store::{Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, needles};
+use crate::store::{
+    Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, mentions, needles, users,
+};
 use crate::vault::{self, Listed};
 
 use super::backup;
@@ -87,7 +90,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         }
         app.store().suspect(verdict.stale.clone())?;
     };
-    let evidence = Evidence {
+    let proof = Proof {
         scrub: Scrub { pages: totals.pages - before.pages, changed: totals.changed - before.changed },
         frames: totals.frames - before.frames,
         mode,
@@ -99,7 +102,64 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     };
     // Read again: the steps were noted meanwhile.
     let jobs: Vec<Job> = app.read(|db| ids.iter().map(|id| jobs::get(db, None, *id)).collect())?;
-    conclude(app, &jobs, &verdict, &evidence)
+    let mentions = mentions(app, &jobs)?;
+    conclude(app, &jobs, &verdict, &Said { proof, mentions })
+}
+
+/// What the receipts of some jobs say.
+struct Said {
+    proof: Proof,
+    mentions: BTreeMap<JobId, Mentions>,
+}
+
+/// Where others name the persons of these jobs: each project's own rows are read, once for all of
+/// its jobs.
+fn mentions(app: &App, jobs: &[Job]) -> Result<BTreeMap<JobId, Mentions>> {
+    let mut found = BTreeMap::new();
+    let projects: BTreeSet<ProjectId> = jobs.iter().map(|job| job.project).collect();
+    for project in projects {
+        let theirs = || jobs.iter().filter(|job| job.project == project);
+        let (mut needles, mut own) = (Vec::new(), HashMap::<UserId, Vec<JobId>>::new());
+        for job in theirs() {
+            let (named, people) = app.read(|db| {
+                let people = job.user.map(|user| users::members(db, user)).transpose()?;
+                Ok((mentions::of(db, job.id)?, people.unwrap_or_default()))
+            })?;
+            if named.is_empty() {
+                found.insert(job.id, Mentions { places: 0, of: MentionsOf::Nothing });
+            }
+            needles.extend(named);
+            people.into_iter().for_each(|person| own.entry(person).or_default().push(job.id));
+        }
+        if needles.is_empty() {
+            continue;
+        }
+        let counted = app.store().mentions(project, &needles, &own)?;
+        let of = if counted.all { MentionsOf::AllRows } else { MentionsOf::SomeRows };
+        for job in theirs() {
+            let places = counted.places.get(&job.id).copied().unwrap_or(0);
+            found.entry(job.id).or_insert(Mentions { places, of });
+        }
+    }
+    Ok(found)
+}
+
+/// How a job's project is called in its receipts. What the chain of these ends with is known then.
+fn chain(app: &App, job: &Job) -> Result<Hex<16>> {
+    let project = app.read(|db| projects::get(db, job.project))?;
+    let chain = receipts::chain(app.store(), &project);
+    let mut receipts = app.receipts();
+    if receipts.chain(chain).is_some() {
+        return Ok(chain);
+    }
+    let (last, of_any) =
+        app.read(|db| Ok((jobs::last_receipt_of(db, job.project)?, jobs::last_receipt_of_any(db)?)))?;
+    let (number, place) = last.unwrap_or_default();
+    // One that was taken away leaves a gap, for all to see.
+    let listed = receipts.numbered(place.unsigned_abs());
+    let hash = listed.and_then(|listed| listed.read().ok()).map_or(Hex::ZERO, |stored| stored.hash);
+    receipts.follow(chain, Last { number: number.max(of_any).unsigned_abs(), hash });
+    Ok(chain)
 }
 
 /// The backups that are there, here or in the place of copies: each was begun before the proof, so it may hold somebody.
@@ -175,11 +235,11 @@ fn needles_of(app: &App, jobs: &mut Vec<Job>) -> Result<Vec<Sought>> {
 
 /// Writes the receipts, then completes their jobs: a kill in between leaves a receipt that
 /// is taken up again.
-fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, evidence: &Evidence) -> Result<Proved> {
+fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<Proved> {
     let mut proved = Proved::default();
     let mut good = Vec::new();
     for job in jobs {
-        match witness(app, job, verdict, evidence) {
+        match witness(app, job, verdict, said) {
             Ok(searched) => good.push(searched),
             Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
             Err(error) => {
@@ -203,7 +263,7 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, evidence: &Evidence) -> 
 }
 
 /// What the search found for a job; its receipt is written, if it found nothing.
-fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Result<Searched> {
+fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searched> {
     let found = verdict.found.get(&job.id).cloned().unwrap_or_default();
     if let Some(page) = verdict.stale.first().filter(|_| found.places.is_empty()) {
         // What is there is nobody's that is known, but it should not be there.
@@ -212,15 +272,20 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, evidence: &Evidence) -> Resu
     if !found.sees {
         return Err(Error::internal("the search did not find what is known to be there: it proves nothing"));
     }
-    let mut searched = Searched { id: job.id, mentions: found.mentions, places: found.places, receipt: None };
+    let nothing = Mentions { places: 0, of: MentionsOf::Nothing };
+    let mentions = said.mentions.get(&job.id).copied().unwrap_or(nothing);
+    let mut searched =
+        Searched { id: job.id, mentions: mentions.places, places: found.places, receipt: None };
     if !searched.places.is_empty() || app.read(|db| erase::any_left(db, job))? {
         return Ok(searched);
     }
-    let search = Search { needles: found.needles, dropped: found.common, mentions: found.mentions };
-    let now = app.clock().now();
-    if let Some(draft) = app.read(|db| receipts::draft(db, job, evidence, search, now))? {
-        let stored = app.receipts().next(app.signer(), &draft).map_err(trouble)?;
-        searched.receipt = i64::try_from(stored.receipt.number).ok();
+    let search = Search { needles: found.needles, dropped: found.common };
+    let (now, chain) = (app.clock().now(), chain(app, job)?);
+    let draft = app.read(|db| receipts::draft(db, job, chain, &said.proof, (search, mentions), now))?;
+    if let Some(draft) = draft {
+        let Stored { receipt, .. } = app.receipts().next(app.signer(), &draft).map_err(trouble)?;
+        let place = receipt.place.and_then(|place| i64::try_from(place).ok());
+        searched.receipt = place.zip(i64::try_from(receipt.number).ok());
     }
     Ok(searched)
 }

@@ -90,6 +90,7 @@ mod suppress_cli;
 mod suppression_race;
 mod suppressions;
 mod survey;
+mod tenants;
 mod time;
 mod tokens;
 mod tolerance;

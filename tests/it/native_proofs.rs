@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
 use usher::domain::jobs;
-use usher::model::JobId;
 
 use crate::harness::{Reply, Server, TestProject, fields, named};
 
 /// Schedules an erasure of a user with three events, in the first project.
-fn scheduled(server: &Server) -> JobId {
+fn scheduled(server: &Server) -> i64 {
     server.seed("ann").events(3).insert();
     let project = server.project().id;
-    server.write(move |tx| jobs::schedule(tx, project, &named("ann"))).id
+    server.write(move |tx| jobs::schedule(tx, project, &named("ann"))).number
 }
 
 fn get(server: &Server, project: &TestProject, path: &str) -> Reply {
@@ -48,6 +47,7 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
             "receipt",
             "rowsErased",
             "scrubbedAt",
+            "since",
             "startAt",
             "status",
             "step"
@@ -151,10 +151,10 @@ fn a_receipt_is_checked_and_what_is_wrong_with_it_is_named_by_field() {
         assert!(!data["faults"].as_array().expect("a list").is_empty(), "byte {n}");
     }
     let text = String::from_utf8(bytes).expect("a text");
-    let data = check(&server, text.replace("\"found\":0", "\"found\":1").as_bytes());
+    let data = check(&server, text.replace("\"mentions\":0", "\"mentions\":-1").as_bytes());
     let faults = data["faults"].as_array().expect("a list");
     assert_eq!(faults[0]["field"], Value::Null);
-    assert_eq!(faults[1], json!({ "field": "scan.found", "message": "must be 0" }));
+    assert_eq!(faults[1], json!({ "field": "mentions", "message": "must be a number, 0 or more" }));
     for body in ["", "{}", "null", "[1", "\u{feff}{}"] {
         assert_eq!(check(&server, body.as_bytes())["good"], false, "{body}");
     }

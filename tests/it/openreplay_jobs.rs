@@ -271,7 +271,7 @@ fn a_job_that_meets_a_fault_tries_again_later_and_later_and_says_so_when_it_gave
         assert_eq!(server.tick().faults, 1);
         let running = house.job(&job);
         assert_eq!(running["status"], "running");
-        assert!(running["errors"].as_str().is_some_and(|text| text.contains("broken")), "{running}");
+        assert!(running["errors"].as_str().is_some_and(|text| text.contains("tried again")), "{running}");
         let row = stored(server, &job);
         assert_eq!(row.attempts, attempt);
         let wait = row.retry_at.expect("a time") - server.clock.now();
@@ -419,9 +419,9 @@ fn the_list_has_the_scheduled_ones_however_many_others_came_after_them() {
         .sqlite()
         .execute_batch(
             "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 11500)
-             INSERT INTO jobs (id, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
+             INSERT INTO jobs (id, number, project_id, erasure, origin, status, reference, receipt, created_at, updated_at,
                  start_at)
-             SELECT n, 1, 'everything', 'request', 'completed', 'erased:0123456789ab', randomblob(16), 0, 0, 0
+             SELECT n, n, 1, 'everything', 'request', 'completed', 'erased:0123456789ab', randomblob(16), 0, 0, 0
              FROM n",
         )
         .expect("jobs");

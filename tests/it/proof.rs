@@ -17,10 +17,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use usher::model::{Erasure, Origin};
 use usher::proof::audit::Position;
+use usher::proof::figures::{JobNumbers, Kept};
 use usher::proof::hex::Hex;
 use usher::proof::receipt::{
-    Asked, Backup, Checkpoint, Done, Draft, Gone, LedgerPosition, Receipt, Scan, ScanMode, Scrub, Stay,
-    Token, right, subject,
+    Asked, Backup, Checkpoint, Done, Draft, Evidence, Gone, Links, MentionsOf, Receipt, Scan, ScanMode,
+    Scrub, Stay, Token, right, subject,
 };
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
@@ -30,6 +31,7 @@ use usher::trace::Ground;
 const ASKED: i64 = 1_768_825_800_000;
 const ANN: &str = "ann+test@example.com/ä 🙂";
 const SALT: [u8; 32] = [0xa5; 32];
+const PROJECT: Hex<16> = Hex([0x99; 16]);
 
 fn signer() -> Signer {
     Signer::of(&[7; 32])
@@ -45,6 +47,7 @@ fn draft(n: u8) -> Draft {
     Draft {
         id: Hex([n; 16]),
         installation: Hex([0x1d; 16]),
+        project: PROJECT,
         subject: subject(&SALT, ANN),
         asked: Asked {
             erasure: Erasure::Everything,
@@ -70,7 +73,10 @@ fn draft(n: u8) -> Draft {
             rows: 1,
             why: "tells late events for 30 days — it says nothing of anybody".into(),
         }],
+        since: vec![Gone { kind: "events".into(), label: "events, interactions and logs".into(), rows: 3 }],
         mentions: 2,
+        mentions_of: MentionsOf::AllRows,
+        evidence: Evidence::of_sqlite(),
         scrub: Scrub { pages: 318, changed: 41 },
         checkpoint: Checkpoint { truncated: true, frames: 655 },
         scan: Scan {
@@ -82,23 +88,34 @@ fn draft(n: u8) -> Draft {
             found: 0,
             took_ms: 48,
         },
-        ledger: LedgerPosition { id: Hex([0x1d; 16]), seq: u64::from(n) + 40, head: Hex([0xe1; 32]) },
+        ledger: (u64::from(n) + 40, Hex([0xe1; 32])),
         audit: Position { seq: 1_204, head: Hex([0xad; 32]) },
         backups: vec![Backup {
             name: "usher-20260118T030000Z-1a2b3c4d.backup".into(),
             made_at: ASKED - 86_400_000,
             pruned_at: ASKED + 29 * 86_400_000,
         }],
+        job: JobNumbers { id: u64::from(n) + 7, number: u64::from(n), project: 1 },
     }
+}
+
+/// The first in each chain.
+fn first() -> Links {
+    Links { number: 1, previous: Hex::ZERO, place: 1, file_before: Hex::ZERO }
 }
 
 fn token(n: u8) -> Token {
     Token { receipt: Hex([n; 16]), salt: SALT }
 }
 
-/// The `n`th erasure's receipt, the first of its chain.
+/// The `n`th erasure's receipt and its figures, the first of its chains.
+fn kept(n: u8) -> Kept {
+    draft(n).seal(&signer(), first()).expect("a receipt")
+}
+
+/// The same as it is handed out.
 fn receipt(n: u8) -> Receipt {
-    draft(n).seal(&signer(), 1, Hex::ZERO).expect("a receipt")
+    Receipt { place: None, ..kept(n).receipt }
 }
 
 /// A directory with so many receipts.

@@ -24,8 +24,8 @@ fn odd(name: &str) -> Value {
     json!({ "type": "track", "userId": name, "event": 7, "timestamp": "yesterday" })
 }
 
-/// A project with repairs of two keys on two days, a drop, and a refusal. The key's number.
-fn counted() -> (Server, i64) {
+/// A project with repairs of two keys on two days, a drop, and a refusal. The key's name.
+fn counted() -> (Server, &'static str) {
     let server = Server::start();
     let project = server.project().id;
     let (all, token) = (server.project().all.clone(), server.project().token.clone());
@@ -37,8 +37,14 @@ fn counted() -> (Server, i64) {
     post(&server, &token, json!({ "type": "identify", "userId": "eve" }));
     let refused = json!({ "batch": [{ "type": "track", "userId": "ann" }] });
     server.post("/v1/batch").bearer(&all).json(refused).send();
-    let key = server.read(keys::list).iter().find(|key| key.project == Some(project)).expect("a key").id.0;
-    (server, key)
+    let names: Vec<String> = server
+        .read(keys::list)
+        .into_iter()
+        .filter(|key| key.project == Some(project))
+        .map(|key| key.name)
+        .collect();
+    assert_eq!(names, ["a test's"]);
+    (server, "a test's")
 }
 
 fn ask(server: &Server, query: &str) -> Reply {
@@ -50,7 +56,7 @@ fn counts_are_by_day_key_outcome_and_reason() {
     let (server, key) = counted();
     let body = ask(&server, "").expect(200).json();
     assert_eq!(fields(&body), ["data", "recent"]);
-    let row = |day: &str, key: Option<i64>, outcome: &str, reason: &str, count: i64| json!({ "day": day, "key": key, "outcome": outcome, "reason": reason, "count": count });
+    let row = |day: &str, key: Option<&str>, outcome: &str, reason: &str, count: i64| json!({ "day": day, "key": key, "outcome": outcome, "reason": reason, "count": count });
     let expected = json!([
         row("2026-03-05", None, "repaired", "made a string", 2),
         row("2026-03-05", None, "repaired", "time unreadable", 2),

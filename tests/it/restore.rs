@@ -360,6 +360,8 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     }
     let said = lines(new.path(), &["verify"]).join("\n");
     assert!(said.contains("receipts: 2 in one chain"), "{said}");
+    let numbers = count(new.path(), "SELECT min(number) FROM jobs");
+    assert!(numbers > 1, "job 1 was another, whose receipt is there: {numbers}");
     let house = House::open(new.path(), &key, &[]);
     assert!(!house.server.greeting.contains("AGE-SECRET-KEY"), "the owner's key goes on");
     assert_eq!(house.status("ann-the-erased"), 404);

@@ -44,7 +44,7 @@ fn a_mention_since_the_job_began_is_counted_and_left() {
     server.tick();
     let of_ann = receipt(&server, 1);
     assert!(of_ann.mentions > 0, "{of_ann:?}");
-    assert_eq!(of_ann.scan.mode, ScanMode::ChangedPages);
+    assert_eq!(of_ann.scan.as_ref().expect("figures").mode, ScanMode::ChangedPages);
     erase(&server, "cat-who-is-to-be-erased");
     server.tick();
     assert_eq!(receipt(&server, 2).mentions, 0);
@@ -70,7 +70,7 @@ fn what_another_jobs_proof_searched_is_searched_for_those_that_were_there_too() 
     assert_eq!(server.tick().completed, 1);
     let of_ann = receipt(&server, 2);
     assert!(of_ann.mentions > 0, "{of_ann:?}");
-    assert_eq!(of_ann.scan.mode, ScanMode::ChangedPages);
+    assert_eq!(of_ann.scan.as_ref().expect("figures").mode, ScanMode::ChangedPages);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn for_a_job_from_before_the_start_all_files_are_searched() {
     server.tick();
     let of_ann = receipt(&server, 1);
     assert!(of_ann.mentions > 0, "{of_ann:?}");
-    assert_eq!(of_ann.scan.mode, ScanMode::WholeFiles);
+    assert_eq!(of_ann.scan.as_ref().expect("figures").mode, ScanMode::WholeFiles);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn what_many_others_have_too_is_no_mention_of_anybody() {
     server.tick();
     let of_ann = receipt(&server, 1);
     assert_eq!(of_ann.mentions, 0, "{of_ann:?}");
-    assert!(of_ann.scan.needles_dropped > 0, "{of_ann:?}");
+    assert!(of_ann.scan.as_ref().is_some_and(|scan| scan.needles_dropped > 0), "{of_ann:?}");
 }
 
 /// Whoever has a word that SQLite itself has written is erased as others are.

@@ -195,3 +195,32 @@ fn an_anonymous_id_of_a_0_1_deletion_that_waits_is_trusted() {
     assert!(is_trusted(&named), "the deletion was ordered when it was believed");
     assert!(!is_trusted(&other), "nobody waits for this one");
 }
+
+/// Its receipts were numbered through the installation; those that come are numbered in their
+/// project, go on after them, and name the last of them.
+#[test]
+fn a_projects_own_chain_follows_on_its_last_receipt_of_0_1() {
+    let dir = opened();
+    let house = House::open(dir.path());
+    let bytes = |path: &str| {
+        let url = house.server.url(path);
+        let reply = house.agent.get(url).header("Authorization", &house.key).call().expect("an answer");
+        let is_there = reply.status().as_u16() == 200;
+        is_there.then(|| reply.into_body().read_to_vec().expect("a receipt"))
+    };
+    let last = |from: u64| (from..20).take_while(|n| bytes(&format!("/api/receipts/{n}")).is_some()).last();
+    assert!(last(1) >= Some(4), "those of 0.1 have the numbers that they had");
+    let url = house.server.url("/v1/users/ann?hardDelete=true");
+    let key = house.key.trim_start_matches("Bearer ");
+    let reply = house.agent.delete(url).header("X-APTRINSIC-API-KEY", key).call().expect("an answer");
+    let token = reply.headers().get("usher-receipt").expect("a token").to_str().expect("a text").to_owned();
+    let path = format!("/api/receipts/{}", token.split('.').next().expect("a receipt's id"));
+    let receipt = wait_until("the receipt", || bytes(&path));
+    let receipt: Value = serde_json::from_slice(&receipt).expect("JSON");
+    let number = receipt["number"].as_u64().expect("a number");
+    assert_eq!((&receipt["version"], number >= 5), (&json!(2), true), "{receipt}");
+    let before = bytes(&format!("/api/receipts/{}", number - 1)).expect("the one before");
+    assert_eq!(receipt["previous"], usher::proof::hex::Hex::sha256(&before).to_string());
+    assert!(house.server.terminate().success());
+    lines(dir.path(), &["verify"]);
+}

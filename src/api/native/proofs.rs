@@ -9,10 +9,10 @@ use crate::api::dialect::{Answer, Call, Route};
 use crate::clock::{self, Millis};
 use crate::domain::{jobs, receipts};
 use crate::error::Error;
-use crate::model::{Job, JobId, ProjectId, Scope, Step};
+use crate::model::{Job, ProjectId, Scope, Step};
 use crate::proof::check::BYTES_MAX;
 use crate::proof::form::Fault;
-use crate::proof::receipt;
+use crate::proof::receipt::{self, Gone};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -32,8 +32,8 @@ async fn get_job(call: Call) -> Answer {
     let job = match name.parse::<receipt::Id>() {
         Ok(receipt) => call.app.read(|db| jobs::of_receipt(db, Some(project), receipt)),
         Err(_) => {
-            let id = name.parse().map(JobId).map_err(|_| Error::JobNotFound)?;
-            call.app.read(|db| jobs::get(db, Some(project), id))
+            let number = name.parse().map_err(|_| Error::JobNotFound)?;
+            call.app.read(|db| jobs::numbered(db, project, number))
         }
     };
     match job {
@@ -45,10 +45,12 @@ async fn get_job(call: Call) -> Answer {
 
 fn job_json(job: &Job) -> Value {
     let time = |at: Option<Millis>| at.map(clock::rfc3339);
-    let counts: Map<String, Value> =
-        receipts::gone(job).into_iter().map(|gone| (gone.kind, gone.rows.into())).collect();
+    let by_kind = |gone: Vec<Gone>| -> Map<String, Value> {
+        gone.into_iter().map(|gone| (gone.kind, gone.rows.into())).collect()
+    };
+    let (counts, since) = (by_kind(receipts::gone(job)), by_kind(receipts::later(job)));
     json!({
-        "id": job.id.to_string(),
+        "id": job.number.to_string(),
         "status": job.status.as_str(),
         "step": job.step.map(Step::as_str),
         "erasure": job.erasure.as_str(),
@@ -61,28 +63,31 @@ fn job_json(job: &Job) -> Value {
         "finishedAt": time(job.finished_at),
         "rowsErased": job.rows_erased,
         "counts": counts,
+        "since": since,
         "mentions": job.mentions,
         "attempts": job.attempts,
-        "receipt": job.receipt_no,
+        "receipt": job.receipt_number,
     })
 }
 
-/// The bytes of a receipt's file, by its number or its id, if its job is of the key's project.
+/// The bytes of a receipt, by its number in the key's project or by its id.
 /// [`Error::ReceiptNotFound`], also for one that is not written yet.
 async fn get_receipt(call: Call) -> Answer {
     let project = call.project()?;
     let name = call.path("number")?;
-    let number = match name.parse::<receipt::Id>() {
-        Ok(id) => call.app.read(|db| jobs::of_receipt(db, Some(project), id))?.receipt_no,
-        Err(_) => name.parse().ok(),
+    let job = match name.parse::<receipt::Id>() {
+        Ok(id) => call.app.read(|db| jobs::of_receipt(db, Some(project), id))?,
+        Err(_) => {
+            let number = name.parse().map_err(|_| Error::ReceiptNotFound)?;
+            call.app.read(|db| jobs::of_receipt_number(db, project, number))?
+        }
     };
-    let number = number.and_then(|number| u64::try_from(number).ok()).ok_or(Error::ReceiptNotFound)?;
+    let place = job.receipt_no.and_then(|place| u64::try_from(place).ok()).ok_or(Error::ReceiptNotFound)?;
     let app = call.app.clone();
     // On a thread that may wait: a receipt that is being written holds the chain.
     let bytes = web::block(move || {
-        let listed = app.receipts().numbered(number).ok_or(Error::ReceiptNotFound)?;
-        app.read(|db| jobs::of_receipt(db, Some(project), listed.id))?;
-        listed.bytes().map_err(Error::internal)
+        let listed = app.receipts().numbered(place).filter(|listed| listed.id.0 == job.receipt);
+        listed.ok_or(Error::ReceiptNotFound)?.bytes().map_err(Error::internal)
     });
     Ok(HttpResponse::Ok().content_type("application/json").body(bytes.await.map_err(Error::internal)??))
 }

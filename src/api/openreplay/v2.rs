@@ -16,7 +16,7 @@ use super::{data, job_json, project};
 use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::domain::{jobs, projects, users, visits};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{JobId, JobStatus, Scope, SessionId};
+use crate::model::{Job, JobStatus, Scope, SessionId};
 
 pub static DIALECT: &dyn Dialect = &V2;
 
@@ -231,7 +231,7 @@ async fn cancel_job(call: Call) -> Answer {
     let project = project(&call)?;
     let id = job_id(&call)?;
     let job = call.app.erase(move |tx| {
-        let status = jobs::scheduled(tx, project.id, id)?.status;
+        let Job { id, status, .. } = jobs::scheduled(tx, project.id, id)?;
         jobs::cancel(tx, Some(project.id), id).map_err(|error| match error {
             Error::JobEnded => ended(status),
             error => error,
@@ -247,7 +247,8 @@ fn ended(status: JobStatus) -> Error {
     sentence(Place::Path, format!("the requested job has already been {became}"))
 }
 
-fn job_id(call: &Call) -> Result<JobId> {
+/// The job's number in its project.
+fn job_id(call: &Call) -> Result<i64> {
     let text = call.path("jobID")?;
-    text.parse().map(JobId).map_err(|_| sentence(Place::Path, "invalid path param jobID: must be an integer"))
+    text.parse().map_err(|_| sentence(Place::Path, "invalid path param jobID: must be an integer"))
 }

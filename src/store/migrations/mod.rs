@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("6_regulations.sql"),
     include_str!("7_suppressions.sql"),
     include_str!("8_waiting.sql"),
+    include_str!("9_tenants.sql"),
 ];
 
 /// How many there are.

@@ -25,6 +25,7 @@ const ROUTES: &str = "
     GET  /admin/jobs                       SignedIn
     GET  /admin/jobs/{job}                 SignedIn
     POST /admin/jobs/{job}/cancel          SignedIn
+    POST /admin/jobs/{job}/handed-over     SignedIn
     POST /admin/jobs/{job}/retry           SignedIn
     GET  /admin/receipts                   SignedIn
     GET  /admin/receipts/check             SignedIn

@@ -63,7 +63,7 @@ fn the_list_has_every_receipt_once_over_its_pages_newest_first() {
     assert_eq!((seen, pages), ((1..=120).rev().collect(), 3));
     let page = browser.get("/admin/receipts?below=2").expect(200);
     let row = words(part(&page.text, "<tbody>", "</tbody>"));
-    assert!(row.contains("everything its job asked over the API just now 4 none"), "{row}");
+    assert!(row.contains("everything of an account its job asked over the API just now 4 none"), "{row}");
     assert!(row.contains("good Download receipt 1") && page.text.contains("/admin/jobs/1\""), "{row}");
     browser.get("/admin/receipts?below=x").expect(422);
 }
@@ -76,23 +76,26 @@ fn a_receipt_is_read_and_its_file_taken_away_byte_by_byte() {
     let page = browser.get("/admin/receipts/2").expect(200);
     let text = words(&page.text);
     for fact in [
-        "Receipt: everything of one person was erased",
+        "Receipt: everything of an account was erased",
         "The signature is good.",
         "2026-03-04 10:00:00 UTC , asked over the API",
         "Events, interactions and logs 2",
         "Together 4",
-        "Nothing stays in the database.",
+        "Nothing of this account stays.",
         "usher verify --receipt 000002-",
     ] {
         assert!(text.contains(fact), "{fact} is missing in {text}");
     }
     assert!(!text.contains("bob"), "{text}");
-    let first = std::fs::read(file(&server, 1)).expect("a file");
+    let whole = std::fs::read(file(&server, 1)).expect("a file");
+    let first = usher::proof::figures::handed_out(whole.clone());
+    assert_ne!(first, whole);
     assert!(text.contains(&Hex::sha256(&first).to_string()), "it names the one before it");
     assert!(words(&browser.get("/admin/receipts/1").text).contains("none: it is the first"));
 
     let reply = browser.get("/admin/receipts/1/download").expect(200);
     assert_eq!(reply.bytes, first);
+    assert_eq!(browser.get("/admin/receipts/1/download?with=figures").expect(200).bytes, whole);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let name = file(&server, 1).file_name().expect("a name").to_string_lossy().into_owned();
     let attached = format!("attachment; filename=\"{name}\"");
@@ -125,13 +128,13 @@ fn a_receipt_whose_file_was_changed_is_shown_as_not_good() {
     );
     let list = words(&browser.get("/admin/receipts").text);
     assert!(list.contains("not good The signature is not good") && list.contains("good Download receipt 2"));
-    assert_eq!(browser.get("/admin/receipts/1/download").expect(200).text, fewer);
+    assert_eq!(browser.get("/admin/receipts/1/download?with=figures").expect(200).text, fewer);
 
     std::fs::write(file(&server, 1), &changed).expect("a change");
     let page = browser.get("/admin/receipts/1").expect(409);
     assert!(words(&page.text).contains("scan.found"), "{}", page.text);
     assert!(words(&browser.get("/admin/receipts").expect(200).text).contains("does not read"));
-    assert_eq!(browser.get("/admin/receipts/1/download").expect(200).text, changed);
+    assert_eq!(browser.get("/admin/receipts/1/download?with=figures").expect(200).text, changed);
 }
 
 #[test]
@@ -198,7 +201,8 @@ fn a_receipt_that_somebody_shows_is_checked_and_what_is_wrong_is_named() {
 fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart() {
     let (server, other) = (Server::start(), Server::start());
     erased(&server, &["ann"]);
-    let text = std::fs::read_to_string(file(&server, 1)).expect("a file");
+    let handed_out = server.app.receipts().numbered(1).expect("a receipt").bytes().expect("a file");
+    let text = String::from_utf8(handed_out).expect("a text");
     // The same key, other receipts: a copy of the house.
     let said = check(&Browser::owner(&other), &[("receipt", &text)], 200);
     assert!(said.ends_with("It is not among the receipts here."), "{said}");

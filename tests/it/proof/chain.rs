@@ -4,10 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use usher::proof::chain::{Report, What, check_chain};
+use usher::proof::figures::{Kept, handed_out};
 use usher::proof::hex::Hex;
+use usher::proof::receipt::{Draft, Links};
 use usher::proof::receipts::{Last, Receipts};
+use usher::proof::signing::Signer;
 
-use super::{chain_of, draft, path_of, signer, stranger};
+use super::{PROJECT, chain_of, draft, path_of, signer, stranger};
 
 const COUNT: u8 = 5;
 
@@ -42,6 +45,19 @@ fn assert_faults(dir: &Path, known: Option<Last>, expected: &[(u64, &str)]) {
             .zip(expected)
             .all(|(found, expected)| found.0 == expected.0 && found.1.contains(expected.1));
     assert!(fit, "found {found:#?}\nexpected {expected:#?}");
+}
+
+/// The next of [`chain_of`], in both chains, whoever signs it and whatever the file before is.
+fn next(draft: &Draft, by: &Signer, dir: &Path, file_before: Hex<32>) -> Kept {
+    let place = u64::from(COUNT) + 1;
+    draft
+        .seal(by, Links { number: place, previous: handed_out_of(dir, COUNT), place, file_before })
+        .expect("a receipt")
+}
+
+/// The hash of a receipt of [`chain_of`] as it is handed out.
+fn handed_out_of(dir: &Path, number: u8) -> Hex<32> {
+    Hex::sha256(&handed_out(fs::read(path_of(dir, number)).expect("a file")))
 }
 
 #[test]
@@ -154,26 +170,55 @@ fn a_receipt_put_in_is_named() {
     fs::remove_file(&copy).expect("a file");
 
     // Another installation's, at the end.
-    let theirs = draft(6).seal(&stranger(), 6, last.hash).expect("a receipt");
+    let theirs = next(&draft(6), &stranger(), dir.path(), last.hash);
     let path = path_of(dir.path(), 6);
     fs::write(&path, theirs.bytes()).expect("a file");
     assert_faults(dir.path(), Some(last), &[(6, "signed by another key")]);
 
     // One that the key itself signed, but not as the next of this chain.
-    let alone = draft(6).seal(&signer(), 6, Hex([1; 32])).expect("a receipt");
+    let alone = next(&draft(6), &signer(), dir.path(), Hex([1; 32]));
     fs::write(&path, alone.bytes()).expect("a file");
     assert_faults(dir.path(), Some(last), &[(6, "does not follow on receipt 5")]);
 
     // A second one for the same erasure.
     fs::remove_file(&path).expect("a file");
-    let twice = draft(2).seal(&signer(), 6, last.hash).expect("a receipt");
+    let twice = next(&draft(2), &signer(), dir.path(), last.hash);
     fs::write(dir.path().join(twice.file_name()), twice.bytes()).expect("a file");
     assert_faults(dir.path(), Some(last), &[(6, "the same id as receipt 2")]);
     // The twin: with an id of its own it is simply the next.
     fs::remove_file(dir.path().join(twice.file_name())).expect("a file");
-    let next = draft(6).seal(&signer(), 6, last.hash).expect("a receipt");
-    fs::write(&path, next.bytes()).expect("a file");
+    let good = next(&draft(6), &signer(), dir.path(), last.hash);
+    fs::write(&path, good.bytes()).expect("a file");
     assert!(check(dir.path(), Some(last)).is_good());
+    // One that was handed out has lost its figures, and its place with them.
+    fs::write(&path, good.receipt.bytes()).expect("a file");
+    assert_faults(dir.path(), Some(last), &[(6, "this is receipt 6")]);
+}
+
+#[test]
+fn a_receipt_that_breaks_the_chain_of_its_project_alone_is_named() {
+    let dir = chain_of(COUNT);
+    let last = last_of(dir.path());
+    let path = path_of(dir.path(), 6);
+    let place = u64::from(COUNT) + 1;
+    let put = |number, previous, project| {
+        let draft = Draft { project, ..draft(6) };
+        let links = Links { number, previous, place, file_before: last.hash };
+        fs::write(&path, draft.seal(&signer(), links).expect("a receipt").bytes()).expect("a file");
+    };
+    let before = handed_out_of(dir.path(), COUNT);
+    let words = "in the chain of its project it does not follow on receipt 5";
+    for (number, previous) in [(6, Hex([1; 32])), (5, before), (6, handed_out_of(dir.path(), 4))] {
+        put(number, previous, PROJECT);
+        assert_faults(dir.path(), None, &[(6, words)]);
+    }
+    put(1, before, Hex([3; 16]));
+    assert_faults(dir.path(), None, &[(6, "it is the first, but it names one before it")]);
+    // The twins.
+    put(6, before, PROJECT);
+    assert!(check(dir.path(), None).is_good());
+    put(1, Hex::ZERO, Hex([3; 16]));
+    assert!(check(dir.path(), None).is_good());
 }
 
 #[test]
@@ -183,13 +228,17 @@ fn a_receipt_made_anew_with_the_key_is_found_by_the_one_after_it_or_by_what_is_k
     let replace = |number: u8| {
         let path = path_of(dir.path(), number);
         let kept = fs::read(&path).expect("a file");
-        let previous = match number {
-            1 => Hex::ZERO,
-            _ => Hex::sha256(&fs::read(path_of(dir.path(), number - 1)).expect("a file")),
+        let (previous, file_before) = match number {
+            1 => (Hex::ZERO, Hex::ZERO),
+            _ => (
+                handed_out_of(dir.path(), number - 1),
+                Hex::sha256(&fs::read(path_of(dir.path(), number - 1)).expect("a file")),
+            ),
         };
         let mut other = draft(number);
         other.mentions += 1;
-        let other = other.seal(&signer(), number.into(), previous).expect("a receipt");
+        let links = Links { number: number.into(), previous, place: number.into(), file_before };
+        let other = other.seal(&signer(), links).expect("a receipt");
         fs::write(&path, other.bytes()).expect("a file");
         move || fs::write(&path, &kept).expect("a file")
     };

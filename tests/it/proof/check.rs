@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 use usher::proof::canonical;
 use usher::proof::check::{BYTES_MAX, What, check_one};
+use usher::proof::figures::Kept;
 use usher::proof::hex::Hex;
-use usher::proof::receipt::{Receipt, Token, is_subject, of_file_name, subject};
+use usher::proof::receipt::{Token, is_subject, of_file_name, subject};
 use usher::proof::signing::Signer;
 
-use super::{ANN, SALT, at, draft, leaves, receipt, signer, stranger, token};
+use super::{ANN, SALT, at, draft, first, kept, leaves, receipt, signer, stranger, token};
 
 fn value() -> Value {
     serde_json::from_slice(&receipt(1).bytes()).expect("JSON")
@@ -44,7 +45,7 @@ fn a_receipt_is_read_as_it_was_made_and_is_written_the_same() {
     assert_eq!(read.bytes(), bytes);
     let (text, leaves) = leaves(&value());
     assert_eq!(text.as_bytes(), bytes, "the test makes the same text in its own way");
-    assert_eq!(leaves.len(), 49, "each field of the format, and two kinds of rows that went");
+    assert_eq!(leaves.len(), 44, "each field of the format, and two kinds of rows that went");
     assert_eq!(signed(value(), &signer()), bytes, "and the same signature");
 }
 
@@ -104,7 +105,7 @@ fn a_field_of_another_form_is_named_with_and_without_a_good_signature() {
         }
         assert!(!range.is_empty());
     }
-    for group in ["asked", "done", "counts", "stays", "scrub", "checkpoint", "scan", "ledger", "audit"] {
+    for group in ["asked", "done", "counts", "since", "stays", "evidence", "ledger", "audit", "backups"] {
         let mut other = whole.clone();
         other[group] = json!("x");
         assert_eq!(fault(&signed(other, &signer())), (What::Form, vec![group.to_owned()]));
@@ -155,7 +156,7 @@ fn the_same_changes_are_accepted_when_the_key_itself_signed_them() {
         ("stays", json!([])),
         ("backups", json!([])),
         ("stays[0].why", json!("ü".repeat(500))),
-        ("scan.mode", json!("whole files")),
+        ("mentions_of", json!("some rows")),
     ] {
         let mut changed = value();
         *at(&mut changed, field) = other.clone();
@@ -170,8 +171,8 @@ fn the_same_changes_are_accepted_when_the_key_itself_signed_them() {
         ("asked.at", json!(253_402_300_800_000_i64)),
         ("stays[0].why", json!("ü".repeat(501))),
         ("subject", json!("AB".repeat(32))),
-        ("scan.found", json!(1)),
-        ("checkpoint.truncated", json!(false)),
+        ("mentions_of", json!("no rows")),
+        ("evidence.method", json!("")),
     ] {
         let mut changed = value();
         *at(&mut changed, field) = other;
@@ -193,9 +194,9 @@ fn a_receipt_of_another_key_is_told_from_a_changed_one() {
 #[test]
 fn a_later_version_is_told_from_a_fault() {
     let mut later = value();
-    later["version"] = json!(2);
+    later["version"] = json!(3);
     later["more"] = json!("than we know");
-    assert_eq!(fault(&signed(later.clone(), &signer())), (What::Newer(2), vec![]));
+    assert_eq!(fault(&signed(later.clone(), &signer())), (What::Newer(3), vec![]));
     assert_eq!(fault(&bytes(&later)).0, What::Signature);
     let mut other = value();
     other["format"] = json!("usher-audit-head");
@@ -224,19 +225,46 @@ fn nothing_is_signed_that_a_receipt_may_not_say() {
     let seal = |change: fn(&mut usher::proof::receipt::Draft)| {
         let mut draft = draft(1);
         change(&mut draft);
-        draft.seal(&signer(), 1, Hex::ZERO)
+        draft.seal(&signer(), first())
     };
     assert!(seal(|_| {}).is_ok());
-    let fields = |sealed: Result<Receipt, Vec<usher::proof::form::Fault>>| {
+    let fields = |sealed: Result<Kept, Vec<usher::proof::form::Fault>>| {
         let faults = sealed.expect_err("faults");
         faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
     };
-    assert_eq!(fields(seal(|draft| draft.scan.found = 1)), ["scan.found"]);
-    assert_eq!(fields(seal(|draft| draft.checkpoint.truncated = false)), ["checkpoint.truncated"]);
+    assert_eq!(fields(seal(|draft| draft.scan.found = 1)), ["figures.scan.found"]);
+    assert_eq!(fields(seal(|draft| draft.checkpoint.truncated = false)), ["figures.checkpoint.truncated"]);
     assert_eq!(fields(seal(|draft| draft.asked.erasure = usher::model::Erasure::Hide)), ["asked.erasure"]);
     assert_eq!(fields(seal(|draft| draft.counts[1].label.clear())), ["counts[1].label"]);
     assert_eq!(fields(seal(|draft| draft.done.erased_at = -1)), ["done.erased_at"]);
     assert_eq!(fields(seal(|draft| draft.mentions = 1 << 53)), ["mentions"]);
+}
+
+#[test]
+fn figures_are_good_with_their_own_receipt_alone() {
+    let key = signer().public();
+    let whole: Value = serde_json::from_slice(&kept(1).bytes()).expect("JSON");
+    let read = check_one(&bytes(&whole), &key).expect("a receipt");
+    assert_eq!((read.place, read.ledger.seq, read.audit.seq), (Some(1), Some(41), Some(1_204)));
+    assert_eq!(read.scan, Some(draft(1).scan));
+    for (field, range) in leaves(&whole["figures"]).1 {
+        assert!(!range.is_empty());
+        let mut other = whole.clone();
+        let value = at(&mut other["figures"], &field);
+        *value = match &value {
+            Value::Number(number) => json!(number.as_u64().expect("a number") + 1),
+            Value::String(text) if text == "changed pages" => json!("whole files"),
+            Value::String(text) => json!("1".repeat(text.len())),
+            _ => json!(false),
+        };
+        let (what, fields) = fault(&bytes(&other));
+        let theirs = format!("figures.{field}");
+        assert_eq!(what, What::Form, "{field}");
+        assert!(fields == ["figures"] || fields == [theirs.clone()], "{field}: {fields:?}");
+    }
+    let other: Value = serde_json::from_slice(&kept(2).bytes()).expect("JSON");
+    let swapped = json!({ "figures": other["figures"], "receipt": whole["receipt"] });
+    assert_eq!(fault(&bytes(&swapped)), (What::Form, vec!["figures".to_owned()]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use askama::Template;
 use usher::clock;
 
-use super::{ASKED, receipt};
+use super::{ASKED, kept, receipt};
 
 struct Page {
     title: String,
@@ -54,6 +54,7 @@ struct ReceiptPage {
     back_href: Option<String>,
     download_href: Option<String>,
     number: u64,
+    place: u64,
     id: String,
     erasure: &'static str,
     right: String,
@@ -66,9 +67,12 @@ struct ReceiptPage {
     verified: Time,
     completed: Time,
     counts: Vec<Gone>,
+    since: Vec<Gone>,
     gone: u64,
     stays: Vec<Stay>,
     mentions: u64,
+    some_rows: bool,
+    first_version: bool,
     pages: u64,
     changed: u64,
     frames: u64,
@@ -98,16 +102,23 @@ fn time(at: i64) -> Time {
 }
 
 fn page(theme: &'static str) -> ReceiptPage {
-    let r = receipt(1);
+    let kept = kept(1);
+    let r = kept.receipt.clone();
+    let figures = &kept.figures;
+    let rows = |went: Vec<usher::proof::receipt::Gone>| {
+        went.into_iter().map(|gone| Gone { label: gone.label, rows: gone.rows }).collect::<Vec<_>>()
+    };
+    let (counts, since) = (rows(r.counts), rows(r.since.unwrap_or_default()));
     ReceiptPage {
         page: Page { title: "Receipt 1".into(), theme, flash: None },
-        file: r.file_name(),
-        hash: usher::proof::hex::Hex::sha256(&r.bytes()).to_string(),
+        file: kept.file_name(),
+        hash: usher::proof::hex::Hex::sha256(&receipt(1).bytes()).to_string(),
         fault: None,
         failed: None,
         back_href: Some("/admin/jobs".into()),
         download_href: Some("/admin/receipts/1.json".into()),
         number: r.number,
+        place: figures.place,
         id: r.id.to_string(),
         erasure: r.asked.erasure.as_str(),
         right: r.asked.right,
@@ -119,23 +130,26 @@ fn page(theme: &'static str) -> ReceiptPage {
         scrubbed: time(r.done.scrubbed_at),
         verified: time(r.done.verified_at),
         completed: time(r.done.completed_at),
-        gone: r.counts.iter().map(|gone| gone.rows).sum(),
-        counts: r.counts.into_iter().map(|gone| Gone { label: gone.label, rows: gone.rows }).collect(),
+        gone: counts.iter().chain(&since).map(|gone| gone.rows).sum(),
+        counts,
+        since,
         stays: r
             .stays
             .into_iter()
             .map(|stay| Stay { label: stay.label, rows: stay.rows, why: stay.why })
             .collect(),
         mentions: r.mentions,
-        pages: r.scrub.pages,
-        changed: r.scrub.changed,
-        frames: r.checkpoint.frames,
+        some_rows: false,
+        first_version: false,
+        pages: figures.scrub.pages,
+        changed: figures.scrub.changed,
+        frames: figures.checkpoint.frames,
         mode: "changed pages",
-        scan_bytes: r.scan.bytes,
-        scan_pages: r.scan.pages,
-        needles: r.scan.needles,
-        needles_dropped: r.scan.needles_dropped,
-        took_ms: r.scan.took_ms,
+        scan_bytes: figures.scan.bytes,
+        scan_pages: figures.scan.pages,
+        needles: figures.scan.needles,
+        needles_dropped: figures.scan.needles_dropped,
+        took_ms: figures.scan.took_ms,
         backups: r
             .backups
             .into_iter()
@@ -151,9 +165,9 @@ fn page(theme: &'static str) -> ReceiptPage {
         signature: r.signature.to_string(),
         previous: None,
         ledger_id: r.ledger.id.to_string(),
-        ledger_seq: r.ledger.seq,
+        ledger_seq: figures.ledger_seq,
         ledger_head: r.ledger.head.to_string(),
-        audit_seq: r.audit.seq,
+        audit_seq: figures.audit_seq,
         audit_head: r.audit.head.to_string(),
     }
 }
@@ -163,21 +177,23 @@ fn the_page_says_what_the_receipt_says() {
     let html = page("auto").render().expect("a page");
     let r = receipt(1);
     for fact in [
-        "Receipt: everything of one person was erased",
+        "Receipt: everything of an account was erased",
+        "Number 1 of its project, 1 of all",
         "The signature is good.",
         "asked over the API",
         "2026-01-19 12:30:00 UTC",
         "not stated",
         "events, interactions and logs",
-        "<strong>4909</strong>",
+        "since it was asked for</th><td class=\"num\">3</td>",
+        "<strong>4912</strong>",
         "tells late events for 30 days — it says nothing of anybody",
-        "2 places in other people’s data read",
+        "in the project names this account in 2 places",
         "41 of 318 looked at",
         "all that was written since the erasure began",
         "5120 texts of theirs; 12 more",
         "usher-20260118T030000Z-1a2b3c4d.backup",
         "none: it is the first",
-        &format!("usher verify --receipt {} --key signing.pub<", r.file_name()),
+        &format!("usher verify --receipt {} --key signing.pub<", kept(1).file_name()),
         &r.signature.to_string(),
         &r.key.to_string(),
         &r.subject.to_string(),
@@ -225,15 +241,15 @@ fn the_page_of_a_short_receipt_says_so() {
     for fact in [
         "Receipt: an account was erased",
         "Nothing was held.",
-        "Nothing stays in the database.",
-        "No backup holds the person.",
+        "Nothing of this account stays.",
+        "No backup holds this account.",
         "the whole files:",
         "2026-01-19 12:29:59 UTC",
         &"ab".repeat(32),
     ] {
         assert!(html.contains(fact), "{fact}");
     }
-    assert!(!html.contains("other people’s data") && !html.contains("Download") && !html.contains("Back<"));
+    assert!(!html.contains("people’s data") && !html.contains("Download") && !html.contains("Back<"));
     let mut one = page("auto");
     (one.erasure, one.mentions) = ("activity", 1);
     // The first that is there, after others that were lost.
@@ -241,7 +257,11 @@ fn the_page_of_a_short_receipt_says_so() {
     let html = one.render().expect("a page");
     assert!(html.contains("none was there any more"), "{html}");
     assert!(
-        html.contains("the activity of one person")
-            && html.contains("One place in other people’s data reads")
+        html.contains("the activity of an account")
+            && html.contains("Other people’s data in the project names this account in one place.")
     );
+    let mut old = page("auto");
+    (old.first_version, old.mentions) = (true, 1);
+    let html = old.render().expect("a page");
+    assert!(html.contains("reads like something of this account in one place") && !html.contains("of all"));
 }

@@ -6,6 +6,7 @@ use std::process::Output;
 
 use tempfile::TempDir;
 use usher::data_dir::DataDir;
+use usher::proof::figures;
 
 use super::{ANN, chain_of, path_of, signer, stranger, token};
 use crate::process::usher;
@@ -59,19 +60,21 @@ fn bad(output: &Output, code: i32) -> String {
 fn a_good_receipt_is_told_in_words_with_nothing_but_the_two_files() {
     let desk = Desk::new();
     let said = good(&desk.verify(&[]));
-    let before = usher::proof::hex::Hex::sha256(&fs::read(path_of(desk.dir.path(), 2)).expect("a file"));
-    let own = usher::proof::hex::Hex::sha256(&fs::read(&desk.receipt).expect("a file"));
+    let handed_out = |path: &Path| figures::handed_out(fs::read(path).expect("a file"));
+    let before = usher::proof::hex::Hex::sha256(&handed_out(&path_of(desk.dir.path(), 2)));
+    let own = usher::proof::hex::Hex::sha256(&handed_out(&desk.receipt));
     for words in [
         "The signature is good",
         "Receipt 3, 03030303030303030303030303030303",
         &signer().public().to_string(),
-        "Erased:     everything",
+        "Erased:     everything of an account",
+        "           3  events, interactions and logs",
         "2026-01-19T12:30:00Z, not stated",
         "Completed:  2026-01-19T12:30:01Z",
         "4812  events, interactions and logs",
         "digest of the identifier: tells late events",
         "5120 texts; 0 found",
-        "In other people's data, 2 places",
+        "Other people's data names this account in 2 places",
         "usher-20260118T030000Z-1a2b3c4d.backup, made 2026-01-18T12:30:00Z, removed 2026-02-17T12:30:00Z",
         &format!("it is number 3, after {before}"),
         &own.to_string(),
@@ -79,6 +82,14 @@ fn a_good_receipt_is_told_in_words_with_nothing_but_the_two_files() {
         assert!(said.contains(words), "{words}\n{said}");
     }
     assert!(!said.contains("person named"));
+    // As it is handed out, it says nothing of the installation as a whole.
+    fs::write(&desk.receipt, handed_out(&desk.receipt)).expect("a file");
+    let said = good(&desk.verify(&[]));
+    assert!(said.contains(&format!("it is number 3, after {before}")) && said.contains(&own.to_string()));
+    assert!(
+        said.contains("Made sure:  sqlite: ") && !said.contains("bytes") && !said.contains("entry"),
+        "{said}"
+    );
     assert!(!desk.data().exists(), "no data directory is made");
     let first = path_of(desk.dir.path(), 1);
     let args = ["--receipt", &first.to_string_lossy(), "--key", &signer().public().to_string()];
@@ -101,9 +112,9 @@ fn a_changed_receipt_ends_with_1_and_says_what_is_wrong() {
     let whole = fs::read_to_string(&desk.receipt).expect("a text");
     for (from, to, words) in [
         ("\"rows\":97", "\"rows\":79", "the signature is not good"),
-        ("\"found\":0", "\"found\":1", "`scan.found` must be 0"),
+        ("\"found\":0", "\"found\":1", "`figures.scan.found` must be 0"),
         ("\"mentions\":2", "\"mentions\":x", "not JSON, from byte"),
-        ("\"mentions\":2", "\"mentions\":x", "in the field `mentions`"),
+        ("\"mentions\":2", "\"mentions\":x", "in the field `receipt.mentions`"),
         ("\"mentions\":2", "\"mentions\": 2", "not in canonical form"),
         ("\"erasure\":\"everything\"", "\"erasure\":\"evErything\"", "`asked.erasure` must be"),
     ] {
