@@ -1,6 +1,7 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+pub mod scans;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +24,7 @@ use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx, ledger_position};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
+use scans::Scans;
 
 #[derive(Clone)]
 pub struct App {
@@ -61,6 +63,7 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
+    scans: Arc<Scans>,
 }
 
 /// How backups are made and kept.
@@ -109,6 +112,7 @@ impl App {
                 backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
                 edge: OnceLock::new(),
+                scans: Arc::default(),
             }),
             clock,
             actor: Actor::System,
@@ -224,7 +228,8 @@ impl App {
         self.inner.store.read(run)
     }
 
-    /// A read that may be long, on a thread of its own and for some seconds at most.
+    /// A read that may be long, on a thread of its own and for some seconds at most. Who finds
+    /// no place waits for a while, see [`scans`].
     pub async fn scan<T, F>(&self, run: F) -> Result<T>
     where
         T: Send + 'static,
@@ -232,7 +237,12 @@ impl App {
     {
         let inner = Arc::clone(&self.inner);
         let request = RequestId::current().unwrap_or_default();
-        let scan = move || request.sync_scope(|| inner.store.scan(run));
+        let turn = inner.scans.enter(Actor::current()).await?;
+        let scan = move || {
+            let outcome = request.sync_scope(|| inner.store.scan(run));
+            drop(turn);
+            outcome
+        };
         tokio::task::spawn_blocking(scan).await.map_err(Error::internal)?
     }
 

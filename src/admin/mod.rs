@@ -9,6 +9,7 @@ mod assets;
 mod audit;
 mod backups;
 mod cookies;
+mod device;
 mod doorkeeper;
 mod erase;
 mod fields;
@@ -40,7 +41,7 @@ use std::rc::Rc;
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
-pub use doorkeeper::Doorkeeper;
+pub use doorkeeper::{Doorkeeper, Guest};
 pub use setup::SetupLink;
 pub use tokens::Tokens;
 pub use visit::{Gate, Route};

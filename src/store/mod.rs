@@ -77,7 +77,7 @@ pub use writer::Lane;
 use writer::Writer;
 
 /// Connections for long reads: so many scans run at a time, the next is told to wait.
-const SCANS: u32 = 4;
+pub const SCANS: u32 = 4;
 /// A scan is interrupted after this long.
 const SCAN_TIME: Duration = Duration::from_secs(5);
 
@@ -274,6 +274,11 @@ impl Store {
     /// The key that [`needles`] were taken down with.
     pub fn search_key(&self) -> search::SearchKey {
         search_key(&self.secret)
+    }
+
+    /// A digest that says nothing without the store's secret; `purpose` sets it apart from others.
+    pub fn keyed(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        keyed(&self.secret, purpose, parts)
     }
 
     /// Where the file is.
