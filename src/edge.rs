@@ -191,11 +191,12 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Whether a host is this machine itself.
+/// Whether a host is this machine itself (RFC 6761: `localhost` and every name under it are).
 fn is_loopback(host: &str) -> bool {
-    let name = without_port(host.trim());
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost")
+    let name = without_port(host.trim()).to_ascii_lowercase();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
+    name == "localhost"
+        || name.ends_with(".localhost")
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

@@ -153,16 +153,16 @@ impl Doorkeeper {
         Ok((STEP * before.saturating_sub(FREE_OF_A_NAME)).min(LONGEST_STEP))
     }
 
-    /// Who knew the password has all tries again, there; the address has back the one.
+    /// Who knew the password has all tries again, there; address and name have back the one.
     pub fn forgive(&self, guest: &Guest) {
         let name = secrets::hash(guest.name.trim());
-        let mut attempts = self.attempts();
+        let Attempts { pairs, addresses, names, devices } = &mut *self.attempts();
         if let Some(device) = guest.device {
-            attempts.devices.0.remove(&device);
+            devices.0.remove(&device);
             return;
         }
-        attempts.pairs.0.remove(&(name, guest.address));
-        if let Some(count) = attempts.addresses.0.get_mut(&guest.address) {
+        pairs.0.remove(&(name, guest.address));
+        for count in [addresses.0.get_mut(&guest.address), names.0.get_mut(&name)].into_iter().flatten() {
             count.tries = count.tries.saturating_sub(1);
         }
     }

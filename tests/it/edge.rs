@@ -195,6 +195,7 @@ fn under_a_public_url_the_apis_answer_the_hosts_that_are_named() {
         "EVENTS.example.com:8443",
         "usher:8080",
         "localhost:8080",
+        "api.usher.localhost:8080",
         "127.0.0.1",
         "127.0.0.9:80",
         "[::1]:8080",
