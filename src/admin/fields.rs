@@ -28,9 +28,9 @@ impl Fields {
             let message = "must be application/x-www-form-urlencoded";
             return Err(Error::invalid(Place::Header, "Content-Type", message));
         }
+        let bodies = Bodies::of(request)?;
         let owner = Owner::Address(request.peer_addr().map(|peer| peer.ip()));
-        let (body, _room) =
-            body::read(payload, &*Bodies::of(request)?, owner, (limit, limit), Whole::InTime).await?;
+        let (body, _room) = body::read(payload, &bodies, owner, (limit, limit), Whole::InTime).await?;
         let text = std::str::from_utf8(&body);
         parse(text.map_err(|_| Error::invalid(Place::Body, "form", "must be UTF-8"))?, Place::Body)
     }

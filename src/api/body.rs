@@ -102,7 +102,7 @@ fn bounded(mut stream: impl Read, limit: usize, mut into: Kept) -> Result<Body> 
     loop {
         match stream.read(&mut step) {
             Ok(0) => return Ok(Body::of(into.into_parts())),
-            Ok(read) if into.len() + read > limit => return Err(Error::TooLarge { limit }),
+            Ok(read) if into.length() + read > limit => return Err(Error::TooLarge { limit }),
             Ok(read) => into.extend(&step[..read])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Err(unreadable()),

@@ -83,7 +83,7 @@ pub async fn read(
     let mut reader = Reader::new(payload, bodies.limits, whole);
     let mut body = Kept::new(bodies.buffers.room(owner));
     while let Some(piece) = reader.next().await? {
-        if body.len() + piece.len() > limit {
+        if body.length() + piece.len() > limit {
             return Err(Error::TooLarge { limit: told });
         }
         body.extend(&piece)?;

@@ -115,7 +115,7 @@ impl Kept {
         Kept { bytes: Vec::new(), room }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.bytes.len()
     }
 

@@ -2,7 +2,7 @@
 //! the suite; `ATTACK=10 cargo test --release --test it attack::` is the whole: 1,500 slow
 //! bodies, 200 bombs, 60 sign-ins and 40 readers that do not read, at once.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -107,8 +107,9 @@ fn strangers_cannot_fill_the_memory_or_hold_up_others() {
             let mut streams: Vec<TcpStream> = (0..slow).map(|_| slow_body(server, attacker)).collect();
             while !done.load(Ordering::SeqCst) {
                 for stream in &mut streams {
-                    let mut part = [0; 1_024];
-                    let is_over = matches!(stream.read(&mut part), Ok(_)) || stream.write_all(b" ").is_err();
+                    let heard = stream.read_exact(&mut [0]);
+                    let waits = heard.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+                    let is_over = !waits || stream.write_all(b" ").is_err();
                     // Who was refused comes again.
                     if is_over && !done.load(Ordering::SeqCst) {
                         *stream = slow_body(server, attacker);
