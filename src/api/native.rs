@@ -279,7 +279,7 @@ async fn append_recording(mut call: Call) -> Answer {
 async fn get_recording(call: Call) -> Answer {
     let project = call.project()?;
     let session = call.identifier("id")?;
-    let recording = call.app.scan(move |db| recordings::open(db, project, session.as_str())).await?;
+    let recording = call.app.read(|db| recordings::open(db, project, session.as_str()))?;
     Ok(HttpResponse::Ok()
         .content_type(recording.content_type.as_str())
         .insert_header(("x-content-type-options", "nosniff"))

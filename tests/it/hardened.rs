@@ -145,7 +145,7 @@ fn jobs_for_people_whom_nobody_knows_have_a_bound() {
     assert_eq!(pages, list(""));
     assert_eq!(list("?limit=400&page=4").len(), 0);
     for wrong in ["limit=0", "limit=10001", "page=0", "page=x", "limit=-1"] {
-        server.get(&format!("{base}/jobs?{wrong}")).header("Authorization", &org).send().expect(400);
+        server.get(&format!("{base}/jobs?{wrong}")).header("Authorization", &org).send().expect(422);
     }
     server.clock.advance(DAY);
     server.tick();
