@@ -1,6 +1,7 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+pub mod scans;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::store::unsearched::Unsearched;
 use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
+use scans::Scans;
 
 #[derive(Clone)]
 pub struct App {
@@ -67,6 +69,7 @@ struct Inner {
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
     kept: Mutex<time::Kept>,
+    scans: Arc<Scans>,
 }
 
 /// How backups are made and kept.
@@ -120,6 +123,7 @@ impl App {
                 keeping: OnceLock::new(),
                 edge: OnceLock::new(),
                 kept: Mutex::default(),
+                scans: Arc::default(),
             }),
             clock,
             actor: Actor::System,
@@ -249,7 +253,8 @@ impl App {
         self.inner.store.read(run)
     }
 
-    /// A read that may be long, on a thread of its own and for some seconds at most.
+    /// A read that may be long, on a thread of its own and for some seconds at most. Who finds
+    /// no place waits for a while, see [`scans`].
     pub async fn scan<T, F>(&self, run: F) -> Result<T>
     where
         T: Send + 'static,
@@ -257,7 +262,12 @@ impl App {
     {
         let inner = Arc::clone(&self.inner);
         let request = RequestId::current().unwrap_or_default();
-        let scan = move || request.sync_scope(|| inner.store.scan(run));
+        let turn = inner.scans.enter(Actor::current()).await?;
+        let scan = move || {
+            let outcome = request.sync_scope(|| inner.store.scan(run));
+            drop(turn);
+            outcome
+        };
         tokio::task::spawn_blocking(scan).await.map_err(Error::internal)?
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::edge::{Contact, Edge, Network, PublicUrl};
+use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
 use crate::keyring::Limit;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client
@@ -26,6 +26,10 @@ pub struct Config {
     /// Address by which browsers and apps reach the server, as https://usher.example.com
     #[arg(long, env = "USHER_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<PublicUrl>,
+
+    /// Further hosts under which apps reach the APIs once --public-url is set, by commas or repeated
+    #[arg(long, env = "USHER_API_HOST", value_name = "HOST", value_delimiter = ',', global = true)]
+    pub api_host: Vec<Host>,
 
     /// Proxies whose X-Forwarded-For is believed: addresses or ranges, by commas or repeated
     #[arg(long, env = "USHER_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', global = true)]
@@ -91,6 +95,7 @@ impl Config {
     pub fn edge(&self) -> Edge {
         Edge::new(self.public_url.clone(), self.trusted_proxy.clone())
             .with_contact(self.security_contact.clone())
+            .with_hosts(self.api_host.clone())
     }
 
     /// In bytes.

@@ -16,6 +16,8 @@ pub struct Edge {
     public: Option<PublicUrl>,
     trusted: Vec<Network>,
     contact: Option<Contact>,
+    /// Further hosts under which apps reach the APIs, in lower case.
+    hosts: Vec<Host>,
     listen: OnceLock<SocketAddr>,
     /// A peer that is not trusted sent one of [`FORWARDING`].
     unproven: AtomicBool,
@@ -35,6 +37,24 @@ impl Edge {
 
     pub fn contact(&self) -> Option<&Contact> {
         self.contact.as_ref()
+    }
+
+    /// The same, with further hosts under which apps reach the APIs.
+    pub fn with_hosts(self, hosts: Vec<Host>) -> Edge {
+        Edge { hosts, ..self }
+    }
+
+    /// Whether the APIs answer a request to this host. Without a public URL any; with one that
+    /// host, those that were named beside it, the address that the server listens on, and this
+    /// machine's own names, by which commands, probes and programs beside it ask.
+    pub fn serves(&self, host: &str) -> bool {
+        let Some(public) = &self.public else { return true };
+        let listens =
+            || self.listen.get().is_some_and(|at| !at.ip().is_unspecified() && at.to_string() == host);
+        public.is_host(host)
+            || self.hosts.iter().any(|known| known.is(host))
+            || is_loopback(host)
+            || listens()
     }
 
     /// The address by which browsers and apps reach the server, if it was set.
@@ -178,6 +198,42 @@ impl PublicUrl {
         let host = host.trim();
         bare(self.scheme(), host).eq_ignore_ascii_case(&self.host)
     }
+}
+
+/// A further host of the APIs: with any port, unless it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host(String);
+
+impl Host {
+    fn is(&self, host: &str) -> bool {
+        let host = host.trim();
+        self.0.eq_ignore_ascii_case(host) || self.0.eq_ignore_ascii_case(without_port(host))
+    }
+}
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Host, String> {
+        let host = text.trim().to_ascii_lowercase();
+        if is_authority(&host) { Ok(Host(host)) } else { Err("a host, as events.example.com".to_owned()) }
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Whether a host is this machine itself (RFC 6761: `localhost` and every name under it are).
+fn is_loopback(host: &str) -> bool {
+    let name = without_port(host.trim()).to_ascii_lowercase();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The host without the port that goes without saying.

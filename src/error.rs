@@ -34,6 +34,8 @@ pub enum Error {
     BadJson(String),
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("the body came too slowly")]
+    TooSlow,
 
     #[error("there is no such project")]
     ProjectNotFound,

@@ -2,6 +2,7 @@
 //! start and again after each change of a key or a project, by whoever changes them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -12,7 +13,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::clock::{Clock, DAY, Millis};
+use crate::clock::{Clock, DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::domain::{keys, origins, projects, secrets};
 use crate::error::{Error, Result};
 use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
@@ -30,6 +31,27 @@ pub struct Keyring {
     by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
     /// Keys that were revoked since their counts were taken.
     retired: Mutex<Vec<Arc<Access>>>,
+    failed_sign_ins: Mutex<FailedSignIns>,
+    refused: Mutex<Refused>,
+}
+
+/// Requests without a good key that an address may make a minute, before each further one is
+/// told to wait.
+const REFUSALS_A_MINUTE: u32 = 600;
+/// Addresses that are counted at a time.
+const ADDRESSES_MAX: usize = 100_000;
+
+/// The minute, and the requests without a good key in it.
+type Refused = (i64, HashMap<Option<IpAddr>, u32>);
+
+/// So many sign-ins that fail in an hour are written down one by one, the rest in sums.
+const FAILED_SIGN_INS: u64 = 20;
+
+#[derive(Default)]
+struct FailedSignIns {
+    hour: i64,
+    noted: u64,
+    more: u64,
 }
 
 /// What was counted in memory.
@@ -43,6 +65,8 @@ pub struct Counts {
     pub reads: Vec<(KeyId, Millis, u64)>,
     /// Requests of pages of sites that are not on their project's list.
     pub refused_origins: Vec<(ProjectId, u64)>,
+    /// Sign-ins that failed, beyond those that were written down by themselves.
+    pub failed_sign_ins: u64,
 }
 
 /// What one key opens.
@@ -84,7 +108,15 @@ pub struct Allowance {
 impl Keyring {
     pub fn new(clock: Clock, limit: Limit) -> Keyring {
         let people = Arc::new(NewPeople::new(limit.is_none()));
-        Keyring { clock, limit, people, by_hash: RwLock::default(), retired: Mutex::default() }
+        Keyring {
+            clock,
+            limit,
+            people,
+            by_hash: RwLock::default(),
+            retired: Mutex::default(),
+            failed_sign_ins: Mutex::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// What a write is to count of the new people that it makes.
@@ -140,7 +172,8 @@ impl Keyring {
     pub fn take_counts(&self) -> Counts {
         let retired = std::mem::take(&mut *self.retired());
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
-        let mut counts = Counts::default();
+        let failed = &mut self.failed_sign_ins.lock().unwrap_or_else(PoisonError::into_inner).more;
+        let mut counts = Counts { failed_sign_ins: std::mem::take(failed), ..Counts::default() };
         for access in held.values().chain(&retired) {
             let refused = access.refused_origins.swap(0, Ordering::Relaxed);
             let of_project = access.project.filter(|_| refused > 0);
@@ -155,6 +188,43 @@ impl Keyring {
             counts.reads.extend(reads.into_iter().map(|(day, count)| (key, day, count)));
         }
         counts
+    }
+
+    /// Counts a request without a good key. [`Error::RateLimited`] if it is one too many of this
+    /// address in this minute. Requests with a good key are never held up by it.
+    pub fn refuse(&self, address: Option<IpAddr>) -> Result<()> {
+        if self.limit.is_none() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let minute = now.div_euclid(MINUTE);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.0 != minute || refused.1.len() >= ADDRESSES_MAX {
+            *refused = (minute, HashMap::new());
+        }
+        let count = refused.1.entry(address).or_default();
+        *count += 1;
+        if *count <= REFUSALS_A_MINUTE {
+            return Ok(());
+        }
+        let left = (minute + 1) * MINUTE - now;
+        Err(Error::RateLimited { retry_after: u64::try_from(left / SECOND).unwrap_or_default() + 1 })
+    }
+
+    /// Counts a sign-in that failed. True: it is to be written down; false: in a flood, it is
+    /// counted with others.
+    pub fn count_failed_sign_in(&self) -> bool {
+        let hour = self.clock.now().div_euclid(HOUR);
+        let mut failed = self.failed_sign_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.hour != hour {
+            (failed.hour, failed.noted) = (hour, 0);
+        }
+        if failed.noted < FAILED_SIGN_INS {
+            failed.noted += 1;
+            return true;
+        }
+        failed.more += 1;
+        false
     }
 
     fn retired(&self) -> MutexGuard<'_, Vec<Arc<Access>>> {

@@ -3,8 +3,8 @@
 //! The rooms, from the ground up; each may use only those above it in this list
 //! (`tests/it/layers.rs` holds that): `clock`, `error`, `edge`, `model`, `bell`, `owner`; `ledger`, the
 //! file of erasures; `proof`, receipts and chains; `vault`, backups as files; `trace`, who
-//! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `api`
-//! and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
+//! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `web`, what
+//! both faces share of HTTP; `api` and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
 
 // These panic where nobody reads what is printed; see `cli::out`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -28,6 +28,8 @@ pub mod domain;
 pub mod app;
 pub mod keyring;
 pub mod quota;
+
+pub mod web;
 
 pub mod admin;
 pub mod api;

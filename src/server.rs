@@ -1,27 +1,36 @@
 //! The server: both faces on one listener, from the first request to a clean stop.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{AppConfig, Extensions, Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, guard, web};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App as Routes, HttpMessage, HttpResponse, Route, guard, web};
+use bytes::Bytes;
 
 use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
 use crate::app::App;
 use crate::clock::{DAY, rfc3339};
-use crate::edge::FORWARDING;
+use crate::edge::{FORWARDING, PublicUrl};
 use crate::error::{Error, Result};
 use crate::trace::{Pattern, RequestId};
+use crate::web::Bodies;
+use crate::web::connection::{InFlight, Request as InFlightRequest, Watched};
+use crate::web::limits::Limits;
 
-/// How long requests in flight may take to end after a stop, in seconds.
-const STOP_TIME: u64 = 30;
+/// How long the head of a connection's first request may take; it is answered 408 after that.
+const FIRST_HEAD: Duration = Duration::from_secs(10);
 
 /// A server that listens; it answers while its future is polled.
 pub struct Http {
@@ -40,32 +49,60 @@ pub struct Stop {
 impl Http {
     /// Serves `app` on a listener that is open already.
     pub fn on(listener: TcpListener, app: &App, setup: Option<SetupLink>, workers: usize) -> Result<Http> {
+        Http::within(Limits::default(), listener, app, setup, workers)
+    }
+
+    /// The same with a patience of its own.
+    pub fn within(
+        limits: Limits,
+        listener: TcpListener,
+        app: &App,
+        setup: Option<SetupLink>,
+        workers: usize,
+    ) -> Result<Http> {
         let addr = listener.local_addr().map_err(Error::internal)?;
         app.edge().listens_on(addr);
         let stopping = Arc::new(AtomicBool::new(false));
-        // Made once, so that all threads count the same attempts.
+        // Made once, so that all threads count the same attempts and bytes.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
         let tokens = web::Data::new(Tokens::new(app.clock().clone()));
+        let bodies = web::Data::new(Bodies::new(limits));
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
-        let server = HttpServer::new(move || {
-            let told = Arc::clone(&told);
-            Routes::new()
+        let builder = Server::build().workers(workers).disable_signals().shutdown_timeout(limits.stop);
+        let stop = builder.graceful_shutdown_signal();
+        let factory = move || {
+            let (told, stop) = (Arc::clone(&told), stop.clone());
+            let routes = Routes::new()
                 .app_data(app.clone())
                 .app_data(setup.clone())
                 .app_data(door.clone())
                 .app_data(tokens.clone())
+                .app_data(bodies.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))
-                .configure(mount)
-        })
-        .workers(workers)
-        .disable_signals()
-        .shutdown_timeout(STOP_TIME)
-        .client_request_timeout(Duration::from_secs(10))
-        .listen(listener)
-        .map_err(Error::internal)?
-        .run();
+                .configure(mount);
+            let routes = routes.into_factory().map_err(|error: actix_web::Error| error.error_response());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stop = stop.clone();
+                    async move { stop.notified().await }
+                })
+                .client_request_timeout(FIRST_HEAD)
+                .client_disconnect_timeout(Duration::from_secs(1))
+                .local_addr(addr)
+                .on_connect_ext(|stream: &Watched<TcpStream>, data: &mut Extensions| {
+                    data.insert(stream.in_flight());
+                })
+                .finish(map_config(routes, |()| AppConfig::default()));
+            // As the library does it, but for the stream, which is watched.
+            fn_service(move |stream: TcpStream| async move {
+                let peer = stream.peer_addr().ok();
+                Ok((Watched::new(stream, &limits), Protocol::Http1, peer))
+            })
+            .and_then(http)
+        };
+        let server = builder.listen("usher", listener, factory).map_err(Error::internal)?.run();
         Ok(Http { server, addr, stopping })
     }
 
@@ -136,26 +173,73 @@ async fn ready(app: web::Data<App>) -> HttpResponse {
 async fn trace(
     stopping: Arc<AtomicBool>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = RequestId::new();
     let header = HeaderValue::from_str(&id.to_string());
+    let in_flight = request.conn_data::<InFlight>().map(InFlight::begin);
     note_forwarding(&request);
+    let edge = request.app_data::<web::Data<App>>().map(|app| app.edge());
+    let is_secure = edge.and_then(|edge| edge.public()).is_some_and(PublicUrl::is_secure);
     id.scope(async move {
         let method = known(request.method());
         let mut response = next.call(request).await?;
         if let Ok(header) = header {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), header);
         }
+        guard_answer(response.headers_mut(), is_secure);
         if stopping.load(Ordering::SeqCst) {
             // Else a client that keeps its connection busy would hold up the stop.
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
         let status = response.status();
         log::log!(level(status), "{method} {} {}", pattern(&response), status.as_u16());
-        Ok(response)
+        Ok(response.map_body(|_, body| match body.size() {
+            // It is in flight until it is written.
+            BodySize::Stream => {
+                EitherBody::right(BoxBody::new(Streamed { body: Box::pin(body), _in_flight: in_flight }))
+            }
+            _ => EitherBody::left(body),
+        }))
     })
     .await
+}
+
+/// The body of an answer that is made while it is sent.
+struct Streamed<B> {
+    body: Pin<Box<B>>,
+    _in_flight: Option<InFlightRequest>,
+}
+
+impl<B: MessageBody> MessageBody for Streamed<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Bytes, Self::Error>>> {
+        self.body.as_mut().poll_next(cx)
+    }
+}
+
+/// What every answer has that does not say otherwise: it is kept by no cache and taken for
+/// nothing but what it says it is. Under a public URL with HTTPS a browser asks by HTTPS alone
+/// from then on.
+fn guard_answer(headers: &mut HeaderMap, is_secure: bool) {
+    let usual = [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    for (name, value) in usual {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if is_secure {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
 }
 
 /// Notes forwarding headers of a peer that is not trusted: nobody who is believed says then

@@ -16,6 +16,8 @@ use crate::error::Result;
 pub const SIGN_IN: &str = "usher_sign_in";
 /// What the forms are sealed with before anybody is signed in.
 pub const GUEST: &str = "usher_guest";
+/// That this browser signed in before; see [`super::device`].
+pub const DEVICE: &str = "usher_device";
 /// What the next page says.
 pub const FLASH: &str = "usher_flash";
 /// Light or dark; without it, as the system has it.
@@ -39,6 +41,10 @@ impl<'a> Jar<'a> {
 
     pub fn sign_in(&self, token: &str) -> Cookie<'static> {
         self.cookie(SIGN_IN, token).max_age(Duration::seconds(admins::SIGN_IN / SECOND)).finish()
+    }
+
+    pub fn device(&self, device: &str) -> Cookie<'static> {
+        self.cookie(DEVICE, device).max_age(Duration::days(365)).finish()
     }
 
     /// Goes when the browser is closed.

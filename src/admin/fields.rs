@@ -3,10 +3,11 @@
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
-use bytes::BytesMut;
-use futures_util::StreamExt;
 
 use crate::error::{Error, Place, Result};
+use crate::web::Bodies;
+use crate::web::body::{self, Whole};
+use crate::web::buffers::Owner;
 
 /// The largest form, unless a route says otherwise: nearly all of them are small.
 pub const FORM_MAX: usize = 64 * 1024;
@@ -27,15 +28,9 @@ impl Fields {
             let message = "must be application/x-www-form-urlencoded";
             return Err(Error::invalid(Place::Header, "Content-Type", message));
         }
-        let mut body = BytesMut::new();
-        let mut payload = payload;
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Error::invalid(Place::Body, "form", "could not be read"))?;
-            if body.len() + chunk.len() > limit {
-                return Err(Error::TooLarge { limit });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let bodies = Bodies::of(request)?;
+        let owner = Owner::Address(request.peer_addr().map(|peer| peer.ip()));
+        let (body, _room) = body::read(payload, &bodies, owner, (limit, limit), Whole::InTime).await?;
         let text = std::str::from_utf8(&body);
         parse(text.map_err(|_| Error::invalid(Place::Body, "form", "must be UTF-8"))?, Place::Body)
     }

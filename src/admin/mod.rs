@@ -10,6 +10,7 @@ mod audit;
 mod backups;
 mod clock;
 mod cookies;
+mod device;
 mod doorkeeper;
 mod erase;
 mod fields;
@@ -42,7 +43,7 @@ use std::rc::Rc;
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
-pub use doorkeeper::Doorkeeper;
+pub use doorkeeper::{Doorkeeper, Guest};
 pub use setup::SetupLink;
 pub use tokens::Tokens;
 pub use visit::{Gate, Route};

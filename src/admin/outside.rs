@@ -2,15 +2,16 @@
 //! public URL says so where one is set; else the request, in which a proxy's word counts
 //! only if the proxy is trusted.
 
-use actix_web::http::header::{self, HeaderName};
+use std::net::IpAddr;
+
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, web};
 
-use super::guard::text;
 use crate::app::App;
 use crate::edge::{self, Edge, PublicUrl};
 use crate::error::{Error, Result};
+use crate::web::host;
 
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Whether the browser speaks HTTPS, so that cookies may be `Secure`.
@@ -18,7 +19,10 @@ pub fn is_https(request: &HttpRequest) -> bool {
     match public(request) {
         Some(public) => public.is_secure(),
         None => {
-            let proto = proxys(request, FORWARDED_PROTO).or_else(|| of_forwarded(request, "proto"));
+            let proto = edge_of(request).and_then(|edge| {
+                let proto = host::proxys(request, edge, FORWARDED_PROTO);
+                proto.or_else(|| host::of_forwarded(request, edge, "proto"))
+            });
             proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
         }
     }
@@ -46,9 +50,8 @@ pub fn is_ours(request: &HttpRequest, address: &str) -> bool {
 /// [`Error::Forbidden`] if the browser asked for another host than the public URL's: a name
 /// that somebody else points at this server must not show its pages.
 ///
-/// Only the pages ask. The APIs answer under any name: apps reach them by first-party
-/// subdomains, container names and bare addresses, they carry a key and no cookie, and no
-/// answer of theirs is built from Host. So do the health checks, which probe an address.
+/// The APIs answer under some more names, see [`Edge::serves`]; the health checks, which probe
+/// an address, under any.
 pub fn check_host(request: &HttpRequest) -> Result<()> {
     let Some(public) = public(request) else { return Ok(()) };
     if hosts(request).into_iter().flatten().any(|host| public.is_host(host)) {
@@ -60,32 +63,26 @@ pub fn check_host(request: &HttpRequest) -> Result<()> {
     ))
 }
 
+/// Whose attempts they are: the address that a trusted proxy names, or else the peer's. A
+/// claim of anybody else changes nothing.
+pub fn sender(request: &HttpRequest) -> Option<IpAddr> {
+    let lines = |name: &'static str| -> Vec<&str> {
+        request.headers().get_all(name).map(|value| value.to_str().unwrap_or_default()).collect()
+    };
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let edge = edge_of(request)?;
+    edge.sender(peer, &lines("x-forwarded-for"), &lines("forwarded")).or(peer)
+}
+
 /// Whether some peer that is not trusted sent forwarding headers, so that a proxy in front
 /// may be missing from the settings.
 pub fn has_unproven(request: &HttpRequest) -> bool {
     edge_of(request).is_some_and(Edge::has_unproven)
 }
 
-/// The hosts that the request names: its own, and the one that a trusted proxy was asked for.
+/// The hosts that the request names.
 fn hosts(request: &HttpRequest) -> [Option<&str>; 3] {
-    // Over HTTP/2 the host is part of the address.
-    let asked = text(request, header::HOST).or_else(|| request.uri().authority().map(|host| host.as_str()));
-    [asked, proxys(request, FORWARDED_HOST), of_forwarded(request, "host")]
-}
-
-/// The first value of a header of a trusted proxy.
-fn proxys(request: &HttpRequest, name: HeaderName) -> Option<&str> {
-    let is_trusted = edge_of(request)?.trusts(request.peer_addr()?.ip());
-    let first = text(request, name)?.split(',').next()?.trim();
-    (is_trusted && !first.is_empty()).then_some(first)
-}
-
-/// A value in the first element of a trusted proxy's `Forwarded` header.
-fn of_forwarded<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    proxys(request, header::FORWARDED)?.split(';').find_map(|pair| {
-        let (known, value) = pair.split_once('=')?;
-        known.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
-    })
+    edge_of(request).map_or([None; 3], |edge| host::of(request, edge))
 }
 
 fn public(request: &HttpRequest) -> Option<&PublicUrl> {

@@ -56,6 +56,7 @@ pub fn dress(headers: &mut HeaderMap) {
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-frame-options"), "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in values {
         headers.insert(name, HeaderValue::from_static(value));
@@ -168,6 +169,11 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         Error::TooLarge { .. } => {
             said(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "The form is larger than any of ours.")
         }
+        Error::TooSlow => said(
+            StatusCode::REQUEST_TIMEOUT,
+            "Too slow",
+            "The form came too slowly. Nothing was done; send it again.",
+        ),
         Error::Invalid(_) | Error::BadJson(_) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "Not understood", capital(&error.to_string()))
         }

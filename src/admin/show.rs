@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::domain::names;
 
 /// A time as people say it, with the absolute one beside it.
 pub struct Time {
@@ -79,11 +80,7 @@ impl fmt::Display for Count {
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let unseen = c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}');
-        if unseen {
+        if names::is_misleading(c) {
             shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
         } else {
             shown.push(c);

@@ -4,12 +4,12 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::doorkeeper::Doorkeeper;
+use super::doorkeeper::{Doorkeeper, Guest};
 use super::flash::{Flash, FlashView};
 use super::page::Page;
 use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{cookies, guard, show};
+use super::{cookies, device, guard, show};
 use crate::domain::admins;
 use crate::error::{Error, Result};
 use crate::trace::Actor;
@@ -65,8 +65,15 @@ async fn show(visit: Visit) -> Answer {
 
 async fn sign_in(visit: Visit) -> Answer {
     let next = next(visit.form.text("next"));
-    match token(&visit).await {
-        Ok(Some(token)) => Ok(visit.go(&next).cookie(visit.jar().sign_in(&token)).finish()),
+    match entry(&visit).await {
+        Ok(Some(Entry { token, device })) => {
+            let (jar, mut response) = (visit.jar(), visit.go(&next));
+            response.cookie(jar.sign_in(&token));
+            if let Some(device) = device {
+                response.cookie(jar.device(&device));
+            }
+            Ok(response.finish())
+        }
         Ok(None) => {
             let text = "The name or the password is wrong.".to_owned();
             form(&visit, StatusCode::UNPROCESSABLE_ENTITY, next, Some(text))
@@ -82,28 +89,46 @@ async fn sign_in(visit: Visit) -> Answer {
     }
 }
 
-/// The secret of a new sign-in. None: the name or the password is wrong.
-/// [`Error::RateLimited`] after too many attempts, right or wrong.
-async fn token(visit: &Visit) -> Result<Option<String>> {
+/// What a browser gets from a sign-in.
+struct Entry {
+    token: String,
+    /// Of a browser that was not known.
+    device: Option<String>,
+}
+
+/// A new sign-in. None: the name or the password is wrong. [`Error::RateLimited`] after too
+/// many attempts, right or wrong.
+async fn entry(visit: &Visit) -> Result<Option<Entry>> {
     let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
     let door = visit.shared::<Doorkeeper>()?;
-    door.let_try(&name)?;
     let admin = visit.app.read(|db| admins::by_name(db, &name))?;
+    let cookie = visit.jar().get(cookies::DEVICE);
+    let device =
+        admin.as_ref().zip(cookie).and_then(|(admin, cookie)| device::known(&visit.app, admin, &cookie));
+    let guest = Guest { name: &name, address: visit.sender(), device };
+    let delay = door.let_try(&guest)?;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let check = move || {
         let right = admins::is_password(admin.as_ref(), &password);
         admin.filter(|_| right)
     };
     let Some(admin) = door.hash(check).await? else {
-        visit.app.write(admins::refuse).await?;
+        if visit.app.keyring().count_failed_sign_in() {
+            visit.app.write(admins::refuse).await?;
+        }
         return Ok(None);
     };
-    door.forgive(&name);
+    door.forgive(&guest);
     if let Some(before) = visit.sign_in_token() {
         end(visit, before).await?;
     }
     // From here on it is known who asks.
     Actor::Admin(admin.id.0).is();
-    visit.app.write(move |tx| admins::sign_in(tx, &admin)).await.map(Some)
+    let device = if device.is_none() { Some(device::cookie(&visit.app, &admin)?) } else { None };
+    let token = visit.app.write(move |tx| admins::sign_in(tx, &admin)).await?;
+    Ok(Some(Entry { token, device }))
 }
 
 async fn sign_out(visit: Visit) -> Answer {

@@ -5,6 +5,7 @@
 //! the form's token; then the handler's own.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -203,6 +204,11 @@ impl Visit {
     /// The secret of the sign-in, if there is one.
     pub fn sign_in_token(&self) -> Option<String> {
         self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
+    }
+
+    /// Where the request comes from.
+    pub fn sender(&self) -> Option<IpAddr> {
+        outside::sender(&self.request)
     }
 
     /// Whether a peer that is not trusted sent forwarding headers.

@@ -5,12 +5,14 @@ use std::io::{self, Read};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web;
-use bytes::{Bytes, BytesMut};
+use actix_web::{HttpRequest, web};
+use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use futures_util::StreamExt;
 
 use crate::error::{Error, Place, Result};
+use crate::web::Bodies;
+use crate::web::body::{self, Whole};
+use crate::web::buffers::{Kept, Owner, Room};
 
 /// How much is unpacked at a time.
 const STEP: usize = 16 * 1024;
@@ -27,9 +29,29 @@ enum Coding {
     Deflate,
 }
 
+/// A body, with the room that it takes in memory.
+pub struct Body {
+    pub bytes: Bytes,
+    _room: Room,
+}
+
+impl Body {
+    fn of((bytes, room): (Vec<u8>, Room)) -> Body {
+        Body { bytes: bytes.into(), _room: room }
+    }
+}
+
 /// The body, unpacked. [`Error::TooLarge`] beyond `limit`, packed or not; [`Error::Invalid`]
-/// if it is packed in another way than is taken, or broken.
-pub async fn read(mut payload: Payload, headers: &HeaderMap, limit: usize) -> Result<Bytes> {
+/// if it is packed in another way than is taken, or broken; [`Error::TooSlow`];
+/// [`Error::Unavailable`] where there is no room for it.
+pub async fn read(
+    payload: Payload,
+    request: &HttpRequest,
+    owner: Owner,
+    limit: usize,
+    whole: Whole,
+) -> Result<Body> {
+    let (headers, bodies) = (request.headers(), Bodies::of(request)?);
     let coding = coding(headers)?;
     // What does not shrink grows a little by packing.
     let packed_limit = if coding == Coding::Plain { limit } else { limit + limit / 64 + 1024 };
@@ -37,22 +59,22 @@ pub async fn read(mut payload: Payload, headers: &HeaderMap, limit: usize) -> Re
     if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > packed_limit) {
         return Err(Error::TooLarge { limit });
     }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| unreadable())?;
-        if body.len() + chunk.len() > packed_limit {
-            return Err(Error::TooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
+    let (packed, room) = body::read(payload, &bodies, owner, (packed_limit, limit), whole).await?;
+    // A client may name the coding of a body that it does not send.
+    if coding == Coding::Plain || packed.is_empty() {
+        return Ok(Body::of((packed, room)));
     }
-    let body = body.freeze();
-    match coding {
-        Coding::Plain => Ok(body),
-        // A client may name the coding of a body that it does not send.
-        _ if body.is_empty() => Ok(body),
-        coding if body.len() <= LARGE => unpack(&body, coding, limit),
-        coding => web::block(move || unpack(&body, coding, limit)).await.map_err(Error::internal)?,
+    let unpacked = Kept::new(bodies.buffers.room(owner));
+    if packed.len() <= LARGE {
+        return unpack(&packed, coding, limit, unpacked);
     }
+    let _turn = bodies.unpackers.acquire().await.map_err(Error::internal)?;
+    let unpack = move || {
+        let outcome = unpack(&packed, coding, limit, unpacked);
+        drop(room);
+        outcome
+    };
+    web::block(unpack).await.map_err(Error::internal)?
 }
 
 fn coding(headers: &HeaderMap) -> Result<Coding> {
@@ -68,22 +90,20 @@ fn coding(headers: &HeaderMap) -> Result<Coding> {
     }
 }
 
-fn unpack(packed: &[u8], coding: Coding, limit: usize) -> Result<Bytes> {
+fn unpack(packed: &[u8], coding: Coding, limit: usize, into: Kept) -> Result<Body> {
     match coding {
-        Coding::Gzip => bounded(MultiGzDecoder::new(packed), limit),
-        Coding::Deflate => bounded(ZlibDecoder::new(packed), limit),
-        Coding::Plain => Ok(Bytes::copy_from_slice(packed)),
+        Coding::Deflate => bounded(ZlibDecoder::new(packed), limit, into),
+        Coding::Gzip | Coding::Plain => bounded(MultiGzDecoder::new(packed), limit, into),
     }
 }
 
-fn bounded(mut stream: impl Read, limit: usize) -> Result<Bytes> {
-    let mut body = BytesMut::new();
+fn bounded(mut stream: impl Read, limit: usize, mut into: Kept) -> Result<Body> {
     let mut step = [0; STEP];
     loop {
         match stream.read(&mut step) {
-            Ok(0) => return Ok(body.freeze()),
-            Ok(read) if body.len() + read > limit => return Err(Error::TooLarge { limit }),
-            Ok(read) => body.extend_from_slice(&step[..read]),
+            Ok(0) => return Ok(Body::of(into.into_parts())),
+            Ok(read) if into.length() + read > limit => return Err(Error::TooLarge { limit }),
+            Ok(read) => into.extend(&step[..read])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Err(unreadable()),
         }

@@ -6,7 +6,7 @@
 
 pub mod repairs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -20,7 +20,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{body, cors, forms, lenient};
+use super::body::{self, Body};
+use super::{cors, forms, lenient};
 use crate::app::App;
 use crate::edge::FORWARDING;
 use crate::error::{Error, Fault, Place, Result};
@@ -28,6 +29,8 @@ use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
 use crate::trace::{Ground, Source};
+use crate::web::body::Whole;
+use crate::web::buffers::Owner;
 
 /// The header in which a caller may say by what right something is to be erased.
 const GROUND: &str = "Usher-Ground";
@@ -138,21 +141,23 @@ pub async fn serve(
 /// `allowance` is where the key stands afterwards, also when the request is one too many.
 async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>) -> Result<()> {
     let Some(scope) = route.scope else { return Ok(()) };
-    let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
-        (Some(key), _) => key,
-        (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
-        (None, None) => return Err(Error::NoKey),
+    let access = match open(route, call).await {
+        Err(error @ (Error::NoKey | Error::MalformedKey | Error::UnknownKey)) => {
+            let peer = call.request.peer_addr().map(|peer| peer.ip());
+            call.app.keyring().refuse(call.sender().address.or(peer))?;
+            return Err(error);
+        }
+        opened => opened?,
     };
-    let access = call.app.keyring().open(&key)?;
     access.actor().is();
     if call.request.headers().contains_key(header::ORIGIN) {
         access.note_browser(call.app.clock());
     }
-    access.require(scope)?;
     *allowance = access.spend(call.app.clock());
     if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
     }
+    access.require(scope)?;
     call.judge_origin(&access)?;
     if let Some(project) = access.project.filter(|_| access.is_public()) {
         let source = Source { project: project.0, address: call.sender().address };
@@ -167,6 +172,16 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     }
     call.access = Some(access);
     Ok(())
+}
+
+/// What the key of a request opens.
+async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
+    let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
+        (Some(key), _) => key,
+        (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
+        (None, None) => return Err(Error::NoKey),
+    };
+    call.app.keyring().open(&key)
 }
 
 /// By what right the caller says that something is to be erased.
@@ -247,6 +262,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::Invalid(_) | Error::BadJson(_) | Error::JobEnded => StatusCode::BAD_REQUEST,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Error::IdentifierTaken
         | Error::NameTaken(_)
         | Error::Ambiguous(_)
@@ -299,7 +315,7 @@ pub struct Call {
     browsers: bool,
     body_max: usize,
     payload: Option<Payload>,
-    body: Option<Bytes>,
+    body: Option<Body>,
     access: Option<Arc<Access>>,
 }
 
@@ -346,10 +362,11 @@ impl Call {
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(self.request.query_string())
             .map_err(|_| Error::invalid(Place::Query, "query", "must be name=value pairs"))?
             .into_inner();
-        for (n, (name, _)) in pairs.iter().enumerate() {
-            if Some(name.as_str()) != list && pairs[..n].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Error::invalid(Place::Query, name, "must be given once"));
-            }
+        let mut seen = HashSet::with_capacity(pairs.len());
+        if let Some((name, _)) =
+            pairs.iter().find(|(name, _)| Some(name.as_str()) != list && !seen.insert(name.as_str()))
+        {
+            return Err(Error::invalid(Place::Query, name, "must be given once"));
         }
         Ok(Query(pairs))
     }
@@ -379,6 +396,15 @@ impl Call {
         let agent = headers.get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
         let agent = agent.map(String::from_utf8_lossy).map(|agent| agent.trim().to_owned());
         Sender { address, agent: agent.filter(|agent| !agent.is_empty()) }
+    }
+
+    /// Who takes the room for the body.
+    fn owner(&self) -> Owner {
+        let key = self.access.as_ref().filter(|access| !access.is_public()).and_then(|access| access.key);
+        match key {
+            Some(key) => Owner::Key(key.0),
+            None => Owner::Address(self.sender().address),
+        }
     }
 
     /// The value of a cookie.
@@ -422,14 +448,24 @@ impl Call {
         self.access()?.project.ok_or(Error::Forbidden(whole))
     }
 
-    /// The body, unpacked. [`Error::TooLarge`] beyond `limit`.
+    /// The body, unpacked. [`Error::TooLarge`] beyond `limit`, [`Error::TooSlow`] or
+    /// [`Error::Unavailable`] as in [`body::read`].
     pub async fn body(&mut self, limit: usize) -> Result<Bytes> {
+        self.body_within(limit, Whole::InTime).await
+    }
+
+    /// The same for a body that may take long as a whole.
+    pub async fn long_body(&mut self, limit: usize) -> Result<Bytes> {
+        self.body_within(limit, Whole::AtRate).await
+    }
+
+    async fn body_within(&mut self, limit: usize, whole: Whole) -> Result<Bytes> {
         if self.body.is_none()
             && let Some(payload) = self.payload.take()
         {
-            self.body = Some(body::read(payload, self.request.headers(), limit).await?);
+            self.body = Some(body::read(payload, &self.request, self.owner(), limit, whole).await?);
         }
-        let body = self.body.clone().unwrap_or_default();
+        let body = self.body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
         if body.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(body) }
     }
 

@@ -84,6 +84,7 @@ fn message(error: &Error) -> String {
         | Error::NoSuchRoute
         | Error::MethodNotAllowed { .. }
         | Error::TooLarge { .. }
+        | Error::TooSlow
         | Error::NameTaken(_)
         | Error::JobEnded
         | Error::Suppressed

@@ -28,6 +28,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::error::Error;
 use crate::trace::Pattern;
+use crate::web::host;
 use dialect::{Dialect, Literal, Route};
 
 /// Whose API a route is.
@@ -134,6 +135,11 @@ pub fn mount(config: &mut web::ServiceConfig) {
     ));
 }
 
+/// A name that somebody else points at this server.
+const UNKNOWN_HOST: Error = Error::Forbidden(
+    "this host is not served: use the address that --public-url names, or name this one with --api-host",
+);
+
 async fn dispatch(
     routes: Rc<[(Face, Route)]>,
     app: web::Data<App>,
@@ -141,6 +147,9 @@ async fn dispatch(
     payload: web::Payload,
 ) -> HttpResponse {
     let (speaker, path) = addressed(&request);
+    if !host::of(&request, app.edge()).into_iter().flatten().any(|host| app.edge().serves(host)) {
+        return dialect::answer(speaker.dialect(), &UNKNOWN_HOST);
+    }
     let theirs = routes.iter().filter(|(face, _)| *face == speaker).map(|(_, route)| route);
     let here: Vec<&Route> = theirs.clone().filter(|route| paths::fits(route.path, &path)).collect();
     if request.method() == Method::OPTIONS && here.iter().any(|route| route.browsers) {

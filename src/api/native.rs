@@ -14,6 +14,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
+use super::streamed;
 use crate::clock::{self, Millis};
 use crate::domain::activity::{self, Incoming, Taken};
 use crate::domain::recordings;
@@ -69,6 +70,7 @@ fn code(error: &Error) -> &'static str {
         Error::Invalid(_) => "invalid",
         Error::BadJson(_) => "bad_json",
         Error::TooLarge { .. } => "too_large",
+        Error::TooSlow => "too_slow",
         Error::ProjectNotFound => "project_not_found",
         Error::UserNotFound { .. } => "user_not_found",
         Error::JobNotFound => "job_not_found",
@@ -265,7 +267,7 @@ async fn append_recording(mut call: Call) -> Answer {
     let session = call.identifier("id")?;
     let content_type = content_type(&call)?;
     let limit = call.app.recording_limit();
-    let piece: Bytes = call.body(PIECE_MAX.min(limit)).await?;
+    let piece: Bytes = call.long_body(PIECE_MAX.min(limit)).await?;
     if piece.is_empty() {
         return Err(Error::invalid(Place::Body, "body", "must not be empty"));
     }
@@ -292,13 +294,12 @@ async fn append_recording(mut call: Call) -> Answer {
 async fn get_recording(call: Call) -> Answer {
     let project = call.project()?;
     let session = call.identifier("id")?;
-    let (content_type, bytes) =
-        call.app.scan(move |db| recordings::read(db, project, session.as_str())).await?;
+    let recording = call.app.read(|db| recordings::open(db, project, session.as_str()))?;
     Ok(HttpResponse::Ok()
-        .content_type(content_type)
+        .content_type(recording.content_type.as_str())
         .insert_header(("x-content-type-options", "nosniff"))
         .insert_header(("content-disposition", "attachment"))
-        .body(bytes))
+        .body(streamed::recording(&call.app, recording)))
 }
 
 fn content_type(call: &Call) -> Result<String> {

@@ -8,11 +8,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
+use super::dialect::{self, Answer, Call, Dialect, Literal, Query, Route};
 use crate::domain::{activity, erase, jobs, projects, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, Project, Scope, Session, SessionId, User};
 use crate::store::Db;
+
+/// The longest list of jobs.
+const JOBS_MAX: u32 = 10_000;
 
 pub static DIALECT: &dyn Dialect = &OpenReplay;
 
@@ -175,10 +178,23 @@ async fn session_events(call: Call) -> Answer {
     Ok(data(Value::Array(events)))
 }
 
+/// The vendor's list has no pages. It has as many as fit here, and `limit` and `page` for the
+/// rest.
 async fn list_jobs(call: Call) -> Answer {
     let project = project(&call)?;
-    let jobs = call.app.scan(move |db| jobs::scheduled_ever(db, project.id)).await?;
+    let query = call.query()?;
+    let limit = number(&query, "limit", JOBS_MAX)?.unwrap_or(JOBS_MAX);
+    let page = number(&query, "page", u32::MAX / JOBS_MAX)?.unwrap_or(1);
+    let jobs =
+        call.app.scan(move |db| jobs::scheduled_page(db, project.id, limit, (page - 1) * limit)).await?;
     Ok(data(jobs.iter().map(job_json).collect()))
+}
+
+/// A parameter from 1 to `most`.
+fn number(query: &Query, name: &str, most: u32) -> Result<Option<u32>> {
+    let good = |number: i64| u32::try_from(number).ok().filter(|number| (1..=most).contains(number));
+    let fault = || Error::invalid(Place::Query, name, format!("must be from 1 to {most}"));
+    query.number(name)?.map(|number| good(number).ok_or_else(fault)).transpose()
 }
 
 async fn get_job(call: Call) -> Answer {

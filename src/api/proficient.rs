@@ -57,6 +57,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Invalid(_)
         | Error::BadJson(_)
         | Error::TooLarge { .. }
+        | Error::TooSlow
         | Error::JobEnded => "invalid_request",
         Error::IdentifierTaken
         | Error::NameTaken(_)

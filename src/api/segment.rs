@@ -56,6 +56,7 @@ impl Dialect for Segment {
             Error::Forbidden(_) => "forbidden",
             Error::RateLimited { .. } => "rate_limited",
             Error::TooLarge { .. } => "too_large",
+            Error::TooSlow => "too_slow",
             Error::NoSuchRoute => "not_found",
             Error::MethodNotAllowed { .. } => "method_not_allowed",
             Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => "unavailable",

@@ -1,20 +1,22 @@
-//! A list of all users, for APIs without pages: written while it is read. However long it
-//! is, one stretch of it is in memory at a time, and the next is read once the client has
-//! taken the last.
+//! A list of all users, for APIs without pages, and a recording: written while they are read.
+//! However long the list is, one stretch of it is in memory at a time, and the next is read
+//! once the client has taken the last.
 //!
 //! No read is long: erasing goes on beside the list, and a user that was erased before its
 //! stretch is read is not in it. A fault in the middle ends the connection: the client sees
 //! a body that is cut off, never a shorter list.
 
 use actix_web::HttpResponse;
+use actix_web::body::{MessageBody, SizedStream};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
 
 use super::dialect::Answer;
 use crate::app::App;
+use crate::domain::recordings::Recording;
 use crate::domain::users::{self, Stretch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{ProjectId, User, UserId};
 use crate::trace::RequestId;
 
@@ -84,4 +86,31 @@ impl<F: Fn(&User) -> Option<Value>> List<F> {
 
 async fn read(app: &App, project: ProjectId, below: Option<UserId>) -> Result<Stretch> {
     app.read_aside(move |db| users::stretch(db, project, below)).await
+}
+
+/// A recording's bytes, read piece by piece as the client takes them. One that is erased
+/// meanwhile breaks off.
+pub fn recording(app: &App, recording: Recording) -> impl MessageBody + 'static {
+    let (bytes, request) = (recording.bytes, RequestId::current().unwrap_or_default());
+    let from = (app.clone(), recording, bytes);
+    let pieces = stream::try_unfold(from, move |(app, mut recording, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let read = app.read_aside(move |db| Ok((recording.next(db)?, recording)));
+        match read.await {
+            Ok((Some(mut piece), recording)) => {
+                // What was appended meanwhile is not of the length that was told.
+                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                let left = left - u64::try_from(piece.len()).unwrap_or(left);
+                Ok(Some((Bytes::from(piece), (app, recording, left))))
+            }
+            Ok((None, _)) => Err(Error::SessionNotFound),
+            Err(error) => {
+                request.sync_scope(|| log::error!("a recording was broken off: {error}"));
+                Err(error)
+            }
+        }
+    });
+    SizedStream::new(bytes, Box::pin(pieces))
 }

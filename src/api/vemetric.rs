@@ -110,6 +110,7 @@ fn code(error: &Error) -> &'static str {
         Error::MethodNotAllowed { .. } => "METHOD_NOT_ALLOWED",
         Error::Invalid(_) | Error::BadJson(_) => "VALIDATION_ERROR",
         Error::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
+        Error::TooSlow => "REQUEST_TIMEOUT",
         Error::IdentifierTaken
         | Error::NameTaken(_)
         | Error::Ambiguous(_)

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,11 @@ use crate::app::App;
 use crate::data_dir::{self, DataDir};
 
 /// The longest line that asks.
-const LINE_MAX: u64 = 64 * 1024;
+const LINE_MAX: usize = 64 * 1024;
+/// How long a caller may take to ask.
+const ASKING: Duration = Duration::from_secs(5);
+/// Commands at work at a time.
+const CALLERS_MAX: usize = 16;
 /// A server that has just taken the directory opens its socket within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -63,7 +67,7 @@ impl Control {
 }
 
 impl Drop for Control {
-    /// Ends after the command it is in.
+    /// Ends after the commands that are at work.
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
         // Wakes the thread from its wait for the next caller.
@@ -79,22 +83,59 @@ impl Drop for Control {
     }
 }
 
+/// Each caller has a thread, so that none waits for another: revoking a key does not wait for
+/// a backup to be made.
 fn accept(listener: &UnixListener, app: &App, stopping: &AtomicBool) {
-    for stream in listener.incoming() {
-        if stopping.load(Ordering::SeqCst) {
-            return;
+    let callers = &AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for stream in listener.incoming() {
+            if stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            if callers.fetch_add(1, Ordering::SeqCst) >= CALLERS_MAX {
+                callers.fetch_sub(1, Ordering::SeqCst);
+                // It is told so if it still listens.
+                let _ = put(&stream, &Answer::Failed("too many commands are at work; try again".into()));
+                continue;
+            }
+            let run = move || {
+                if let Err(error) = serve(&stream, app) {
+                    log::warn!("a command over the socket was cut off: {error}");
+                }
+                callers.fetch_sub(1, Ordering::SeqCst);
+            };
+            if let Err(error) =
+                std::thread::Builder::new().name("usher-command".into()).spawn_scoped(scope, run)
+            {
+                callers.fetch_sub(1, Ordering::SeqCst);
+                log::warn!("a command over the socket could not be taken: {error}");
+            }
         }
-        let outcome = stream.and_then(|stream| serve(&stream, app));
-        if let Err(error) = outcome {
-            log::warn!("a command over the socket was cut off: {error}");
+    });
+}
+
+/// The line that asks, within [`ASKING`] from its first byte to its last.
+fn asked(mut stream: &UnixStream) -> io::Result<String> {
+    let (started, mut line, mut part) = (Instant::now(), Vec::new(), [0; 4_096]);
+    while !line.contains(&b'\n') && line.len() < LINE_MAX {
+        let left = ASKING.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            read => line.extend_from_slice(part.get(..read).unwrap_or_default()),
         }
     }
+    String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn serve(stream: &UnixStream, app: &App) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let mut line = String::new();
-    BufReader::new(stream.take(LINE_MAX)).read_line(&mut line)?;
+    // One that reads nothing must not hold up a stop.
+    stream.set_write_timeout(Some(ASKING))?;
+    let line = asked(stream)?;
     let answer = match serde_json::from_str::<Act>(&line) {
         Ok(act) => match act.perform(app, &|done, all| {
             // Whoever asked may be gone; the act goes on to its end.

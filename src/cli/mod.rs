@@ -165,7 +165,7 @@ pub fn run() -> anyhow::Result<()> {
     let Cli { config, command } = Cli::parse();
     let act = match command {
         None | Some(Command::Serve) => {
-            logging::start("warn,usher=info");
+            logging::start("warn,usher=info,actix_http=off");
             return serve::run(&config);
         }
         Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),

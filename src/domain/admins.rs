@@ -1,11 +1,7 @@
 //! People who sign in to the pages.
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-
 use crate::clock::{HOUR, Millis};
-use crate::domain::secrets;
+use crate::domain::{names, passwords, secrets};
 use crate::error::{Error, Place, Result};
 use crate::model::Admin;
 use crate::store::{Db, Tx, admins, audit};
@@ -20,8 +16,7 @@ const PASSWORD_MAX: usize = 1_000;
 /// serves others. [`Error::Invalid`] on `password` if it is too short or too long.
 pub fn hash_password(password: &str) -> Result<String> {
     check_password(password)?;
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(Error::internal)?;
-    Ok(hash.to_string())
+    passwords::hash(password)
 }
 
 /// [`Error::Invalid`] on `password` if it is too short or too long.
@@ -40,9 +35,7 @@ pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
     const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG91cnM$\
                           2mvvUR1zOQvQ4t2cVIkLD9vvPO5bvNjDLTsQYJu4XYc";
     let hash = admin.map_or(NOBODY, |admin| &admin.password_hash);
-    let matches = PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-    matches && admin.is_some()
+    passwords::is_of(hash, password) && admin.is_some()
 }
 
 /// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
@@ -67,15 +60,7 @@ fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
 
 /// [`Error::Invalid`] on `name` if nobody can be called that.
 pub fn check_name(name: &str) -> Result<()> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            Place::Body,
-            "name",
-            "must have 1 to 100 characters, none of them control",
-        ));
-    }
-    Ok(())
+    names::check(name.trim(), 100)
 }
 
 /// The first admin, the owner. [`Error::Conflict`] once there is one.
@@ -112,6 +97,14 @@ pub fn sign_in(tx: &Tx, admin: &Admin) -> Result<String> {
 /// anybody's, or a password in the wrong field.
 pub fn refuse(tx: &Tx) -> Result<()> {
     note(tx, "fail to sign in", None)
+}
+
+/// The same for some of a flood.
+pub fn refuse_many(tx: &Tx, count: u64) -> Result<()> {
+    match count {
+        0 => Ok(()),
+        count => note(tx, "fail to sign in", Some(&format!("{count} more times"))),
+    }
 }
 
 pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {

@@ -19,8 +19,8 @@ use crate::store::{Db, Tx, admins, audit, jobs, mentions, sequences, users as ro
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
-/// The longest list of jobs.
-const LIST_MAX: u32 = 10_000;
+/// Jobs of a project that wait for names that nobody has, at most.
+const UNKNOWN_MAX: u32 = 1_000;
 /// Jobs proven together at most.
 const UNPROVEN_MAX: u32 = 5_000;
 /// So many faults in a row, and a job is failed until somebody retries it.
@@ -28,9 +28,15 @@ const ATTEMPTS: i64 = 5;
 
 /// A job that erases whoever has this identifier at the next midnight, UTC. It is answered under
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
+/// [`Error::RateLimited`] where too many wait for names that nobody has.
 pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
     let name = tx.names().name(project, identifier.as_str());
     let user = users::named(tx, project, identifier.as_str())?;
+    if user.is_none() && jobs::waiting_for_unknown(tx, project, UNKNOWN_MAX)? >= UNKNOWN_MAX {
+        // At midnight they are done.
+        let left = (next_midnight(tx.now()) - tx.now()) / SECOND;
+        return Err(Error::RateLimited { retry_after: u64::try_from(left).unwrap_or_default() + 1 });
+    }
     let gone = user.is_none() && references::was_anybodys(tx, project, identifier.as_str())?;
     let reference = if gone { references::digest(name) } else { identifier.as_str().to_owned() };
     let mut job = jobs::insert(
@@ -135,12 +141,8 @@ pub fn failed_later(job: &Job) -> bool {
     job.receipt_no.is_some() && job.status != JobStatus::Completed
 }
 
-/// The project's jobs that were scheduled by identifier, the newest first.
-pub fn scheduled_ever(db: &Db, project: ProjectId) -> Result<Vec<Job>> {
-    jobs::list_of(db, project, Origin::Schedule, (LIST_MAX, 0))
-}
-
-/// A page of them. It reads all before it: for scans.
+/// A page of the project's jobs that were scheduled by identifier, the newest first. It reads
+/// all before it: for scans.
 pub fn scheduled_page(db: &Db, project: ProjectId, limit: u32, offset: u32) -> Result<Vec<Job>> {
     jobs::list_of(db, project, Origin::Schedule, (limit, offset))
 }

@@ -1,7 +1,7 @@
 //! API keys: 256 random bits, shown once, stored as a hash.
 
-use crate::domain::secrets;
-use crate::error::{Error, Place, Result};
+use crate::domain::{names, secrets};
+use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
 use crate::store::{Db, Tx, audit, keys, projects};
@@ -25,13 +25,7 @@ fn insert(
     is_public: bool,
 ) -> Result<(Key, String)> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            Place::Body,
-            "name",
-            "must have 1 to 100 characters, none of them control",
-        ));
-    }
+    names::check(name, 100)?;
     if let Some(project) = project {
         projects::by_id(tx, project)?.ok_or(Error::ProjectNotFound)?;
     }

@@ -1,7 +1,7 @@
 //! Projects: apps whose users are kept apart.
 
 use crate::clock::{DAY, Millis};
-use crate::domain::{late, origins, secrets};
+use crate::domain::{late, names, origins, secrets};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites};
 use crate::store::{Db, Tx, audit, projects, tombstones};
@@ -12,13 +12,7 @@ pub const FIRST: &str = "default";
 /// [`Error::NameTaken`], or [`Error::Invalid`] on `name` or `platform`.
 pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            Place::Body,
-            "name",
-            "must have 1 to 200 characters, none of them control",
-        ));
-    }
+    names::check(name, 200)?;
     if !matches!(platform, "web" | "ios") {
         return Err(Error::invalid(Place::Body, "platform", "must be web or ios"));
     }

@@ -74,9 +74,28 @@ pub fn append(
     }))
 }
 
-/// A recording's type and bytes. [`Error::SessionNotFound`] if there is no recording.
-pub fn read(db: &Db, project: ProjectId, name: &str) -> Result<(String, Vec<u8>)> {
+/// A recording that is read piece by piece.
+pub struct Recording {
+    pub content_type: String,
+    /// Bytes of the whole.
+    pub bytes: u64,
+    session: SessionId,
+    read_to: i64,
+}
+
+/// The recording of a session. [`Error::SessionNotFound`] if there is none.
+pub fn open(db: &Db, project: ProjectId, name: &str) -> Result<Recording> {
     let session = find_session(db, project, name)?;
     let content_type = session.recording_type.ok_or(Error::SessionNotFound)?;
-    Ok((content_type, recordings::read(db, session.id)?.concat()))
+    let bytes = u64::try_from(session.recording_bytes).map_err(Error::internal)?;
+    Ok(Recording { content_type, bytes, session: session.id, read_to: 0 })
+}
+
+impl Recording {
+    /// The next piece. None: it has no more, or was erased.
+    pub fn next(&mut self, db: &Db) -> Result<Option<Vec<u8>>> {
+        let Some((seq, data)) = recordings::next(db, self.session, self.read_to)? else { return Ok(None) };
+        self.read_to = seq;
+        Ok(Some(data))
+    }
 }

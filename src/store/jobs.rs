@@ -240,6 +240,23 @@ pub fn waiting_for(db: &Db, project: ProjectId, reference: &str) -> Result<Vec<J
     db.rows(sql, params![reference, project.0], read)
 }
 
+/// How many scheduled jobs of a project name somebody whom nobody knows, `most` at most; of the
+/// newest few thousand.
+pub fn waiting_for_unknown(db: &Db, project: ProjectId, most: u32) -> Result<u32> {
+    let sql = "SELECT COUNT(*) FROM (
+            SELECT 1 FROM (
+                SELECT reference FROM jobs
+                WHERE project_id = ?1 AND status = 'scheduled' AND origin = 'schedule'
+                ORDER BY id DESC LIMIT 5000
+            ) AS waiting
+            WHERE NOT EXISTS (
+                SELECT 1 FROM users WHERE project_id = ?1 AND identifier = waiting.reference
+            )
+            LIMIT ?2
+         )";
+    Ok(db.row(sql, params![project.0, most], |row| row.get(0))?.unwrap_or_default())
+}
+
 /// The newest first; those of one project, those below a number.
 pub fn list(db: &Db, project: Option<ProjectId>, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
     let below = below.map_or(i64::MAX, |id| id.0);

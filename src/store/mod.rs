@@ -86,7 +86,7 @@ pub use writer::Lane;
 use writer::Writer;
 
 /// Connections for long reads: so many scans run at a time, the next is told to wait.
-const SCANS: u32 = 4;
+pub const SCANS: u32 = 4;
 /// A scan is interrupted after this long.
 const SCAN_TIME: Duration = Duration::from_secs(5);
 /// A short read that is none is interrupted, too: while it lasts, the WAL only grows.

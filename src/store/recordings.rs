@@ -16,8 +16,8 @@ pub fn append(tx: &Tx, session: SessionId, user: UserId, data: &[u8]) -> Result<
     Ok(())
 }
 
-/// The pieces of a recording, in order.
-pub fn read(db: &Db, session: SessionId) -> Result<Vec<Vec<u8>>> {
-    let sql = "SELECT data FROM recordings WHERE session_id = ?1 ORDER BY seq";
-    db.rows(sql, params![session.0], |row| row.get(0))
+/// The first of a recording's pieces after one, with its number. None: there are no more.
+pub fn next(db: &Db, session: SessionId, after: i64) -> Result<Option<(i64, Vec<u8>)>> {
+    let sql = "SELECT seq, data FROM recordings WHERE session_id = ?1 AND seq > ?2 ORDER BY seq LIMIT 1";
+    db.row(sql, params![session.0, after], |row| Ok((row.get(0)?, row.get(1)?)))
 }

@@ -172,12 +172,55 @@ fn under_a_public_url_the_pages_answer_that_host_alone() {
         assert!(words(&page.text).contains("--public-url"), "{}", page.text);
         ask("/healthz", host).expect(200);
         ask("/readyz", host).expect(200);
-        let reply = server.post("/v1/track").header("Host", host).bearer(&server.project().all);
-        reply.json(json!({ "userId": "ann", "event": "x" })).send().expect(200);
     }
     // An untrusted peer cannot say that another host was asked for.
     let claimed = server.get("/admin/login").header("Host", "evil.example");
     claimed.header("X-Forwarded-Host", "usher.example.com").send().expect(403);
+}
+
+#[test]
+fn under_a_public_url_the_apis_answer_the_hosts_that_are_named() {
+    let server = Server::with(|options| {
+        options.public_url = Some("https://usher.example.com");
+        options.api_hosts = vec!["events.example.com", "usher:8080"];
+    });
+    let send = |host: &str| {
+        let request = server.post("/v1/track").header("Host", host).bearer(&server.project().all);
+        request.json(json!({ "userId": "ann", "event": "x" })).send()
+    };
+    let own = server.addr.to_string();
+    for host in [
+        "usher.example.com",
+        "Usher.Example.com:443",
+        "events.example.com",
+        "EVENTS.example.com:8443",
+        "usher:8080",
+        "localhost:8080",
+        "api.usher.localhost:8080",
+        "127.0.0.1",
+        "127.0.0.9:80",
+        "[::1]:8080",
+        own.as_str(),
+    ] {
+        send(host).expect(200);
+    }
+    for host in [
+        "evil.example",
+        "usher.example.com.evil.example",
+        "usher.example.com:8443",
+        "usher:8081",
+        "usher",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "192.0.2.1",
+    ] {
+        let refused = send(host).expect(403);
+        assert!(refused.text.contains("--api-host"), "{host} {}", refused.text);
+    }
+    // Without a public URL any host is as good as another.
+    let server = Server::start();
+    let request = server.post("/v1/track").header("Host", "evil.example").bearer(&server.project().all);
+    request.json(json!({ "userId": "ann", "event": "x" })).send().expect(200);
 }
 
 #[test]

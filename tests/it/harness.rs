@@ -27,6 +27,7 @@ use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
 use usher::store::{self, Db, Hygiene, Lane, Store, Tx};
+use usher::web::limits::Limits;
 use usher::worker::{self, Worker};
 
 /// 2026-03-04T10:00:00Z, a Wednesday: when every test begins.
@@ -45,6 +46,10 @@ pub struct Options {
     /// Of proxies in front: addresses or ranges.
     pub trusted_proxies: Vec<&'static str>,
     pub security_contact: Option<&'static str>,
+    /// Further hosts of the APIs.
+    pub api_hosts: Vec<&'static str>,
+    /// How patient it is with clients.
+    pub limits: Limits,
 }
 
 pub struct Server {
@@ -95,6 +100,8 @@ impl Server {
             public_url: None,
             trusted_proxies: Vec::new(),
             security_contact: None,
+            api_hosts: Vec::new(),
+            limits: Limits::default(),
         };
         change(&mut options);
         let clock = options.clock;
@@ -129,11 +136,12 @@ impl Server {
             options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
         );
         app.stands_at(
-            edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact"))),
+            edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact")))
+                .with_hosts(options.api_hosts.iter().map(|host| host.parse().expect("a host")).collect()),
         );
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
-        let (addr, stop, thread) = serve(&app, setup);
+        let (addr, stop, thread) = serve(&app, setup, options.limits);
         let worker = options.worker.then(|| Worker::start(app.clone()).expect("the worker"));
         let project = with_key(&app, app.read(projects::list).expect("projects").remove(0));
         let agent = ureq::Agent::config_builder()
@@ -317,13 +325,13 @@ impl Drop for Server {
     }
 }
 
-fn serve(app: &App, setup: Option<SetupLink>) -> (SocketAddr, Stop, JoinHandle<()>) {
+fn serve(app: &App, setup: Option<SetupLink>, limits: Limits) -> (SocketAddr, Stop, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let (tell, told) = mpsc::channel();
     let app = app.clone();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let http = Http::on(listener, &app, setup, 2).expect("the server starts");
+            let http = Http::within(limits, listener, &app, setup, 2).expect("the server starts");
             tell.send((http.addr, http.stop())).expect("somebody waits");
             http.server.await.expect("the server ends well");
         });

@@ -51,14 +51,22 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room {
+        name: "web",
+        may_use: &["error", "edge"],
+        never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
+    },
+    Room {
         name: "api",
-        may_use: &["clock", "error", "edge", "model", "proof", "store", "domain", "keyring", "app", "trace"],
+        may_use: &[
+            "clock", "error", "edge", "model", "proof", "store", "domain", "keyring", "app", "trace", "web",
+        ],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
     Room {
         name: "admin",
         may_use: &[
             "clock", "error", "edge", "model", "ledger", "proof", "vault", "store", "domain", "app", "trace",
+            "web",
         ],
         never: SQL,
     },
@@ -69,7 +77,11 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
-    Room { name: "server", may_use: &["admin", "api", "app", "clock", "edge", "error", "trace"], never: SQL },
+    Room {
+        name: "server",
+        may_use: &["admin", "api", "app", "clock", "edge", "error", "trace", "web"],
+        never: SQL,
+    },
     Room {
         name: "cli",
         may_use: &[

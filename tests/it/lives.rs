@@ -171,7 +171,7 @@ impl Tale<'_> {
                 server.write(move |tx| jobs::schedule(tx, project, &named(PEOPLE[who])));
             }
             Deed::Cancel(n) => {
-                let all = server.read(|db| jobs::scheduled_ever(db, project));
+                let all = server.read(|db| jobs::scheduled_page(db, project, 10_000, 0));
                 if let Some(job) = all.get(n) {
                     let id = job.id;
                     let _ = server.app.write_blocking(Lane::Request, move |tx| jobs::cancel(tx, None, id));

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -108,9 +108,25 @@ impl Process {
         process
     }
 
+    /// With what it writes on standard error, which the caller reads once it has ended.
+    pub fn with_log(dir: &Path, mut command: Command) -> (Process, ChildStderr) {
+        command.stderr(Stdio::piped());
+        let mut process = Process::begun(dir, command);
+        let log = process.child.stderr.take().expect("standard error");
+        (process, log)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn run(dir: &Path, mut command: Command) -> Process {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
+        command.stderr(Stdio::inherit());
+        Process::begun(dir, command)
+    }
+
+    fn begun(dir: &Path, mut command: Command) -> Process {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {

@@ -6,6 +6,7 @@ mod deeds;
 mod door;
 mod find;
 mod forms;
+mod guesses;
 mod job;
 mod keys;
 mod pages;

@@ -1,0 +1,149 @@
+//! A connection that no client can hold open for nothing: one that takes nothing of an
+//! answer, and one that neither has a request in flight nor completes the next, is closed.
+//!
+//! The HTTP library knows no time for writes, and one for the head of a connection's first
+//! request alone.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limits::Limits;
+
+/// The requests of one connection that are being answered.
+#[derive(Clone, Default)]
+pub struct InFlight(Arc<AtomicU32>);
+
+impl InFlight {
+    /// Counts a request until the guard is dropped.
+    pub fn begin(&self) -> Request {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Request(self.clone())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+pub struct Request(InFlight);
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream with an end to its patience.
+pub struct Watched<T> {
+    stream: T,
+    in_flight: InFlight,
+    idle: Duration,
+    write: Duration,
+    /// Something was last written, or a request last in flight.
+    active: Instant,
+    quiet: Option<Pin<Box<Sleep>>>,
+    /// Set while the client takes nothing.
+    stuck: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T> Watched<T> {
+    pub fn new(stream: T, limits: &Limits) -> Watched<T> {
+        Watched {
+            stream,
+            in_flight: InFlight::default(),
+            idle: limits.idle,
+            write: limits.write,
+            active: Instant::now(),
+            quiet: None,
+            stuck: None,
+        }
+    }
+
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.clone()
+    }
+
+    /// What to make of it that nothing can be read.
+    fn nothing_read<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        let Watched { in_flight, idle, active, quiet, .. } = self;
+        let quiet = quiet.get_or_insert_with(|| Box::pin(sleep_until(*active + *idle)));
+        // It is looked at again now and then rather than set anew with each request.
+        while quiet.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if in_flight.any() {
+                *active = now;
+            } else if *active + *idle <= now {
+                return Poll::Ready(Err(timed_out("the client was quiet for too long")));
+            }
+            quiet.as_mut().reset(*active + *idle);
+        }
+        Poll::Pending
+    }
+
+    /// The same for a write.
+    fn written<R>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if outcome.is_ready() {
+            self.stuck = None;
+            self.active = Instant::now();
+            return outcome;
+        }
+        let write = self.write;
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + write)));
+        match stuck.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(timed_out("the client takes nothing"))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+fn timed_out(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, into) {
+            Poll::Pending => self.nothing_read(cx),
+            ready => ready,
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
