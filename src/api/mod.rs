@@ -4,6 +4,7 @@
 
 mod agent;
 mod body;
+mod broken;
 mod cors;
 pub mod dialect;
 mod forms;
