@@ -126,9 +126,6 @@ fn a_time_may_be_as_old_as_it_likes_and_in_any_form() {
         ("1970-01-01T00:00:00Z", 0),
         ("1969-12-31T23:59:59.999Z", -1),
         ("1900-01-01T00:00:00Z", -2_208_988_800_000),
-        // A zero time is none, and what is of another calendar nobody can read.
-        ("0001-01-01T00:00:00Z", START),
-        ("0008-03-04T09:30:00Z", START),
         ("2026-03-04T09:59:60Z", START - SECOND),
     ];
     for (n, (text, _)) in cases.iter().enumerate() {

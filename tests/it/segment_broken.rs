@@ -81,7 +81,7 @@ fn a_body_that_is_cut_off_has_its_whole_messages() {
     }
     assert_eq!(names(&server, "ann").len(), whole.len() - first);
     assert_eq!(names(&server, "bea").len(), 1, "whole before the bracket");
-    assert!(times(&server, "repaired", NO_END) > 100);
+    assert_eq!(times(&server, "repaired", NO_END), (whole.len() - first) as i64);
 }
 
 #[test]
@@ -173,16 +173,16 @@ fn a_deep_or_long_broken_body_is_answered_at_once() {
     let server = Server::start();
     let begun = std::time::Instant::now();
     let bodies = [
-        "{\"batch\":[".to_owned() + &"[".repeat(1_000_000),
-        "{\"batch\":[".to_owned() + &"{".repeat(1_000_000),
+        "{\"batch\":[".to_owned() + &"[".repeat(200_000),
+        "{\"batch\":[".to_owned() + &"{".repeat(200_000),
         "{\"batch\":[".repeat(100_000),
-        "{".repeat(1_000_000),
-        "{}".repeat(1_000_000),
-        "{\"batch\":[".to_owned() + &",".repeat(4_000_000),
-        "{\"batch\":[".to_owned() + &"[]}".repeat(500_000),
-        "{\"batch\":[".to_owned() + &"]\"".repeat(1_000_000),
-        "\"a\":{".repeat(500_000),
-        "{\"batch\":[".to_owned() + &"\\\"".repeat(2_000_000),
+        "{".repeat(200_000),
+        "{}".repeat(200_000),
+        "{\"batch\":[".to_owned() + &",".repeat(800_000),
+        "{\"batch\":[".to_owned() + &"[]}".repeat(100_000),
+        "{\"batch\":[".to_owned() + &"]\"".repeat(200_000),
+        "\"a\":{".repeat(100_000),
+        "{\"batch\":[".to_owned() + &"\\\"".repeat(400_000),
     ];
     for body in bodies {
         assert_eq!(raw(&server, "/v1/batch", body).status, 400);
