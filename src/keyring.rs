@@ -163,7 +163,8 @@ impl Keyring {
     /// What this secret opens. [`Error::UnknownKey`] if nothing.
     pub fn open(&self, secret: &str) -> Result<Arc<Access>> {
         // Looked up by a hash, so that the time it takes says nothing of any key.
-        let hash = secrets::hash(secret);
+        // A key that was read from a file may end with the file's newline.
+        let hash = secrets::hash(secret.trim_ascii());
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         held.get(&hash).cloned().ok_or(Error::UnknownKey)
     }

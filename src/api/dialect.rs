@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
-use super::{cors, forms, lenient};
+use super::{broken, cors, forms, lenient};
 use crate::app::App;
 use crate::edge::FORWARDING;
 use crate::error::{Error, Fault, Place, Result};
@@ -478,16 +478,18 @@ impl Call {
     async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
         let body = self.body(self.body_max).await?;
         let mended;
-        let fields = match unread(&body) {
-            Ok(fields) => fields,
+        let value = match unread(&body) {
+            Ok(fields) => fields.get(field).copied(),
             // It is put right for its messages later, and so it is for the key beside them.
             Err(_) => {
                 mended = lenient::mend(&body).0;
-                let Ok(fields) = unread(mended.as_bytes()) else { return Ok(None) };
-                fields
+                match unread(mended.as_bytes()) {
+                    Ok(fields) => fields.get(field).copied(),
+                    Err(_) => broken::envelopes(&mended).and_then(|(found, _)| broken::agreed(&found, field)),
+                }
             }
         };
-        let key = fields.get(field).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+        let key = value.and_then(|value| serde_json::from_str::<String>(value.get()).ok());
         Ok(key.filter(|key| !key.is_empty()))
     }
 }

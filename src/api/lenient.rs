@@ -38,7 +38,7 @@ pub fn mend(body: &[u8]) -> (String, Mended) {
 }
 
 /// Where a string ends that began before this text: at its quote, or at the end of all.
-fn end_of_string(text: &str) -> usize {
+pub(super) fn end_of_string(text: &str) -> usize {
     let mut escaped = false;
     text.bytes()
         .position(|byte| {

@@ -4,6 +4,7 @@
 
 mod agent;
 mod body;
+mod broken;
 mod cors;
 pub mod dialect;
 mod forms;
@@ -276,7 +277,7 @@ fn speaker(request: &HttpRequest, path: &str) -> Face {
         ("v1", word) if paths::GAINSIGHTS.contains(&word) => Face::Gainsight,
         ("v2", "user") => Face::Gainsight,
         ("v1", word) if paths::SEGMENTS.contains(&word) => Face::Segment,
-        ("beacon", "v1") | ("sourceConfig" | "rsaMetrics", "") => Face::Segment,
+        ("beacon", "v1") | ("sdk", "batch") | ("sourceConfig" | "rsaMetrics", "") => Face::Segment,
         ("v1", "project") | ("e" | "u" | "i" | "r" | "l" | "up", "") => Face::Vemetric,
         ("v1", _) => whose_key(request),
         ("regulations" | "suppressions", _) | ("v2", "regulations") => Face::Regulations,

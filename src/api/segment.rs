@@ -17,9 +17,11 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::broken::{self, Envelope, Wrong};
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use super::forms;
 use super::lenient::{self, Mended};
+use crate::domain::activity;
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::Scope;
 use message::Sending;
@@ -27,13 +29,14 @@ use taking::Taking;
 
 pub static DIALECT: &dyn Dialect = &Segment;
 
-/// "32 KB per call" is said of a message; of what is read of a single one, twice that.
-const MESSAGE_MAX: usize = 32 * 1024;
-/// 532 KiB: clients of Ruby, Java and .NET cut their batches at 512,000 bytes and add one
-/// message more.
-const BATCH_MAX: usize = 544_768;
+/// Segment says 32 KB, RudderStack has no limit of its own for one: its clients send what fits into a
+/// batch. Sixteen times as much as Segment's.
+const MESSAGE_MAX: usize = activity::EVENT_MAX;
+/// RudderStack's `Gateway.maxReqSizeInKB`. Its client for Node sends as much in one request, does not
+/// send again what is 413, and ends the process.
+const BATCH_MAX: usize = 4_000 * 1_024;
 /// A message on a path of its own is read as far as this, then judged by [`MESSAGE_MAX`].
-const SINGLE_MAX: usize = 64 * 1024;
+const SINGLE_MAX: usize = 2 * MESSAGE_MAX;
 
 /// Clients send 1,000 at most. Without a bound, a body of nothing but commas would be many messages,
 /// each to be refused by itself.
@@ -79,8 +82,8 @@ pub fn routes() -> Vec<Route> {
     let post = |path| (Method::POST, path, Some(Scope::Ingest));
     let mut routes = Vec::new();
     // The vendor's own, then those of its phones' clients, of Ruby's, .NET's and Java's, and of
-    // RudderStack's browser client where the page is left.
-    for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"] {
+    // RudderStack's browser client where the page is left, and of June's for Python.
+    for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/sdk/batch"] {
         let (method, path, scope) = post(path);
         routes.push(Route::new(DIALECT, method, path, scope, batch).from_browsers().body_max(BATCH_MAX));
     }
@@ -108,24 +111,44 @@ async fn batch(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.body(BATCH_MAX).await?;
     let (text, mended) = readable(&body);
-    let fields = dialect::unread(text.as_bytes())?;
-    let list = fields.get("batch").and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
-    let list = list.ok_or_else(|| Error::invalid(Place::Body, "batch", "must be a list of messages"))?;
-    if list.len() > MESSAGES_MAX {
+    let (envelopes, wrong) = envelopes(&text)?;
+    if envelopes.iter().map(|envelope| envelope.messages.len()).sum::<usize>() > MESSAGES_MAX {
         return Err(Error::invalid(
             Place::Body,
             "batch",
             format!("must have at most {MESSAGES_MAX} messages"),
         ));
     }
-    let value = |name| fields.get(name).and_then(|text| serde_json::from_str::<Value>(text.get()).ok());
-    // analytics-node has the time of sending under another name.
-    let sent_at = value("sentAt").or_else(|| value("timestamp"));
-    let sending = sending(&call, sent_at.as_ref(), mended);
-    let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended);
-    let messages = list.into_iter().enumerate();
-    let good = messages.filter_map(|(index, text)| taking.read(index, text, None, &sending)).collect();
+    let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended, wrong);
+    let mut good = Vec::new();
+    let mut index = 0;
+    for Envelope { fields, messages } in envelopes {
+        let value = |name| fields.get(name).and_then(|text| serde_json::from_str::<Value>(text.get()).ok());
+        // analytics-node has the time of sending under another name.
+        let sent_at = value("sentAt").or_else(|| value("timestamp"));
+        let sending = sending(&call, sent_at.as_ref(), mended);
+        for message in messages {
+            good.extend(match message {
+                Some(text) => taking.read(index, text, None, &sending),
+                None => taking.lose(index),
+            });
+            index += 1;
+        }
+    }
     taking.finish(&call, project, good).await?.answer()
+}
+
+/// One, unless the body is broken: then all of which something is whole.
+fn envelopes(text: &str) -> Result<(Vec<Envelope<'_>>, Wrong)> {
+    let mut fields = match dialect::unread(text.as_bytes()) {
+        Ok(fields) => fields,
+        Err(error) => return broken::envelopes(text).ok_or(error),
+    };
+    let list =
+        fields.remove("batch").and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list.get()).ok());
+    let list = list.ok_or_else(|| Error::invalid(Place::Body, "batch", "must be a list of messages"))?;
+    let messages = list.into_iter().map(Some).collect();
+    Ok((vec![Envelope { fields, messages }], Wrong::default()))
 }
 
 async fn single(mut call: Call, kind: &'static str) -> Answer {
@@ -133,7 +156,7 @@ async fn single(mut call: Call, kind: &'static str) -> Answer {
     let body = call.body(SINGLE_MAX).await?;
     let (text, mended) = readable(&body);
     let sending = sending(&call, None, mended);
-    let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended);
+    let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended, Wrong::default());
     let text: &RawValue = serde_json::from_str(&text).map_err(|error| Error::BadJson(error.to_string()))?;
     if text.get().len() > MESSAGE_MAX {
         return Err(Error::TooLarge { limit: MESSAGE_MAX });

@@ -13,7 +13,7 @@ use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
 
 /// The largest event, in bytes of its JSON.
-pub const EVENT_MAX: usize = 32 * 1024;
+pub const EVENT_MAX: usize = 512 * 1024;
 
 /// Something a client says a user did.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ pub fn check(incoming: &Incoming) -> Result<()> {
     let size = serde_json::to_string(&incoming.data).map_err(Error::internal)?.len()
         + incoming.url.as_ref().map_or(0, String::len);
     if size > EVENT_MAX {
-        return fault("properties", "must have at most 32768 bytes as JSON");
+        return fault("properties", "must have at most 524288 bytes as JSON");
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ pub fn check(
     speaks: Speaks,
 ) -> Result<Received<()>> {
     let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
+    let said = said.believed(tx.now());
     free_expired(tx, project, subject)?;
     let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);

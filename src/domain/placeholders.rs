@@ -36,6 +36,11 @@ fn is_in(intake: &Intake, name: &str) -> bool {
     let name = name.trim();
     match &intake.placeholders {
         Some(own) => own.iter().any(|one| one.trim().eq_ignore_ascii_case(name)),
-        None => USUAL.iter().any(|one| one.eq_ignore_ascii_case(name)),
+        None => is_zeros(name) || USUAL.iter().any(|one| one.eq_ignore_ascii_case(name)),
     }
+}
+
+/// An id in which no digit says anything: a UUID of zeros in any form, a device's `000000000000000`.
+fn is_zeros(name: &str) -> bool {
+    name.contains('0') && name.bytes().all(|byte| b"0-{}:".contains(&byte))
 }

@@ -2,7 +2,7 @@
 //! the same table.
 
 /// Each reason that is counted, and what it means.
-pub const REASONS: [(&str, &str); 36] = [
+pub const REASONS: [(&str, &str); 44] = [
     ("late", "It tells of a time before the person was erased, or nobody can tell that it does not."),
     ("suppressed", "The person is suppressed: nothing is stored for them."),
     ("not public", "The project does not take this from public credentials."),
@@ -31,10 +31,30 @@ pub const REASONS: [(&str, &str); 36] = [
     ),
     ("unusable id", "The id is too long, or is no text or whole number: it is left out."),
     ("time unreadable", "The time cannot be read: the message counts as one of unknown age."),
+    ("zero time", "The time is the zero of Go or .NET, which stands for none: it is left out."),
+    (
+        "time in the future",
+        "The time is more than 10 seconds ahead of ours: the message counts as one of unknown age, stored as of now.",
+    ),
     ("characters lost", "Bytes that are no characters came: each is replaced by a sign."),
     ("control characters", "Control characters are taken out, or escaped where they broke the JSON."),
     ("not a number", "NaN or Infinity, which JSON does not have, became null."),
+    (
+        "commas between messages",
+        "A batch had too many commas between its messages, or too few: each whole message is taken.",
+    ),
+    (
+        "bodies joined",
+        "Several bodies came in one, as a client's file had them: each whole message is taken.",
+    ),
+    ("beginning of the body missing", "The beginning of a batch was cut off: each whole message is taken."),
+    ("end of the body missing", "The end of a batch was cut off: each whole message is taken."),
+    ("no JSON between messages", "Something that is no JSON stood in a batch: each whole message is taken."),
     ("made a string", "The name of an event is a number, true or false: it is kept as text."),
+    (
+        "deletes nobody",
+        "The event asks for a deletion or a suppression: it is stored, and nobody is deleted, as its key may stand in a page.",
+    ),
     ("not a string", "The field must be a text: it is left out."),
     ("not an object", "The field must be an object: it is left out."),
     ("cut to 1024 characters", "The name of an event is too long: its beginning is kept."),

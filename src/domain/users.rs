@@ -337,6 +337,9 @@ pub fn receive(
         return Err(nobody_named());
     }
     let subject = subject.without_placeholders(tx, project)?;
+    if said.believed(tx.now()) != said {
+        repairs::note(tx, project, Repair::of("", "time in the future"))?;
+    }
     if let Err(dropped) = late::check(tx, project, &subject, said, speaks)? {
         return Ok(Err(dropped));
     }

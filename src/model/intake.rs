@@ -1,7 +1,7 @@
 //! How a message comes in: when it says it happened, what of it was repaired, and why it was not
 //! taken.
 
-use crate::clock::Millis;
+use crate::clock::{Millis, SECOND};
 
 /// When a message says it happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +21,21 @@ pub enum Said {
     },
 }
 
+/// A clock may be ahead by so much without being wrong.
+pub const AHEAD_MAX: Millis = 10 * SECOND;
+
 impl Said {
+    /// The same, as it is believed when it comes in: what has a time that is still to come may be of
+    /// any age, as a clock, an offset or a calendar is wrong.
+    pub fn believed(self, now: Millis) -> Said {
+        match self {
+            Said::At { at, earliest } if at > now.saturating_add(AHEAD_MAX) => {
+                Said::Unreadable(Some(earliest))
+            }
+            said => said,
+        }
+    }
+
     pub fn at(at: Millis) -> Said {
         Said::At { at, earliest: at }
     }

@@ -106,8 +106,8 @@ fn limits_count_what_is_unpacked() {
         text.resize(bytes, b' ');
         gzip(&text)
     };
-    send(&server, "gzip", padded(544_768)).expect(200);
-    send(&server, "gzip", padded(544_769)).expect(413);
+    send(&server, "gzip", padded(4_096_000)).expect(200);
+    send(&server, "gzip", padded(4_096_001)).expect(413);
 }
 
 #[test]

@@ -234,6 +234,7 @@ fn reasons_in_sources() -> BTreeSet<String> {
         ("model/intake.rs", "match self {\n            Dropped::Late", "\n        }"),
         ("model.rs", "pub fn check(text: &str) -> Result<(), &'static str> {", "\n    }"),
         ("api/segment/taking.rs", "fn mended_repairs(", "\n}"),
+        ("api/segment/taking.rs", "fn wrong_repairs(", "\n}"),
         ("api/gainsight/cells.rs", "fn fault(kind: Kind)", "\n}"),
         ("api/gainsight/cells.rs", "const NO_OBJECT", ";"),
         ("api/gainsight/cells.rs", "const NO_TEXT", ";"),

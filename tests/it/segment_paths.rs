@@ -26,7 +26,7 @@ fn events(server: &Server) -> i64 {
     server.sqlite().query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0)).expect("a count")
 }
 
-const BATCHES: [&str; 10] = [
+const BATCHES: [&str; 11] = [
     "/v1/batch",
     "/v1/b",
     "/v1/import",
@@ -36,6 +36,7 @@ const BATCHES: [&str; 10] = [
     "/v1//b",
     "//v1//import//",
     "/beacon/v1/batch",
+    "/sdk/batch",
     "//beacon/v1/batch/",
 ];
 

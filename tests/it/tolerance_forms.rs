@@ -48,6 +48,23 @@ fn every_form_of_a_time_that_clients_send_is_read() {
         (json!("Mon Jul 28 2025 23:43:35 GMT+0200 (Central European Summer Time)"), "2025-07-28T21:43:35Z"),
         (json!("Mon Jul 28 2025 21:43:35 GMT+0000"), "2025-07-28T21:43:35Z"),
         (json!("  2025-07-28T21:43:35Z \n"), "2025-07-28T21:43:35Z"),
+        (json!("2025-07-28T21:43:35 Z"), "2025-07-28T21:43:35Z"),
+        (json!("2025-07-28 21:43:35 UTC"), "2025-07-28T21:43:35Z"),
+        (json!("2025-07-28 23:43:35 +0200"), "2025-07-28T21:43:35Z"),
+        (json!("Mon Jul 28 21:43:35 UTC 2025"), "2025-07-28T21:43:35Z"),
+        (json!("Mon Jul 28 21:43:35 GMT 2025"), "2025-07-28T21:43:35Z"),
+        (json!("Mon Jul 28 23:43:35 +0200 2025"), "2025-07-28T21:43:35Z"),
+        (json!("/Date(1685923200000)/"), "2023-06-05T00:00:00Z"),
+        (json!("/Date(1685923200000+0200)/"), "2023-06-05T00:00:00Z"),
+        (json!(1_685_923_200_000_500_i64), "2023-06-05T00:00:00.001Z"),
+        (json!("1685923200000000"), "2023-06-05T00:00:00Z"),
+        (json!(1_685_923_200_000_000_000_i64), "2023-06-05T00:00:00Z"),
+        (json!("1685923200250000000"), "2023-06-05T00:00:00.250Z"),
+        (json!(1_000_000_000_000_000_i64), "2001-09-09T01:46:40Z"),
+        (json!(1_000_000_000_000_000_000_i64), "2001-09-09T01:46:40Z"),
+        (json!("2025-07-28T24:00:00Z"), "2025-07-29T00:00:00Z"),
+        (json!("2025-12-31T24:00:00.000+02:00"), "2025-12-31T22:00:00Z"),
+        (json!("2025-07-28 24:00:00"), "2025-07-29T00:00:00Z"),
         // The last of the seconds would be the year 5138, which is now; the first of the milliseconds.
         (json!(100_000_000_000_i64), "1973-03-03T09:46:40Z"),
         (json!(0), "1970-01-01T00:00:00Z"),
@@ -74,6 +91,20 @@ fn a_time_that_cannot_be_read_costs_itself_alone_and_is_named() {
         json!(-1),
         json!("-1"),
         json!(253_402_300_800_000_i64),
+        // Between the numbers that can be told apart.
+        json!(999_999_999_999_999_i64),
+        json!(500_000_000_000_000_000_i64),
+        json!("9400000000000000000"),
+        // What has two meanings, or none.
+        json!("11/04/2025"),
+        json!("Mon Jul 28 21:43:35 CST 2025"),
+        json!("2025-07-28T24:00:01Z"),
+        json!("2025-07-28T24:00:00.5Z"),
+        json!("2025-07-28T24:01:00Z"),
+        json!("/Date(now)/"),
+        json!("/Date(1685923200000+2)/"),
+        json!("/Date(-1)/"),
+        json!("1899-12-31T23:59:59Z"),
     ];
     let named = json!([{ "index": 0, "field": "timestamp", "message": "time unreadable" }]);
     for (id, form) in forms.iter().enumerate() {
@@ -255,4 +286,112 @@ fn a_project_may_have_names_of_its_own_that_stand_for_nobody() {
     // Its list is in place of the usual one.
     let (first, second) = strangers(&server, "guest", 9);
     assert_eq!((names(&server, &first).len(), names(&server, &second).len()), (1, 0));
+}
+
+#[test]
+fn an_id_of_nothing_but_zeros_stands_for_nobody() {
+    let zeros = [
+        "000000000000",
+        "000000000000000",
+        "00",
+        "{00000000-0000-0000-0000-000000000000}",
+        "00:00:00:00:00:00",
+    ];
+    for zero in zeros {
+        let server = Server::start();
+        for name in ["ann", "bea"] {
+            send(&server, "/v1/identify", json!({ "userId": name, "anonymousId": zero })).expect(200);
+        }
+        assert_eq!(count(&server, "aliases"), 0, "{zero}");
+        assert_eq!(times(&server, "repaired", "placeholder id"), 2, "{zero}");
+    }
+    // A digit that says something makes it an id.
+    for id in ["000000000001", "0a", "----"] {
+        let server = Server::start();
+        send(&server, "/v1/identify", json!({ "userId": "ann", "anonymousId": id })).expect(200);
+        assert_eq!(count(&server, "aliases"), 1, "{id}");
+    }
+}
+
+#[test]
+fn an_event_that_asks_for_a_deletion_deletes_nobody() {
+    let server = Server::start();
+    for (n, event) in ["User Deleted", "User Suppressed", "User Added"].into_iter().enumerate() {
+        let named = json!([{ "index": 0, "field": "event", "message": "deletes nobody" }]);
+        let answer =
+            send(&server, "/v1/track", json!({ "userId": "ann", "event": event })).expect(200).json();
+        assert_eq!(answer["repairs"], if n < 2 { named } else { json!(null) }, "{event}");
+    }
+    server.tick();
+    assert_eq!(names(&server, "ann").len(), 3);
+    assert_eq!(times(&server, "repaired", "deletes nobody"), 2);
+}
+
+#[test]
+fn a_key_with_space_around_it_is_the_key() {
+    let server = Server::start();
+    let token = server.project().token.clone();
+    let basic = |key: &str| format!("Basic {}", data_encoding::BASE64.encode(format!("{key}:").as_bytes()));
+    let page = json!({ "userId": "ann" });
+    for around in ["\n", "\r\n", " ", "\t"] {
+        let key = format!("{token}{around}");
+        server.post("/v1/page").header("Authorization", &basic(&key)).json(page.clone()).send().expect(200);
+        let body = json!({ "userId": "ann", "writeKey": key });
+        server.post("/v1/page").json(body).send().expect(200);
+    }
+    assert_eq!(names(&server, "ann").len(), 8);
+    for wrong in [format!("{token}\u{a0}"), format!("{token}x\n"), "\n".to_owned()] {
+        let request = server.post("/v1/page").header("Authorization", &basic(&wrong));
+        request.json(page.clone()).send().expect(401);
+    }
+}
+
+#[test]
+fn a_message_of_512_kib_is_stored_found_and_erased_whole() {
+    let server = Server::start();
+    let [from, to] = ["firstpieceofit", "lastpieceofit"];
+    let message = |fill: usize| {
+        let text = format!("{from} {} {to}", "x".repeat(fill));
+        json!({ "type": "track", "userId": "ann", "event": "Large", "properties": { "p": text } }).to_string()
+    };
+    let whole = message(512 * 1024 - message(0).len());
+    assert_eq!(whole.len(), 512 * 1024);
+    raw(&server, "/v1/track", whole.clone()).expect(200);
+    raw(&server, "/v1/batch", format!("{{\"batch\":[{}]}}", [whole.as_str(); 7].join(","))).expect(200);
+    let all = events(&server, "ann");
+    assert_eq!(all.len(), 8);
+    for event in &all {
+        let text = event.data["p"].as_str().expect("the text");
+        assert!(text.starts_with(from) && text.ends_with(to) && text.len() > 512 * 1024 - 200);
+    }
+    crate::late_bounds::erase(&server, "ann");
+    server.tick();
+    assert_eq!((count(&server, "users"), count(&server, "events")), (0, 0));
+    let dir = server.stop();
+    for entry in std::fs::read_dir(dir.path()).expect("the directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            continue;
+        }
+        let bytes = std::fs::read(&path).expect("a file");
+        for piece in [from, to, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"] {
+            let is_there = bytes.windows(piece.len()).any(|part| part == piece.as_bytes());
+            assert!(!is_there, "{} has {piece}", path.display());
+        }
+    }
+}
+
+#[test]
+fn who_has_a_name_that_no_path_has_is_reached_by_the_body() {
+    let server = Server::start();
+    let all = &server.project().all;
+    for name in [".", ".."] {
+        send(&server, "/v1/identify", json!({ "userId": name })).expect(200);
+        let px = |method: &str, path: &str| server.request(method, path).header("X-APTRINSIC-API-KEY", all);
+        let body = json!({ "identifyId": name, "firstName": "Dot" });
+        px("PUT", "/v1/users/update").json(body).send().expect(204);
+        assert_eq!(user(&server, name).profile.first_name.as_deref(), Some("Dot"));
+        px("DELETE", "/v1/users/delete").json(json!({ "identifyId": name })).send().expect(200);
+        assert!(find(&server, name).is_none(), "{name}");
+    }
 }

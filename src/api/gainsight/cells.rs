@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::fields::{Kind, text_fault};
 use crate::api::dialect::Object;
 use crate::api::dialect::repairs::Repairs;
-use crate::clock::{self, Millis};
+use crate::api::forms;
+use crate::clock::Millis;
 use crate::model::Attributes;
 
 pub const NO_OBJECT: &str = "must be an object";
@@ -88,13 +89,9 @@ pub fn flag(text: &str) -> Option<bool> {
     }
 }
 
-/// Milliseconds since 1970, or a date or time in ISO 8601; without an offset it is UTC.
+/// Milliseconds since 1970, or a date or time as programs write it; without an offset it is UTC.
 pub fn time(text: &str) -> Option<Millis> {
-    let iso = || {
-        let at = clock::parse_rfc3339(text).or_else(|| clock::parse_date(text));
-        at.or_else(|| clock::parse_rfc3339(&format!("{text}Z")))
-    };
-    integer(text).or_else(iso).and_then(past)
+    integer(text).or_else(|| forms::in_words(text)).and_then(past)
 }
 
 fn past(at: Millis) -> Option<Millis> {

@@ -16,6 +16,10 @@ const TEXT_MAX: usize = 1_024;
 /// The longest messageId, in bytes.
 const MESSAGE_ID_MAX: usize = 1_024;
 
+/// Customer.io deletes or suppresses a person at these events. Their key may stand in a page, so here
+/// they are events as any other, and nobody is deleted.
+const ASKS_FOR_DELETION: [&str; 2] = ["User Deleted", "User Suppressed"];
+
 /// What came around a message.
 #[derive(Debug, Clone, Default)]
 pub struct Sending {
@@ -80,6 +84,9 @@ impl Reader<'_> {
         match kind.as_str() {
             "track" => {
                 let name = self.name("event").ok_or_else(|| required("event"))?;
+                if ASKS_FOR_DELETION.contains(&name.as_str()) {
+                    self.repairs.push(Repair::of("event", "deletes nobody"));
+                }
                 Ok(self.event(subject, said, Kind::Event, name))
             }
             "page" | "screen" => {
@@ -143,24 +150,34 @@ impl Reader<'_> {
         id.transpose().map_err(|why| Error::invalid(Place::Body, field, why))
     }
 
-    /// When it says it happened: RudderStack's clients have `originalTimestamp` alone.
+    /// When it says it happened.
     fn said(&mut self) -> Said {
         let mut earliest = self.sending.sent_at;
-        let mut at = None;
         let mut unreadable = false;
-        for field in ["originalTimestamp", "timestamp", "sentAt"] {
-            match forms::time(self.message.0.get(field)) {
-                forms::Time::Absent => {}
-                forms::Time::Unreadable => {
-                    self.repairs.push(Repair::of(field, "time unreadable"));
-                    unreadable |= field != "sentAt";
+        let [original, own, _] =
+            ["originalTimestamp", "timestamp", "sentAt"].map(|field| {
+                match forms::time(self.message.0.get(field)) {
+                    forms::Time::Absent => None,
+                    forms::Time::Zero => {
+                        self.repairs.push(Repair::of(field, "zero time"));
+                        None
+                    }
+                    forms::Time::Unreadable => {
+                        self.repairs.push(Repair::of(field, "time unreadable"));
+                        unreadable |= field != "sentAt";
+                        None
+                    }
+                    forms::Time::At(time) => {
+                        earliest = Some(earliest.map_or(time, |earliest| earliest.min(time)));
+                        Some(time)
+                    }
                 }
-                forms::Time::At(time) => {
-                    earliest = Some(earliest.map_or(time, |earliest| earliest.min(time)));
-                    at = at.or((field != "sentAt").then_some(time));
-                }
-            }
-        }
+            });
+        // RudderStack's clients have the moment of the call in `originalTimestamp`, and a `timestamp`
+        // beside it only if the app gave one. What Segment's servers pass on has both, too, and tells
+        // by `receivedAt` that its `timestamp` is their reckoning.
+        let is_passed_on = self.message.0.get("receivedAt").is_some_and(|at| !at.is_null());
+        let at = if is_passed_on { original.or(own) } else { own.or(original) };
         let sent_at = forms::time(self.message.0.get("sentAt")).at().or(self.sending.sent_at);
         // How far the sender's clock is ahead of ours. One that is behind may be the message's time
         // on its way, and is left alone.

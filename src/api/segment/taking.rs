@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::message::{self, Message, Sending};
 use super::{MESSAGE_MAX, errors_json};
+use crate::api::broken::Wrong;
 use crate::api::dialect::{Answer, Call, Object};
 use crate::api::lenient::{self, Mended};
 use crate::domain::activity::{self, Taken};
@@ -34,8 +35,9 @@ pub struct Taking {
 pub type Good = (usize, Message);
 
 impl Taking {
-    pub fn new(may_know: bool, mended: Mended) -> Taking {
-        let repairs = mended_repairs(mended);
+    pub fn new(may_know: bool, mended: Mended, wrong: Wrong) -> Taking {
+        let mut repairs = mended_repairs(mended);
+        repairs.extend(wrong_repairs(wrong));
         Taking {
             may_know,
             refused: Vec::new(),
@@ -72,6 +74,14 @@ impl Taking {
                 None
             }
         }
+    }
+
+    /// Names a message of which only a part came.
+    pub fn lose(&mut self, index: usize) -> Option<Good> {
+        let error = Error::invalid(Place::Body, "message", "is not whole");
+        self.repairs.push(refusal(&error));
+        self.refused.push((index, error));
+        None
     }
 
     /// Takes the good ones in, and counts what was wrong.
@@ -131,6 +141,20 @@ fn mended_repairs(mended: Mended) -> Vec<Repair> {
         (mended.not_a_number, "not a number"),
         (mended.not_a_character, "characters lost"),
         (mended.unescaped, "control characters"),
+    ]
+    .into_iter()
+    .filter(|(was, _)| *was)
+    .map(|(_, reason)| Repair::of("", reason))
+    .collect()
+}
+
+fn wrong_repairs(wrong: Wrong) -> Vec<Repair> {
+    [
+        (wrong.commas, "commas between messages"),
+        (wrong.joined, "bodies joined"),
+        (wrong.no_beginning, "beginning of the body missing"),
+        (wrong.no_end, "end of the body missing"),
+        (wrong.strange, "no JSON between messages"),
     ]
     .into_iter()
     .filter(|(was, _)| *was)

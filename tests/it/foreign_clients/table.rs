@@ -301,4 +301,17 @@ pub(super) const CLIENTS: &[Client] = &[
             "sentAt":"2026-03-04T10:00:00.000Z","writeKey":"KEY"}"#,
         events: &[(Event, "Opened", MADE + 123)],
     },
+    // june-analytics-python: Segment's for Python, with a path of its own.
+    Client {
+        name: "june-python",
+        path: "/sdk/batch",
+        headers: &[JSON, "User-Agent: analytics-python/2.3.0"],
+        key: Basic,
+        packing: Plain,
+        body: r#"{"batch":[
+            {"integrations":{},"anonymousId":null,"timestamp":"2026-03-04T09:30:00.123456+00:00","context":{"library":{"name":"june-analytics-python","version":"2.3.0"}},"type":"identify","userId":"NAME","traits":{"email":"NAME@example.com"},"messageId":"NAME-1"},
+            {"integrations":{},"anonymousId":null,"properties":{},"timestamp":"2026-03-04T09:30:00.123456+00:00","context":{},"userId":"NAME","type":"track","event":"Opened","messageId":"NAME-2"}],
+            "sentAt":"2026-03-04T10:00:00.000001+00:00"}"#,
+        events: &[(Event, "Opened", MADE + 123)],
+    },
 ];
