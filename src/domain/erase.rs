@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use crate::clock::Millis;
-use crate::domain::{references, users as people};
+use crate::domain::{merge, references, users as people};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, ReceiptId, State, Step, User, UserId};
@@ -156,6 +156,11 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
+    let user = &match job.origin {
+        // The visitor has an entry of its own.
+        Origin::Ledger => user.clone(),
+        _ => merge::with_namesake(tx, user)?,
+    };
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
     enter(tx, &job, user, None)?;
     note(tx, &job, user)?;
@@ -227,12 +232,20 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
         tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
         job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
     }
-    for anonymous_id in aliases::of(tx, user.id, u32::MAX)? {
-        tombstones::bury_as_of(tx, user.project, Named::Anonymous(&anonymous_id), gone)?;
+    for (anonymous_id, is_trusted) in aliases::with_trust(tx, user.id)? {
+        if is_trusted || !is_of_another(tx, user, &anonymous_id)? {
+            tombstones::bury_as_of(tx, user.project, Named::alias(&anonymous_id, is_trusted), gone)?;
+        }
         job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)?);
     holdings::clear_person(tx, user.id)
+}
+
+/// Whether somebody else has a name as their identifier: on a public credential's word alone it was
+/// never this user's.
+fn is_of_another(tx: &Tx, user: &User, name: &str) -> Result<bool> {
+    Ok(users::by_identifier(tx, user.project, name)?.is_some_and(|other| other.id != user.id))
 }
 
 /// Takes rows of a running job until there are none or the time is up. True: none is

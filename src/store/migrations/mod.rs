@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("5_origins.sql"),
     include_str!("6_regulations.sql"),
     include_str!("7_suppressions.sql"),
+    include_str!("8_sources.sql"),
 ];
 
 /// How many there are.
