@@ -97,9 +97,10 @@ async fn create_user(mut call: Call) -> Answer {
     let may_know = call.may_know()?;
     let create = move |tx: &Tx| {
         let created = users::create(tx, project, &username, &change)?;
-        dialect::told(may_know, created, || users::as_if_created(tx, project, &username, &change))
+        Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &username, &change)))
     };
-    let user = call.app.write(create).await?;
+    // What is dropped is counted, also where it is told.
+    let user = call.app.write(create).await??;
     Ok(HttpResponse::Ok().json(json!({ "userId": show_id(user.id) })))
 }
 
@@ -127,15 +128,15 @@ async fn update_user(mut call: Call) -> Answer {
             Ok(user) => users::edit(tx, user, &change)?,
             Err(dropped) => Err(dropped),
         };
-        dialect::told(may_know, edited, || {
+        Ok(dialect::told(may_know, edited, || {
             let user = match &username {
                 Some(username) => users::as_if_renamed(tx, user, username)?,
                 None => user,
             };
             users::as_if_edited(tx, user, &change)
-        })
+        }))
     };
-    let user = call.app.write(edit).await?;
+    let user = call.app.write(edit).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

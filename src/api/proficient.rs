@@ -113,9 +113,10 @@ async fn create_user(mut call: Call) -> Answer {
     let may_know = call.may_know()?;
     let create = move |tx: &Tx| {
         let created = users::create(tx, project, &external_id, &change)?;
-        dialect::told(may_know, created, || users::as_if_created(tx, project, &external_id, &change))
+        Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &external_id, &change)))
     };
-    let user = call.app.write(create).await?;
+    // What is dropped is counted, also where it is told.
+    let user = call.app.write(create).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 
@@ -135,9 +136,9 @@ async fn update_user(mut call: Call) -> Answer {
     let edit = move |tx: &Tx| {
         let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
         let edited = users::edit(tx, user.clone(), &change)?;
-        dialect::told(may_know, edited, || users::as_if_edited(tx, user, &change))
+        Ok(dialect::told(may_know, edited, || users::as_if_edited(tx, user, &change)))
     };
-    let user = call.app.write(edit).await?;
+    let user = call.app.write(edit).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

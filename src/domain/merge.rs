@@ -108,8 +108,13 @@ fn is_called_so_by_another(
 /// happens to the user from now on happens to both.
 pub fn with_namesake(tx: &Tx, user: &User) -> Result<User> {
     let Some(identifier) = &user.identifier else { return Ok(user.clone()) };
-    match users::alias_holder(tx, user.project, identifier)? {
-        Some(visitor) if visitor.id != user.id && visitor.identifier.is_none() => {
+    let Some(id) = aliases::user(tx, user.project, identifier)?.filter(|id| *id != user.id) else {
+        return Ok(user.clone());
+    };
+    match rows::by_id(tx, Some(user.project), id)? {
+        Some(visitor)
+            if visitor.identifier.is_none() && matches!(visitor.state, State::Live | State::Hidden) =>
+        {
             absorb(tx, user.clone(), visitor)
         }
         _ => Ok(user.clone()),
