@@ -12,7 +12,7 @@ use crate::domain::erase;
 use crate::domain::users;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, ProfileChange, ProjectId, Scope, User, UserId};
-use crate::store::Db;
+use crate::store::{Db, Tx};
 
 pub static DIALECT: &dyn Dialect = &Alloy;
 
@@ -94,8 +94,13 @@ async fn create_user(mut call: Call) -> Answer {
     let body = call.object().await?;
     let username = body.identifier("username")?;
     let change = change(&body)?;
-    let created = call.app.write(move |tx| users::create(tx, project, &username, &change)).await?;
-    let user = dialect::unless_dropped(created)?;
+    let may_know = call.may_know()?;
+    let create = move |tx: &Tx| {
+        let created = users::create(tx, project, &username, &change)?;
+        Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &username, &change)))
+    };
+    // What is dropped is counted, also where it is told.
+    let user = call.app.write(create).await??;
     Ok(HttpResponse::Ok().json(json!({ "userId": show_id(user.id) })))
 }
 
@@ -112,21 +117,26 @@ async fn update_user(mut call: Call) -> Answer {
     let body = call.object().await?;
     let username = body.optional_identifier("username")?;
     let change = change(&body)?;
-    let edited = call
-        .app
-        .write(move |tx| {
-            let user = find(tx, project, name.as_str(), users::get_by_id)?;
-            let renamed = match &username {
-                Some(username) => users::rename(tx, user, username)?,
-                None => Ok(user),
+    let may_know = call.may_know()?;
+    let edit = move |tx: &Tx| {
+        let user = find(tx, project, name.as_str(), users::get_by_id)?;
+        let renamed = match &username {
+            Some(username) => users::rename(tx, user.clone(), username)?,
+            None => Ok(user.clone()),
+        };
+        let edited = match renamed {
+            Ok(user) => users::edit(tx, user, &change)?,
+            Err(dropped) => Err(dropped),
+        };
+        Ok(dialect::told(may_know, edited, || {
+            let user = match &username {
+                Some(username) => users::as_if_renamed(tx, user, username)?,
+                None => user,
             };
-            match renamed {
-                Ok(user) => users::edit(tx, user, &change),
-                Err(dropped) => Ok(Err(dropped)),
-            }
-        })
-        .await?;
-    let user = dialect::unless_dropped(edited)?;
+            users::as_if_edited(tx, user, &change)
+        }))
+    };
+    let user = call.app.write(edit).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

@@ -153,8 +153,10 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if call.request.headers().contains_key(header::ORIGIN) {
         access.note_browser(call.app.clock());
     }
-    *allowance = access.spend(call.app.clock());
-    if let Some(retry_after) = allowance.and_then(|left| left.retry_after) {
+    let spent = access.spend(call.app.clock());
+    // What a public credential has left would tell anybody of all its traffic.
+    *allowance = spent.filter(|_| !access.is_public());
+    if let Some(retry_after) = spent.and_then(|left| left.retry_after) {
         return Err(Error::RateLimited { retry_after });
     }
     access.require(scope)?;
@@ -243,6 +245,14 @@ pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpRespo
 /// as the user is kept out.
 pub fn unless_dropped<T>(received: Received<T>) -> Result<T> {
     received.map_err(|_| Error::Suppressed)
+}
+
+/// The same for who may know that somebody is kept out; others are shown what would have been made.
+pub fn told<T>(may_know: bool, received: Received<T>, as_if: impl FnOnce() -> Result<T>) -> Result<T> {
+    match received {
+        Err(_) if !may_know => as_if(),
+        received => unless_dropped(received),
+    }
 }
 
 /// The HTTP status of every error, where an API has no rule of its own.
@@ -415,6 +425,11 @@ impl Call {
     /// What the key opens. Only routes with a scope have one.
     pub fn access(&self) -> Result<&Access> {
         self.access.as_deref().ok_or(Error::NoKey)
+    }
+
+    /// Whether the key may know whom there is, and who was erased or is kept out.
+    pub fn may_know(&self) -> Result<bool> {
+        Ok(self.access()?.scopes.has(Scope::Read))
     }
 
     /// The key of a request to a route that is open to everybody.

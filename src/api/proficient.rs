@@ -13,6 +13,7 @@ use crate::domain::erase;
 use crate::domain::users;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
+use crate::store::Tx;
 
 pub static DIALECT: &dyn Dialect = &Proficient;
 
@@ -112,8 +113,13 @@ async fn create_user(mut call: Call) -> Answer {
     // "This will be `false` if the user is a test user": whoever is not said to be one is none.
     let live_mode = Some(body.flag("live_mode")?.unwrap_or(true));
     let change = ProfileChange { live_mode, ..change(&body)? };
-    let created = call.app.write(move |tx| users::create(tx, project, &external_id, &change)).await?;
-    let user = dialect::unless_dropped(created)?;
+    let may_know = call.may_know()?;
+    let create = move |tx: &Tx| {
+        let created = users::create(tx, project, &external_id, &change)?;
+        Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &external_id, &change)))
+    };
+    // What is dropped is counted, also where it is told.
+    let user = call.app.write(create).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 
@@ -129,14 +135,13 @@ async fn update_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let change = change(&call.object().await?)?;
     let id = user_id(&call)?;
-    let edited = call
-        .app
-        .write(move |tx| {
-            let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
-            users::edit(tx, user, &change)
-        })
-        .await?;
-    let user = dialect::unless_dropped(edited)?;
+    let may_know = call.may_know()?;
+    let edit = move |tx: &Tx| {
+        let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
+        let edited = users::edit(tx, user.clone(), &change)?;
+        Ok(dialect::told(may_know, edited, || users::as_if_edited(tx, user, &change)))
+    };
+    let user = call.app.write(edit).await??;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 

@@ -174,7 +174,12 @@ fn remove(app: &App, which: &Which) -> Result<Vec<String>> {
     let handle = handle.ok_or(Error::NotFound("suppression"))?;
     let project = which.within.project(app)?.id;
     app.write_blocking(Lane::Erasure, move |tx| suppressions::end(tx, project, handle))?;
-    Ok(Vec::new())
+    let Some(name) = &which.name else { return Ok(Vec::new()) };
+    // Each suppression stands for itself.
+    Ok(match status(app, &which.within, name, which.by)? {
+        None => Vec::new(),
+        Some(other) => vec![format!("still suppressed\t{}", other.as_ref().map(line).unwrap_or_default())],
+    })
 }
 
 fn status(app: &App, within: &Within, name: &str, by: By) -> Result<Option<Option<Suppression>>> {

@@ -96,15 +96,13 @@ pub fn record_with_profile(
     change: &ProfileChange,
 ) -> Result<Taken> {
     change.check()?;
-    let known = match &incoming.subject.identifier {
-        Some(identifier) => users::holder(tx, project, identifier.as_str())?,
-        None => None,
-    };
+    // Asked before anybody is created for it.
+    let known = users::meant(tx, project, &incoming.subject)?;
     let taken = record(tx, project, incoming)?;
     if taken == Taken::Stored && *change != ProfileChange::default() {
         let user = users::ensure(tx, project, &incoming.subject)?;
         if public::may_describe(tx, project, known.as_ref())?.is_ok() {
-            users::adjust(tx, user, change)?;
+            _ = users::amend(tx, user, change)?;
         }
     }
     Ok(taken)

@@ -1,21 +1,12 @@
-//! One user's own switches: while one of them is on, nothing is taken in of the user. What they make
-//! is a suppression, but for its end: it goes with the user, when the API that set it erases them.
+//! One user's own switches: while one of them is on, nothing is taken in of the user. Each makes a
+//! suppression, but for its end: it goes with the user, when the API that set it erases them.
 
-use crate::domain::suppressions::{self as rules, Policy};
-use crate::domain::users;
-use crate::error::Result;
+use crate::domain::suppressions::{self, Policy, Source};
+use crate::domain::{erase, users};
+use crate::error::{Error, Result};
 use crate::model::{Attributes, Erasure, Identifier, Origin, ProfileChange, ProjectId, User};
 use crate::proof::receipt::Token;
-use crate::store::{Tx, suppressions};
-
-/// Whose word it is that a user is kept out.
-#[derive(Clone, Copy)]
-enum Switch {
-    /// The app's.
-    Denied = 1,
-    /// The user's own, among their preferences.
-    Untracked = 2,
-}
+use crate::store::Tx;
 
 /// What the user prefers, by name: each true, false or not told.
 const TRACKED: &str = "trackUsage";
@@ -23,39 +14,34 @@ const TRACKED: &str = "trackUsage";
 /// Whether the app's switch is on, or somebody else keeps the user out.
 /// [`crate::error::Error::UserNotFound`] unless the user is live or revivable.
 pub fn is_denied(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
-    users::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
-    let subject = rules::digest_of(tx, project, identifier);
-    let bits = suppressions::switches(tx, project, &subject)?;
-    Ok(bits.is_some_and(|bits| bits == 0 || bits & Switch::Denied as i64 != 0))
+    let name = identifier.as_str();
+    users::get_hidden_too(tx, project, name, tx.now())?;
+    suppressions::is_kept_out_by(tx, project, name, Source::Preference, true)
 }
 
-/// Turns the app's switch on or off. On, it leaves a suppression as it is that somebody else asked
-/// for; off, it ends that, too, but for what the user prefers.
+/// What became of a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    Done,
+    /// It is off, and somebody else keeps the user out.
+    OffInVain,
+}
+
+/// Turns the app's switch on or off. What somebody else asked for stays as it is.
 /// [`crate::error::Error::UserNotFound`] as above.
-pub fn set(tx: &Tx, project: ProjectId, identifier: &Identifier, denied: bool) -> Result<()> {
-    let user = users::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
-    let subject = rules::digest_of(tx, project, identifier);
-    if !denied && suppressions::switches(tx, project, &subject)? == Some(0) {
-        rules::lift(tx, project, identifier)?;
-        return turn(tx, project, identifier, Switch::Untracked, is_untracked(&user));
-    }
-    turn(tx, project, identifier, Switch::Denied, denied)
+pub fn set(tx: &Tx, project: ProjectId, identifier: &Identifier, denied: bool) -> Result<Turned> {
+    users::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
+    turn(tx, project, identifier, Source::Denylist, denied)?;
+    let in_vain = !denied && is_denied(tx, project, identifier)?;
+    Ok(if in_vain { Turned::OffInVain } else { Turned::Done })
 }
 
-/// A suppression that somebody asked for stays as it is.
-fn turn(tx: &Tx, project: ProjectId, identifier: &Identifier, switch: Switch, on: bool) -> Result<()> {
-    let subject = rules::digest_of(tx, project, identifier);
-    let old = suppressions::switches(tx, project, &subject)?;
-    let bits = old.unwrap_or_default();
-    match (old, on) {
-        (None, false) | (Some(0), _) => Ok(()),
-        (None, true) => {
-            rules::add(tx, project, identifier, Policy::Forever)?;
-            suppressions::set_switches(tx, project, &subject, switch as i64)
-        }
-        (Some(_), true) => suppressions::set_switches(tx, project, &subject, bits | switch as i64),
-        (Some(_), false) if bits & !(switch as i64) == 0 => rules::lift(tx, project, identifier).map(drop),
-        (Some(_), false) => suppressions::set_switches(tx, project, &subject, bits & !(switch as i64)),
+fn turn(tx: &Tx, project: ProjectId, identifier: &Identifier, switch: Source, on: bool) -> Result<()> {
+    let was_on = suppressions::is_kept_out_by(tx, project, identifier.as_str(), switch, false)?;
+    match (was_on, on) {
+        (true, true) => Ok(()),
+        (false, true) => suppressions::add_for(tx, project, switch, identifier, Policy::Forever).map(drop),
+        (_, false) => suppressions::lift_for(tx, project, switch, identifier).map(drop),
     }
 }
 
@@ -82,9 +68,10 @@ pub fn keeps_out(name: &str) -> bool {
 pub fn prefer(tx: &Tx, project: ProjectId, identifier: &Identifier, said: &[(&str, bool)]) -> Result<()> {
     let user = users::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
     let extra: Attributes = said.iter().map(|(name, on)| (key(name), (*on).into())).collect();
-    let user = users::adjust(tx, user, &ProfileChange { extra, ..ProfileChange::default() })?;
+    // Who keeps themselves out says so, or takes it back.
+    let user = users::write(tx, user, &ProfileChange { extra, ..ProfileChange::default() })?;
     match said.iter().any(|(name, _)| keeps_out(name)) {
-        true => turn(tx, project, identifier, Switch::Untracked, is_untracked(&user)),
+        true => turn(tx, project, identifier, Source::Preference, is_untracked(&user)),
         false => Ok(()),
     }
 }
@@ -92,10 +79,8 @@ pub fn prefer(tx: &Tx, project: ProjectId, identifier: &Identifier, said: &[(&st
 /// Erases the user at once, and the switches with them. What somebody else asked for stays.
 pub fn erase(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Token> {
     let name = identifier.as_str();
-    let token = users::erase_by_identifier(tx, project, name, Erasure::Everything, Origin::Request)?;
-    let subject = rules::digest_of(tx, project, identifier);
-    if suppressions::switches(tx, project, &subject)?.is_some_and(|bits| bits != 0) {
-        rules::lift_subject(tx, project, &subject)?;
-    }
-    Ok(token)
+    let user = users::named(tx, project, name)?.ok_or_else(|| Error::user_not_found(name))?;
+    let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+    suppressions::end_switches(tx, project, user.identifier.as_deref().unwrap_or(name))?;
+    Ok(erase::token(tx, &job, &user))
 }

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use crate::clock::Millis;
-use crate::domain::{references, users as people};
+use crate::domain::{merge, references, users as people};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Erasure, Job, JobStatus, Origin, REVIVABLE, ReceiptId, State, Step, User, UserId};
@@ -159,6 +159,11 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         rows_are_gone(tx, &mut job)?;
         return Ok(job);
     };
+    let user = &match job.origin {
+        // The visitor has an entry of its own.
+        Origin::Ledger => user.clone(),
+        _ => merge::with_namesake(tx, user)?,
+    };
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
     job.came_at = Some(came_at(tx, user)?);
     enter(tx, &job, user, None)?;
@@ -230,12 +235,15 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
     holdings::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
     let gone = gone_at(tx, user);
-    let anonymous_ids = aliases::of(tx, user.id, u32::MAX)?;
-    let identifier = user.identifier.iter().map(|name| Named::Identifier(name));
-    for named in identifier.chain(anonymous_ids.iter().map(|name| Named::Anonymous(name))) {
-        let (Named::Identifier(name) | Named::Anonymous(name)) = named;
-        tombstones::bury_as_of(tx, user.project, named, gone)?;
-        job.count("jobs", references::forget(tx, user.project, name, &scrubbed(tx, user))?);
+    if let Some(identifier) = &user.identifier {
+        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
+        job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
+    }
+    for (anonymous_id, is_trusted) in aliases::with_trust(tx, user.id)? {
+        if is_trusted || !is_of_another(tx, user, &anonymous_id)? {
+            tombstones::bury_as_of(tx, user.project, Named::alias(&anonymous_id, is_trusted), gone)?;
+        }
+        job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
     }
     // Those were buried when they were taken, and somebody else may have them now.
     for name in waiting::aliases(tx, user.id)?.iter().chain(&user.freed_identifier) {
@@ -259,6 +267,12 @@ pub fn gone_at(tx: &Tx, user: &User) -> Millis {
 fn is_anybodys(tx: &Tx, user: &User, name: &str) -> Result<bool> {
     Ok(users::by_identifier(tx, user.project, name)?.is_some()
         || aliases::user(tx, user.project, name)?.is_some())
+}
+
+/// Whether somebody else has a name as their identifier: on a public credential's word alone it was
+/// never this user's.
+pub fn is_of_another(tx: &Tx, user: &User, name: &str) -> Result<bool> {
+    Ok(users::by_identifier(tx, user.project, name)?.is_some_and(|other| other.id != user.id))
 }
 
 /// Takes rows of a running job until there are none or the time is up. True: none is

@@ -11,7 +11,9 @@ use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
 use crate::domain::{binding, erase, interactions, merge, reap, references, repairs, suppressions, users};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
-use crate::model::{Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep};
+use crate::model::{
+    Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep, User,
+};
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::holdings::{self, Bounds};
@@ -30,15 +32,16 @@ const ATTEMPTS: i64 = 5;
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
 /// [`Error::RateLimited`] where too many wait for names that nobody has.
 pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
-    let name = tx.names().name(project, identifier.as_str());
     let user = users::named(tx, project, identifier.as_str())?;
     if user.is_none() && jobs::waiting_for_unknown(tx, project, UNKNOWN_MAX)? >= UNKNOWN_MAX {
         // At midnight they are done.
         let left = (next_midnight(tx.now()) - tx.now()) / SECOND;
         return Err(Error::RateLimited { retry_after: u64::try_from(left).unwrap_or_default() + 1 });
     }
+    let meant = name_of(user.as_ref(), identifier);
+    let name = tx.names().name(project, meant);
     let gone = user.is_none() && references::was_anybodys(tx, project, identifier.as_str())?;
-    let reference = if gone { references::digest(name) } else { identifier.as_str().to_owned() };
+    let reference = if gone { references::digest(name) } else { meant.to_owned() };
     let mut job = jobs::insert(
         tx,
         &jobs::New {
@@ -76,16 +79,23 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
     Ok(job)
 }
 
+/// The name that a job is bound to. Who was meant by an anonymous id is meant by their own name from
+/// then on: somebody else may be called like the anonymous id by midnight.
+fn name_of<'a>(user: Option<&'a User>, asked: &'a Identifier) -> &'a str {
+    user.and_then(|user| user.identifier.as_deref()).unwrap_or(asked.as_str())
+}
+
 /// The same, with the receipt's token for the person who has the name now, but one job at a time:
 /// [`Error::Conflict`] while one for this name waits or runs. Once its rows are gone, a running
 /// job does not keep the name, so a new one is allowed then.
 pub fn schedule_once(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<(Job, Option<Token>)> {
-    let digest = references::digest(tx.names().name(project, identifier.as_str()));
-    if jobs::any_under(tx, project, Origin::Schedule, [identifier.as_str(), &digest])? {
+    let holder = users::named(tx, project, identifier.as_str())?;
+    let name = name_of(holder.as_ref(), identifier);
+    let digest = references::digest(tx.names().name(project, name));
+    if jobs::any_under(tx, project, Origin::Schedule, [name, &digest])? {
         return Err(Error::Conflict("a deletion job for this user is already scheduled or running"));
     }
     let job = schedule(tx, project, identifier)?;
-    let holder = users::named(tx, project, identifier.as_str())?;
     let token = holder.map(|user| erase::token(tx, &job, &user));
     Ok((job, token))
 }

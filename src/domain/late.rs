@@ -33,7 +33,9 @@ pub fn check(
     let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
     let said = said.believed(tx.now());
     free_expired(tx, project, subject)?;
-    let Some(erased_at) = erased_at(tx, project, name)? else { return Ok(Ok(())) };
+    let Some(erased_at) = tombstones::erased_as(tx, project, subject.judged_as().as_slice())? else {
+        return Ok(Ok(()));
+    };
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);
     let late = was_before
         || match (said, speaks) {
@@ -55,13 +57,6 @@ pub fn note(tx: &Tx, project: ProjectId) -> Result<()> {
     repairs::note(tx, project, Repair::dropped(Dropped::Late))
 }
 
-/// When the last person with this name was erased. A client may send an identifier where another
-/// has an anonymous id: it is the same person's name in either place.
-fn erased_at(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<Millis>> {
-    let identifier = tombstones::erased_at(tx, project, Named::Identifier(name))?;
-    Ok(identifier.max(tombstones::erased_at(tx, project, Named::Anonymous(name))?))
-}
-
 /// Whether somebody has the name, which is free from an erasure on.
 fn is_registered(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
     Ok(users::holder(tx, project, name)?.is_some() || users::alias_holder(tx, project, name)?.is_some())
@@ -79,7 +74,7 @@ fn free_expired(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<()> {
     if rows::is_hidden_since(tx, project, named, tx.now() - REVIVABLE)? {
         match named {
             Named::Identifier(name) => _ = users::holder(tx, project, name)?,
-            Named::Anonymous(name) => _ = users::alias_holder(tx, project, name)?,
+            Named::Anonymous(name) | Named::Claimed(name) => _ = users::alias_holder(tx, project, name)?,
         }
     }
     Ok(())

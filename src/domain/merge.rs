@@ -29,7 +29,10 @@ pub fn unite(
     anonymous_id: &Identifier,
     identifier: &Identifier,
 ) -> Result<User> {
-    let named = users::holder(tx, project, identifier.as_str())?;
+    let named = match users::holder(tx, project, identifier.as_str())? {
+        Some(named) => Some(named),
+        None => users::take_name(tx, project, identifier)?,
+    };
     if suppressions::covers_anonymous(tx, project, anonymous_id.as_str())? {
         return registered(tx, project, identifier, named);
     }
@@ -44,12 +47,14 @@ pub fn unite(
         }
         (named, Some(visitor))
             if visitor.identifier.is_some()
+                || is_called_so_by_another(tx, project, anonymous_id, named.as_ref())?
                 || !trusts && is_out_of_reach(tx, project, anonymous_id, named.as_ref(), &visitor)? =>
         {
             aliases::note_shared(tx, project, anonymous_id.as_str())?;
             repairs::note(tx, project, Repair::of("anonymousId", "anonymous id of another user"))?;
             registered(tx, project, identifier, named)
         }
+        (Some(named), _) if !public::may_claim(tx, &named)? => Ok(named),
         (Some(named), Some(visitor)) => absorb(tx, named, visitor),
         // The visitor gets a name: nothing has to move.
         (None, Some(mut visitor)) => {
@@ -86,6 +91,34 @@ fn is_out_of_reach(
     Ok(visitor.state == State::Hidden
         || named.is_some_and(|named| named.state == State::Hidden)
         || !jobs::waiting_for(tx, project, anonymous_id.as_str())?.is_empty())
+}
+
+/// Whether an anonymous id is the identifier of somebody else than the named user.
+fn is_called_so_by_another(
+    tx: &Tx,
+    project: ProjectId,
+    anonymous_id: &Identifier,
+    named: Option<&User>,
+) -> Result<bool> {
+    let holder = users::holder(tx, project, anonymous_id.as_str())?;
+    Ok(holder.is_some_and(|holder| named.is_none_or(|named| named.id != holder.id)))
+}
+
+/// The user together with a visitor whose anonymous id is the user's identifier, if there is one: what
+/// happens to the user from now on happens to both.
+pub fn with_namesake(tx: &Tx, user: &User) -> Result<User> {
+    let Some(identifier) = &user.identifier else { return Ok(user.clone()) };
+    let Some(id) = aliases::user(tx, user.project, identifier)?.filter(|id| *id != user.id) else {
+        return Ok(user.clone());
+    };
+    match rows::by_id(tx, Some(user.project), id)? {
+        Some(visitor)
+            if visitor.identifier.is_none() && matches!(visitor.state, State::Live | State::Hidden) =>
+        {
+            absorb(tx, user.clone(), visitor)
+        }
+        _ => Ok(user.clone()),
+    }
 }
 
 /// Whether an anonymous id is what somebody is called, or was until an erasure: as an alias it would
@@ -133,7 +166,11 @@ pub fn alias(
     let named = users::holder(tx, project, identifier.as_str())?;
     let mergeable = match &visitor {
         Some(visitor) if named.as_ref().is_some_and(|named| named.id == visitor.id) => true,
-        Some(visitor) => visitor.state == State::Live && visitor.identifier.is_none(),
+        Some(visitor) => {
+            visitor.state == State::Live
+                && visitor.identifier.is_none()
+                && !is_called_so_by_another(tx, project, previous, named.as_ref())?
+        }
         None => users::holder(tx, project, previous.as_str())?.is_none(),
     };
     let usable = mergeable
@@ -159,8 +196,9 @@ pub fn alias(
 fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
     if let Some(erased_at) = visitor.activity_erased_at {
         // The row that knows it goes.
-        for anonymous_id in aliases::of(tx, visitor.id, u32::MAX)? {
-            tombstones::bury_as_of(tx, visitor.project, Named::Anonymous(&anonymous_id), erased_at)?;
+        for (anonymous_id, is_trusted) in aliases::with_trust(tx, visitor.id)? {
+            let named = Named::alias(&anonymous_id, is_trusted);
+            tombstones::bury_as_of(tx, visitor.project, named, erased_at)?;
         }
     }
     if visitor.state == State::Hidden {
@@ -179,7 +217,7 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
     let (id, project) = (named.id, named.project);
     // What would not fit is left out.
     if change.apply(&named.profile).is_ok() {
-        users::adjust(tx, named, &change)?;
+        users::write(tx, named, &change)?;
     }
     tx.wake_worker();
     rows::by_id(tx, Some(project), id)?.ok_or_else(|| Error::user_not_found(id.to_string()))

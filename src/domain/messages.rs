@@ -53,6 +53,10 @@ pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
         return Err(Error::invalid(Place::Body, "content", "must have at most 32768 bytes"));
     }
     let handle = secrets::handle()?;
+    // A caller that nobody vouches for is told the same of what is stored and of what is not.
+    let told = |depth: i64| -> Result<i64> {
+        Ok(if caller.is_vouched_for(tx)? { depth } else { i64::from(new.parent.is_some()) })
+    };
     let (mut interaction, parent, user) = match place(tx, caller, new) {
         Ok(Ok(place)) => place,
         // A caller that nobody vouches for is not told whose interactions there are, nor who was
@@ -70,7 +74,7 @@ pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
                 handle,
                 interaction: 0,
                 parent,
-                depth: 0,
+                depth: told(depth_below(tx, new.parent)?)?,
                 content,
                 created_at: tx.now(),
             });
@@ -81,7 +85,13 @@ pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
     interaction.updated_at = message.created_at.max(interaction.updated_at);
     conversations::update(tx, &interaction)?;
     users::touch(tx, &user, Said::Nothing)?;
-    Ok(message)
+    Ok(Message { depth: told(message.depth)?, ..message })
+}
+
+/// How deep a message below this one lies.
+fn depth_below(db: &Db, parent: Option<Handle>) -> Result<i64> {
+    let Some(parent) = parent else { return Ok(0) };
+    Ok(messages::by_handle(db, parent)?.map_or(1, |(parent, _)| parent.depth + 1))
 }
 
 /// Where a message goes: its interaction, the message before it, and the user.

@@ -2,13 +2,14 @@
 //! It takes part in nothing that could undo a deletion, have somebody deleted, change by whom a
 //! deletion finds a person, or tell who exists.
 
-use crate::clock::DAY;
+use crate::clock::{DAY, Millis};
 use crate::domain::repairs;
+use crate::domain::users::{self, Subject};
 use crate::error::{Error, Result};
 use crate::model::{
     Dropped, Profile, ProfileChange, ProjectId, PublicWrites, Received, Repair, Session, User,
 };
-use crate::store::{Tx, ids, projects, sessions};
+use crate::store::{Tx, aliases, ids, projects, sessions};
 
 /// Whether what a client says of a person may be written: `known` is the person, if there is one.
 /// Dropped and counted otherwise.
@@ -26,6 +27,44 @@ pub fn may_describe(tx: &Tx, project: ProjectId, known: Option<&User>) -> Result
         return Ok(Ok(()));
     }
     repairs::note(tx, project, Repair::dropped(Dropped::NotPublic))?;
+    Ok(Err(Dropped::NotPublic))
+}
+
+/// The most anonymous ids that public credentials may link to one person: an erasure takes all of
+/// them at once.
+const CLAIMED_MAX: u32 = 1_000;
+/// Names that are drawn for a visitor's day are used until the day after it.
+const DRAWN_LASTS: Millis = 3 * DAY;
+
+/// Whether a public credential may link one more anonymous id to a person. Counted otherwise.
+pub fn may_claim(tx: &Tx, person: &User) -> Result<bool> {
+    if !tx.who().actor.is_public() || !aliases::has_claimed(tx, person.id, CLAIMED_MAX)? {
+        return Ok(true);
+    }
+    // Somebody who comes without cookies has another name each day: what is past makes room.
+    aliases::forget_drawn(tx, person.id, tx.now() - DRAWN_LASTS)?;
+    if !aliases::has_claimed(tx, person.id, CLAIMED_MAX)? {
+        return Ok(true);
+    }
+    repairs::note(tx, person.project, Repair::of("anonymousId", "1000 anonymous ids of one user"))?;
+    Ok(false)
+}
+
+/// Whether somebody may be registered for a message. An anonymous id by which a deletion finds an
+/// identified person becomes nobody else's identifier: the deletion would take a decoy. One that a
+/// public credential alone linked finds nobody, and keeps nobody from their own name.
+pub fn may_register(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<()>> {
+    let Some(identifier) = subject.identifier.as_ref().filter(|_| tx.who().actor.is_public()) else {
+        return Ok(Ok(()));
+    };
+    let name = identifier.as_str();
+    if aliases::trusted_user(tx, project, name)?.is_none() || users::holder(tx, project, name)?.is_some() {
+        return Ok(Ok(()));
+    }
+    if users::alias_holder(tx, project, name)?.is_none_or(|person| person.identifier.is_none()) {
+        return Ok(Ok(()));
+    }
+    repairs::note(tx, project, Repair::refused("userId", "anonymous id of another user"))?;
     Ok(Err(Dropped::NotPublic))
 }
 

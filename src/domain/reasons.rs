@@ -2,7 +2,7 @@
 //! the same table.
 
 /// Each reason that is counted, and what it means.
-pub const REASONS: [(&str, &str); 44] = [
+pub const REASONS: [(&str, &str); 45] = [
     ("late", "It tells of a time before the person was erased, or nobody can tell that it does not."),
     ("suppressed", "The person is suppressed: nothing is stored for them."),
     ("not public", "The project does not take this from public credentials."),
@@ -15,6 +15,10 @@ pub const REASONS: [(&str, &str); 44] = [
         "over the hourly limit for new people",
         "Public credentials made all new people that an hour allows: this message and those after it in its \
          request were refused.",
+    ),
+    (
+        "1000 anonymous ids of one user",
+        "Public credentials link at most 1,000 anonymous ids to a person: this one stays a visitor's.",
     ),
     ("user stays in the trash", "A public credential restores nobody: the person stays in the trash."),
     (

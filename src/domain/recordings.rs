@@ -1,6 +1,6 @@
 //! Recordings of sessions: opaque bytes of one type, appended piece by piece.
 
-use crate::domain::{activity, public, repairs};
+use crate::domain::{activity, public, repairs, suppressions};
 use crate::error::{Error, Place, Result};
 use crate::model::{Dropped, ProjectId, Repair, Session, SessionId};
 use crate::store::{Db, Tx, recordings, sessions};
@@ -18,19 +18,46 @@ pub fn find_session(db: &Db, project: ProjectId, name: &str) -> Result<Session> 
         }
     }
     let named = sessions::by_external_id(db, project, name)?;
-    match named.as_slice() {
-        [session] => activity::session(db, project, session.id).map(|(session, _)| session),
-        [] => Err(Error::SessionNotFound),
-        [first, second, ..] => {
+    one_of(db, project, &named)
+}
+
+/// Of several sessions of one name the one that has a recording: what somebody else opens under the
+/// same name neither gets its pieces nor stops them.
+fn one_of(db: &Db, project: ProjectId, named: &[Session]) -> Result<Session> {
+    let mut begun = named.iter().filter(|session| session.recording_type.is_some());
+    let chosen = match (named, begun.next(), begun.next()) {
+        ([only], _, _) => only,
+        (_, Some(begun), None) => begun,
+        ([], _, _) => return Err(Error::SessionNotFound),
+        ([first, second, ..], _, _) => {
             let message = format!("two sessions have this name; use an id: {}, {}", first.id, second.id);
-            Err(Error::Ambiguous(message))
+            return Err(Error::Ambiguous(message));
+        }
+    };
+    activity::session(db, project, chosen.id).map(|(session, _)| session)
+}
+
+/// The same for a piece: a public credential means none of the sessions to which it may add nothing.
+fn find_recordable(tx: &Tx, project: ProjectId, name: &str) -> Result<Session> {
+    if !tx.who().actor.is_public() || name.parse::<i64>().is_ok_and(|id| is_there(tx, project, id)) {
+        return find_session(tx, project, name);
+    }
+    let mut named = Vec::new();
+    for session in sessions::by_external_id(tx, project, name)? {
+        if public::may_record(tx, &session)? {
+            named.push(session);
         }
     }
+    one_of(tx, project, &named)
+}
+
+fn is_there(db: &Db, project: ProjectId, id: i64) -> bool {
+    activity::session(db, project, SessionId(id)).is_ok()
 }
 
 /// Appends to a session's recording. [`Error::TooLarge`] if it would outgrow `limit`
-/// bytes, [`Error::Invalid`] if what is there is of another type. None: a public credential may not
-/// add to this session, or there is none.
+/// bytes, [`Error::Invalid`] if what is there is of another type. None: nothing is taken in of the
+/// session's user, or a public credential may not add to this session, or there is none.
 pub fn append(
     tx: &Tx,
     project: ProjectId,
@@ -39,7 +66,7 @@ pub fn append(
     data: &[u8],
     limit: usize,
 ) -> Result<Option<Session>> {
-    let session = match find_session(tx, project, name) {
+    let session = match find_recordable(tx, project, name) {
         Ok(session) if public::may_record(tx, &session)? => session,
         // A public credential is not told whose sessions there are.
         Ok(_) | Err(Error::SessionNotFound | Error::Ambiguous(_)) if tx.who().actor.is_public() => {
@@ -48,6 +75,9 @@ pub fn append(
         }
         outcome => outcome?,
     };
+    if suppressions::check_user(tx, &activity::session(tx, project, session.id)?.1)?.is_err() {
+        return Ok(None);
+    }
     let is_public = tx.who().actor.is_public();
     // Another client of the same credential may have opened it: what is in it is not told, either.
     let refuse = |error: Error| match is_public {

@@ -30,8 +30,7 @@ pub fn named_by(reference: &str) -> Option<Pseudonym> {
 /// Whether somebody had this name who was erased, or has another since: as far back as late events
 /// are told by it.
 pub fn was_anybodys(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
-    let had = |named| tombstones::erased_at(tx, project, named).map(|at| at.is_some());
-    Ok(had(Named::Identifier(name))? || had(Named::Anonymous(name))?)
+    Ok(tombstones::erased_as(tx, project, &Named::as_anonymous(name))?.is_some())
 }
 
 /// Nobody has this name from now on. Jobs that are over get `scrubbed` in its place. Returns

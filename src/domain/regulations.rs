@@ -5,7 +5,7 @@
 //! regulation says of them never tells whether they were anybody's.
 
 use crate::clock::Millis;
-use crate::domain::suppressions::{self, Digest, Policy};
+use crate::domain::suppressions::{self, Digest, Policy, Source};
 use crate::domain::{erase, users};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -92,11 +92,12 @@ fn carry_out(
     let mut handle = Handle::default();
     getrandom::fill(&mut handle).map_err(Error::internal)?;
     let regulation = regulations::insert(tx, whole.0, kind, handle, is_single)?;
+    let source = if is_single { Source::Regulation(regulation.id) } else { Source::Regulations };
     let (mut place, mut tokens) = (0, Vec::new());
     for project in whole.projects(tx)? {
         for person in people {
             let digest = match kind.suppresses() {
-                true => Some(suppressions::add(tx, project, person, Policy::Forever)?),
+                true => Some(suppressions::add_for(tx, project, source, person, Policy::Forever)?),
                 false => None,
             };
             if kind == RegulationKind::Unsuppress {
@@ -246,7 +247,8 @@ pub fn cancel(db: &Db, whole: Whole, handle: Handle) -> Result<()> {
     Err(Error::JobEnded)
 }
 
-/// Takes one back that was asked for one person: they are let in again. Nothing that is erased
+/// Takes one back that was asked for one person: they are let in again, unless others keep them out.
+/// Nothing that is erased
 /// returns. [`Error::NotFound`] if there is none for this key; [`Error::Conflict`] where it was
 /// asked for several.
 pub fn withdraw(tx: &Tx, whole: Whole, handle: Handle) -> Result<Seen> {
@@ -257,7 +259,8 @@ pub fn withdraw(tx: &Tx, whole: Whole, handle: Handle) -> Result<Seen> {
     if regulation.withdrawn_at.is_none() {
         for one in regulations::people(tx, regulation.id)? {
             if let Some(digest) = &one.digest {
-                suppressions::lift_subject(tx, one.project, digest)?;
+                let source = Source::Regulation(regulation.id);
+                suppressions::lift_subject(tx, one.project, source, digest)?;
             }
         }
         regulations::set_withdrawn(tx, regulation.id, tx.now())?;
@@ -279,7 +282,7 @@ pub struct Suppressed {
     pub next: Option<Position>,
 }
 
-/// Up to `limit` who are kept out now, behind one of them.
+/// Up to `limit` whom regulations of several people keep out now, behind one of them.
 pub fn suppressed(
     db: &Db,
     whole: Whole,

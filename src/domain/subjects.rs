@@ -103,7 +103,8 @@ fn of_user(tx: &Tx, user: User) -> Result<Meant> {
     if let Some(identifier) = user.identifier.clone() {
         return Ok(Meant::identified(&identifier, Some(user)));
     }
-    let own = aliases::unshared(tx, user.id)?.into_iter().find(|name| !name.starts_with(VISITOR));
+    let mut own = aliases::unshared(tx, user.id)?.into_iter().map(|(name, _)| name);
+    let own = own.find(|name| !name.starts_with(VISITOR));
     let why = "this user has no name of their own by which they could be kept out";
     let name = own.ok_or(Error::Conflict(why))?;
     Ok(Meant::anonymous(&name, Some(user)))

@@ -8,6 +8,7 @@ use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
 use crate::model::{Dropped, Handle, Identifier, ProjectId, Received, Repair, User};
 pub use crate::store::suppressions::{Digest, Suppression};
+use crate::store::suppressions::{UNKNOWN, Which};
 use crate::store::tombstones::Named;
 use crate::store::{Db, Tx, aliases, audit, regulations, suppressions};
 
@@ -34,21 +35,74 @@ impl Policy {
     }
 }
 
-/// Keeps out the person with this identifier, known or not. An anonymous id that somebody else's
-/// client has sent, too, is not covered, nor is a name that Usher drew for a visitor.
-pub fn add(tx: &Tx, project: ProjectId, identifier: &Identifier, policy: Policy) -> Result<Digest> {
-    let user = users::holder(tx, project, identifier.as_str())?;
-    cover(tx, project, Named::Identifier(identifier.as_str()), user.as_ref(), policy)
+/// By whom a suppression was asked for. Each stands for itself: somebody is let in again when the last
+/// of theirs is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Regulations, which are about several people: one of them ends what another began.
+    Regulations,
+    /// A regulation of one person's own, by its number: it is withdrawn by itself.
+    Regulation(i64),
+    /// The app's switch of one user.
+    Denylist,
+    /// What the user prefers.
+    Preference,
+    /// Our own API and commands.
+    Own,
 }
 
-fn cover(tx: &Tx, project: ProjectId, named: Named, user: Option<&User>, policy: Policy) -> Result<Digest> {
+const OF_REGULATION: &str = "regulation ";
+
+impl Source {
+    /// As it is stored.
+    fn text(self) -> String {
+        match self {
+            Source::Regulations => "regulations".to_owned(),
+            Source::Regulation(id) => format!("{OF_REGULATION}{id}"),
+            Source::Denylist => "denylist".to_owned(),
+            Source::Preference => "preference".to_owned(),
+            Source::Own => "own".to_owned(),
+        }
+    }
+}
+
+/// Keeps out the person with this name, known or not, as regulations ask for it.
+pub fn add(tx: &Tx, project: ProjectId, name: &Identifier, policy: Policy) -> Result<Digest> {
+    add_for(tx, project, Source::Regulations, name, policy)
+}
+
+/// Keeps out the person whom a name means, and whoever comes with the name. An anonymous id that
+/// somebody else's client has sent, too, is not covered, nor is a name that Usher drew for a visitor.
+pub fn add_for(
+    tx: &Tx,
+    project: ProjectId,
+    source: Source,
+    name: &Identifier,
+    policy: Policy,
+) -> Result<Digest> {
+    let user = users::named(tx, project, name.as_str())?;
+    cover(tx, project, source, Named::Identifier(name.as_str()), user.as_ref(), policy)
+}
+
+fn cover(
+    tx: &Tx,
+    project: ProjectId,
+    source: Source,
+    named: Named,
+    user: Option<&User>,
+    policy: Policy,
+) -> Result<Digest> {
     let until = policy.until(tx.now());
     let subject = suppressions::digest_of(tx, project, named);
-    suppressions::put(tx, project, named, &subject, until)?;
+    let which = Which { project, subject: &subject, source: &source.text() };
+    suppressions::put(tx, which, named, until)?;
     if let Some(user) = user {
-        for anonymous_id in aliases::unshared(tx, user.id)? {
+        if let Some(identifier) = &user.identifier {
+            suppressions::put(tx, which, Named::Identifier(identifier), until)?;
+        }
+        for (anonymous_id, is_trusted) in aliases::unshared(tx, user.id)? {
             if !anonymous_id.starts_with(VISITOR) {
-                suppressions::put(tx, project, Named::Anonymous(&anonymous_id), &subject, until)?;
+                suppressions::put(tx, which, Named::alias(&anonymous_id, is_trusted), until)?;
             }
         }
     }
@@ -64,7 +118,7 @@ fn cover(tx: &Tx, project: ProjectId, named: Named, user: Option<&User>, policy:
 
 /// Keeps somebody out as our own API and commands ask for it, and says whether they were in before.
 /// Who has no identifier is kept out by their anonymous ids. Who is kept out already is from now on
-/// kept out like this. [`Error::Invalid`] on `reason`; else as [`subjects::resolve`].
+/// kept out like this, and by whom else it was asked for. [`Error::Invalid`] on `reason`; else as [`subjects::resolve`].
 pub fn request(
     tx: &Tx,
     project: ProjectId,
@@ -77,11 +131,12 @@ pub fn request(
     if let Some(why) = reason.and_then(|reason| reason_fault(reason, &meant)) {
         return Err(Error::invalid(Place::Body, "reason", why));
     }
-    let digest = suppressions::digest_of(tx, project, meant.named());
-    let was_in = suppressions::of_subject(tx, project, &digest, tx.now())?.is_none();
-    cover(tx, project, meant.named(), meant.user.as_ref(), policy)?;
-    suppressions::set_reason(tx, project, &digest, reason)?;
-    let made = suppressions::of_subject(tx, project, &digest, tx.now())?;
+    let (digest, source) = (suppressions::digest_of(tx, project, meant.named()), Source::Own.text());
+    let which = Which { project, subject: &digest, source: &source };
+    let was_in = suppressions::of_subject(tx, which, tx.now())?.is_none();
+    cover(tx, project, Source::Own, meant.named(), meant.user.as_ref(), policy)?;
+    suppressions::set_reason(tx, which, reason)?;
+    let made = suppressions::of_subject(tx, which, tx.now())?;
     Ok((made.ok_or_else(|| Error::internal("a suppression is gone as it is made"))?, was_in))
 }
 
@@ -93,23 +148,36 @@ fn reason_fault(reason: &str, meant: &Meant) -> Option<&'static str> {
     meant.is_in(reason).then_some("must not name the person")
 }
 
-/// Whether somebody is kept out, and by which suppression. One that took them along as somebody
-/// else's name may have ended: then there is none to be named.
+/// Whether somebody is kept out, and by which suppression: the first, if there are several.
 pub fn status(tx: &Tx, project: ProjectId, whom: &Whom) -> Result<Option<Option<Suppression>>> {
     let meant = subjects::resolve(tx, project, whom)?;
-    let (Named::Identifier(name) | Named::Anonymous(name)) = meant.named();
-    let Some(named) = kept_out_as(tx, project, name)? else { return Ok(None) };
-    match suppressions::subject_of(tx, project, named)? {
-        Some(subject) => Ok(Some(suppressions::of_subject(tx, project, &subject, tx.now())?)),
-        None => Ok(None),
+    let named = meant.named();
+    let found = match named {
+        Named::Identifier(name) => kept_out_as(tx, project, &Named::as_identifier(name))?,
+        Named::Anonymous(name) | Named::Claimed(name) => {
+            kept_out_as(tx, project, &Named::as_anonymous(name))?
+        }
+    };
+    let Some(named) = found else { return Ok(None) };
+    for (subject, source) in suppressions::keeping_out(tx, project, named)? {
+        let which = Which { project, subject: &subject, source: &source };
+        if let Some(found) = suppressions::of_subject(tx, which, tx.now())? {
+            return Ok(Some(Some(found)));
+        }
     }
+    Ok(Some(None))
 }
 
-/// Ends a suppression by what callers know it by. [`Error::NotFound`] if there is none.
+/// Ends a suppression by what callers know it by, whoever asked for it. Those that others asked for
+/// stay. [`Error::NotFound`] if there is none.
 pub fn end(tx: &Tx, project: ProjectId, handle: Handle) -> Result<()> {
     let found = suppressions::by_handle(tx, project, handle, tx.now())?.ok_or(NOT_FOUND)?;
-    lift_subject(tx, project, &found.digest)?;
-    Ok(())
+    lift_which(tx, Which { project, subject: &found.digest, source: &found.source }, Others::Stay)?;
+    let regulation = found.source.strip_prefix(OF_REGULATION).and_then(|id| id.parse().ok());
+    match regulation {
+        Some(id) => regulations::set_withdrawn(tx, id, tx.now()),
+        None => Ok(()),
+    }
 }
 
 /// A page of who is kept out now, and behind which the next one lies, if there is one.
@@ -127,45 +195,104 @@ pub fn page(
     Ok((found, next))
 }
 
-/// Lets the person with this identifier in again. False: they were not kept out.
-pub fn lift(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
-    lift_subject(tx, project, &digest_of(tx, project, identifier))
+/// Lets the person with this name in again, as regulations ask for it. False: they kept nobody out by it.
+pub fn lift(tx: &Tx, project: ProjectId, name: &Identifier) -> Result<bool> {
+    lift_for(tx, project, Source::Regulations, name)
 }
 
-/// What stands for an identifier.
-pub fn digest_of(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Digest {
-    suppressions::digest_of(tx, project, Named::Identifier(identifier.as_str()))
+/// The same for any source. A name that went with somebody as one of their anonymous ids is let in by
+/// itself, and they stay out.
+pub fn lift_for(tx: &Tx, project: ProjectId, source: Source, name: &Identifier) -> Result<bool> {
+    let source = source.text();
+    let mut lifted = false;
+    for named in Named::as_anonymous(name.as_str()) {
+        let digest = suppressions::digest_of(tx, project, named);
+        for (subject, by) in suppressions::keeping_out(tx, project, named)? {
+            let is_whole = matches!(named, Named::Identifier(_)) || subject == digest;
+            if is_whole && (by == source || by == UNKNOWN) {
+                let which = Which { project, subject: &subject, source: &source };
+                lifted |= lift_which(tx, which, Others::UnknownToo)?;
+            }
+        }
+        if suppressions::remove_name(tx, project, &source, named)? > 0 {
+            note_lifted(tx, project)?;
+            lifted = true;
+        }
+    }
+    Ok(lifted)
 }
 
 /// The same for somebody whose digest is at hand.
-pub fn lift_subject(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<bool> {
-    if suppressions::remove(tx, project, subject)? == 0 {
+pub fn lift_subject(tx: &Tx, project: ProjectId, source: Source, subject: &Digest) -> Result<bool> {
+    lift_which(tx, Which { project, subject, source: &source.text() }, Others::UnknownToo)
+}
+
+/// A user goes, and with them what they and the app chose for them.
+pub(super) fn end_switches(tx: &Tx, project: ProjectId, name: &str) -> Result<()> {
+    let subject = &suppressions::digest_of(tx, project, Named::Identifier(name));
+    for source in [Source::Denylist, Source::Preference] {
+        lift_which(tx, Which { project, subject, source: &source.text() }, Others::Stay)?;
+    }
+    Ok(())
+}
+
+/// What becomes of those of whom it is not known who asked for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    UnknownToo,
+    Stay,
+}
+
+fn lift_which(tx: &Tx, which: Which, others: Others) -> Result<bool> {
+    let mut gone = suppressions::remove(tx, which)?;
+    if others == Others::UnknownToo {
+        gone += suppressions::remove(tx, Which { source: UNKNOWN, ..which })?;
+    }
+    if gone == 0 {
         return Ok(false);
     }
-    regulations::forget(tx, project, subject)?;
-    audit::note(
-        tx,
-        &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() },
-    )?;
+    regulations::forget_ended(tx, Some((which.project, which.subject)))?;
+    note_lifted(tx, which.project)?;
     Ok(true)
+}
+
+fn note_lifted(tx: &Tx, project: ProjectId) -> Result<()> {
+    audit::note(tx, &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() })
 }
 
 /// Whether the person with this identifier is kept out.
 pub fn is_suppressed(tx: &Tx, project: ProjectId, identifier: &str) -> Result<bool> {
-    suppressions::is_kept_out(tx, project, Named::Identifier(identifier))
+    Ok(kept_out_as(tx, project, &Named::as_identifier(identifier))?.is_some())
+}
+
+/// Whether a source keeps out the person with this identifier, or, with `others`, any but this one.
+pub(super) fn is_kept_out_by(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &str,
+    source: Source,
+    others: bool,
+) -> Result<bool> {
+    let source = source.text();
+    for named in Named::as_identifier(identifier) {
+        let found = suppressions::keeping_out(tx, project, named)?;
+        if found.iter().any(|(_, by)| (*by == source) != others) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether an anonymous id is kept out: it is linked to nobody.
 pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<bool> {
-    Ok(kept_out_as(tx, project, anonymous_id)?.is_some())
+    Ok(kept_out_as(tx, project, &Named::as_anonymous(anonymous_id))?.is_some())
 }
 
-/// As what a name is kept out. A client may send an identifier where another has an anonymous id: it
-/// is the same person's name in either place.
-fn kept_out_as<'a>(tx: &Tx, project: ProjectId, name: &'a str) -> Result<Option<Named<'a>>> {
-    for named in [Named::Identifier(name), Named::Anonymous(name)] {
-        if suppressions::is_kept_out(tx, project, named)? {
-            return Ok(Some(named));
+/// The first of several names that is kept out.
+fn kept_out_as<'a>(tx: &Tx, project: ProjectId, names: &[Named<'a>]) -> Result<Option<Named<'a>>> {
+    for named in names {
+        if suppressions::is_kept_out(tx, project, *named)? {
+            return Ok(Some(*named));
         }
     }
     Ok(None)
@@ -177,17 +304,29 @@ pub fn check(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<
     if !suppressions::any(tx, project)? {
         return Ok(Ok(()));
     }
-    let named = match (&subject.identifier, &subject.anonymous_id) {
-        (Some(name), _) | (None, Some(name)) => kept_out_as(tx, project, name.as_str())?,
-        (None, None) => None,
-    };
-    let Some(named) = named else { return Ok(Ok(())) };
+    let Some(named) = kept_out_as(tx, project, &subject.judged_as())? else { return Ok(Ok(())) };
     suppressions::note_hit(tx, project, named)?;
     repairs::note(tx, project, Repair::dropped(Dropped::Suppressed))?;
     Ok(Err(Dropped::Suppressed))
 }
 
-/// The subjects that are kept out now, in the order of their digests, behind one of them.
+/// The same for a user that was found: by the identifier, else by the anonymous ids.
+pub fn check_user(tx: &Tx, user: &User) -> Result<Received<()>> {
+    let mut subjects = vec![Subject::of(user)];
+    if user.identifier.is_none() && suppressions::any(tx, user.project)? {
+        let names = aliases::of(tx, user.id, u32::MAX)?;
+        subjects =
+            names.iter().filter_map(|name| Identifier::new(name).ok()).map(Subject::anonymous).collect();
+    }
+    for subject in &subjects {
+        if let Err(dropped) = check(tx, user.project, subject)? {
+            return Ok(Err(dropped));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The subjects that regulations keep out now, in the order of their digests, behind one of them.
 pub fn list(
     db: &Db,
     project: ProjectId,
@@ -195,7 +334,7 @@ pub fn list(
     limit: u32,
     now: Millis,
 ) -> Result<Vec<Suppression>> {
-    suppressions::list(db, project, after, limit, now)
+    suppressions::list(db, project, &Source::Regulations.text(), after, limit, now)
 }
 
 /// What stands for a subject where a name would be shown: `suppressed:` and 12 hex digits.
@@ -207,7 +346,7 @@ pub fn shown(digest: &Digest) -> String {
 pub fn prune(tx: &Tx) -> Result<bool> {
     let any = suppressions::prune(tx, 500)? > 0;
     if any {
-        regulations::forget_ended(tx)?;
+        regulations::forget_ended(tx, None)?;
     }
     Ok(any)
 }

@@ -120,7 +120,7 @@ pub fn put(
     change: &ProfileChange,
 ) -> Result<Received<(User, Found)>> {
     change.check()?;
-    if let Err(dropped) = suppressions::check(tx, project, &Subject::named(identifier))? {
+    if let Err(dropped) = admit(tx, project, &Subject::named(identifier))? {
         return Ok(Err(dropped));
     }
     let known = holder(tx, project, identifier.as_str())?;
@@ -132,7 +132,7 @@ pub fn put(
             let found = if user.state == State::Hidden { Found::Hidden } else { Found::Live };
             Ok(Ok((apply(tx, user, change)?, found)))
         }
-        None => Ok(Ok((insert(tx, project, Some(identifier), change)?, Found::Nobody))),
+        None => Ok(Ok((register(tx, project, identifier, change)?, Found::Nobody))),
     }
 }
 
@@ -145,14 +145,67 @@ pub fn create(
     change: &ProfileChange,
 ) -> Result<Received<User>> {
     change.check()?;
-    if let Err(dropped) = suppressions::check(tx, project, &Subject::named(identifier))? {
+    if let Err(dropped) = admit(tx, project, &Subject::named(identifier))? {
         return Ok(Err(dropped));
     }
     match holder(tx, project, identifier.as_str())? {
         Some(user) if user.state == State::Live => Err(Error::IdentifierTaken),
         Some(user) => apply(tx, user, change).map(Ok),
-        None => insert(tx, project, Some(identifier), change).map(Ok),
+        None => register(tx, project, identifier, change).map(Ok),
     }
+}
+
+/// What [`create`] would have made of a user who is kept out: for an answer that must not tell that
+/// nothing was. [`Error::IdentifierTaken`] as there.
+pub fn as_if_created(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &Identifier,
+    change: &ProfileChange,
+) -> Result<User> {
+    match holder(tx, project, identifier.as_str())? {
+        Some(user) if user.state == State::Live => Err(Error::IdentifierTaken),
+        Some(user) => as_if_edited(tx, user, change),
+        None => Ok(User {
+            id: UserId(tx.next_id()),
+            project,
+            incarnation: [0; 16],
+            state: State::Live,
+            identifier: Some(identifier.as_str().to_owned()),
+            profile: change.apply(&Profile { live_mode: true, ..Profile::default() })?,
+            created_at: tx.now(),
+            updated_at: tx.now(),
+            first_seen: None,
+            last_seen: None,
+            session_count: 0,
+            event_count: 0,
+            deleted_at: None,
+            freed_identifier: None,
+            hidden_as: None,
+            activity_erased_at: None,
+        }),
+    }
+}
+
+/// The same of what [`rename`] would have made. [`Error::IdentifierTaken`] as there.
+pub fn as_if_renamed(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<User> {
+    let holder = holder(tx, user.project, identifier.as_str())?;
+    if holder.is_some_and(|holder| holder.id != user.id) {
+        return Err(Error::IdentifierTaken);
+    }
+    user.identifier = Some(identifier.as_str().to_owned());
+    Ok(user)
+}
+
+/// The same of what [`edit`] would have made.
+pub fn as_if_edited(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+    let profile = public::applied(tx, &user, change)?;
+    if profile != user.profile || user.state == State::Hidden {
+        user.updated_at = tx.now();
+    }
+    user.profile = profile;
+    user.state = State::Live;
+    Ok(user)
 }
 
 /// Updates the user, restoring it. Dropped if it is suppressed. [`Error::UserNotFound`] if there is
@@ -170,16 +223,24 @@ pub fn update(
 /// Writes what an API says of a user that it has found, and restores it. Dropped if the user is
 /// suppressed.
 pub fn edit(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User>> {
-    if let Err(dropped) = suppressions::check(tx, user.project, &Subject::of(&user))? {
+    if let Err(dropped) = suppressions::check_user(tx, &user)? {
         return Ok(Err(dropped));
     }
     apply(tx, user, change).map(Ok)
 }
 
+/// The same, but a hidden user stays hidden.
+pub fn amend(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User>> {
+    if let Err(dropped) = suppressions::check_user(tx, &user)? {
+        return Ok(Err(dropped));
+    }
+    write(tx, user, change).map(Ok)
+}
+
 /// Writes a change to a live or revivable user, who is live from then on. A public credential
 /// restores nobody: with one, a user in the trash stays there.
 pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
-    let mut user = adjust(tx, user, change)?;
+    let mut user = write(tx, user, change)?;
     if user.state == State::Hidden && tx.who().actor.is_public() {
         repairs::note(tx, user.project, Repair::of("", "user stays in the trash"))?;
     } else if user.state == State::Hidden {
@@ -193,8 +254,9 @@ pub fn apply(tx: &Tx, user: User, change: &ProfileChange) -> Result<User> {
     Ok(user)
 }
 
-/// Writes a change to a live or revivable user; a hidden one stays hidden.
-pub fn adjust(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
+/// Writes a change to a live or revivable user; a hidden one stays hidden. The caller has asked whether
+/// anything is taken in of the user.
+pub(super) fn write(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<User> {
     let profile = public::applied(tx, &user, change)?;
     if profile != user.profile {
         user.profile = profile;
@@ -234,12 +296,15 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<Receiv
     references::recall(tx, user.project, identifier.as_str())?;
     user.updated_at = tx.now();
     users::update(tx, &user)?;
-    Ok(Ok(user))
+    // Whoever came under the new name already is the same person from now on.
+    visitor_named(tx, user.project, identifier.as_str())?;
+    merge::with_namesake(tx, &user).map(Ok)
 }
 
 /// Hides a live user for 7 days. The caller has found it live. The token is of the receipt that
 /// there will be after these.
 pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
+    let user = &merge::with_namesake(tx, user)?;
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
     enter(tx, user, |person| Act::Hidden { person })?;
     let entry = audit::Entry {
@@ -296,10 +361,34 @@ impl Subject {
     }
 
     /// A user that was found, by its identifier.
-    fn of(user: &User) -> Subject {
+    pub(super) fn of(user: &User) -> Subject {
         let identifier = user.identifier.as_deref();
         let identifier = identifier.and_then(|name| Identifier::parse(Place::Body, "userId", name).ok());
         Subject { identifier, anonymous_id: None }
+    }
+
+    /// Who is known by an anonymous id alone.
+    pub(super) fn anonymous(anonymous_id: Identifier) -> Subject {
+        Subject { identifier: None, anonymous_id: Some(anonymous_id) }
+    }
+
+    /// As what the name may have been kept by which it is judged.
+    pub(super) fn judged_as(&self) -> Vec<Named<'_>> {
+        match (&self.identifier, &self.anonymous_id) {
+            (Some(name), _) => Named::as_identifier(name.as_str()).into(),
+            (None, Some(name)) => Named::as_anonymous(name.as_str()).into(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Under the identifier of a person, where an anonymous id by itself is one.
+    fn by_identifier(mut self, tx: &Tx, project: ProjectId) -> Result<Subject> {
+        if let (None, Some(name)) = (&self.identifier, &self.anonymous_id)
+            && holder(tx, project, name.as_str())?.is_some()
+        {
+            self.identifier = self.anonymous_id.take();
+        }
+        Ok(self)
     }
 
     /// The name by which it is told whether a message comes too late.
@@ -336,14 +425,35 @@ pub fn receive(
     if subject.judged_by().is_none() {
         return Err(nobody_named());
     }
-    let subject = subject.without_placeholders(tx, project)?;
+    let subject = subject.without_placeholders(tx, project)?.by_identifier(tx, project)?;
     if said.believed(tx.now()) != said {
         repairs::note(tx, project, Repair::of("", "time in the future"))?;
     }
     if let Err(dropped) = late::check(tx, project, &subject, said, speaks)? {
         return Ok(Err(dropped));
     }
-    Ok(suppressions::check(tx, project, &subject)?.map(|()| subject))
+    Ok(admit(tx, project, &subject)?.map(|()| subject))
+}
+
+/// Whether anything is taken in of whom a subject names: they are not kept out, and the credential may
+/// register them if nobody has the name.
+fn admit(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Received<()>> {
+    match suppressions::check(tx, project, subject)? {
+        Ok(()) => public::may_register(tx, project, subject),
+        dropped => Ok(dropped),
+    }
+}
+
+/// The live or hidden user whom a message is about, by whichever name, if there is one.
+pub fn meant(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Option<User>> {
+    match (&subject.identifier, &subject.anonymous_id) {
+        (Some(identifier), _) => holder(tx, project, identifier.as_str()),
+        (None, Some(anonymous_id)) => match holder(tx, project, anonymous_id.as_str())? {
+            Some(user) => Ok(Some(user)),
+            None => alias_holder(tx, project, anonymous_id.as_str()),
+        },
+        (None, None) => Ok(None),
+    }
 }
 
 /// Takes in what a client says about a user: creates, restores, updates, and, when both ids are
@@ -361,11 +471,7 @@ pub fn identify(
         Ok(subject) => subject,
         Err(dropped) => return Ok(Err(dropped)),
     };
-    let known = match &subject.identifier {
-        Some(identifier) => holder(tx, project, identifier.as_str())?,
-        None => None,
-    };
-    if let Err(dropped) = public::may_describe(tx, project, known.as_ref())? {
+    if let Err(dropped) = public::may_describe(tx, project, meant(tx, project, &subject)?.as_ref())? {
         return Ok(Err(dropped));
     }
     let user = match (&subject.identifier, &subject.anonymous_id) {
@@ -393,15 +499,11 @@ pub fn describe(
         Err(dropped) => return Ok(Err(dropped)),
     };
     // Asked before anybody is created for it.
-    let known = match &subject.identifier {
-        Some(identifier) => holder(tx, project, identifier.as_str())?,
-        None => None,
-    };
-    if let Err(dropped) = public::may_describe(tx, project, known.as_ref())? {
+    if let Err(dropped) = public::may_describe(tx, project, meant(tx, project, &subject)?.as_ref())? {
         return Ok(Err(dropped));
     }
     let user = ensure(tx, project, &subject)?;
-    let user = adjust(tx, user, change)?;
+    let user = write(tx, user, change)?;
     touch(tx, &user, said)?;
     Ok(Ok(user))
 }
@@ -414,7 +516,7 @@ pub fn ensure(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
             Some(user) => Ok(user),
             None => insert(tx, project, Some(identifier), &ProfileChange::default()),
         },
-        (None, Some(anonymous_id)) => match alias_holder(tx, project, anonymous_id.as_str())? {
+        (None, Some(anonymous_id)) => match meant(tx, project, subject)? {
             Some(user) => Ok(user),
             None => {
                 let user = insert(tx, project, None, &ProfileChange::default())?;
@@ -465,7 +567,40 @@ fn unless_expired(tx: &Tx, user: Option<User>) -> Result<Option<User>> {
     }
 }
 
-/// A new live user. The caller has found nobody with the identifier.
+/// A new live user, or the visitor of this very name, who is live from then on. The caller has found
+/// nobody with the identifier.
+fn register(tx: &Tx, project: ProjectId, identifier: &Identifier, change: &ProfileChange) -> Result<User> {
+    let user = insert(tx, project, Some(identifier), change)?;
+    apply(tx, user, &ProfileChange::default())
+}
+
+/// The visitor whose anonymous id becomes an identifier has it from now on, and stays in the trash if it
+/// is there. An identified person keeps such an anonymous id only on the word of a key that is not
+/// public. The caller has found nobody with the identifier.
+pub(super) fn take_name(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Option<User>> {
+    let name = identifier.as_str();
+    let Some(mut visitor) = visitor_named(tx, project, name)? else { return Ok(None) };
+    visitor.identifier = Some(name.to_owned());
+    visitor.updated_at = tx.now();
+    users::update(tx, &visitor)?;
+    references::recall(tx, project, name)?;
+    Ok(Some(visitor))
+}
+
+/// The visitor of a name that becomes an identifier; an identified person loses it where a public
+/// credential alone said that it is theirs.
+fn visitor_named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
+    let Some(holder) = alias_holder(tx, project, name)? else { return Ok(None) };
+    if holder.identifier.is_none() {
+        return Ok(Some(holder));
+    }
+    if aliases::trusted_user(tx, project, name)? != Some(holder.id) {
+        aliases::release(tx, project, name)?;
+    }
+    Ok(None)
+}
+
+/// A new live user, or the visitor of this very name. The caller has found nobody with the identifier.
 pub fn insert(
     tx: &Tx,
     project: ProjectId,
@@ -473,6 +608,11 @@ pub fn insert(
     change: &ProfileChange,
 ) -> Result<User> {
     let profile = change.apply(&Profile { live_mode: true, ..Profile::default() })?;
+    if let Some(identifier) = identifier
+        && let Some(visitor) = take_name(tx, project, identifier)?
+    {
+        return write(tx, visitor, change);
+    }
     if let Some(identifier) = identifier {
         references::recall(tx, project, identifier.as_str())?;
     }

@@ -152,7 +152,8 @@ pub fn update(
     }
     // A visitor that cannot be told apart would never be found again.
     if visitor.is_none() && (origin.cookies == Cookies::Allowed || sender(origin).is_none()) {
-        return Ok(Updated::Unknown);
+        // A page of somebody else's is not told whether its visitor was here.
+        return Ok(if tx.who().actor.is_public() { Updated::Done } else { Updated::Unknown });
     }
     let is_new = visitor.as_ref().is_none_or(|visitor| visitor.holder.is_none());
     if is_new && change.apply(&Profile::default())? == Profile::default() {
@@ -167,7 +168,8 @@ pub fn update(
 }
 
 /// Somebody leaves a page, and was there until now. A message with an identifier has the same
-/// answer whether there is such a person or not: the token that this takes is public.
+/// answer whether there is such a person or not, and with a public credential so has every other: a
+/// page of somebody else's would learn whether its visitor uses the app.
 pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&Identifier>) -> Result<Left> {
     if let Some(identifier) = identifier {
         let kept_out = suppressions::check(tx, project, &Subject::named(identifier))?.is_err();
@@ -176,7 +178,11 @@ pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&I
         }
         return Ok(Left::Noted);
     }
+    let is_public = tx.who().actor.is_public();
     let Some(visitor) = find(tx, project, origin)? else {
+        if is_public {
+            return Ok(Left::Noted);
+        }
         let is_unknown = origin.cookies == Cookies::Allowed;
         return Ok(if is_unknown { Left::Unknown } else { Left::NoSession });
     };
@@ -188,7 +194,7 @@ pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&I
         None => false,
     };
     if !stays {
-        return Ok(Left::NoSession);
+        return Ok(if is_public { Left::Noted } else { Left::NoSession });
     }
     visitor.note_visit(tx, project)?;
     Ok(Left::Noted)
@@ -351,7 +357,7 @@ fn current(tx: &Tx, project: ProjectId, first: Identifier, means: Means) -> Resu
                 }
                 aliases::visited_at(tx, project, name.as_str())?.unwrap_or_default()
             }
-            None => match tombstones::erased_at(tx, project, Named::Anonymous(name.as_str()))? {
+            None => match tombstones::erased_as(tx, project, &Named::as_anonymous(name.as_str()))? {
                 Some(erased_at) => erased_at,
                 None => return Ok(Visitor { name, means, holder: None }),
             },

@@ -12,11 +12,14 @@ use crate::store::{Tx, aliases, users, waiting};
 /// reaper, and nothing of it is deleted before.
 pub fn free(tx: &Tx, user: &User) -> Result<()> {
     let gone = erase::gone_at(tx, user);
-    let anonymous_ids = aliases::of(tx, user.id, u32::MAX)?;
-    let names = user.identifier.iter().map(|name| Named::Identifier(name));
-    for named in names.chain(anonymous_ids.iter().map(|name| Named::Anonymous(name))) {
-        let (Named::Identifier(name) | Named::Anonymous(name)) = named;
-        tombstones::bury_as_of(tx, user.project, named, gone)?;
+    let anonymous_ids = aliases::with_trust(tx, user.id)?;
+    let identifier = user.identifier.iter().map(|name| Named::Identifier(name));
+    let others = anonymous_ids.iter().map(|(name, is_trusted)| Named::alias(name, *is_trusted));
+    for named in identifier.chain(others) {
+        let (name, is_claimed) = (named.name(), matches!(named, Named::Claimed(_)));
+        if !is_claimed || !erase::is_of_another(tx, user, name)? {
+            tombstones::bury_as_of(tx, user.project, named, gone)?;
+        }
         binding::end_of_name(tx, user, name, gone)?;
         references::release(tx, user.project, name)?;
     }

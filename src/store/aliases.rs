@@ -67,10 +67,37 @@ pub fn trusted_user(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<O
     db.row(sql, params![anonymous_id, project.0], |row| Ok(UserId(row.get(0)?)))
 }
 
-/// The user's anonymous ids that no other person's client has sent, too.
-pub fn unshared(db: &Db, user: UserId) -> Result<Vec<String>> {
-    let sql = "SELECT anonymous_id FROM aliases WHERE user_id = ?1 AND is_shared = 0";
-    db.rows(sql, params![user.0], |row| row.get(0))
+/// The user's anonymous ids that no other person's client has sent, too, and whether each is trusted.
+pub fn unshared(db: &Db, user: UserId) -> Result<Vec<(String, bool)>> {
+    let sql = "SELECT anonymous_id, is_trusted FROM aliases WHERE user_id = ?1 AND is_shared = 0";
+    db.rows(sql, params![user.0], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The user's anonymous ids, and whether a key that is not public said of each whose it is.
+pub fn with_trust(db: &Db, user: UserId) -> Result<Vec<(String, bool)>> {
+    let sql = "SELECT anonymous_id, is_trusted FROM aliases WHERE user_id = ?1 ORDER BY anonymous_id";
+    db.rows(sql, params![user.0], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Whether public credentials alone linked so many anonymous ids to the user, or more.
+pub fn has_claimed(db: &Db, user: UserId, many: u32) -> Result<bool> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM aliases WHERE user_id = ?1 AND is_trusted = 0 LIMIT ?2)";
+    let count: Option<u32> = db.row(sql, params![user.0, many], |row| row.get(0))?;
+    Ok(count.is_some_and(|count| count >= many))
+}
+
+/// Forgets the user's names that were drawn from salts, and under which nothing came in since: the salts
+/// are gone, and so nothing ever will.
+pub fn forget_drawn(tx: &Tx, user: UserId, since: Millis) -> Result<()> {
+    tx.execute("DELETE FROM aliases WHERE user_id = ?1 AND visited_at < ?2", params![user.0, since])?;
+    Ok(())
+}
+
+/// An anonymous id is nobody's any more.
+pub fn release(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
+    let sql = "DELETE FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2";
+    tx.execute(sql, params![anonymous_id, project.0])?;
+    Ok(())
 }
 
 /// The user's anonymous ids, `limit` at most.

@@ -360,7 +360,7 @@ pub const TABLES: &[Table] = &[
             column("created_at", Bookkeeping),
             column("until", Bookkeeping),
             column("hits", Bookkeeping),
-            column("ends_with_user", Bookkeeping),
+            column("source", Bookkeeping),
             column("handle", Bookkeeping),
             column("reason", Bookkeeping),
         ],

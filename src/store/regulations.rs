@@ -108,20 +108,17 @@ pub fn set_withdrawn(tx: &Tx, regulation: i64, at: Millis) -> Result<()> {
     Ok(())
 }
 
-/// A suppression is over: no regulation keeps its digest.
-pub fn forget(tx: &Tx, project: ProjectId, digest: &Digest) -> Result<()> {
-    let sql = "UPDATE regulation_subjects SET digest = NULL WHERE project_id = ?1 AND digest = ?2";
-    tx.execute(sql, params![project.0, digest])?;
-    Ok(())
-}
-
-/// The same for every suppression that is no more.
-pub fn forget_ended(tx: &Tx) -> Result<()> {
+/// Of suppressions that are over no regulation keeps the digest: of this one, or of all.
+pub fn forget_ended(tx: &Tx, which: Option<(ProjectId, &Digest)>) -> Result<()> {
+    let (project, digest) = which.map_or((None, None), |(project, digest)| (Some(project.0), Some(digest)));
     tx.execute(
         "UPDATE regulation_subjects SET digest = NULL
-         WHERE digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM suppressions s
-             WHERE s.project_id = regulation_subjects.project_id AND s.digest = regulation_subjects.digest)",
-        [],
+         WHERE digest IS NOT NULL AND (?1 IS NULL OR project_id = ?1 AND digest = ?2)
+             AND NOT EXISTS (SELECT 1 FROM suppressions s JOIN regulations r ON r.id = regulation_id
+                 WHERE s.project_id = regulation_subjects.project_id AND s.digest = regulation_subjects.digest
+                     AND s.subject = s.digest
+                     AND s.source IN ('', CASE WHEN r.is_single THEN 'regulation ' || r.id ELSE 'regulations' END))",
+        params![project, digest],
     )?;
     Ok(())
 }

@@ -46,10 +46,18 @@ pub fn first(db: &Db, user: UserId) -> Result<Option<SessionId>> {
     Ok(db.row(sql, params![user.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(SessionId))
 }
 
-/// Sessions of a project that their clients gave this name; two at most, to tell
-/// whether it is unambiguous.
+/// So many sessions of one name are looked at, and so many are told.
+const NAMESAKES: (u32, u32) = (1_000, 100);
+
+/// Sessions of a project that their clients gave this name, those with a recording first.
 pub fn by_external_id(db: &Db, project: ProjectId, external_id: &str) -> Result<Vec<Session>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM sessions WHERE external_id = ?1 AND project_id = ?2 LIMIT 2");
+    const LOOKED_AT: u32 = NAMESAKES.0;
+    const TOLD: u32 = NAMESAKES.1;
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM
+             (SELECT * FROM sessions WHERE external_id = ?1 AND project_id = ?2 LIMIT {LOOKED_AT})
+         ORDER BY recording_type IS NULL, id LIMIT {TOLD}"
+    );
     db.rows(sql, params![external_id, project.0], read)
 }
 

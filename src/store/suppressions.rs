@@ -1,5 +1,6 @@
 //! Names that are kept out, as keyed digests: without the secret, which lies outside the file,
-//! they say nothing of anybody.
+//! they say nothing of anybody. Each suppression stands for itself: by whom it was asked for, and
+//! which names it covers.
 
 use const_format::formatcp;
 use rusqlite::{Row, params};
@@ -13,10 +14,15 @@ use crate::model::{Handle, ProjectId};
 /// What stands for a name.
 pub type Digest = Vec<u8>;
 
+/// By whom suppressions were asked for of whom it is not known: they end with anybody's.
+pub const UNKNOWN: &str = "";
+
 /// A subject that is kept out.
 #[derive(Debug, Clone)]
 pub struct Suppression {
     pub digest: Digest,
+    /// By whom it was asked for.
+    pub source: String,
     /// What callers know it by.
     pub handle: Handle,
     pub created_at: Millis,
@@ -27,7 +33,7 @@ pub struct Suppression {
     pub reason: Option<String>,
 }
 
-const COLUMNS: &str = "digest, handle, created_at, until, hits, reason";
+const COLUMNS: &str = "digest, handle, created_at, until, hits, reason, source";
 
 fn read(row: &Row) -> rusqlite::Result<Suppression> {
     Ok(Suppression {
@@ -37,28 +43,26 @@ fn read(row: &Row) -> rusqlite::Result<Suppression> {
         until: row.get(3)?,
         hits: row.get(4)?,
         reason: row.get(5)?,
+        source: row.get(6)?,
     })
 }
 
-/// Keeps a name out, for the sake of the subject, from now on until then. Kept out for another's sake,
-/// it stays so for the longer of the two, and for its own sake once that is asked for.
-pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: Option<Millis>) -> Result<()> {
-    let digest = digest(tx, project, named);
+/// A suppression: of whom, and by whom it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Which<'a> {
+    pub project: ProjectId,
+    pub subject: &'a Digest,
+    pub source: &'a str,
+}
+
+/// Keeps a name out from now on until then.
+pub fn put(tx: &Tx, which: Which, named: Named, until: Option<Millis>) -> Result<()> {
+    let digest = digest(tx, which.project, named);
     tx.execute(
-        "INSERT INTO suppressions (project_id, digest, subject, created_at, until, handle)
-         VALUES (?1, ?2, ?3, ?4, ?5, CASE WHEN ?2 = ?3 THEN randomblob(16) END)
-         ON CONFLICT (project_id, digest) DO UPDATE SET
-             ends_with_user = 0,
-             until = CASE
-                 WHEN suppressions.subject = excluded.subject THEN excluded.until
-                 WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
-                 WHEN excluded.until > suppressions.until THEN excluded.until
-                 ELSE suppressions.until END,
-             handle = coalesce(suppressions.handle, excluded.handle),
-             subject = CASE
-                 WHEN excluded.subject = excluded.digest THEN excluded.subject
-                 ELSE suppressions.subject END",
-        params![project.0, digest, subject, tx.now(), until],
+        "INSERT INTO suppressions (project_id, digest, subject, source, created_at, until, handle)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?2 = ?3 THEN randomblob(16) END)
+         ON CONFLICT (project_id, digest, subject, source) DO UPDATE SET until = excluded.until",
+        params![which.project.0, digest, which.subject, which.source, tx.now(), until],
     )?;
     Ok(())
 }
@@ -70,9 +74,18 @@ pub fn digest_of(tx: &Tx, project: ProjectId, named: Named) -> Digest {
 
 /// Whether a name is kept out now.
 pub fn is_kept_out(tx: &Tx, project: ProjectId, named: Named) -> Result<bool> {
-    let sql =
-        "SELECT 1 FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)";
+    let sql = "SELECT 1 FROM suppressions
+               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3) LIMIT 1";
     Ok(tx.row(sql, params![project.0, digest(tx, project, named), tx.now()], |_| Ok(()))?.is_some())
+}
+
+/// Those by which a name is kept out now: the subject, and by whom each was asked for.
+pub fn keeping_out(tx: &Tx, project: ProjectId, named: Named) -> Result<Vec<(Digest, String)>> {
+    let sql = "SELECT subject, source FROM suppressions
+               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)
+               ORDER BY created_at, source";
+    let values = params![project.0, digest(tx, project, named), tx.now()];
+    tx.rows(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Whether the project keeps anybody out.
@@ -88,46 +101,39 @@ pub fn note_hit(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
     Ok(())
 }
 
-/// Lets a subject and all names that went with it in again. Returns how many names those were.
-pub fn remove(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<usize> {
-    tx.execute("DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2", params![project.0, subject])
+/// Ends a suppression with all names that it covers. Returns how many names those were.
+pub fn remove(tx: &Tx, which: Which) -> Result<usize> {
+    let sql = "DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2 AND source = ?3";
+    tx.execute(sql, params![which.project.0, which.subject, which.source])
 }
 
-/// Which switches of the subject's own made its suppression, as bits: it ends with the subject. None:
-/// it is not kept out now; 0: somebody asked for it, and it stays.
-pub fn switches(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<Option<i64>> {
-    let sql = "SELECT ends_with_user FROM suppressions
-               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)";
-    tx.row(sql, params![project.0, subject, tx.now()], |row| row.get(0))
-}
-
-pub fn set_switches(tx: &Tx, project: ProjectId, subject: &Digest, bits: i64) -> Result<()> {
-    let sql = "UPDATE suppressions SET ends_with_user = ?3 WHERE project_id = ?1 AND subject = ?2";
-    tx.execute(sql, params![project.0, subject, bits])?;
-    Ok(())
+/// Lets one name in that went with somebody, as far as this source is asked. Returns in how many
+/// suppressions it was.
+pub fn remove_name(tx: &Tx, project: ProjectId, source: &str, named: Named) -> Result<usize> {
+    let digest = digest(tx, project, named);
+    tx.execute(
+        "DELETE FROM suppressions
+         WHERE project_id = ?1 AND digest = ?2 AND subject <> digest AND source IN (?3, '')",
+        params![project.0, digest, source],
+    )
 }
 
 /// Says why a subject is kept out.
-pub fn set_reason(tx: &Tx, project: ProjectId, subject: &Digest, reason: Option<&str>) -> Result<()> {
-    let sql = "UPDATE suppressions SET reason = ?3 WHERE project_id = ?1 AND digest = ?2";
-    tx.execute(sql, params![project.0, subject, reason])?;
+pub fn set_reason(tx: &Tx, which: Which, reason: Option<&str>) -> Result<()> {
+    let sql = "UPDATE suppressions SET reason = ?4
+               WHERE project_id = ?1 AND digest = ?2 AND subject = ?2 AND source = ?3";
+    tx.execute(sql, params![which.project.0, which.subject, which.source, reason])?;
     Ok(())
 }
 
-/// For whose sake a name is kept out now: the subject's digest.
-pub fn subject_of(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Digest>> {
-    let sql = "SELECT subject FROM suppressions
-               WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)";
-    tx.row(sql, params![project.0, digest(tx, project, named), tx.now()], |row| row.get(0))
-}
-
-/// What is kept of a subject, if it is kept out now.
-pub fn of_subject(db: &Db, project: ProjectId, subject: &Digest, now: Millis) -> Result<Option<Suppression>> {
+/// What is kept of a subject, if this source keeps it out now.
+pub fn of_subject(db: &Db, which: Which, now: Millis) -> Result<Option<Suppression>> {
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND digest = subject
-             AND (until IS NULL OR until > ?3)"
+        "SELECT {COLUMNS} FROM suppressions
+         WHERE project_id = ?1 AND digest = ?2 AND subject = ?2 AND source = ?3
+             AND (until IS NULL OR until > ?4)"
     );
-    db.row(sql, params![project.0, subject, now], read)
+    db.row(sql, params![which.project.0, which.subject, which.source, now], read)
 }
 
 /// The same by what callers know it by.
@@ -139,10 +145,11 @@ pub fn by_handle(db: &Db, project: ProjectId, handle: Handle, now: Millis) -> Re
     db.row(sql, params![project.0, handle, now], read)
 }
 
-/// The subjects that are kept out, by digest, behind one of them.
+/// The subjects that a source keeps out, by digest, behind one of them.
 pub fn list(
     db: &Db,
     project: ProjectId,
+    source: &str,
     after: Option<&Digest>,
     limit: u32,
     now: Millis,
@@ -150,13 +157,14 @@ pub fn list(
     let none = Digest::new();
     let sql = formatcp!(
         "SELECT {COLUMNS} FROM suppressions
-         WHERE project_id = ?1 AND digest > ?2 AND digest = subject AND (until IS NULL OR until > ?4)
-         ORDER BY digest LIMIT ?3"
+         WHERE project_id = ?1 AND digest > ?2 AND digest = subject AND source IN (?5, '')
+             AND (until IS NULL OR until > ?4)
+         GROUP BY digest ORDER BY digest LIMIT ?3"
     );
-    db.rows(sql, params![project.0, after.unwrap_or(&none), limit, now], read)
+    db.rows(sql, params![project.0, after.unwrap_or(&none), limit, now, source], read)
 }
 
-/// The same by handle.
+/// All of them, by handle.
 pub fn list_by_handle(
     db: &Db,
     project: ProjectId,
@@ -177,8 +185,8 @@ pub fn list_by_handle(
 /// Forgets up to `limit` of those whose time is over. Returns how many.
 pub fn prune(tx: &Tx, limit: i64) -> Result<usize> {
     tx.execute(
-        "DELETE FROM suppressions WHERE (project_id, digest) IN
-             (SELECT project_id, digest FROM suppressions WHERE until <= ?1 LIMIT ?2)",
+        "DELETE FROM suppressions WHERE (project_id, digest, subject, source) IN
+             (SELECT project_id, digest, subject, source FROM suppressions WHERE until <= ?1 LIMIT ?2)",
         params![tx.now(), limit],
     )
 }

@@ -13,7 +13,33 @@ use crate::model::ProjectId;
 #[derive(Debug, Clone, Copy)]
 pub enum Named<'a> {
     Identifier(&'a str),
+    /// An anonymous id, on the word of a key that is not public: the person's name in either place.
     Anonymous(&'a str),
+    /// An anonymous id on the word of a public credential alone: it may be what somebody else is called.
+    Claimed(&'a str),
+}
+
+impl<'a> Named<'a> {
+    /// An anonymous id, and whether a key that is not public said whose it is.
+    pub fn alias(name: &'a str, is_trusted: bool) -> Named<'a> {
+        if is_trusted { Named::Anonymous(name) } else { Named::Claimed(name) }
+    }
+
+    /// As what a name in an identifier's place may have been kept. A client may send an identifier where
+    /// another has an anonymous id: it is the same person's name in either place.
+    pub fn as_identifier(name: &'a str) -> [Named<'a>; 2] {
+        [Named::Identifier(name), Named::Anonymous(name)]
+    }
+
+    /// As what a name in an anonymous id's place may have been kept.
+    pub fn as_anonymous(name: &'a str) -> [Named<'a>; 3] {
+        [Named::Identifier(name), Named::Anonymous(name), Named::Claimed(name)]
+    }
+
+    pub fn name(self) -> &'a str {
+        let (Named::Identifier(name) | Named::Anonymous(name) | Named::Claimed(name)) = self;
+        name
+    }
 }
 
 /// Notes that whoever had this name is erased as of now.
@@ -60,11 +86,21 @@ pub fn any(db: &Db, project: ProjectId, before: Millis) -> Result<bool> {
     Ok(db.row(sql, params![project.0, before], |_| Ok(()))?.is_some())
 }
 
+/// The latest of several names'.
+pub fn erased_as(tx: &Tx, project: ProjectId, names: &[Named]) -> Result<Option<Millis>> {
+    let mut latest = None;
+    for named in names {
+        latest = latest.max(erased_at(tx, project, *named)?);
+    }
+    Ok(latest)
+}
+
 /// What stands for a name: keyed, so that it says nothing without the secret.
 pub(super) fn digest(tx: &Tx, project: ProjectId, named: Named) -> Vec<u8> {
     let (kind, name) = match named {
         Named::Identifier(name) => (b'i', name),
         Named::Anonymous(name) => (b'a', name),
+        Named::Claimed(name) => (b'c', name),
     };
     mac(tx.secret(), &[&[kind], &project.0.to_be_bytes(), name.as_bytes()])[..16].to_vec()
 }

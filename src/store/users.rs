@@ -79,7 +79,7 @@ pub fn is_hidden_since(db: &Db, project: ProjectId, named: Named, then: Millis) 
              WHERE identifier = ?1 AND project_id = ?2 AND state = 'hidden' AND deleted_at <= ?3",
             name,
         ),
-        Named::Anonymous(name) => (
+        Named::Anonymous(name) | Named::Claimed(name) => (
             "SELECT 1 FROM aliases JOIN users ON users.id = aliases.user_id
              WHERE anonymous_id = ?1 AND aliases.project_id = ?2 AND state = 'hidden' AND deleted_at <= ?3",
             name,

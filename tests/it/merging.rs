@@ -67,10 +67,10 @@ fn an_anonymous_user_is_one_and_the_same_by_its_id() {
     assert_eq!((visitor.identifier, visitor.event_count, visitor.session_count), (None, 2, 1));
     assert_eq!(visitor.profile.email.as_deref(), Some("v@example.com"));
     assert_eq!(count(&server, "users"), 2);
-    // The same text as a user's name is another name.
+    // The same text as a user's name is the same person.
     batch(&server, json!([{ "type": "page", "userId": "v", "messageId": "4" }]));
-    assert_eq!(names(&server, "v").len(), 1);
-    assert_eq!(count(&server, "users"), 3);
+    assert_eq!(names(&server, "v").len(), 3);
+    assert_eq!(count(&server, "users"), 2);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! PX's preferences: kept and shown, and who wants no usage tracked is kept out.
 
 use serde_json::{Value, json};
-use usher::domain::suppressions::Policy;
+use usher::domain::suppressions::{self, Policy};
 
-use crate::harness::{Reply, Server, fields};
+use crate::harness::{Reply, Server, fields, named};
 use crate::regulations::say;
 use crate::segment::{count, find, names, track};
 use crate::suppressions::suppress;
@@ -131,11 +131,14 @@ fn a_preference_ends_no_suppression_of_somebody_else() {
     suppress(&server, "ann", Policy::Forever);
     prefer(&server, "ann", json!({ "trackUsage": true }));
     check_taken(&server, false);
-    // Off, the app's switch ends it, but for what the user prefers.
-    prefer(&server, "ann", json!({ "trackUsage": false }));
-    deny(&server, false);
+    // Nor does the app's switch, and it says so.
+    let body = Some(json!({ "denied": false }));
+    px(&server, "PUT", "/v1/users/denylist/ann", body).expect(409);
+    assert!(is_denied(&server));
     check_taken(&server, false);
-    prefer(&server, "ann", json!({ "trackUsage": true }));
+    let (project, ann) = (server.project().id, named("ann"));
+    assert!(server.write(move |tx| suppressions::lift(tx, project, &ann)));
+    assert!(!is_denied(&server));
     check_taken(&server, true);
 }
 

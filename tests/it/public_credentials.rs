@@ -182,11 +182,11 @@ fn a_visitor_that_is_somebodys_stays_theirs() {
     assert_eq!(holder(&server, "v").map(|user| user.id), Some(user(&server, "ann").id));
     assert_eq!((names(&server, "ann").len(), names(&server, "bob").len()), (1, 0));
     assert_eq!(user(&server, "bob").profile.attributes["plan"], "x");
-    // A plain key is told.
+    // A key that may read is told.
     let errors = post(
         &server,
         "/v1/batch",
-        &ingest_key(&server),
+        &server.project().all,
         json!({ "batch": [{ "type": "alias", "userId": "bob", "previousId": "v" }] }),
     );
     assert_eq!(errors.expect(200).json()["errors"][0]["field"], "previousId");

@@ -69,6 +69,44 @@ fn a_session_takes_a_public_recording_for_a_day() {
     assert_eq!(recorded(&server, "s"), 2, "a plain key may");
 }
 
+/// Pieces in a user's session.
+fn recorded_of(server: &Server, user: &str) -> i64 {
+    let of = format!("recordings r JOIN users u ON u.id = r.user_id WHERE u.identifier = '{user}'");
+    count(server, &of)
+}
+
+#[test]
+fn a_recording_goes_on_where_it_has_begun() {
+    let server = Server::start();
+    let [token, key] = public(&server);
+    open(&server, &token, "ann", "1772618400");
+    record(&server, &token, "1772618400");
+    // Somebody else opens a session of the same name, with the same and with another credential.
+    open(&server, &token, "eve", "1772618400");
+    open(&server, &key, "eva", "1772618400");
+    record(&server, &key, "1772618400");
+    for opener in [&token, &ingest_key(&server)] {
+        let before = recorded_of(&server, "ann");
+        let reply = record(&server, &token, "1772618400");
+        assert_eq!(reply.json(), json!({ "data": { "accepted": true } }));
+        assert_eq!(recorded_of(&server, "ann"), before + 1);
+        open(&server, opener, "eve", "1772618400");
+    }
+    assert_eq!((recorded_of(&server, "eve"), recorded_of(&server, "eva")), (0, 1));
+}
+
+#[test]
+fn of_two_sessions_that_have_none_neither_is_recorded() {
+    let server = Server::start();
+    let token = server.project().token.clone();
+    open(&server, &token, "ann", "s");
+    open(&server, &token, "eve", "s");
+    record(&server, &token, "s");
+    assert_eq!((recorded(&server, "s"), times(&server, "dropped", "not public")), (0, 1));
+    let put = server.put("/api/sessions/s/recording").bearer(&ingest_key(&server));
+    put.body("piece", "application/octet-stream").send().expect(409);
+}
+
 #[test]
 fn a_plain_key_that_comes_from_a_browser_is_flagged() {
     let server = Server::start();

@@ -8,9 +8,12 @@ use serde_json::json;
 
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Route};
-use crate::domain::denylist;
+use crate::domain::denylist::{self, Turned};
 use crate::error::{Error, Place};
 use crate::model::Scope;
+
+const IN_VAIN: &str = "the denylist's switch is off, but a suppression of another API keeps the user out: it is \
+    lifted where it was asked for";
 
 pub fn routes() -> Vec<Route> {
     let path = "/v1/users/denylist/{identifyId}";
@@ -37,6 +40,8 @@ async fn put(mut call: Call) -> Answer {
     let id = call.identifier("identifyId")?;
     let denied = call.object().await?.flag("denied")?;
     let denied = denied.ok_or_else(|| Error::invalid(Place::Body, "denied", "is required"))?;
-    call.app.erase(move |tx| denylist::set(tx, project, &id, denied)).await?;
-    Ok(HttpResponse::Ok().finish())
+    match call.app.erase(move |tx| denylist::set(tx, project, &id, denied)).await? {
+        Turned::Done => Ok(HttpResponse::Ok().finish()),
+        Turned::OffInVain => Err(Error::Conflict(IN_VAIN)),
+    }
 }

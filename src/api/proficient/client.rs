@@ -22,7 +22,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use crate::api::dialect::{Answer, Call, Dialect, Literal, Object, Query, Route};
+use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Object, Query, Route};
 use crate::domain::callers::Caller;
 use crate::domain::interactions::{self, Listing};
 use crate::domain::messages::{self, New};
@@ -206,7 +206,9 @@ async fn update_user(mut call: Call) -> Answer {
     let change = super::change(&object(&mut call).await?)?;
     let id = super::user_id(&call);
     let caller = caller(&call, Scope::Write)?;
-    let user = call.app.write(move |tx| users::adjust(tx, itself(caller.reader(tx)?, &id)?, &change)).await?;
+    let amended =
+        call.app.write(move |tx| users::amend(tx, itself(caller.reader(tx)?, &id)?, &change)).await?;
+    let user = dialect::unless_dropped(amended)?;
     Ok(HttpResponse::Ok().json(super::user_json(&user)))
 }
 

@@ -90,7 +90,8 @@ impl Taking {
             return Ok(self);
         }
         let counted = std::mem::take(&mut self.repairs);
-        let outcome = call.app.write(move |tx| take_all(tx, project, &good, &counted)).await?;
+        let may_know = self.may_know;
+        let outcome = call.app.write(move |tx| take_all(tx, project, &good, &counted, may_know)).await?;
         self.refused.extend(outcome.refused);
         self.repaired.extend(outcome.repaired);
         self.dropped.extend(outcome.dropped);
@@ -218,7 +219,13 @@ struct Outcome {
 
 /// Takes in each message by itself. From the first one on that would make one person too many, none
 /// is: who is known is not told from who is not.
-fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) -> Result<Outcome> {
+fn take_all(
+    tx: &Tx,
+    project: ProjectId,
+    messages: &[Good],
+    counted: &[Repair],
+    may_know: bool,
+) -> Result<Outcome> {
     let mut counted = counted.to_vec();
     let mut all = Outcome::default();
     for (done, (index, message)) in messages.iter().enumerate() {
@@ -237,6 +244,8 @@ fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) 
                 all.over = Some(retry_after);
                 break;
             }
+            // A conflict tells whom there is.
+            Err(error @ Error::Conflict(_)) if !may_know => counted.push(refusal(&worded(message, error))),
             Err(error) => {
                 let error = worded(message, error);
                 counted.push(refusal(&error));

@@ -15,8 +15,9 @@ const STEPS: &[&str] = &[
     include_str!("5_origins.sql"),
     include_str!("6_regulations.sql"),
     include_str!("7_suppressions.sql"),
-    include_str!("8_waiting.sql"),
-    include_str!("9_tenants.sql"),
+    include_str!("8_sources.sql"),
+    include_str!("9_waiting.sql"),
+    include_str!("10_tenants.sql"),
 ];
 
 /// How many there are.

@@ -17,11 +17,18 @@ struct Browser<'a> {
     /// As the browser would send it back.
     cookie: Option<String>,
     agent: &'static str,
+    /// The public token, unless it is an app's server that sends.
+    key: String,
 }
 
 impl<'a> Browser<'a> {
     fn new(server: &'a Server) -> Browser<'a> {
-        Browser { server, cookie: None, agent: "Firefox" }
+        Browser { server, cookie: None, agent: "Firefox", key: server.project().token.clone() }
+    }
+
+    /// With a key that is not public.
+    fn of_a_server(server: &'a Server) -> Browser<'a> {
+        Browser { key: crate::public_credentials::ingest_key(server), ..Browser::new(server) }
     }
 
     fn post(&mut self, path: &str, body: &str) -> Reply {
@@ -29,7 +36,7 @@ impl<'a> Browser<'a> {
     }
 
     fn send(&mut self, path: &str, body: &str, allowed: &str) -> Reply {
-        let request = self.server.post(path).header("Token", &self.server.project().token);
+        let request = self.server.post(path).header("Token", &self.key);
         let request = request.header("Allow-Cookies", allowed).header("User-Agent", self.agent);
         let request = match &self.cookie {
             Some(value) => request.header("Cookie", &format!("theme=dark; _vuid={value}")),
@@ -148,7 +155,7 @@ fn the_cookies_visitor_becomes_the_person_and_its_cookie_goes_on() {
 #[test]
 fn a_cookie_never_names_a_person_to_an_update() {
     let server = Server::start();
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::of_a_server(&server);
     let update = r#"{"data":{"set":{"plan":"free"}},"displayName":"Mallory"}"#;
     refused(browser.post("/u", update), 400, "USER_NOT_FOUND", "No user found");
     browser.post("/e", VIEW);
@@ -251,7 +258,7 @@ fn a_beacon_says_in_its_body_what_else_stands_in_headers() {
 #[test]
 fn leaving_a_page_makes_the_running_session_longer() {
     let server = Server::start();
-    let mut browser = Browser::new(&server);
+    let mut browser = Browser::of_a_server(&server);
     let not_started = |reply| refused(reply, 401, "UNAUTHORIZED", "Session has not started");
     let unknown = |reply| refused(reply, 401, "UNAUTHORIZED", "User is not identified");
     let ends = || -> Vec<i64> {
@@ -285,6 +292,30 @@ fn leaving_a_page_makes_the_running_session_longer() {
     server.clock.advance(20 * MINUTE);
     browser.send("/e", VIEW, "false");
     assert_eq!((seen(&server, "ann"), count(&server, "sessions")), (2, 2));
+}
+
+#[test]
+fn a_page_of_another_site_is_not_told_who_was_here() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    for (path, body) in [("/l", "{}"), ("/u", r#"{"displayName":"Eve"}"#)] {
+        for allowed in ["true", "false"] {
+            taken(browser.send(path, body, allowed));
+        }
+    }
+    browser.cookie = None;
+    browser.post("/e", VIEW);
+    browser.post("/i", &identify("ann"));
+    let before = user(&server, "ann");
+    taken(browser.post("/u", r#"{"displayName":"Eve"}"#));
+    assert_eq!(user(&server, "ann"), before);
+    for minutes in [1, 31] {
+        server.clock.advance(minutes * MINUTE);
+        taken(browser.post("/l", ""));
+    }
+    assert_eq!(count(&server, &format!("sessions WHERE ended_at = {}", server.clock.now())), 0);
+    let started = server.clock.now() - 31 * MINUTE;
+    assert_eq!(count(&server, &format!("sessions WHERE ended_at = {started}")), 1, "the session went on");
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn who_cannot_be_told_apart_is_a_new_visitor_each_time() {
     };
     for header in [("X-Forwarded-For", "192.0.2.7"), ("Forwarded", "for=192.0.2.7"), ("User-Agent", "")] {
         let before = visitors(&server);
+        let before_all = before;
         for _ in 0..2 {
             taken(send(header, "/e", json!({ "name": "x" })));
         }
@@ -115,7 +116,11 @@ fn who_cannot_be_told_apart_is_a_new_visitor_each_time() {
         taken(send(header, "/i", json!({ "identifier": "ann" })));
         assert_eq!(aliases(&server), before, "{header:?}");
         let update = json!({ "data": { "set": { "plan": "free" } } });
-        refused(send(header, "/u", update), 400, "USER_NOT_FOUND", "No user found");
+        taken(send(header, "/u", update.clone()));
+        assert_eq!(visitors(&server), before_all + 2, "{header:?}");
+        let request = server.post("/u").header("Token", &crate::public_credentials::ingest_key(&server));
+        let reply = request.header(header.0, header.1).json(update).send();
+        refused(reply, 400, "USER_NOT_FOUND", "No user found");
     }
     assert_eq!(count(&server, "visitor_salts"), 0);
 }
