@@ -1,7 +1,7 @@
 //! One user's own switch: while it is on, nothing is taken in of them. It is a suppression, but for
 //! its end: it goes with the user, when the API that set it erases them.
 
-use crate::domain::suppressions::{self as rules, Policy};
+use crate::domain::suppressions as rules;
 use crate::domain::users;
 use crate::error::Result;
 use crate::model::{Erasure, Identifier, Origin, ProjectId};
@@ -22,8 +22,7 @@ pub fn set(tx: &Tx, project: ProjectId, identifier: &Identifier, denied: bool) -
         return Ok(());
     }
     if denied {
-        let subject = rules::add(tx, project, identifier, Policy::Forever)?;
-        suppressions::set_ends_with_user(tx, project, &subject)
+        rules::add_until_erased(tx, project, identifier).map(drop)
     } else {
         rules::lift(tx, project, identifier).map(drop)
     }

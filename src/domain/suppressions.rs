@@ -5,10 +5,12 @@ use crate::clock::{DAY, Millis};
 use crate::domain::repairs;
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
+use crate::ledger::{Act, Pseudonym, Suppressing};
 use crate::model::{Dropped, Identifier, ProjectId, Received, Repair};
+use crate::store::suppressions::New;
 pub use crate::store::suppressions::{Digest, Suppression};
 use crate::store::tombstones::Named;
-use crate::store::{Db, Tx, aliases, audit, regulations, suppressions};
+use crate::store::{Db, Tx, aliases, audit, projects, regulations, suppressions};
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
 pub const VISITOR: &str = "visitor-";
@@ -32,15 +34,30 @@ impl Policy {
 /// Keeps out the person with this identifier, known or not. An anonymous id that somebody else's
 /// client has sent, too, is not covered, nor is a name that Usher drew for a visitor.
 pub fn add(tx: &Tx, project: ProjectId, identifier: &Identifier, policy: Policy) -> Result<Digest> {
+    keep_out(tx, project, identifier, policy, false)
+}
+
+/// The same, until the API that asks for it erases the person.
+pub fn add_until_erased(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Digest> {
+    keep_out(tx, project, identifier, Policy::Forever, true)
+}
+
+fn keep_out(
+    tx: &Tx,
+    project: ProjectId,
+    identifier: &Identifier,
+    policy: Policy,
+    with_person: bool,
+) -> Result<Digest> {
     let until = policy.until(tx.now());
-    let named = Named::Identifier(identifier.as_str());
-    let subject = suppressions::digest_of(tx, project, named);
-    suppressions::put(tx, project, named, &subject, until)?;
+    let subject = digest_of(tx, project, identifier);
+    put(tx, project, &subject, &subject, until, with_person)?;
     let user = users::holder(tx, project, identifier.as_str())?;
     if let Some(user) = &user {
         for anonymous_id in aliases::unshared(tx, user.id)? {
             if !anonymous_id.starts_with(VISITOR) {
-                suppressions::put(tx, project, Named::Anonymous(&anonymous_id), &subject, until)?;
+                let digest = suppressions::digest_of(tx, project, Named::Anonymous(&anonymous_id));
+                put(tx, project, &digest, &subject, until, false)?;
             }
         }
     }
@@ -52,6 +69,51 @@ pub fn add(tx: &Tx, project: ProjectId, identifier: &Identifier, policy: Policy)
     };
     audit::note(tx, &entry)?;
     Ok(subject)
+}
+
+/// Keeps a name out, here and in the ledger: a database from before does it, too.
+fn put(
+    tx: &Tx,
+    project: ProjectId,
+    digest: &Digest,
+    subject: &Digest,
+    until: Option<Millis>,
+    with_person: bool,
+) -> Result<()> {
+    let (name, whose) = (pseudonym(digest)?, pseudonym(subject)?);
+    tx.enter(Act::Suppressed { project, name, subject: whose, until, with_person });
+    let new = New { digest, subject, from: tx.now(), until, ends_with_user: with_person };
+    suppressions::put(tx, project, &new)
+}
+
+/// The digest is keyed, and as long as what stands for anybody in the ledger.
+fn pseudonym(digest: &Digest) -> Result<Pseudonym> {
+    let bytes = digest.as_slice().try_into().map_err(Error::internal)?;
+    Ok(Pseudonym(bytes))
+}
+
+/// Does again what the ledger orders: the ones that were made and are not over, and those that
+/// were lifted. True: there was something to do.
+pub fn replay(tx: &Tx, at: Millis, ordered: &Suppressing) -> Result<bool> {
+    match *ordered {
+        Suppressing::Made { project, name, subject, until, with_person } => {
+            // A project made since is gone, and what it kept out with it.
+            if until.is_some_and(|until| until <= tx.now()) || projects::by_id(tx, project)?.is_none() {
+                return Ok(false);
+            }
+            let (digest, subject) = (name.0.to_vec(), subject.0.to_vec());
+            let new =
+                New { digest: &digest, subject: &subject, from: at, until, ends_with_user: with_person };
+            suppressions::put(tx, project, &new).map(|()| true)
+        }
+        Suppressing::Lifted { project, subject } => {
+            let subject = subject.0.to_vec();
+            if suppressions::remove(tx, project, &subject)? == 0 {
+                return Ok(false);
+            }
+            regulations::forget(tx, project, &subject).map(|()| true)
+        }
+    }
 }
 
 /// Lets the person with this identifier in again. False: they were not kept out.
@@ -69,6 +131,7 @@ pub fn lift_subject(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<boo
     if suppressions::remove(tx, project, subject)? == 0 {
         return Ok(false);
     }
+    tx.enter(Act::Unsuppressed { project, subject: pseudonym(subject)? });
     regulations::forget(tx, project, subject)?;
     audit::note(
         tx,

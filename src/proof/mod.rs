@@ -11,6 +11,7 @@ pub mod chain;
 pub mod check;
 pub mod form;
 pub mod hex;
+pub mod ledger_head;
 pub mod receipt;
 pub mod receipts;
 pub mod signing;

@@ -22,18 +22,29 @@ pub struct Suppression {
     pub hits: i64,
 }
 
-/// Keeps a name out, for the sake of the subject, from now on until then. Kept out for another's sake,
-/// it stays so for the longer of the two.
-pub fn put(tx: &Tx, project: ProjectId, named: Named, subject: &Digest, until: Option<Millis>) -> Result<()> {
-    let digest = digest(tx, project, named);
+/// A name that is to be kept out, for the sake of the subject.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    pub digest: &'a Digest,
+    pub subject: &'a Digest,
+    pub from: Millis,
+    pub until: Option<Millis>,
+    /// It ends when the subject is erased in the API that made it.
+    pub ends_with_user: bool,
+}
+
+/// Keeps a name out. Kept out for another's sake, it stays so for the longer of the two.
+pub fn put(tx: &Tx, project: ProjectId, new: &New) -> Result<()> {
+    let New { digest, subject, from, until, ends_with_user } = new;
     tx.execute(
-        "INSERT INTO suppressions (project_id, digest, subject, created_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (project_id, digest) DO UPDATE SET ends_with_user = 0, until = CASE
+        "INSERT INTO suppressions (project_id, digest, subject, created_at, until, ends_with_user)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (project_id, digest) DO UPDATE SET ends_with_user = excluded.ends_with_user, until = CASE
              WHEN suppressions.subject = excluded.subject THEN excluded.until
              WHEN suppressions.until IS NULL OR excluded.until IS NULL THEN NULL
              WHEN excluded.until > suppressions.until THEN excluded.until
              ELSE suppressions.until END",
-        params![project.0, digest, subject, tx.now(), until],
+        params![project.0, digest, subject, from, until, ends_with_user],
     )?;
     Ok(())
 }
@@ -68,14 +79,7 @@ pub fn remove(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<usize> {
     tx.execute("DELETE FROM suppressions WHERE project_id = ?1 AND subject = ?2", params![project.0, subject])
 }
 
-/// A subject's suppression ends when the subject is erased in the API that made it.
-pub fn set_ends_with_user(tx: &Tx, project: ProjectId, subject: &Digest) -> Result<()> {
-    let sql = "UPDATE suppressions SET ends_with_user = 1 WHERE project_id = ?1 AND subject = ?2";
-    tx.execute(sql, params![project.0, subject])?;
-    Ok(())
-}
-
-/// Whether it does.
+/// Whether a subject's suppression ends when the subject is erased in the API that made it.
 pub fn ends_with_user(db: &Db, project: ProjectId, subject: &Digest) -> Result<bool> {
     let sql = "SELECT 1 FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND ends_with_user = 1";
     Ok(db.row(sql, params![project.0, subject], |_| Ok(()))?.is_some())
