@@ -38,7 +38,7 @@ struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     #[error(
-        "the ledger of erasures is older than {by}: it ends with entry {end} of {last_at}, and {by} names \
+        "the ledger of erasures is older than {by}: it ends with entry {end}, {last_at}, and {by} names \
          entry {seq}, {at}; whoever was erased in between would come back. Put back its newest copy, from the \
          place that backups are copied to; where somebody decides that this one is to count, give \
          `--ledger-head {end}`",
@@ -46,7 +46,7 @@ pub enum Contradiction {
     )]
     Older { by: String, seq: u64, at: Millis, end: u64, last_at: Millis },
     #[error(
-        "the ledger of erasures ends with entry {end} of {last_at}, and `--ledger-head` names entry {asked}: \
+        "the ledger of erasures ends with entry {end}, {last_at}, and `--ledger-head` names entry {asked}: \
          put back its newest copy, from the place that backups are copied to",
         last_at = clock::written(*last_at)
     )]

@@ -40,7 +40,17 @@ pub fn bring_over(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same for a ledger at `path`, with the places that it must have come to. The old one stays
+/// Where somebody has removed database, ledger and receipts, another installation begins: the signed
+/// head that is left is of the one that is gone.
+pub fn forget_head(data: &DataDir) -> anyhow::Result<()> {
+    let at = ledger_head::path(data.path());
+    if State::of(data.path()) != State::New || !at.exists() {
+        return Ok(());
+    }
+    fs::remove_file(&at).with_context(|| format!("cannot remove {}", at.display()))
+}
+
+/// Brings over a ledger at `path`, with the places that it must have come to. The old one stays
 /// at `kept`.
 pub fn carry_over(
     path: &Path,

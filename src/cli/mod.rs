@@ -263,6 +263,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;
     let secret = data.store_secret()?;
+    ledgers::forget_head(data)?;
     ledgers::bring_over(data, &secret)?;
     data.make_database()?;
     let options = Options {

@@ -71,7 +71,7 @@ pub enum Refusal {
     Older { path: PathBuf, length: u64, last: u64, seq: u64 },
     #[error(
         "the ledger of erasures {path} belongs to another database: it is {found}, and the database was \
-         written beside {recorded}; put that one in its place, or the database that belongs to this one. Where \
+         written beside {recorded}; put the newest copy of that one in its place, or the database that belongs to this one. Where \
          that one is lost, `usher restore FILE --without-ledger` takes a backup without it"
     )]
     Foreign { path: PathBuf, found: LedgerId, recorded: LedgerId },

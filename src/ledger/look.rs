@@ -63,7 +63,7 @@ struct Wanted {
 impl Looking<'_> {
     pub fn run(&self, places: &[Position], mut see: impl FnMut(&Entry, &Position)) -> Result<Seen, Refusal> {
         let mut lines = self.lines()?;
-        let (header, mut end) = self.header(&mut lines)?;
+        let (header, mut end) = self.header(&mut lines, places)?;
         // In version 1 each line was shorter, and a place may say how far it was then.
         let mut unsealed = header.unsealed_length();
         let mut wanted: Vec<Wanted> =
@@ -120,8 +120,13 @@ impl Looking<'_> {
         Refusal::Foreign { path: self.path.to_owned(), found: end.ledger, recorded: place.ledger }
     }
 
-    /// The first line, and the place behind it.
-    pub fn header(&self, lines: &mut Lines<BufReader<&File>>) -> Result<(Header, Position), Refusal> {
+    /// The first line, and the place behind it. One of another installation, whose MAC nobody
+    /// here can check, is told by the places that are asked for.
+    pub fn header(
+        &self,
+        lines: &mut Lines<BufReader<&File>>,
+        places: &[Position],
+    ) -> Result<(Header, Position), Refusal> {
         let line = lines.next().transpose().map_err(|error| Refusal::io(self.path, error))?;
         let line = line.ok_or_else(|| self.damaged(1, "it is empty".into()))?;
         if !line.ended {
@@ -131,6 +136,12 @@ impl Looking<'_> {
             BadHeader::Version(version) => Refusal::Newer { path: self.path.to_owned(), version },
             BadHeader::Other(what) => self.damaged(1, what),
         })?;
+        let position = Position { ledger: header.ledger, seq: 0, head: header.hash(), offset: line.length };
+        if let Some(place) = places.first().filter(|place| place.ledger != header.ledger)
+            && places.iter().all(|place| place.ledger != header.ledger)
+        {
+            return Err(self.foreign(place, &position));
+        }
         match (self.seal, header.mac) {
             (Some(seal), Some(mac)) if !seal.fits(&header.hash(), Some(&mac)) => {
                 return Err(Refusal::Forged { path: self.path.to_owned(), line: 1 });
@@ -139,7 +150,6 @@ impl Looking<'_> {
             (None, Some(_)) => return Err(self.damaged(1, format!("it is not of version {UNSEALED}"))),
             (Some(_), Some(_)) | (None, None) => {}
         }
-        let position = Position { ledger: header.ledger, seq: 0, head: header.hash(), offset: line.length };
         Ok((header, position))
     }
 

@@ -31,7 +31,7 @@ pub fn bring_over(path: &Path, seal: &Seal, places: &[Position], kept: &Path) ->
     let looking = Looking { path, file: &file, seal: None };
     let (mut lines, mut sealed_length) = (String::new(), 0);
     let mut sealed = Vec::new();
-    let (header, begin) = looking.header(&mut looking.lines()?)?;
+    let (header, begin) = looking.header(&mut looking.lines()?, &[])?;
     let first = Header::sealed(header.ledger, header.at, seal);
     lines.push_str(&first.line());
     sealed_length += first.line().len() as u64;

@@ -165,21 +165,18 @@ fn opened((ledger, entries, opened): (Ledger, Vec<Entry>, crate::ledger::Opened)
 /// database's own is there, or another's, nothing is given up: [`Error::Unavailable`].
 fn anew(path: &Path, mark: &Position, now: Millis, seal: &Seal) -> Result<(Ledger, Vec<Entry>)> {
     if path.exists() {
-        let seen = look(path, seal, &[*mark], |_, _| {});
-        let seen = seen.map_err(|why| {
+        let unfit = |why: Refusal| {
             Error::internal(format!("{why} (a new ledger begins only where none lies: move this one away)"))
-        })?;
-        return match (seen.places.first(), seen.lost) {
-            (Some(Err(Refusal::Foreign { .. })), Some(lost)) if lost == mark.ledger => {
-                Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?))
-            }
-            (Some(Ok(_)), _) => Err(Error::Unavailable(
-                "erasures.ledger is there and fits: nothing has to be given up, so begin no new one",
-            )),
-            _ => Err(Error::Unavailable(
-                "another erasures.ledger is there: a new one begins only where none lies, so move it away first",
-            )),
         };
+        let seen = look(path, seal, &[], |_, _| {}).map_err(unfit)?;
+        if seen.lost == Some(mark.ledger) {
+            return Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?));
+        }
+        let seen = look(path, seal, &[*mark], |_, _| {}).map_err(unfit)?;
+        seen.places.into_iter().try_for_each(|place| place.map(drop)).map_err(unfit)?;
+        return Err(Error::Unavailable(
+            "erasures.ledger is there and fits: nothing has to be given up, so begin no new one",
+        ));
     }
     // Made under another name, so that a kill leaves none, or one that says what was lost.
     let draft = path.with_extension("ledger.begun");

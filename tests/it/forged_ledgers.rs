@@ -40,12 +40,9 @@ impl Past {
         let house = House::open(dir.path(), &key, &[]);
         house.delete("ben-the-hidden", "");
         house.erase(dir.path(), "ann-the-erased");
-        let id = lines(dir.path(), &["key", "list"]).remove(0).split('\t').next().expect("an id").to_owned();
         assert!(house.server.terminate().success());
         let past = Past { dir, place, old, key, recovery, before };
         past.copy_out();
-        let spare = lines(past.path(), &["key", "create", "--org", "--name", "spare"]);
-        assert_eq!((spare.len(), id.is_empty()), (1, false));
         past
     }
 
@@ -254,7 +251,7 @@ fn an_older_ledger_and_database_together_are_refused_by_the_signed_head() {
     for args in [&["key", "list"][..], &["restore", &past.old.to_string_lossy()]] {
         let why = refused(dir, args);
         assert!(why.contains("older than the signed head in secrets/ledger.head"), "{why}");
-        assert!(why.contains(&format!("ends with entry {end} of 20")), "{why}");
+        assert!(why.contains(&format!("ends with entry {end}, ")), "{why}");
         assert!(why.contains(&format!("`--ledger-head {end}`")), "{why}");
     }
     // Somebody decides; but not for more than there is.
@@ -292,7 +289,7 @@ fn on_an_empty_machine_an_older_ledger_is_refused_by_what_is_signed_beside_it() 
     let name = Path::new(&young).file_name().expect("a name").to_string_lossy().into_owned();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&format!("is older than backup {name}")), "{said}");
-    assert!(said.contains(&format!("ends with entry {end} of 20")), "{said}");
+    assert!(said.contains(&format!("ends with entry {end}, ")), "{said}");
     let asked = end.to_string();
     let (code, said, new) = past.restore(&["--ledger-head", &asked]);
     assert_eq!(code, Some(0), "{said}");
@@ -302,9 +299,9 @@ fn on_an_empty_machine_an_older_ledger_is_refused_by_what_is_signed_beside_it() 
     assert_eq!(code, Some(1), "{said}");
     // Unsigned words count for nothing.
     let bytes = fs::read(&young).expect("a backup");
-    let at = bytes.windows(8).position(|window| window == b"\"key\":\"x").unwrap_or_else(|| {
-        bytes.windows(13).position(|window| window == b"\"signature\":\"").expect("a signature") + 13
-    });
+    let field = b"\"signature\":\"";
+    let at =
+        bytes.windows(field.len()).position(|window| window == field).expect("a signature") + field.len();
     let mut other = bytes.clone();
     other[at] = if other[at] == b'0' { b'1' } else { b'0' };
     fs::write(&young, other).expect("a file");

@@ -66,7 +66,7 @@ fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
     let fixture = Fixture::with(&every_act());
     let (start, bytes) = (*fixture.last(), fixture.bytes());
     let acts = [Act::Hidden { person: pseudonym(5) }, Act::Hidden { person: pseudonym(6) }];
-    let full = (bytes.len()..bytes.len() + 480).step_by(17).map(|room| (Some(room), false));
+    let full = (bytes.len()..bytes.len() + 470).step_by(17).map(|room| (Some(room), false));
     for (room, sync_fails) in full.chain([(None, true)]) {
         for cut_fails in [false, true] {
             let faulty = Faulty { bytes: bytes.clone(), room, sync_fails, cut_fails };

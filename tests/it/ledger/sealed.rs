@@ -7,6 +7,7 @@ use usher::ledger::{
     Act, Entry, Ledger, LedgerId, Position, Refusal, Seal, bring_over, check, hkdf, look, version_of,
 };
 use usher::model::{Erasure, ProjectId};
+use usher::vault::Place;
 
 use super::{Fixture, MADE, every_act, pseudonym, seal};
 
@@ -216,4 +217,31 @@ fn a_flip_in_any_byte_is_refused_at_a_start() {
     }
     fixture.write(&whole);
     assert!(Ledger::open(&fixture.path(), Some(fixture.last()), &seal()).is_ok());
+}
+
+#[test]
+fn a_copy_of_version_1_is_brought_over_as_its_ledger_was() {
+    let (fixture, place) = (Fixture::new(), tempfile::tempdir().expect("a folder"));
+    let copy = place.path().join("erasures.ledger");
+    fixture.write(LINES_2.as_bytes());
+    for lines in 1..=LINES_1.lines().count() {
+        let old: String = LINES_1.split_inclusive('\n').take(lines).collect();
+        fs::write(&copy, old).expect("a copy");
+        let to = Place::directory(place.path());
+        to.follow_ledger(&fixture.path(), LINES_2.len() as u64).expect("it follows");
+        assert_eq!(fs::read_to_string(&copy).expect("a copy"), LINES_2, "{lines} lines");
+        // From there on it is followed as any other.
+        fixture.write(format!("{LINES_2}{HELD}").as_bytes());
+        let added = to.follow_ledger(&fixture.path(), (LINES_2.len() + HELD.len()) as u64);
+        assert_eq!(added.expect("it follows"), HELD.len() as u64);
+        fixture.write(LINES_2.as_bytes());
+    }
+    // The twins: a copy that has more, or something else, is left as it is.
+    let more = format!("{LINES_1}{}", "{\"seq\":5}\n".repeat(9));
+    for other in [more, LINES_1.replacen("hidden", "revived", 1)] {
+        fs::write(&copy, &other).expect("a copy");
+        let to = Place::directory(place.path());
+        assert!(to.follow_ledger(&fixture.path(), LINES_2.len() as u64).is_err());
+        assert_eq!(fs::read_to_string(&copy).expect("a copy"), other);
+    }
 }
