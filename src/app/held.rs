@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use crate::clock::{self, Millis};
 use crate::ledger::{Act, Chain, LedgerId, Looked, Refusal, Seal, look};
 use crate::model::Origin;
-use crate::proof::check::check_one;
+use crate::proof::check::{BYTES_MAX, check_one};
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::PublicKey;
@@ -120,7 +121,7 @@ impl Known {
     pub fn receipts_in(&mut self, folder: &Path, key: &PublicKey) {
         for (name, path) in files(folder) {
             if of_file_name(&name).is_some()
-                && let Some(receipt) = fs::read(path).ok().and_then(|bytes| check_one(&bytes, key).ok())
+                && let Some(receipt) = small(&path).and_then(|bytes| check_one(&bytes, key).ok())
             {
                 self.receipt(receipt);
             }
@@ -264,7 +265,16 @@ pub fn check_owner(head: &Head, looked: &Looked) -> Result<(), Contradiction> {
     Err(Contradiction::Foreign { by, found, named })
 }
 
+/// What a receipt may have, and a little more.
+fn small(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Plain files alone: a folder of copies is somebody else's, and a pipe in it would never end.
 fn files(folder: &Path) -> impl Iterator<Item = (String, std::path::PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+    let plain = entries.filter(|entry| entry.metadata().is_ok_and(|about| about.is_file()));
+    plain.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
 }
