@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::clock::{self, Millis};
