@@ -1,6 +1,8 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+mod heads;
+pub mod held;
 pub mod scans;
 mod time;
 
@@ -12,14 +14,16 @@ use std::time::Duration;
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
-use crate::domain::replay::{self, Replayed};
+use crate::domain::replay::{self, Behind, Replayed};
 use crate::domain::{jobs, projects, repairs};
 use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
-use crate::ledger::{Entry, Orders};
-use crate::proof::check::figures;
+use crate::ledger::{Entry, Looked, Orders};
+use crate::proof::check::{check_one, figures};
 use crate::proof::figures::JobNumbers;
+use crate::proof::hex::Hex;
+use crate::proof::ledger_head::Head;
 use crate::proof::receipt::Receipt;
 use crate::proof::receipts::{Last, Receipts};
 use crate::proof::signing::Signer;
@@ -27,6 +31,8 @@ use crate::store::unsearched::Unsearched;
 use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
+use heads::Heads;
+use held::Known;
 use scans::Scans;
 
 #[derive(Clone)]
@@ -63,6 +69,7 @@ struct Inner {
     signer: Signer,
     receipts: Mutex<Receipts>,
     backups: PathBuf,
+    heads: OnceLock<Heads>,
     replayed: Mutex<Replayed>,
     proving: Mutex<Unsearched>,
     backing_up: RwLock<()>,
@@ -91,7 +98,14 @@ impl Default for Keeping {
 
 impl App {
     /// Catches up with the ledger, makes the first project if there is none, loads the keys.
+    /// [`Error::Internal`] with the way out if the ledger is older, or another, than its signed
+    /// head or the last receipt say.
     pub fn new(parts: Parts) -> Result<App> {
+        App::with_head(parts, None)
+    }
+
+    /// The same where somebody has decided which entry of the ledger is its newest.
+    pub fn with_head(parts: Parts, asked: Option<u64>) -> Result<App> {
         let Parts {
             store: (store, unseen),
             keyring,
@@ -103,7 +117,7 @@ impl App {
             receipts,
             backups,
         } = parts;
-        check_receipts(&receipts, &store, &unseen)?;
+        let (behind, looked) = check_ledger(&store, &signer, &receipts, &unseen, asked)?;
         let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
         let mut receipts = receipts;
         let (unknown, first) = learn(&mut receipts, &store)?;
@@ -117,6 +131,7 @@ impl App {
                 signer,
                 receipts: Mutex::new(receipts),
                 backups,
+                heads: OnceLock::new(),
                 replayed: Mutex::default(),
                 proving: Mutex::new(Unsearched::after_start(open, last)),
                 backing_up: RwLock::default(),
@@ -134,22 +149,46 @@ impl App {
             app.write_blocking(Lane::Erasure, move |tx| jobs::go_on_after(tx, &unknown, first))?;
         }
         let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
+        let named = if looked.lost.is_some() { app.good_receipts() } else { Vec::new() };
         // In one transaction: a kill in between would leave a database out of a backup that does
         // not know it any more, and has not caught up.
         let is_restored = app.read(|db| upkeep::done_at(db, upkeep::RESTORED))?.is_some();
         let actor = if is_restored { Actor::Operator } else { Actor::System };
         let done = app.by(actor).write_blocking(Lane::Erasure, move |tx| {
             replay::note_restored(tx, entries)?;
-            orders.as_ref().map(|orders| replay::run(tx, orders)).transpose()
+            orders.as_ref().map(|orders| replay::run(tx, orders, behind, &named)).transpose()
         })?;
         if let Some(done) = done {
             log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
-        app.write_blocking(Lane::Erasure, projects::ensure_first)?;
+        let run = fastrand::i64(..);
+        app.write_blocking(Lane::Erasure, move |tx| {
+            upkeep::keep(tx, upkeep::RUN, run)?;
+            projects::ensure_first(tx)
+        })?;
+        app.sign_heads(Hex(run.to_be_bytes()))?;
         app.keep_time()?;
         app.reload_keys()?;
         Ok(app)
+    }
+
+    /// Signs how far the ledger has come, from now on until the stop.
+    fn sign_heads(&self, run: Hex<8>) -> Result<()> {
+        let Inner { store, signer, heads, .. } = &*self.inner;
+        let now = store.read(ledger_position)?;
+        let signing = Heads::start(store.folder(), signer.clone(), self.clock.clone(), run, now)?;
+        store.on_ledger_growth(signing.hearer())?;
+        let _ = heads.set(signing);
+        Ok(())
+    }
+
+    /// All receipts whose signatures are good.
+    fn good_receipts(&self) -> Vec<Receipt> {
+        let key = self.signer().public();
+        let listed = self.receipts().below(None, usize::MAX);
+        let read = listed.into_iter().filter_map(|listed| listed.file_bytes().ok());
+        read.filter_map(|bytes| check_one(&bytes, &key).ok()).collect()
     }
 
     /// The same app, whose writes through this handle happen at another time.
@@ -371,6 +410,9 @@ impl App {
     /// Finishes the writes that wait and folds the WAL in; later ones are refused.
     pub fn stop(&self) {
         self.inner.store.stop();
+        if let Some(heads) = self.inner.heads.get() {
+            heads.stop();
+        }
     }
 }
 
@@ -398,19 +440,40 @@ fn learn(receipts: &mut Receipts, store: &Store) -> Result<(Vec<JobNumbers>, u64
     Ok((unknown, first))
 }
 
-/// [`Error::Unavailable`] if a receipt names an entry that the ledger beside it does not have:
-/// who was erased by it would come back.
-fn check_receipts(receipts: &Receipts, store: &Store, unseen: &[Entry]) -> Result<()> {
-    let position = store.read(ledger_position)?;
-    let end = unseen.last().map_or(position.seq, |entry| entry.seq);
-    let last = receipts.numbered(receipts.last().number).and_then(|listed| listed.read().ok());
-    match last.map(|stored| stored.receipt.ledger) {
-        Some(named) if named.id.0 == position.ledger.0 && named.seq.is_some_and(|seq| seq > end) => {
-            Err(Error::Unavailable(
-                "erasures.ledger is older than the receipts beside it: put its newest copy back; where there is none, \
-             move the receipts that name later entries away, and know that who was erased with them may be back",
-            ))
-        }
-        _ => Ok(()),
+/// Holds the ledger against its signed head and the last receipt: who cuts it off, or puts an older
+/// one there, has no key to sign those again. Says why the database is behind it, if it is.
+fn check_ledger(
+    store: &Store,
+    signer: &Signer,
+    receipts: &Receipts,
+    unseen: &[Entry],
+    asked: Option<u64>,
+) -> Result<(Behind, Looked)> {
+    let (key, position) = (signer.public(), store.read(ledger_position)?);
+    let mut known = Known::default();
+    let head = Head::read(store.folder(), &key).map_err(Error::internal)?;
+    head.iter().for_each(|head| known.head(head));
+    if let Some(last) = receipts.numbered(receipts.last().number)
+        && let Ok(receipt) = check_one(&last.file_bytes().map_err(Error::internal)?, &key)
+    {
+        known.receipt(receipt);
     }
+    let looked = known.check(&store.ledger(), &store.seal(), asked).map_err(Error::internal)?;
+    if let Some(head) = &head {
+        held::check_owner(head, &looked).map_err(Error::internal)?;
+    }
+    let (run, restored) =
+        store.read(|db| Ok((upkeep::done_at(db, upkeep::RUN)?, upkeep::done_at(db, upkeep::RESTORED)?)))?;
+    // A stop between ledger and database leaves the run that signed the head, and a database that
+    // has seen all that was signed: a head is signed of what was committed.
+    let stopped = head.is_some_and(|head| {
+        head.ledger.0 == position.ledger.0
+            && head.seq <= position.seq
+            && run.is_some_and(|run| run.to_be_bytes() == head.run.0)
+    });
+    let behind = match stopped && restored.is_none() && !unseen.is_empty() {
+        true => Behind::Stopped,
+        false => Behind::PutBack,
+    };
+    Ok((behind, looked))
 }

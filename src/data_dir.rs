@@ -10,10 +10,13 @@ use anyhow::{Context, bail};
 use crate::owner;
 
 /// All that Usher makes in the directory. Of folders, also what is in them.
-const OURS: [&str; 14] = [
+const OURS: [&str; 17] = [
     "ballast",
     "backups",
     "erasures.ledger",
+    "erasures.ledger.new",
+    "erasures.ledger.version-1",
+    "numbers",
     "receipts",
     "recovery-key.txt",
     "secrets",
@@ -130,6 +133,22 @@ impl DataDir {
 
     pub fn ledger(&self) -> PathBuf {
         self.path.join("erasures.ledger")
+    }
+
+    /// The ledger as version 1 had it, until the head of the new one is signed.
+    pub fn kept_ledger(&self) -> PathBuf {
+        self.path.join("erasures.ledger.version-1")
+    }
+
+    /// Removes that.
+    pub fn forget_kept_ledger(&self) -> anyhow::Result<()> {
+        let at = self.kept_ledger();
+        match fs::remove_file(&at) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", at.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn secrets(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The product's nouns and their ids. Nothing in here knows about HTTP or SQL.
 
+mod asked_by;
 mod intake;
 mod interaction;
 mod job;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::clock::Millis;
 use crate::error::{Error, Fault, Place, Result};
 
+pub use asked_by::AskedBy;
 pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
 pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};

@@ -91,7 +91,7 @@ pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Optio
     let copies = copier.as_ref().map(Copier::notices);
     if let Some(notices) = copies.clone() {
         notices.receipts_written(app.receipts().last().number);
-        app.store().on_ledger_growth(move |upto| notices.ledger_grew(upto))?;
+        app.store().on_ledger_growth(move |position| notices.ledger_grew(position.offset))?;
     }
     app.keep_backups(Keeping { copies, ..keeping });
     Ok(copier)

@@ -2,21 +2,20 @@
 //! changed. A line a check, with figures.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::app::held::{self, Known};
 use crate::clock::Millis;
 use crate::domain::replay;
-use crate::ledger::{self, Entry, Header};
+use crate::ledger::{self, Seal, UNSEALED};
 use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
 use crate::proof::chain;
 use crate::proof::check::check_one;
-use crate::proof::hex::Hex;
+use crate::proof::ledger_head::Head;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
 use crate::store::backup::{self, Glance};
@@ -24,6 +23,8 @@ use crate::store::{
     Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
 };
 use crate::vault::{self, Identities, Refusal, keys};
+
+use super::ledgers;
 
 /// How a line begins that is no good news.
 pub const WRONG: &str = "WRONG";
@@ -99,7 +100,7 @@ fn all(directory: &Directory) -> Vec<String> {
     let glance = || glance.as_ref().map_err(|error| anyhow!("the database does not open: {error}"));
     // What grows is read in this order: a receipt that comes meanwhile is not missed.
     let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));
-    let key = public_key(directory.path);
+    let key = ledgers::public_key(directory.path);
     let good = || key.as_ref().map_err(|error| anyhow!("{error:#}"));
     let receipts = good().map(|key| receipts(directory.path, key)).unwrap_or_default();
     let checks: [Check; 10] = [
@@ -107,7 +108,7 @@ fn all(directory: &Directory) -> Vec<String> {
         ("receipts", Box::new(|| chain_of_receipts(directory.path, good()?, receipts.len(), last?))),
         ("audit log", Box::new(|| audit_log(glance()?, &receipts, good()?))),
         ("ledger of erasures", Box::new(|| ledger_file(directory, glance()?))),
-        ("receipts in the ledger", Box::new(|| places(directory, &receipts))),
+        ("receipts in the ledger", Box::new(|| places(directory, receipts.clone(), good()?))),
         ("database", Box::new(|| sound(directory, glance()?))),
         ("free space", Box::new(|| free_space(directory.file))),
         ("traces of the erased", Box::new(|| traces(directory, glance()?))),
@@ -132,12 +133,6 @@ fn said(name: &str, outcome: Result<Outcome>) -> Vec<String> {
         lines.push(format!("         and {more} more"));
     }
     lines
-}
-
-fn public_key(dir: &Path) -> Result<PublicKey> {
-    let at = dir.join("signing.pub");
-    let text = fs::read_to_string(&at).with_context(|| format!("cannot read {}", at.display()))?;
-    text.parse().map_err(|why| anyhow!("{}: {why}", at.display()))
 }
 
 fn signing_key(dir: &Path, key: &PublicKey) -> Result<Outcome> {
@@ -230,49 +225,69 @@ fn rows<'a>(
     batches.flatten()
 }
 
+fn seal(directory: &Directory) -> Result<Seal> {
+    Ok(Seal::new(&store_key(directory)?))
+}
+
+fn store_key(directory: &Directory) -> Result<[u8; 32]> {
+    let at = directory.path.join("secrets/store.key");
+    let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
+    secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))
+}
+
 fn ledger_file(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let mark = glance.ledger()?;
-    let report = ledger::check(&directory.ledger(), Some(&mark));
+    let seal = seal(directory)?;
+    let report = ledger::check(&directory.ledger(), Some(&mark), Some(&seal));
     let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
     if let Some(ledger) = report.ledger.filter(|ledger| *ledger != mark.ledger) {
         faults.push(format!("it is {ledger}, and the database was written beside {}", mark.ledger));
     }
-    let figures = format!("{} entries in one chain; the database has seen {}", report.entries, mark.seq);
+    let how = match report.version {
+        UNSEALED => "in one chain, without MACs: it is of version 1, and the next start brings it over",
+        _ => "in one chain, each with its MAC",
+    };
+    let figures = format!("{} entries {how}; the database has seen {}", report.entries, mark.seq);
     Ok(Outcome { figures, faults })
 }
 
-/// What receipts and backups say of the ledger is what is there.
-fn places(directory: &Directory, receipts: &[Receipt]) -> Result<Outcome> {
-    let mut wanted: BTreeMap<u64, Option<ledger::Chain>> =
-        receipts.iter().filter_map(|receipt| Some((receipt.ledger.seq?, None))).collect();
+/// What the signed head, receipts and backups say of the ledger is what is there.
+fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Result<Outcome> {
     let path = directory.ledger();
-    let mut lines = BufReader::new(File::open(&path)?).split(b'\n');
-    let header = lines.next().transpose()?.unwrap_or_default();
-    let header = Header::parse(&header).map_err(|_| anyhow!("the first line of the ledger does not read"))?;
-    if let Some(begin) = wanted.get_mut(&0) {
-        *begin = Some(header.hash());
+    let mut known = Known::default();
+    let head = Head::read(directory.path, key)?;
+    head.iter().for_each(|head| known.head(head));
+    known.backups_in(&directory.backups(), key);
+    let count = receipts.len();
+    receipts.into_iter().for_each(|receipt| known.receipt(receipt));
+    if ledger::version_of(&path) == Some(UNSEALED) {
+        let faults = match head {
+            Some(_) => vec!["it is of version 1, and a signed head names version 2 of it".to_owned()],
+            None => Vec::new(),
+        };
+        return Ok(Outcome { figures: "not looked for in a ledger of version 1".into(), faults });
     }
-    for line in lines {
-        if let Ok(entry) = Entry::parse(&line?)
-            && let Some(chain) = wanted.get_mut(&entry.seq)
-        {
-            *chain = Some(entry.chain);
-        }
+    let (seen, contradictions) = known.contradictions(&path, &seal(directory)?)?;
+    let mut faults: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
+    if let Some(head) = &head {
+        faults.extend(held::check_owner(head, &seen).err().map(|contradiction| contradiction.to_string()));
     }
-    let odd = receipts.iter().filter(|receipt| {
-        let same = receipt.ledger.id == Hex(header.ledger.0);
-        let named = receipt.ledger.seq.and_then(|seq| wanted.get(&seq).copied().flatten());
-        !same || named.map(Hex) != Some(receipt.ledger.head)
-    });
-    let faults = odd.map(|receipt| {
+    let ours = known.receipts_of(seen.end.ledger).count();
+    // Of a ledger that was lost nothing can be looked for; any other is no ledger of this directory.
+    let ledgers = [Some(seen.end.ledger), seen.lost];
+    let strays = known.receipts_of_others(&ledgers);
+    faults.extend(strays.map(|receipt| {
         format!(
-            "receipt {} names entry {}, which is not there, or is another",
+            "receipt {} names the ledger {}, which is not there",
             receipt.place.unwrap_or(receipt.number),
-            receipt.ledger.seq.unwrap_or_default()
+            receipt.ledger.id
         )
-    });
-    let faults = faults.collect();
-    Ok(Outcome { figures: format!("{} are where they say", receipts.len()), faults })
+    }));
+    let figures = match count - ours {
+        0 => format!("{ours} are where they say"),
+        lost => format!("{ours} are where they say, {lost} are of a ledger that was lost"),
+    };
+    Ok(Outcome { figures, faults })
 }
 
 fn sound(directory: &Directory, glance: &Glance) -> Result<Outcome> {
@@ -293,12 +308,6 @@ fn free_space(file: &Pages) -> Result<Outcome> {
     let used = used_leaves(file)?;
     faults.extend(used.iter().map(|number| format!("page {number} is free, and holds bytes")));
     Ok(Outcome { figures: format!("{pages} pages, nothing but zeros in what is free"), faults })
-}
-
-fn store_key(directory: &Directory) -> Result<[u8; 32]> {
-    let at = directory.path.join("secrets/store.key");
-    let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
-    secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))
 }
 
 fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {

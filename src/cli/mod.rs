@@ -6,6 +6,7 @@ mod copies;
 mod demo;
 mod directory;
 mod inspect;
+mod ledgers;
 mod limits;
 mod logging;
 mod loss;
@@ -32,7 +33,7 @@ use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
+use crate::store::{Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
 use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
@@ -51,7 +52,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the APIs and the admin pages; what happens without a command
-    Serve,
+    Serve(serve::Serve),
     /// Make and list projects
     #[command(subcommand)]
     Project(Project),
@@ -164,9 +165,13 @@ struct Demo {
 pub fn run() -> anyhow::Result<()> {
     let Cli { config, command } = Cli::parse();
     let act = match command {
-        None | Some(Command::Serve) => {
+        None => {
             logging::start("warn,usher=info,actix_http=off");
-            return serve::run(&config);
+            return serve::run(&config, &serve::Serve::default());
+        }
+        Some(Command::Serve(how)) => {
+            logging::start("warn,usher=info,actix_http=off");
+            return serve::run(&config, &how);
         }
         Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
         Some(Command::Restore(what)) => {
@@ -247,7 +252,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
 
 /// Acts on a directory that no server holds.
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
-    let app = open(data, config, Clock::system())?;
+    let app = open(data, config, Clock::system(), Decided::default())?;
     let mut copier = None;
     if let Act::Backup { folder } = act {
         // Before a key is shown.
@@ -268,13 +273,24 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
 /// while it can be folded in.
 const BALLAST: u64 = 32 * 1024 * 1024;
 
+/// What somebody has decided about the ledger of erasures.
+#[derive(Debug, Clone, Copy, Default)]
+struct Decided {
+    /// It is lost: another begins.
+    anew: bool,
+    /// Which entry is its newest.
+    head: Option<u64>,
+}
+
 /// Opens what is in the directory, with the checks of every start.
-fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
+fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyhow::Result<App> {
     limits::raise_open_files(config.workers())?;
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;
     let secret = data.store_secret()?;
+    ledgers::forget_head(data)?;
+    ledgers::bring_over(data, &secret)?;
     data.make_database()?;
     let options = Options {
         secret,
@@ -286,7 +302,8 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
         wal_limit: WAL_LIMIT,
         loss: if config.accept_loss { Loss::Accept } else { Loss::Refuse },
     };
-    let store = Store::open(&data.database(), options)
+    let beside = if decided.anew { Beside::ANewOne } else { Beside::Its };
+    let store = Store::open_beside(&data.database(), options, beside)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     loss::check(&store, config.accept_loss)?;
     // With the secret that is now known to be the right one.
@@ -298,7 +315,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
     }
     let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
     let signer = Signer::open(data.path(), missing)?;
-    let app = App::new(Parts {
+    let parts = Parts {
         store,
         keyring,
         bell,
@@ -308,7 +325,10 @@ fn open(data: &DataDir, config: &Config, clock: Clock) -> anyhow::Result<App> {
         signer,
         receipts,
         backups: data.backups(),
-    })?;
+    };
+    let app = App::with_head(parts, decided.head)?;
+    // The head is signed.
+    data.forget_kept_ledger()?;
     // Whoever was erased since a backup is in it: it is needed no longer than this.
     data.forget_kept()?;
     Ok(app)

@@ -7,18 +7,21 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
-use super::{copies, out};
+use super::{Decided, copies, ledgers, out};
+use crate::app::held::{self, Known};
 use crate::app::{App, backups};
 use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
-use crate::ledger::{Again, Ledger, Position};
+use crate::ledger::{self, Again, Position, Seal, UNSEALED};
 use crate::owner;
+use crate::proof::ledger_head::Head;
 use crate::proof::receipt::of_file_name;
+use crate::proof::signing::PublicKey;
 use crate::store::backup::{self, Glance};
 use crate::store::jobs;
 use crate::vault::{self, Identities, Unpacked};
@@ -35,6 +38,14 @@ pub struct Restore {
     /// USHER_RECOVERY_KEY
     #[arg(long, value_name = "FILE")]
     recovery_key: Option<PathBuf>,
+    /// The ledger of erasures is lost, and there is no copy: go on without what it has ordered since
+    /// the backup. What is given up is printed, and written into the audit log and a new ledger
+    #[arg(long)]
+    without_ledger: bool,
+    /// The number of the ledger's entry that is to count as its newest: an older ledger is
+    /// refused, and one that goes as far is taken, though more was signed
+    #[arg(long, value_name = "N", conflicts_with = "without_ledger")]
+    ledger_head: Option<u64>,
 }
 
 /// Puts it back; prints before how much the ledger has ordered since, and after what of it
@@ -60,13 +71,14 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
     // An earlier one that was killed; what it kept aside is only there between two steps.
     super::sweep(data)?;
     let owners = owners_keys(what)?;
-    let ready = prepare(data, &what.file, &owners)?;
+    let ready = prepare(data, what, &owners)?;
     let made_at = ready.unpacked.manifest.made_at;
     // Where nothing can be printed, that is told at the end, of what was done.
     let _ = out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)));
     put_secrets(data, &ready, &owners)?;
     swap(data, &ready)?;
-    let app = match super::open(data, config, Clock::system()) {
+    let decided = Decided { anew: what.without_ledger, head: what.ledger_head };
+    let app = match super::open(data, config, Clock::system(), decided) {
         Ok(app) => app,
         Err(error) => {
             put_back(data)
@@ -76,6 +88,9 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
     };
     app.keep_backups(copies::keeping(config));
     let done = app.replayed();
+    if what.without_ledger {
+        let _ = out::aside(&format!("usher: {}\n", ledgers::given_up(&done)));
+    }
     let erased = clean(&app);
     upkeep::sign_head(&app)?;
     app.stop();
@@ -97,19 +112,22 @@ struct Ready {
     unpacked: Unpacked,
     /// The ledger to be put into the directory, which has none.
     ledger: Option<PathBuf>,
+    /// Receipts lay beside the backup, and belong into the directory.
+    receipts: bool,
     /// The most that will have to be done once more.
     again: Again,
 }
 
-/// Unpacks the backup and holds it against what is there. Changes nothing.
-fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<Ready> {
+/// Unpacks the backup and holds it against what is there. Changes nothing, but that a ledger of
+/// version 1 is brought over.
+fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Result<Ready> {
+    let file = &what.file;
     let manifest = vault::read_manifest(file)?;
     let mark =
         backups::position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
     let is_empty = State::of(data.path()) != State::Begun && !data.ledger().exists();
-    if !is_empty {
-        check_ledger(&data.ledger(), &mark)?;
-        check_old(data)?;
+    if !is_empty && !what.without_ledger {
+        check_own(data, &mark, what.ledger_head)?;
     }
     let keys = owners.clone().and(Identities::machine(&data.secrets())?);
     let unpacked = vault::unpack(file, &keys, data.path())?;
@@ -120,6 +138,7 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
     if glance.ledger()? != mark {
         bail!("{} is not what it says: its database stands elsewhere in the ledger", file.display());
     }
+    let key = signing_key(&unpacked, file)?;
     let receipts = glance.read(jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
     drop(glance);
     let store_key = data.secrets().join("store.key");
@@ -130,19 +149,20 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
             store_key.display()
         );
     }
+    let seal = seal(&unpacked.store_key())?;
     let mut ledger = None;
+    let mut beside_it = false;
     if is_empty {
         let beside = file.parent().unwrap_or(Path::new("")).join("erasures.ledger");
-        let ours = unpacked.folder().join("erasures.ledger");
-        copy(&beside, &ours).with_context(|| {
-            format!(
-                "the ledger of erasures must lie beside the backup, at {}: without it whoever was erased since \
-                 would come back; put its newest copy there, from the place that backups are copied to",
-                beside.display()
-            )
-        })?;
-        check_ledger(&ours, &mark).with_context(|| format!("beside the backup, at {}", beside.display()))?;
+        beside_it = true;
         let there = copy_receipts(&beside, &unpacked.folder().join("receipts"))?;
+        ledger = match what.without_ledger {
+            true => {
+                refuse_needless(&beside, &mark, &seal)?;
+                None
+            }
+            false => Some(take_ledger(&beside, &unpacked, &mark, &seal, &key, what.ledger_head)?),
+        };
         if there < receipts {
             let _ = out::aside(&format!(
                 "usher: {receipts} receipts were written before the backup, and {there} lie beside it: put the \
@@ -151,13 +171,79 @@ fn prepare(data: &DataDir, file: &Path, owners: &Identities) -> anyhow::Result<R
                 data.receipts().display()
             ));
         }
-        ledger = Some(ours);
     }
     backup::prepare(&unpacked.database(), manifest.made_at)?;
     File::open(unpacked.database())?.sync_all()?;
-    let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark]).pop();
-    let again = counted.transpose()?.unwrap_or_default();
-    Ok(Ready { unpacked, ledger, again })
+    let again = match what.without_ledger {
+        true => Again::default(),
+        false => {
+            let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark], &seal).pop();
+            counted.transpose()?.unwrap_or_default()
+        }
+    };
+    Ok(Ready { unpacked, ledger, receipts: beside_it, again })
+}
+
+/// Where the ledger of the backup is there and fits, nothing has to be given up.
+fn refuse_needless(beside: &Path, mark: &Position, seal: &Seal) -> anyhow::Result<()> {
+    let seen = ledger::look(beside, seal, &[*mark], |_, _| {});
+    if seen.is_ok_and(|seen| seen.places.iter().all(Result::is_ok)) {
+        bail!("the ledger of erasures {} is there and fits: restore with it", beside.display());
+    }
+    Ok(())
+}
+
+/// The ledger from beside the backup, into the folder of what was unpacked: brought over, if it is
+/// of version 1, and held against all that lies there and is signed.
+fn take_ledger(
+    beside: &Path,
+    unpacked: &Unpacked,
+    mark: &Position,
+    seal: &Seal,
+    key: &PublicKey,
+    asked: Option<u64>,
+) -> anyhow::Result<PathBuf> {
+    let ours = unpacked.folder().join("erasures.ledger");
+    copy(beside, &ours).with_context(|| {
+        format!(
+            "the ledger of erasures must lie beside the backup, at {}: without it whoever was erased since \
+             would come back; put its newest copy there, from the place that backups are copied to. Where \
+             there is no copy, --without-ledger goes on without it, and says what is given up",
+            beside.display()
+        )
+    })?;
+    let lies = || format!("beside the backup, at {}", beside.display());
+    let folder = folder_of(beside);
+    let mut known = Known::default();
+    known.backups_in(folder, key);
+    known.receipts_in(folder, key);
+    if ledger::version_of(&ours) == Some(UNSEALED) {
+        let kept = unpacked.folder().join("erasures.ledger.version-1");
+        ledgers::carry_over(&ours, seal, &[*mark], &known, &kept).context(CANNOT).with_context(lies)?;
+    }
+    check_place(&ours, mark, seal).with_context(lies)?;
+    known.check(&ours, seal, asked).context(CANNOT).with_context(lies)?;
+    Ok(ours)
+}
+
+const CANNOT: &str = "the backup cannot be restored beside this ledger";
+
+/// The key that signed what lies beside the backup, out of the backup.
+fn signing_key(unpacked: &Unpacked, file: &Path) -> anyhow::Result<PublicKey> {
+    let text = fs::read_to_string(unpacked.signing_pub())?;
+    let key: PublicKey = text.parse().map_err(|why| anyhow!("signing.pub in {}: {why}", file.display()))?;
+    if unpacked.manifest.key.is_some_and(|named| named != key.hex()) {
+        bail!("{} is not what it says: another key than the one inside signed it", file.display());
+    }
+    Ok(key)
+}
+
+fn seal(store_key: &Path) -> anyhow::Result<Seal> {
+    let secret: [u8; 32] = fs::read(store_key)
+        .with_context(|| format!("cannot read {}", store_key.display()))?
+        .try_into()
+        .map_err(|_| anyhow!("{} is damaged: it must have 32 bytes", store_key.display()))?;
+    Ok(Seal::new(&secret))
 }
 
 /// The receipts that lie beside the ledger go on to be one chain. Returns how many there are.
@@ -165,9 +251,8 @@ fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
     // Whoever owns the directory must be able to remove what a kill leaves of it.
     owner::give(into, into.parent().unwrap_or(into))?;
-    let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut copied = 0;
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(folder_of(ledger))? {
         let entry = entry?;
         if of_file_name(&entry.file_name().to_string_lossy()).is_some() {
             copy(&entry.path(), &into.join(entry.file_name()))?;
@@ -178,17 +263,55 @@ fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
     Ok(copied)
 }
 
-/// The ledger has all that the backup has seen.
-fn check_ledger(path: &Path, mark: &Position) -> anyhow::Result<()> {
-    Ledger::open(path, Some(mark)).map(drop).context("the backup cannot be restored beside this ledger")
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Nor may the ledger be older than the database that is there: entries would be missing.
-fn check_old(data: &DataDir) -> anyhow::Result<()> {
-    let old = data.database();
-    if State::of(data.path()) != State::Begun {
-        return Ok(());
+/// The ledger has all that a database has seen.
+fn check_place(path: &Path, mark: &Position, seal: &Seal) -> anyhow::Result<()> {
+    let seen = ledger::look(path, seal, &[*mark], |_, _| {}).context(CANNOT)?;
+    seen.places.into_iter().try_for_each(|place| place.map(drop)).context(CANNOT)
+}
+
+/// The ledger that is there has all that the backup has seen, is no older than the database that is
+/// there (entries would be missing), and what is signed about it.
+fn check_own(data: &DataDir, mark: &Position, asked: Option<u64>) -> anyhow::Result<()> {
+    let path = data.ledger();
+    let store_key = data.secrets().join("store.key");
+    if path.exists() && !store_key.exists() {
+        bail!(
+            "{} is missing, and the ledger of erasures is there: put the key back, or move {} away and put it \
+             beside the backup",
+            store_key.display(),
+            path.display()
+        );
     }
+    if !path.exists() {
+        let missing = ledger::Refusal::Missing { path };
+        return Err(anyhow::Error::from(missing).context(CANNOT));
+    }
+    let secret = data.store_secret()?;
+    ledgers::bring_over(data, &secret)?;
+    let seal = Seal::new(&secret);
+    check_place(&path, mark, &seal)?;
+    if State::of(data.path()) == State::Begun
+        && let Some(old) = old_mark(data)?
+    {
+        check_place(&path, &old, &seal)?;
+    }
+    let mut known = Known::default();
+    let key = ledgers::public_key(data.path())?;
+    let head = Head::read(data.path(), &key)?;
+    head.iter().for_each(|head| known.head(head));
+    known.receipts_in(&data.receipts(), &key);
+    known.backups_in(&data.backups(), &key);
+    let looked = known.check(&path, &seal, asked).context(CANNOT)?;
+    head.map_or(Ok(()), |head| held::check_owner(&head, &looked)).context(CANNOT)
+}
+
+/// How far the database that is there has seen the ledger. None: it does not read.
+fn old_mark(data: &DataDir) -> anyhow::Result<Option<Position>> {
+    let old = data.database();
     let mark = backup::seen(&old).with_context(|| {
         format!(
             "{} cannot be looked into, and is not replaced; see to that, or move it away if the backup is to \
@@ -196,14 +319,11 @@ fn check_old(data: &DataDir) -> anyhow::Result<()> {
             old.display()
         )
     })?;
-    match mark {
-        Some(mark) => check_ledger(&data.ledger(), &mark),
+    if mark.is_none() {
         // That is why there is a restore.
-        None => {
-            let _ = out::aside("usher: the database that is there does not read; it is replaced\n");
-            Ok(())
-        }
+        let _ = out::aside("usher: the database that is there does not read; it is replaced\n");
     }
+    Ok(mark)
 }
 
 /// The secrets of the backup, and receipts and ledger from beside it, where the directory has
@@ -228,8 +348,10 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
         owners.adopt(&secrets)?;
         data.give(&secrets.join("recovery.pub"))?;
     }
-    if let Some(ledger) = &ready.ledger {
+    if ready.receipts {
         put_receipts(data, &ready.unpacked.folder().join("receipts"))?;
+    }
+    if let Some(ledger) = &ready.ledger {
         put(data, ledger, &data.ledger())?;
     }
     Ok(())

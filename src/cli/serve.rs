@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
+use clap::Args;
 
 use super::control::Control;
-use super::{copies, directory, out, secret};
+use super::{Decided, copies, directory, out, secret};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -17,15 +18,38 @@ use crate::server::Http;
 use crate::trace::Actor;
 use crate::worker::{self, Worker, upkeep};
 
+/// What somebody has decided.
+#[derive(Args, Default)]
+pub struct Serve {
+    /// The ledger of erasures is lost, and there is no copy: begin another. What is given up is
+    /// printed, and written into the audit log and the new ledger
+    #[arg(long)]
+    new_ledger: bool,
+    /// The number of the ledger's entry that is to count as its newest: an older ledger is
+    /// refused, and one that goes as far is taken, though more was signed
+    #[arg(long, value_name = "N", conflicts_with = "new_ledger")]
+    ledger_head: Option<u64>,
+}
+
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker, writes
 /// down what was counted in memory and folds the WAL in.
-pub fn run(config: &Config) -> anyhow::Result<()> {
+pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     directory::may_begin(&config.data)?;
     DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
-    let app = super::open(&data, config, Clock::system())?;
+    let decided = Decided { anew: how.new_ledger, head: how.ledger_head };
+    let app = super::open(&data, config, Clock::system(), decided)?;
+    if how.new_ledger {
+        log::warn!("{}", super::ledgers::given_up(&app.replayed()));
+    }
+    if config.backup_copy.is_none() && config.backup_command.is_none() {
+        log::warn!(
+            "the ledger of erasures has no copy: without it no database and no backup opens again but by \
+             giving up who was erased; --backup-copy DIR copies it to another disk"
+        );
+    }
     app.stands_at(config.edge());
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app);

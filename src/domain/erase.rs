@@ -225,6 +225,15 @@ fn name(tx: &Tx, user: &User) -> Result<String> {
     Ok(anonymous_id.unwrap_or_else(|| user.id.to_string()))
 }
 
+/// What a receipt may have called a person that is here: by any of the names it has.
+pub fn subjects(tx: &Tx, user: &User) -> Result<Vec<[u8; 32]>> {
+    let mut names = aliases::of(tx, user.id, u32::MAX)?;
+    names.extend(user.identifier.clone());
+    names.push(user.id.to_string());
+    let salt = salt(tx, user);
+    Ok(names.iter().map(|name| receipt::subject(&salt, name).0).collect())
+}
+
 /// Only the person is given it, and it cannot be made again once the registration is gone.
 fn salt(tx: &Tx, user: &User) -> [u8; 32] {
     tx.keyed("receipt salt", &[&user.incarnation])

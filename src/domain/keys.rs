@@ -40,7 +40,7 @@ fn insert(
 pub fn revoke(tx: &Tx, id: KeyId) -> Result<()> {
     let key = keys::list(tx)?.into_iter().find(|key| key.id == id && key.revoked_at.is_none());
     let key = key.ok_or(Error::KeyNotFound)?;
-    tx.enter(Act::KeyRevoked { key: tx.names().key(&key.hash) });
+    tx.enter(Act::CredentialEnded { credential: tx.names().key(&key.hash) });
     note(tx, "revoke key", key.id, key.project)?;
     revoke_silently(tx, id)
 }

@@ -3,6 +3,7 @@
 use crate::clock::{DAY, Millis};
 use crate::domain::{late, names, origins, secrets};
 use crate::error::{Error, Fault, Place, Result};
+use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites};
 use crate::store::{Db, Tx, audit, projects, tombstones};
 
@@ -150,9 +151,32 @@ pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result
     if let Some(fault) = secret.and_then(secret_fault) {
         return Err(Error::Invalid(vec![fault]));
     }
+    if let Some(old) = projects::client_secret(tx, id)?.filter(|old| Some(old.as_str()) != secret) {
+        tx.enter(Act::CredentialEnded { credential: of_client_secret(tx, id, &old) });
+    }
     projects::set_client_secret(tx, id, secret)?;
     let action = if secret.is_some() { "set client secret" } else { "remove client secret" };
     audit::note(tx, &audit::Entry { action, project: Some(id), ..audit::Entry::default() })
+}
+
+/// What stands for a project's client secret in the ledger.
+fn of_client_secret(tx: &Tx, id: ProjectId, secret: &str) -> Pseudonym {
+    tx.names().credential("client secret", id, secret)
+}
+
+/// Removes the client secrets that have ended, as the ledger orders it: nobody's signature by one
+/// of them is good any more. Which one came after it, the ledger does not say. How many.
+pub fn end_client_secrets(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
+    let mut ended = 0;
+    for project in projects::list(tx)? {
+        if let Some(secret) = projects::client_secret(tx, project.id)?
+            && has_ended(of_client_secret(tx, project.id, &secret))
+        {
+            projects::set_client_secret(tx, project.id, None)?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 fn secret_fault(secret: &str) -> Option<Fault> {

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys, waiting};
+use crate::domain::{erase, jobs, keys, projects as houses, suppressions, waiting};
 use crate::error::Result;
-use crate::ledger::{Ended, Fate, Orders, Pseudonym, Request, Seen, Standing, fate};
+use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
+use crate::proof::receipt::Receipt;
 use crate::store::{
     Tx, admins, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep,
     users as rows,
@@ -24,19 +25,41 @@ pub struct Replayed {
     /// Scheduled erasures that are waiting again, and that wait no longer.
     pub scheduled: u64,
     pub ended: u64,
+    /// Keys, and what else lets somebody in.
     pub keys: u64,
+    /// Names that are kept out again, or let in.
+    pub suppressions: u64,
+    /// People erased because a receipt says so, where the ledger was lost.
+    pub by_receipts: u64,
+}
+
+/// Why the database has not seen what the ledger has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// It was put back from an older state, or somebody has put the ledger there.
+    PutBack,
+    /// The program stopped between the two: nobody was answered, and nothing is missing here.
+    Stopped,
 }
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Replayed { erased, hidden, revived, keys, .. } = self;
-        write!(f, "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} keys revoked")
+        let Replayed { erased, hidden, revived, keys, suppressions, .. } = self;
+        write!(
+            f,
+            "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} keys revoked, \
+             {suppressions} names kept out or let in"
+        )
     }
 }
 
 /// What the audit log calls the putting back of a backup. The rows that the log had from
 /// this one's number on, until this one's time, went with the database that was replaced.
 pub const RESTORED: &str = "restore backup";
+/// What it calls the first word of a ledger in the place of a lost one.
+const ANEW: &str = "begin new ledger";
+/// What it calls the catching up after a stop between ledger and database.
+const CAUGHT_UP: &str = "finish after stop";
 /// What it calls the catching up with the ledger.
 pub const REPLAYED: &str = "replay ledger";
 
@@ -57,38 +80,105 @@ pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
 }
 
 /// Does what the entries order that the database has not seen. In the transaction that
-/// records that it has seen them.
-pub fn run(tx: &Tx, orders: &Orders) -> Result<Replayed> {
+/// records that it has seen them. `receipts` are those of good signature; they are looked at
+/// where the ledger was lost.
+pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Result<Replayed> {
     let mut done = Replayed::default();
     if let Some(seq) = orders.reaches_back() {
         log::warn!("entry {seq} of the ledger was voided after the database had seen it");
     }
     if !orders.is_empty() {
-        // First: what a receipt says of the log as it was counts up to here.
-        let reason = "what this log had from here on, up to now, is not in it";
-        audit::note(tx, &audit::Entry { action: REPLAYED, reason: Some(reason), ..audit::Entry::default() })?;
-        // Who signed out since would be signed in again.
-        admins::sign_everybody_out(tx)?;
+        match behind {
+            Behind::PutBack => {
+                // First: what a receipt says of the log as it was counts up to here.
+                let reason = "what this log had from here on, up to now, is not in it";
+                note(tx, REPLAYED, reason)?;
+                // Who signed out since would be signed in again.
+                admins::sign_everybody_out(tx)?;
+            }
+            Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
+        }
+        // Before anybody is heard.
+        for (at, ordered) in orders.suppressions() {
+            done.suppressions += u64::from(suppressions::replay(tx, *at, ordered)?);
+        }
         end_requests(tx, orders, &mut done)?;
         for id in concerned(tx, orders)? {
             if let Some(user) = rows::by_id(tx, None, id)? {
-                settle(tx, orders, &user, &mut done)?;
+                settle(tx, orders, behind, &user, &mut done)?;
             }
         }
         renew_requests(tx, orders, &mut done)?;
         bind_requests(tx, orders)?;
         for key in key_rows::list(tx)?.into_iter().filter(|key| key.revoked_at.is_none()) {
-            if orders.is_revoked(tx.names().key(&key.hash)) {
+            if orders.has_ended(tx.names().key(&key.hash)) {
                 keys::revoke_silently(tx, key.id)?;
                 done.keys += 1;
             }
         }
-        let reason = done.to_string();
-        let entry = audit::Entry { action: "done again", reason: Some(&reason), ..audit::Entry::default() };
-        audit::note(tx, &entry)?;
+        done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
+        note(tx, "done again", &done.to_string())?;
+    }
+    if let Some(lost) = orders.lost() {
+        begin_anew(tx, lost, receipts, &mut done)?;
     }
     tx.caught_up();
     Ok(done)
+}
+
+fn note(tx: &Tx, action: &str, reason: &str) -> Result<()> {
+    audit::note(tx, &audit::Entry { action, reason: Some(reason), ..audit::Entry::default() })
+}
+
+/// Erases again whom the receipts name, where the ledger that ordered it was lost, and writes that
+/// into the new one. A receipt names a registration by a hash that is salted for it alone.
+fn begin_anew(tx: &Tx, lost: Lost, receipts: &[Receipt], done: &mut Replayed) -> Result<()> {
+    let named: HashMap<[u8; 32], Vec<&Receipt>> =
+        receipts.iter().fold(HashMap::new(), |mut named, receipt| {
+            named.entry(receipt.subject.0).or_default().push(receipt);
+            named
+        });
+    let mut users = BTreeSet::new();
+    rows::each_registration(tx, |id, _| {
+        users.insert(id);
+    })?;
+    for id in users {
+        let Some(user) = rows::by_id(tx, None, id)? else { continue };
+        let mut found: Vec<&Receipt> = Vec::new();
+        for subject in erase::subjects(tx, &user)? {
+            found.extend(named.get(&subject).into_iter().flatten());
+        }
+        // What takes the most comes last: nothing is left for another then.
+        found.sort_by_key(|receipt| (receipt.asked.erasure == Erasure::Everything, receipt.done.began_at));
+        let before = done.by_receipts;
+        for receipt in found {
+            let Some(user) = rows::by_id(tx, None, id)? else { continue };
+            let (erasure, at) = (receipt.asked.erasure, receipt.done.began_at);
+            if !erase::may_begin(&user, erasure) {
+                continue;
+            }
+            let cutoff = (erasure == Erasure::Activity).then_some(at);
+            for incarnation in rows::incarnations(tx, &user)? {
+                let person = tx.names().person(&incarnation);
+                tx.enter_at(at, Act::Erased { person, erasure, cutoff });
+            }
+            match cutoff {
+                Some(cutoff) => erase::begin_again(tx, &user, cutoff)?,
+                None => erase::begin(tx, &user, erasure, Origin::Ledger).map(drop)?,
+            }
+            done.by_receipts = before + 1;
+        }
+    }
+    let reason = format!(
+        "ledger {} was lost, and {} of its entries were known: whoever was erased, hidden or kept out, and \
+         whatever key was revoked by one that was not, may be back; {} people were erased again, as the {} \
+         receipts beside it say",
+        lost.ledger,
+        lost.seq,
+        done.by_receipts,
+        receipts.len()
+    );
+    note(tx, ANEW, &reason)
 }
 
 /// The users that something was ordered for, whichever of their registrations it names.
@@ -102,11 +192,14 @@ fn concerned(tx: &Tx, orders: &Orders) -> Result<BTreeSet<UserId>> {
     Ok(found)
 }
 
-fn settle(tx: &Tx, orders: &Orders, user: &User, done: &mut Replayed) -> Result<()> {
+fn settle(tx: &Tx, orders: &Orders, behind: Behind, user: &User, done: &mut Replayed) -> Result<()> {
     let people: Vec<Pseudonym> =
         rows::incarnations(tx, user)?.iter().map(|incarnation| tx.names().person(incarnation)).collect();
+    let stopped = behind == Behind::Stopped;
     for (at, act) in orders.complement(&people) {
-        tx.enter_at(at, act);
+        if !(stopped && matches!(act, Act::Revived { .. })) {
+            tx.enter_at(at, act);
+        }
     }
     let standing = Standing { state: user.state, hidden_since: user.deleted_at };
     match fate(standing, &orders.for_person(&people)) {
@@ -128,6 +221,12 @@ fn settle(tx: &Tx, orders: &Orders, user: &User, done: &mut Replayed) -> Result<
                     rows::set_state(tx, user.id, State::Hidden, Some(at))?;
                     tx.wake_worker();
                     done.hidden += 1;
+                }
+                // What came with the return is not in the ledger, and whoever asked for it was not
+                // answered: all of it is left undone, and every older copy learns that.
+                Some(Seen::Live) if stopped => {
+                    let at = user.deleted_at.unwrap_or(tx.now());
+                    people.iter().for_each(|person| tx.enter_at(at, Act::Hidden { person: *person }));
                 }
                 Some(Seen::Live) => {
                     rows::set_state(tx, user.id, State::Live, None)?;

@@ -6,11 +6,13 @@ use crate::domain::repairs;
 use crate::domain::subjects::{self, Meant, Subject as Whom};
 use crate::domain::users::{self, Subject};
 use crate::error::{Error, Place, Result};
+use crate::ledger::{Act, Pseudonym, Suppressing};
+pub use crate::model::AskedBy as Source;
 use crate::model::{Dropped, Handle, Identifier, ProjectId, Received, Repair, User};
+use crate::store::suppressions::Which;
 pub use crate::store::suppressions::{Digest, Suppression};
-use crate::store::suppressions::{UNKNOWN, Which};
 use crate::store::tombstones::Named;
-use crate::store::{Db, Tx, aliases, audit, regulations, suppressions};
+use crate::store::{Db, Tx, aliases, audit, projects, regulations, suppressions};
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
 pub const VISITOR: &str = "visitor-";
@@ -31,37 +33,6 @@ impl Policy {
         match self {
             Policy::Forever => None,
             Policy::Days(days) => Some(now + Millis::from(days) * DAY),
-        }
-    }
-}
-
-/// By whom a suppression was asked for. Each stands for itself: somebody is let in again when the last
-/// of theirs is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// Regulations, which are about several people: one of them ends what another began.
-    Regulations,
-    /// A regulation of one person's own, by its number: it is withdrawn by itself.
-    Regulation(i64),
-    /// The app's switch of one user.
-    Denylist,
-    /// What the user prefers.
-    Preference,
-    /// Our own API and commands.
-    Own,
-}
-
-const OF_REGULATION: &str = "regulation ";
-
-impl Source {
-    /// As it is stored.
-    fn text(self) -> String {
-        match self {
-            Source::Regulations => "regulations".to_owned(),
-            Source::Regulation(id) => format!("{OF_REGULATION}{id}"),
-            Source::Denylist => "denylist".to_owned(),
-            Source::Preference => "preference".to_owned(),
-            Source::Own => "own".to_owned(),
         }
     }
 }
@@ -94,15 +65,15 @@ fn cover(
 ) -> Result<Digest> {
     let until = policy.until(tx.now());
     let subject = suppressions::digest_of(tx, project, named);
-    let which = Which { project, subject: &subject, source: &source.text() };
-    suppressions::put(tx, which, named, until)?;
+    let keep = |named: Named| keep_out(tx, project, source, &subject, named, until);
+    keep(named)?;
     if let Some(user) = user {
         if let Some(identifier) = &user.identifier {
-            suppressions::put(tx, which, Named::Identifier(identifier), until)?;
+            keep(Named::Identifier(identifier))?;
         }
         for (anonymous_id, is_trusted) in aliases::unshared(tx, user.id)? {
             if !anonymous_id.starts_with(VISITOR) {
-                suppressions::put(tx, which, Named::alias(&anonymous_id, is_trusted), until)?;
+                keep(Named::alias(&anonymous_id, is_trusted))?;
             }
         }
     }
@@ -114,6 +85,49 @@ fn cover(
     };
     audit::note(tx, &entry)?;
     Ok(subject)
+}
+
+/// Keeps a name out, here and in the ledger: a database from before does it, too.
+fn keep_out(
+    tx: &Tx,
+    project: ProjectId,
+    source: Source,
+    subject: &Digest,
+    named: Named,
+    until: Option<Millis>,
+) -> Result<()> {
+    let name = pseudonym(&suppressions::digest_of(tx, project, named))?;
+    tx.enter(Act::Suppressed { project, name, subject: pseudonym(subject)?, until, source });
+    suppressions::put(tx, Which { project, subject, source: &source.text() }, named, until)
+}
+
+/// The digest is keyed, and as long as what stands for anybody in the ledger.
+fn pseudonym(digest: &Digest) -> Result<Pseudonym> {
+    Ok(Pseudonym(digest.as_slice().try_into().map_err(Error::internal)?))
+}
+
+/// Does again what the ledger orders: those that were made and are not over, and those that were
+/// lifted. True: there was something to do.
+pub fn replay(tx: &Tx, at: Millis, ordered: &Suppressing) -> Result<bool> {
+    match *ordered {
+        Suppressing::Made { project, name, subject, until, source } => {
+            // A project that was made since is gone, and what it kept out with it.
+            if until.is_some_and(|until| until <= tx.now()) || projects::by_id(tx, project)?.is_none() {
+                return Ok(false);
+            }
+            let which = Which { project, subject: &subject.0.to_vec(), source: &source.text() };
+            suppressions::put_digest(tx, which, &name.0.to_vec(), at, until).map(|()| true)
+        }
+        Suppressing::Lifted { project, subject, name, source } => {
+            let which = Which { project, subject: &subject.0.to_vec(), source: &source.text() };
+            let gone = match name {
+                Some(name) => suppressions::remove_name(tx, which, &name.0.to_vec())?,
+                None => suppressions::remove(tx, which)?,
+            };
+            regulations::forget_ended(tx, Some((project, which.subject)))?;
+            Ok(gone > 0)
+        }
+    }
 }
 
 /// Keeps somebody out as our own API and commands ask for it, and says whether they were in before.
@@ -172,11 +186,11 @@ pub fn status(tx: &Tx, project: ProjectId, whom: &Whom) -> Result<Option<Option<
 /// stay. [`Error::NotFound`] if there is none.
 pub fn end(tx: &Tx, project: ProjectId, handle: Handle) -> Result<()> {
     let found = suppressions::by_handle(tx, project, handle, tx.now())?.ok_or(NOT_FOUND)?;
-    lift_which(tx, Which { project, subject: &found.digest, source: &found.source }, Others::Stay)?;
-    let regulation = found.source.strip_prefix(OF_REGULATION).and_then(|id| id.parse().ok());
-    match regulation {
-        Some(id) => regulations::set_withdrawn(tx, id, tx.now()),
-        None => Ok(()),
+    let source = Source::parse(&found.source).ok_or_else(|| Error::internal("nobody asks by this word"))?;
+    lift_whole(tx, project, &found.digest, source, Others::Stay)?;
+    match source {
+        Source::Regulation(id) => regulations::set_withdrawn(tx, id, tx.now()),
+        _ => Ok(()),
     }
 }
 
@@ -203,18 +217,21 @@ pub fn lift(tx: &Tx, project: ProjectId, name: &Identifier) -> Result<bool> {
 /// The same for any source. A name that went with somebody as one of their anonymous ids is let in by
 /// itself, and they stay out.
 pub fn lift_for(tx: &Tx, project: ProjectId, source: Source, name: &Identifier) -> Result<bool> {
-    let source = source.text();
+    let (by_source, unknown) = (source.text(), Source::Unknown.text());
     let mut lifted = false;
     for named in Named::as_anonymous(name.as_str()) {
         let digest = suppressions::digest_of(tx, project, named);
         for (subject, by) in suppressions::keeping_out(tx, project, named)? {
             let is_whole = matches!(named, Named::Identifier(_)) || subject == digest;
-            if is_whole && (by == source || by == UNKNOWN) {
-                let which = Which { project, subject: &subject, source: &source };
-                lifted |= lift_which(tx, which, Others::UnknownToo)?;
+            if is_whole && (by == by_source || by == unknown) {
+                lifted |= lift_whole(tx, project, &subject, source, Others::UnknownToo)?;
             }
         }
-        if suppressions::remove_name(tx, project, &source, named)? > 0 {
+        for (subject, by) in suppressions::went_with(tx, project, &by_source, &digest)? {
+            let asked = if by == unknown { Source::Unknown } else { source };
+            let (whose, name) = (pseudonym(&subject)?, Some(pseudonym(&digest)?));
+            tx.enter(Act::Unsuppressed { project, subject: whose, name, source: asked });
+            suppressions::remove_name(tx, Which { project, subject: &subject, source: &by }, &digest)?;
             note_lifted(tx, project)?;
             lifted = true;
         }
@@ -224,14 +241,14 @@ pub fn lift_for(tx: &Tx, project: ProjectId, source: Source, name: &Identifier) 
 
 /// The same for somebody whose digest is at hand.
 pub fn lift_subject(tx: &Tx, project: ProjectId, source: Source, subject: &Digest) -> Result<bool> {
-    lift_which(tx, Which { project, subject, source: &source.text() }, Others::UnknownToo)
+    lift_whole(tx, project, subject, source, Others::UnknownToo)
 }
 
 /// A user goes, and with them what they and the app chose for them.
 pub(super) fn end_switches(tx: &Tx, project: ProjectId, name: &str) -> Result<()> {
     let subject = &suppressions::digest_of(tx, project, Named::Identifier(name));
     for source in [Source::Denylist, Source::Preference] {
-        lift_which(tx, Which { project, subject, source: &source.text() }, Others::Stay)?;
+        lift_whole(tx, project, subject, source, Others::Stay)?;
     }
     Ok(())
 }
@@ -243,17 +260,21 @@ enum Others {
     Stay,
 }
 
-fn lift_which(tx: &Tx, which: Which, others: Others) -> Result<bool> {
-    let mut gone = suppressions::remove(tx, which)?;
-    if others == Others::UnknownToo {
-        gone += suppressions::remove(tx, Which { source: UNKNOWN, ..which })?;
+/// Lets a subject in with all names that went with it, as far as this source is asked.
+fn lift_whole(tx: &Tx, project: ProjectId, subject: &Digest, source: Source, others: Others) -> Result<bool> {
+    let mut lifted = false;
+    let unknown_too = others == Others::UnknownToo && source != Source::Unknown;
+    for source in [Some(source), unknown_too.then_some(Source::Unknown)].into_iter().flatten() {
+        if suppressions::remove(tx, Which { project, subject, source: &source.text() })? > 0 {
+            tx.enter(Act::Unsuppressed { project, subject: pseudonym(subject)?, name: None, source });
+            lifted = true;
+        }
     }
-    if gone == 0 {
-        return Ok(false);
+    if lifted {
+        regulations::forget_ended(tx, Some((project, subject)))?;
+        note_lifted(tx, project)?;
     }
-    regulations::forget_ended(tx, Some((which.project, which.subject)))?;
-    note_lifted(tx, which.project)?;
-    Ok(true)
+    Ok(lifted)
 }
 
 fn note_lifted(tx: &Tx, project: ProjectId) -> Result<()> {

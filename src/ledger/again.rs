@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::entry::{Act, Entry};
-use super::file::{Ledger, Refusal};
+use super::file::Refusal;
+use super::look::look;
 use super::state::{Person, order};
-use super::{Position, Pseudonym};
+use super::{Position, Pseudonym, Seal};
 
 /// What was ordered after a place. It is the most that a database which stands there has to
 /// do: whoever came later than it and is gone again counts too, for the ledger does not say
@@ -22,23 +23,25 @@ pub struct Again {
 
 impl Again {
     /// For each of the places, in their order; or why a database that stands there is
-    /// refused, as by [`Ledger::open`]. It reads beside whoever writes.
-    pub fn count(path: &Path, places: &[Position]) -> Vec<Result<Again, Refusal>> {
-        let mut oldest_first: Vec<usize> = (0..places.len()).collect();
-        oldest_first.sort_by_key(|n| places[*n].seq);
-        let mut tail: Option<Vec<Entry>> = None;
-        let mut answers: Vec<(usize, Result<Again, Refusal>)> = Vec::new();
-        for n in &oldest_first {
-            // The oldest that is sound is read from; the others lie in what it read.
-            let known = match &tail {
-                Some(_) => Ledger::check_place(path, &places[*n]),
-                None => Ledger::after(path, &places[*n]).map(|entries| tail = Some(entries)),
-            };
-            answers.push((*n, known.map(|()| Again::default())));
-        }
+    /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside whoever writes.
+    pub fn count(path: &Path, places: &[Position], seal: &Seal) -> Vec<Result<Again, Refusal>> {
+        let oldest = places.iter().map(|place| place.seq).min().unwrap_or(u64::MAX);
+        let mut tail: Vec<Entry> = Vec::new();
+        let seen = look(path, seal, places, |entry, _| {
+            if entry.seq > oldest {
+                tail.push(entry.clone());
+            }
+        });
+        let found = match seen {
+            Ok(seen) => seen.places,
+            Err(refusal) => vec![Err(refusal); places.len()],
+        };
+        let mut answers: Vec<(usize, Result<Again, Refusal>)> =
+            found.into_iter().map(|found| found.map(|_| Again::default())).enumerate().collect();
+        answers.sort_by_key(|(n, _)| std::cmp::Reverse(places[*n].seq));
         let mut counting = Counting::default();
-        let mut entries = tail.as_deref().unwrap_or_default().iter().rev().peekable();
-        for (n, answer) in answers.iter_mut().rev() {
+        let mut entries = tail.iter().rev().peekable();
+        for (n, answer) in &mut answers {
             while let Some(entry) = entries.next_if(|entry| entry.seq > places[*n].seq) {
                 counting.take(entry);
             }
@@ -72,7 +75,9 @@ impl Counting {
         match entry.act {
             Act::Void { from } => self.void_from = self.void_from.min(from),
             _ if entry.seq >= self.void_from => {}
-            Act::KeyRevoked { key } => self.again.keys += u64::from(self.keys.insert(key)),
+            Act::KeyRevoked { key: credential } | Act::CredentialEnded { credential } => {
+                self.again.keys += u64::from(self.keys.insert(credential));
+            }
             _ => {
                 let Some((who, ordered)) = order(entry) else { return };
                 let person = self.people.entry(who).or_default();

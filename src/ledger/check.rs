@@ -6,15 +6,17 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use super::entry::{Chain, Entry, Header};
+use super::entry::{Chain, Entry, Header, UNSEALED, VERSION};
 use super::lines::{LINE_MAX, Line, Lines};
-use super::{LedgerId, Position};
+use super::{LedgerId, Position, Seal};
 
 /// What a check found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// None: the first line cannot be read.
     pub ledger: Option<LedgerId>,
+    /// Of the format; 0 as above.
+    pub version: u64,
     /// Entries that can be read.
     pub entries: u64,
     /// The first and the last of them.
@@ -48,11 +50,11 @@ impl fmt::Display for Fault {
 }
 
 /// Checks every line of the file. Nothing in the file itself says where it ends: that its
-/// tail was cut off between two lines, or that all of it was written anew, is found against
-/// what a database or a receipt has recorded. A fault of one line does not hide another's.
-/// A file that cannot be read has that as its fault.
-pub fn check(path: &Path, recorded: Option<&Position>) -> Report {
-    let mut checking = Checking { recorded, ..Checking::default() };
+/// tail was cut off between two lines is found against what a database, a receipt or a signed
+/// head has recorded. A fault of one line does not hide another's. A file that cannot be read
+/// has that as its fault. Without the seal the chain alone is checked, which anybody can make.
+pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&Seal>) -> Report {
+    let mut checking = Checking { recorded, seal, ..Checking::default() };
     if let Err(error) = File::open(path).and_then(|file| checking.run(file)) {
         checking.fault(0, format!("the file cannot be read: {error}"));
     }
@@ -63,6 +65,7 @@ pub fn check(path: &Path, recorded: Option<&Position>) -> Report {
 #[derive(Default)]
 struct Checking<'a> {
     recorded: Option<&'a Position>,
+    seal: Option<&'a Seal>,
     report: Report,
     /// The number of the entry that stands last in its place.
     seq: u64,
@@ -120,6 +123,12 @@ impl Checking<'_> {
             Err(bad) => return self.fault(1, bad.to_string()),
         };
         self.report.ledger = Some(header.ledger);
+        self.report.version = if header.mac.is_some() { VERSION } else { UNSEALED };
+        if let (Some(seal), Some(_)) = (self.seal, header.mac)
+            && !seal.fits(&header.hash(), header.mac.as_ref())
+        {
+            self.fault(1, "the header was not written by this installation: its `mac` is not good".into());
+        }
         self.chains = vec![header.hash()];
         let Some(recorded) = self.recorded else { return };
         if recorded.ledger != header.ledger {
@@ -185,6 +194,14 @@ impl Checking<'_> {
         {
             self.report.faults[suspect].what = format!("the chain value of entry {} was altered", seq - 1);
         }
+        if fits.is_some() && !self.is_sealed(entry) {
+            let what = match (entry.mac, self.report.version) {
+                (Some(_), UNSEALED) => "has a `mac`, and the header says that there are none",
+                (Some(_), _) => "was not written by this installation: its `mac` is not good",
+                (None, _) => "was not written by this installation: it has no `mac`",
+            };
+            self.fault(line, format!("entry {seq} {what}"));
+        }
         if fits.is_some() || computed.is_empty() || self.excused {
             return self.stand(line, seq, vec![entry.chain]);
         }
@@ -199,6 +216,15 @@ impl Checking<'_> {
         let suspect = (self.report.faults.len() - 1, computed.len());
         self.stand(line, seq, [vec![entry.chain], computed].concat());
         self.suspect = Some(suspect);
+    }
+
+    /// Whether an entry has the MAC that it must have.
+    fn is_sealed(&self, entry: &Entry) -> bool {
+        match (self.report.version, self.seal) {
+            (UNSEALED, _) => entry.mac.is_none(),
+            (_, None) => entry.mac.is_some(),
+            (_, Some(seal)) => seal.fits(&entry.chain, entry.mac.as_ref()),
+        }
     }
 
     /// Whether an entry is the one that belongs in this place, but for its number.

@@ -4,12 +4,21 @@
 //! after it. There is one way to write an entry: a line that says the same in another way
 //! is refused, so that no byte of the file can change unnoticed. The chain value of an
 //! entry is SHA-256 over the chain value before it and the line as it would be without its
-//! last field; the header's is SHA-256 over its line.
+//! last two fields; the header's is SHA-256 over its line as version 1 wrote it. So a ledger
+//! that came from version 1 has the chain values that it had, and what names them fits.
+//!
+//! From version 2 on each line ends in a MAC over its chain value, and so over all that
+//! stands before it: nobody without the store's secret can add a line, or make one up
+//! ([`Seal`]). Version 1 had no MAC; such a ledger is read where it is brought over, and
+//! nowhere else.
 //!
 //! ```text
-//! {"format":"usher-ledger","version":1,"ledger":"<32 hex>","at":1795557300000}
-//! {"seq":1,"at":1795557301000,"act":"hidden","person":"<32 hex>","chain":"<64 hex>"}
+//! {"format":"usher-ledger","version":2,"ledger":"<32 hex>","at":1795557300000,"mac":"<64 hex>"}
+//! {"seq":1,"at":1795557301000,"act":"hidden","person":"<32 hex>","chain":"<64 hex>","mac":"<64 hex>"}
 //! ```
+//!
+//! An act that this program does not know was written by a newer one. That needs no new
+//! version: the line carries its MAC, and whoever does not know the act refuses the ledger.
 
 use std::fmt::Write;
 
@@ -17,16 +26,21 @@ use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LedgerId, Pseudonym, unhex};
+use super::{LedgerId, Pseudonym, Seal, unhex};
 use crate::clock::Millis;
-use crate::model::{Erasure, ProjectId};
+use crate::model::{AskedBy, Erasure, ProjectId};
 
-/// The version of the format that this program writes, and the only one it reads.
-const VERSION: u64 = 1;
+/// The version of the format that this program writes.
+pub const VERSION: u64 = 2;
+/// The one before, without MACs, which is brought over to this one.
+pub const UNSEALED: u64 = 1;
 const FORMAT: &str = "usher-ledger";
 
 /// SHA-256 over everything up to a line.
 pub type Chain = [u8; 32];
+
+/// What shows that whoever has the store's secret wrote a line; see [`Seal`].
+pub type Mac = [u8; 32];
 
 /// Something that a database must know though it is older.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +80,36 @@ pub enum Act {
         erasure: Erasure,
         cutoff: Option<Millis>,
     },
+    /// As version 0.1 wrote [`Act::CredentialEnded`] of a key.
     KeyRevoked {
         key: Pseudonym,
+    },
+    /// Whatever lets somebody in, and does so no more: a key that was revoked, a secret that
+    /// another has replaced. No older copy may take it again.
+    CredentialEnded {
+        credential: Pseudonym,
+    },
+    /// A name is kept out, for the sake of a subject: nothing is taken in of it.
+    Suppressed {
+        project: ProjectId,
+        name: Pseudonym,
+        subject: Pseudonym,
+        /// None: until it is lifted.
+        until: Option<Millis>,
+        source: AskedBy,
+    },
+    /// What this source had kept out for the subject's sake is let in again: all names, or one.
+    Unsuppressed {
+        project: ProjectId,
+        subject: Pseudonym,
+        name: Option<Pseudonym>,
+        source: AskedBy,
+    },
+    /// This ledger stands in the place of one that was lost, of which so many entries were
+    /// known: what it had ordered is not in here.
+    Anew {
+        lost: LedgerId,
+        seq: u64,
     },
     /// Entries from `from` up to here never took effect: their transaction failed.
     Void {
@@ -83,22 +125,32 @@ pub struct Entry {
     pub at: Millis,
     pub act: Act,
     pub chain: Chain,
+    /// None: of version 1.
+    pub mac: Option<Mac>,
 }
 
 /// The file's first line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub ledger: LedgerId,
-    /// When the file was made.
+    /// When the ledger was begun.
     pub at: Millis,
+    /// None: of version 1.
+    pub mac: Option<Mac>,
 }
 
 impl Entry {
-    /// The entry that follows the one with this number and chain value.
+    /// The entry that follows the one with this number and chain value; without a MAC.
     pub fn after(seq: u64, chain: &Chain, at: Millis, act: Act) -> Entry {
-        let mut entry = Entry { seq: seq + 1, at, act, chain: [0; 32] };
+        let mut entry = Entry { seq: seq + 1, at, act, chain: [0; 32], mac: None };
         entry.chain = entry.follow(chain);
         entry
+    }
+
+    /// The same entry with its MAC.
+    pub fn sealed(mut self, seal: &Seal) -> Entry {
+        self.mac = Some(seal.of(&self.chain));
+        self
     }
 
     /// The chain value that this entry has if it follows one with the chain value `before`.
@@ -110,13 +162,19 @@ impl Entry {
     pub fn line(&self) -> String {
         let mut line = self.body();
         line.pop();
-        line.push_str(r#","chain":""#);
+        line.push_str(CHAIN);
         line.push_str(&HEXLOWER.encode(&self.chain));
-        line.push_str("\"}\n");
+        line.push('"');
+        push_end(&mut line, self.mac.as_ref());
         line
     }
 
-    /// The line without chain value and newline.
+    /// How long the line was in version 1, newline included.
+    pub(super) fn unsealed_length(&self) -> u64 {
+        (self.line().len() - self.mac.map_or(0, |_| MAC_LENGTH)) as u64
+    }
+
+    /// The line without chain value, MAC and newline.
     fn body(&self) -> String {
         let mut body = format!(r#"{{"seq":{},"at":{},"act":"{}""#, self.seq, self.at, self.act.word());
         let mut field = |name: &str, value: &dyn std::fmt::Display| {
@@ -146,6 +204,28 @@ impl Entry {
                 }
             }
             Act::KeyRevoked { key } => field("key", &quoted(key)),
+            Act::CredentialEnded { credential } => field("credential", &quoted(credential)),
+            Act::Suppressed { project, name, subject, until, source } => {
+                field("project", project);
+                field("name", &quoted(name));
+                field("subject", &quoted(subject));
+                if let Some(until) = until {
+                    field("until", until);
+                }
+                field("source", &quoted(source.text()));
+            }
+            Act::Unsuppressed { project, subject, name, source } => {
+                field("project", project);
+                field("subject", &quoted(subject));
+                if let Some(name) = name {
+                    field("name", &quoted(name));
+                }
+                field("source", &quoted(source.text()));
+            }
+            Act::Anew { lost, seq } => {
+                field("lost", &quoted(lost));
+                field("entries", seq);
+            }
             Act::Void { from } => field("from", from),
         }
         body.push('}');
@@ -153,14 +233,15 @@ impl Entry {
     }
 
     /// Reads a line, given without its newline. The error says what is wrong with it; the
-    /// caller knows which line it is. Whether the chain value is right is not looked at:
-    /// see [`Entry::follow`].
+    /// caller knows which line it is. Whether chain value and MAC are right is not looked at:
+    /// see [`Entry::follow`] and [`Seal::of`].
     pub fn parse(line: &[u8]) -> Result<Entry, String> {
         let mut fields = Fields::parse(line)?;
         let seq = fields.unsigned("seq")?;
         let at = fields.signed("at")?;
         let act = Act::parse(&mut fields)?;
         let chain = fields.hex("chain")?;
+        let mac = fields.mac()?;
         fields.end()?;
         if seq == 0 {
             return Err("`seq` must be 1 or more".into());
@@ -168,7 +249,7 @@ impl Entry {
         if let Some(why) = act.fault(seq) {
             return Err(why.into());
         }
-        let entry = Entry { seq, at, act, chain };
+        let entry = Entry { seq, at, act, chain, mac };
         if entry.line().as_bytes().strip_suffix(b"\n") != Some(line) {
             return Err("it is not written in the one way that an entry is written".into());
         }
@@ -188,6 +269,10 @@ impl Act {
             Act::Revived { .. } => "revived",
             Act::Erased { .. } => "erased",
             Act::KeyRevoked { .. } => "key_revoked",
+            Act::CredentialEnded { .. } => "credential_ended",
+            Act::Suppressed { .. } => "suppressed",
+            Act::Unsuppressed { .. } => "unsuppressed",
+            Act::Anew { .. } => "anew",
             Act::Void { .. } => "void",
         }
     }
@@ -216,6 +301,21 @@ impl Act {
                 cutoff: if fields.has("cutoff") { Some(fields.signed("cutoff")?) } else { None },
             },
             "key_revoked" => Act::KeyRevoked { key: fields.pseudonym("key")? },
+            "credential_ended" => Act::CredentialEnded { credential: fields.pseudonym("credential")? },
+            "suppressed" => Act::Suppressed {
+                project: ProjectId(fields.signed("project")?),
+                name: fields.pseudonym("name")?,
+                subject: fields.pseudonym("subject")?,
+                until: if fields.has("until") { Some(fields.signed("until")?) } else { None },
+                source: fields.source()?,
+            },
+            "unsuppressed" => Act::Unsuppressed {
+                project: ProjectId(fields.signed("project")?),
+                subject: fields.pseudonym("subject")?,
+                name: if fields.has("name") { Some(fields.pseudonym("name")?) } else { None },
+                source: fields.source()?,
+            },
+            "anew" => Act::Anew { lost: LedgerId(fields.hex("lost")?), seq: fields.unsigned("entries")? },
             "void" => Act::Void { from: fields.unsigned("from")? },
             _ => return Err(format!("`act` is none that this program knows: {word:?}")),
         })
@@ -240,28 +340,48 @@ impl Act {
 }
 
 impl Header {
+    /// The first line of a ledger of this version.
+    pub fn sealed(ledger: LedgerId, at: Millis, seal: &Seal) -> Header {
+        let mut header = Header { ledger, at, mac: None };
+        header.mac = Some(seal.of(&header.hash()));
+        header
+    }
+
     /// The header as a line, newline included.
     pub fn line(&self) -> String {
-        let Header { ledger, at } = self;
-        format!("{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"ledger\":\"{ledger}\",\"at\":{at}}}\n")
+        let mut line = self.body(if self.mac.is_some() { VERSION } else { UNSEALED });
+        push_end(&mut line, self.mac.as_ref());
+        line
     }
 
-    /// The chain value that the first entry follows.
+    /// How long the line was in version 1, newline included.
+    pub(super) fn unsealed_length(&self) -> u64 {
+        Header { mac: None, ..self.clone() }.line().len() as u64
+    }
+
+    fn body(&self, version: u64) -> String {
+        let Header { ledger, at, .. } = self;
+        format!(r#"{{"format":"{FORMAT}","version":{version},"ledger":"{ledger}","at":{at}"#)
+    }
+
+    /// The chain value that the first entry follows: the same in both versions.
     pub fn hash(&self) -> Chain {
-        Sha256::digest(self.line().trim_end_matches('\n')).into()
+        Sha256::digest(self.body(UNSEALED) + "}").into()
     }
 
-    /// Reads a first line, given without its newline.
+    /// Reads a first line, given without its newline. Whether its MAC is right is not looked
+    /// at.
     pub fn parse(line: &[u8]) -> Result<Header, BadHeader> {
         let mut fields = Fields::parse(line)?;
         if fields.text("format")? != FORMAT {
             return Err(BadHeader::Other("`format` is not that of a ledger".into()));
         }
         let version = fields.unsigned("version")?;
-        if version != VERSION {
+        if version != VERSION && version != UNSEALED {
             return Err(BadHeader::Version(version));
         }
-        let header = Header { ledger: LedgerId(fields.hex("ledger")?), at: fields.signed("at")? };
+        let (ledger, at) = (LedgerId(fields.hex("ledger")?), fields.signed("at")?);
+        let header = Header { ledger, at, mac: fields.mac()? };
         fields.end()?;
         if header.line().as_bytes().strip_suffix(b"\n") != Some(line) {
             let what = "it is not written in the one way that a header is written";
@@ -271,10 +391,40 @@ impl Header {
     }
 }
 
+/// How the last fields of an entry begin in its line.
+const CHAIN: &str = r#","chain":""#;
+const MAC: &str = r#","mac":""#;
+/// Bytes that a MAC adds to a line.
+const MAC_LENGTH: usize = MAC.len() + 64 + 1;
+
+/// The end of a line behind its last field but the MAC.
+fn push_end(line: &mut String, mac: Option<&Mac>) {
+    if let Some(mac) = mac {
+        line.push_str(MAC);
+        line.push_str(&HEXLOWER.encode(mac));
+        line.push('"');
+    }
+    line.push_str("}\n");
+}
+
+/// The act of a line that is whole and has its MAC, but is of an act that this program does not
+/// know: a newer one wrote it. `before` is the chain value before it.
+pub(super) fn newer_act(line: &[u8], before: &Chain, seal: &Seal) -> Option<String> {
+    let fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
+    let text = str::from_utf8(line).ok()?;
+    let (body, _) = text.split_once(CHAIN)?;
+    let text_of = |name: &str| fields.get(name).and_then(Value::as_str);
+    let chain: Chain =
+        Sha256::new().chain_update(before).chain_update(body).chain_update("}").finalize().into();
+    let is_genuine = text_of("chain").and_then(unhex) == Some(chain)
+        && text_of("mac").and_then(unhex) == Some(seal.of(&chain));
+    is_genuine.then(|| text_of("act").unwrap_or_default().to_owned())
+}
+
 /// Why a first line is no header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadHeader {
-    #[error("`version` is {0}, and this program knows {VERSION} alone")]
+    #[error("`version` is {0}, and this program knows {UNSEALED} and {VERSION}")]
     Version(u64),
     #[error("{0}")]
     Other(String),
@@ -328,6 +478,15 @@ impl Fields {
 
     fn pseudonym(&mut self, name: &str) -> Result<Pseudonym, String> {
         self.hex(name).map(Pseudonym)
+    }
+
+    fn source(&mut self) -> Result<AskedBy, String> {
+        let text = self.text("source")?;
+        AskedBy::parse(&text).ok_or_else(|| "`source` is none that asks for it".into())
+    }
+
+    fn mac(&mut self) -> Result<Option<Mac>, String> {
+        if self.has("mac") { self.hex("mac").map(Some) } else { Ok(None) }
     }
 
     /// An error if a field is left that nobody asked for.

@@ -1,18 +1,20 @@
 //! The file: made, opened at the place that a database has recorded, appended to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::entry::{Act, BadHeader, Entry, Header};
-use super::lines::{LINE_MAX, Line, Lines};
-use super::{LedgerId, Position};
+use super::entry::{Act, Entry, Header, UNSEALED, VERSION};
+use super::look::{Looking, look};
+use super::{LedgerId, Position, Seal};
 use crate::clock::Millis;
 
 /// The open ledger. One at a time: whoever holds the data directory holds it.
 pub struct Ledger<M = File> {
     medium: M,
+    seal: Seal,
     position: Position,
     /// There may be bytes after `position` that a failed append has left.
     leavings: bool,
@@ -52,22 +54,25 @@ pub struct Opened {
 }
 
 /// Why a ledger is not opened. Each says the way out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     #[error(
         "there is no ledger of erasures at {path}, and without it whoever was erased since a backup could \
-         come back with it: put its newest copy there, from the place that backups are copied to"
+         come back with it: put its newest copy there, from the place that backups are copied to. Where there \
+         is no copy, `usher serve --new-ledger` goes on with this database, and `usher restore FILE \
+         --without-ledger` with a backup: both say what is given up"
     )]
     Missing { path: PathBuf },
     #[error(
-        "the ledger of erasures {path} is older than the database: it ends after {length} bytes, and the \
-         database has seen {recorded} (entry {seq}); put back its newest copy, from the place that backups \
-         are copied to"
+        "the ledger of erasures {path} is older than the database: it ends after {length} bytes with entry \
+         {last}, and the database has seen entry {seq}; put back its newest copy, from the place that backups \
+         are copied to. Where there is no newer one, move it away: `usher serve --new-ledger` begins another"
     )]
-    Older { path: PathBuf, length: u64, recorded: u64, seq: u64 },
+    Older { path: PathBuf, length: u64, last: u64, seq: u64 },
     #[error(
         "the ledger of erasures {path} belongs to another database: it is {found}, and the database was \
-         written beside {recorded}; put that one in its place, or the database that belongs to this one"
+         written beside {recorded}; put the newest copy of that one in its place, or the database that belongs to this one. Where \
+         that one is lost, `usher restore FILE --without-ledger` takes a backup without it"
     )]
     Foreign { path: PathBuf, found: LedgerId, recorded: LedgerId },
     #[error(
@@ -77,31 +82,53 @@ pub enum Refusal {
     Rewritten { path: PathBuf, seq: u64, offset: u64 },
     #[error(
         "the ledger of erasures {path} is damaged in line {line}: {what}; put back its newest copy, from the \
-         place that backups are copied to"
+         place that backups are copied to. Where there is none that is whole, move it away: `usher serve \
+         --new-ledger` begins another, and says what is given up"
     )]
     Damaged { path: PathBuf, line: u64, what: String },
+    #[error(
+        "the ledger of erasures {path} is damaged in line {line}, or was forged there: its `mac` is not what \
+         secrets/store.key makes of it; put back its newest copy, from the place that backups are copied to, \
+         and see who can write there"
+    )]
+    Forged { path: PathBuf, line: u64 },
+    #[error(
+        "the ledger of erasures {path} is of version {UNSEALED}, which has no `mac`, where one of version \
+         {VERSION} is due; put its newest copy there, from the place that backups are copied to"
+    )]
+    Unsealed { path: PathBuf },
+    #[error(
+        "the ledger of erasures {path} is of version {UNSEALED}, which has no `mac`, but {by} names version \
+         {VERSION} of it: somebody has put an old or a forged one there; put its newest copy back, from the \
+         place that backups are copied to"
+    )]
+    Stripped { path: PathBuf, by: String },
     #[error(
         "the ledger of erasures {path} has the version {version}, which this program does not know (line 1): \
          start the newer program that wrote it"
     )]
     Newer { path: PathBuf, version: u64 },
+    #[error(
+        "the ledger of erasures {path} says {act:?} in line {line}, which this program does not know: start \
+         the newer program that wrote it, for this one would not do what is ordered there"
+    )]
+    NewerAct { path: PathBuf, line: u64, act: String },
     #[error("the ledger of erasures {path} cannot be read or written: {error}; see to that, and start again")]
-    Io { path: PathBuf, error: io::Error },
+    Io { path: PathBuf, error: Arc<io::Error> },
 }
 
 impl Ledger {
     /// A new ledger without entries, readable by its owner alone. It is there whole, or not at
     /// all, also after a power cut. [`ErrorKind::AlreadyExists`] if something has that name:
     /// a ledger is never written over.
-    pub fn create(path: &Path, now: Millis) -> io::Result<Ledger> {
+    pub fn create(path: &Path, now: Millis, seal: &Seal) -> io::Result<Ledger> {
         if fs::symlink_metadata(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let ledger = LedgerId::random().map_err(io::Error::other)?;
-        let header = Header { ledger, at: now };
+        let header = Header::sealed(ledger, now, seal);
         let line = header.line();
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(".new");
+        let draft = draft_of(path);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(line.as_bytes())?;
@@ -109,57 +136,64 @@ impl Ledger {
         fs::rename(&draft, path)?;
         sync_folder(path)?;
         let position = Position { ledger, seq: 0, head: header.hash(), offset: line.len() as u64 };
-        Ok(Ledger::on(file, position))
+        Ok(Ledger::on(file, position, seal))
     }
 
     /// Opens the ledger at the place that a database has recorded, and gives the entries that
     /// the database has not seen. A database without a mark adopts a ledger with all its
-    /// entries. A line at the end that a crash left unfinished is cut off; what is given is
-    /// safe from a power cut.
-    pub fn open(path: &Path, mark: Option<&Position>) -> Result<(Ledger, Vec<Entry>, Opened), Refusal> {
+    /// entries. All of it is read, and each line checked. A line at the end that a crash left
+    /// unfinished is cut off; what is given is safe from a power cut.
+    pub fn open(
+        path: &Path,
+        mark: Option<&Position>,
+        seal: &Seal,
+    ) -> Result<(Ledger, Vec<Entry>, Opened), Refusal> {
+        let failed = |error| Refusal::io(path, error);
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Refusal::Missing { path: path.to_owned() });
             }
-            Err(error) => return Err(Refusal::Io { path: path.to_owned(), error }),
+            Err(error) => return Err(failed(error)),
         };
-        Opening { path, file: &file }.read(mark).map(|(position, entries, opened)| {
-            let ledger = Ledger::on(file, position);
-            (ledger, entries, opened)
-        })
+        let mut entries = Vec::new();
+        let seen = Looking { path, file: &file, seal: Some(seal) }.run(
+            mark.map(std::slice::from_ref).unwrap_or_default(),
+            |entry, _| {
+                if mark.is_none_or(|mark| entry.seq > mark.seq) {
+                    entries.push(entry.clone());
+                }
+            },
+        )?;
+        seen.places.into_iter().collect::<Result<Vec<Position>, Refusal>>()?;
+        if seen.torn > 0 {
+            file.set_len(seen.end.offset).map_err(failed)?;
+        }
+        // A killed program may have left entries that were never synced. A database that
+        // records them must not outlive them; nor one that records a file put back by hand.
+        file.sync_all().and_then(|()| sync_folder(path)).map_err(failed)?;
+        Ok((Ledger::on(file, seen.end, seal), entries, Opened { cut: seen.torn }))
     }
 
     /// The entries after a place in the ledger, read beside whoever writes it: nothing is cut
     /// off, and a line that is being written is not there yet. The refusals are those of
     /// [`Ledger::open`].
-    pub fn after(path: &Path, mark: &Position) -> Result<Vec<Entry>, Refusal> {
-        Ledger::look(path, |opening| {
-            opening.check(mark)?;
-            opening.entries(mark).map(|(_, entries, _)| entries)
-        })
-    }
-
-    /// That the ledger has come to this place, whatever lies beyond.
-    pub(super) fn check_place(path: &Path, mark: &Position) -> Result<(), Refusal> {
-        Ledger::look(path, |opening| opening.check(mark))
-    }
-
-    fn look<T>(path: &Path, look: impl FnOnce(Opening) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        match File::open(path) {
-            Ok(file) => look(Opening { path, file: &file }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(Refusal::Missing { path: path.to_owned() })
+    pub fn after(path: &Path, mark: &Position, seal: &Seal) -> Result<Vec<Entry>, Refusal> {
+        let mut entries = Vec::new();
+        let seen = look(path, seal, &[*mark], |entry, _| {
+            if entry.seq > mark.seq {
+                entries.push(entry.clone());
             }
-            Err(error) => Err(Refusal::Io { path: path.to_owned(), error }),
-        }
+        })?;
+        seen.places.into_iter().collect::<Result<Vec<Position>, Refusal>>()?;
+        Ok(entries)
     }
 }
 
 impl<M: Medium> Ledger<M> {
     /// A ledger that stands at this position of the medium, with nothing after it.
-    pub fn on(medium: M, position: Position) -> Ledger<M> {
-        Ledger { medium, position, leavings: false }
+    pub fn on(medium: M, position: Position, seal: &Seal) -> Ledger<M> {
+        Ledger { medium, seal: seal.clone(), position, leavings: false }
     }
 
     /// Where the ledger ends: what a database records that has seen all of it.
@@ -180,7 +214,7 @@ impl<M: Medium> Ledger<M> {
         let mut after = self.position;
         let mut lines = String::new();
         for (at, act) in acts {
-            let entry = Entry::after(after.seq, &after.head, at, act);
+            let entry = Entry::after(after.seq, &after.head, at, act).sealed(&self.seal);
             if let Some(why) = entry.act.fault(entry.seq) {
                 return Err(io::Error::new(ErrorKind::InvalidInput, why));
             }
@@ -215,124 +249,15 @@ impl<M: Medium> Ledger<M> {
     }
 }
 
-/// A ledger that is being opened.
-struct Opening<'a> {
-    path: &'a Path,
-    file: &'a File,
-}
-
-impl Opening<'_> {
-    fn read(&self, mark: Option<&Position>) -> Result<(Position, Vec<Entry>, Opened), Refusal> {
-        let from = match mark {
-            Some(mark) => self.check(mark).map(|()| *mark)?,
-            None => self.header()?,
-        };
-        let (position, entries, opened) = self.entries(&from)?;
-        if opened.cut > 0 {
-            self.file.set_len(position.offset).map_err(|error| self.io(error))?;
-        }
-        // A killed program may have left entries that were never synced. A database that
-        // records them must not outlive them; nor one that records a file put back by hand.
-        self.file.sync_all().and_then(|()| sync_folder(self.path)).map_err(|error| self.io(error))?;
-        Ok((position, entries, opened))
-    }
-
-    /// The entries after a position, where they end, and what stands there unfinished.
-    fn entries(&self, mark: &Position) -> Result<(Position, Vec<Entry>, Opened), Refusal> {
-        let mut position = *mark;
-        let mut opened = Opened::default();
-        let mut entries = Vec::new();
-        for line in self.lines(position.offset, position.seq + 2)? {
-            let line = line.map_err(|error| self.io(error))?;
-            if !line.ended {
-                opened.cut = line.length;
-                break;
-            }
-            let entry = follow(&line, &position).map_err(|what| self.damaged(line.number, what))?;
-            let offset = position.offset + line.length;
-            position = Position { seq: entry.seq, head: entry.chain, offset, ..position };
-            entries.push(entry);
-        }
-        Ok((position, entries, opened))
-    }
-
-    /// The position after the header.
-    fn header(&self) -> Result<Position, Refusal> {
-        let line = self.lines(0, 1)?.next().transpose().map_err(|error| self.io(error))?;
-        let line = line.ok_or_else(|| self.damaged(1, "it is empty".into()))?;
-        if !line.ended {
-            return Err(self.damaged(1, "it has no end".into()));
-        }
-        let header = Header::parse(&line.bytes).map_err(|bad| match bad {
-            BadHeader::Version(version) => Refusal::Newer { path: self.path.to_owned(), version },
-            BadHeader::Other(what) => self.damaged(1, what),
-        })?;
-        Ok(Position { ledger: header.ledger, seq: 0, head: header.hash(), offset: line.length })
-    }
-
-    /// That the ledger is the one that the database has seen, and no older.
-    fn check(&self, mark: &Position) -> Result<(), Refusal> {
-        let begun = self.header()?;
-        let length = self.file.metadata().map_err(|error| self.io(error))?.len();
-        let path = self.path.to_owned();
-        if mark.ledger != begun.ledger {
-            return Err(Refusal::Foreign { path, found: begun.ledger, recorded: mark.ledger });
-        }
-        let Position { seq, offset, .. } = *mark;
-        if length < offset {
-            return Err(Refusal::Older { path, length, recorded: offset, seq });
-        }
-        let same = if seq == 0 {
-            *mark == begun
-        } else {
-            let entry = self.entry_before(offset)?;
-            entry.is_some_and(|entry| (entry.seq, entry.chain) == (seq, mark.head))
-        };
-        if same { Ok(()) } else { Err(Refusal::Rewritten { path, seq, offset }) }
-    }
-
-    /// The entry whose line ends at this byte, if one does.
-    fn entry_before(&self, offset: u64) -> Result<Option<Entry>, Refusal> {
-        let start = offset.saturating_sub(LINE_MAX as u64);
-        let mut window = vec![0; usize::try_from(offset - start).unwrap_or(LINE_MAX)];
-        self.file.read_exact_at(&mut window, start).map_err(|error| self.io(error))?;
-        let line = window.strip_suffix(b"\n").and_then(|text| text.rsplit(|byte| *byte == b'\n').next());
-        Ok(line.and_then(|line| Entry::parse(line).ok()))
-    }
-
-    fn lines(&self, offset: u64, number: u64) -> Result<Lines<BufReader<&File>>, Refusal> {
-        let mut file = self.file;
-        file.seek(SeekFrom::Start(offset)).map_err(|error| self.io(error))?;
-        Ok(Lines::from(BufReader::new(file), number))
-    }
-
-    fn io(&self, error: io::Error) -> Refusal {
-        Refusal::Io { path: self.path.to_owned(), error }
-    }
-
-    fn damaged(&self, line: u64, what: String) -> Refusal {
-        Refusal::Damaged { path: self.path.to_owned(), line, what }
-    }
-}
-
-/// The entry in a whole line, which must follow what stands at `before`.
-fn follow(line: &Line, before: &Position) -> Result<Entry, String> {
-    if line.too_long() {
-        return Err(format!("it is longer than {LINE_MAX} bytes"));
-    }
-    let entry = Entry::parse(&line.bytes)?;
-    let due = before.seq + 1;
-    if entry.seq != due {
-        return Err(format!("it is entry {}, where entry {due} is due", entry.seq));
-    }
-    if entry.follow(&before.head) != entry.chain {
-        return Err(format!("entry {due} does not follow from the line before it: it was altered"));
-    }
-    Ok(entry)
+/// What a ledger is called until it is whole.
+pub(super) fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    draft.into()
 }
 
 /// Makes a new name in a folder survive a power cut.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -6,12 +6,16 @@
 //! keyed digests ([`Names`]).
 //!
 //! - [`Entry`] and [`Act`]: what is written down, and how a line of the file reads.
+//! - [`Seal`]: by which each line shows that whoever has the store's secret wrote it.
 //! - [`Ledger`]: the file itself: created, opened at the place a database has recorded,
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not
 //!   seen.
 //! - [`Again`]: how much that is at most, for backups.
 //! - [`check`]: the whole file, line by line, for `usher verify`.
+//! - [`look()`]: one reading of the whole file, for those who hold receipts, backups and signed
+//!   heads against it.
+//! - [`bring_over`]: from a file of version 1 to one of version 2.
 //!
 //! # What whoever writes has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,
@@ -37,19 +41,27 @@ mod check;
 mod entry;
 mod file;
 mod lines;
+mod look;
+mod over;
+mod seal;
 mod state;
 
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
 pub use again::Again;
 pub use check::{Fault, Report, check};
-pub use entry::{Act, BadHeader, Chain, Entry, Header};
+pub use entry::{Act, BadHeader, Chain, Entry, Header, Mac, UNSEALED, VERSION};
 pub use file::{Ledger, Medium, Opened, Refusal};
-pub use state::{Bound, Ended, Erase, Fate, Orders, PersonOrders, Request, Seen, Standing, fate};
+pub use look::{Seen as Looked, look};
+pub use over::{bring_over, version_of};
+pub use seal::{Seal, hkdf};
+pub use state::{
+    Bound, Ended, Erase, Fate, Lost, Orders, PersonOrders, Request, Seen, Standing, Suppressing, fate,
+};
 
 use crate::error::{Error, Result};
 use crate::model::{Incarnation, ProjectId};
@@ -87,7 +99,7 @@ impl LedgerId {
     }
 }
 
-/// How far a database, or a receipt, knows a ledger.
+/// How far a database, or a backup, knows a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub ledger: LedgerId,
@@ -99,20 +111,26 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// The three keyed digests. Each purpose has a key of its own, derived from the store's
-/// secret, so that the same bytes under two purposes never meet.
+/// The keyed digests. Each purpose has a key of its own, derived from the store's secret, so
+/// that the same bytes under two purposes never meet.
 #[derive(Clone)]
 pub struct Names {
     person: [u8; 32],
     name: [u8; 32],
     key: [u8; 32],
+    credential: [u8; 32],
 }
 
 impl Names {
     /// From `DIR/secrets/store.key`.
     pub fn new(secret: &[u8; 32]) -> Names {
         let subkey = |label: &str| mac(secret, &[label.as_bytes()]);
-        Names { person: subkey("ledger person"), name: subkey("ledger name"), key: subkey("ledger key") }
+        Names {
+            person: subkey("ledger person"),
+            name: subkey("ledger name"),
+            key: subkey("ledger key"),
+            credential: seal::hkdf(secret, b"usher ledger credential"),
+        }
     }
 
     /// One registration of a person.
@@ -128,6 +146,11 @@ impl Names {
     /// An API key, by the hash that is stored of it.
     pub fn key(&self, hash: &[u8; 32]) -> Pseudonym {
         short(mac(&self.key, &[hash]))
+    }
+
+    /// Another credential, by what kind it is, of which project, and its text.
+    pub fn credential(&self, kind: &str, project: ProjectId, text: &str) -> Pseudonym {
+        short(mac(&self.credential, &[kind.as_bytes(), &[0], &project.0.to_be_bytes(), text.as_bytes()]))
     }
 }
 

@@ -8,10 +8,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Pseudonym;
 use super::entry::{Act, Entry};
+use super::{LedgerId, Pseudonym};
 use crate::clock::Millis;
-use crate::model::{Erasure, ProjectId, State};
+use crate::model::{AskedBy, Erasure, ProjectId, State};
 
 /// The entries beyond a database's mark, put together: what counts of them in the end.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +19,37 @@ pub struct Orders {
     people: HashMap<Pseudonym, Person>,
     requests: HashMap<Pseudonym, Stand>,
     bound: HashMap<Pseudonym, Bound>,
-    keys: HashSet<Pseudonym>,
+    credentials: HashSet<Pseudonym>,
+    /// In the order in which they were made and lifted.
+    suppressions: Vec<(Millis, Suppressing)>,
     reaches_back: Option<u64>,
+    lost: Option<Lost>,
+}
+
+/// A ledger that was lost, and how far it was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    pub ledger: LedgerId,
+    pub seq: u64,
+}
+
+/// What was ordered about names that are kept out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suppressing {
+    Made {
+        project: ProjectId,
+        name: Pseudonym,
+        subject: Pseudonym,
+        until: Option<Millis>,
+        source: AskedBy,
+    },
+    /// All names, or one.
+    Lifted {
+        project: ProjectId,
+        subject: Pseudonym,
+        name: Option<Pseudonym>,
+        source: AskedBy,
+    },
 }
 
 /// What was ordered for one incarnation.
@@ -151,13 +180,21 @@ impl Orders {
             Act::Begun { request } => {
                 self.requests.insert(request, Stand::Ended(Ended::Begun(at)));
             }
-            Act::KeyRevoked { key } => {
-                self.keys.insert(key);
+            Act::KeyRevoked { key: credential } | Act::CredentialEnded { credential } => {
+                self.credentials.insert(credential);
+            }
+            Act::Suppressed { project, name, subject, until, source } => {
+                let made = Suppressing::Made { project, name, subject, until, source };
+                self.suppressions.push((at, made));
+            }
+            Act::Unsuppressed { project, subject, name, source } => {
+                self.suppressions.push((at, Suppressing::Lifted { project, subject, name, source }));
             }
             Act::Bound { request, person } => {
                 self.bound.insert(request, Bound { at, person });
             }
             Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
+            Act::Anew { lost, seq } => self.lost = Some(Lost { ledger: lost, seq }),
         }
         if let Some((who, ordered)) = order(entry) {
             let person = self.people.entry(who).or_default();
@@ -167,7 +204,11 @@ impl Orders {
 
     /// Nothing has to be done.
     pub fn is_empty(&self) -> bool {
-        self.people.is_empty() && self.requests.is_empty() && self.bound.is_empty() && self.keys.is_empty()
+        self.people.is_empty()
+            && self.requests.is_empty()
+            && self.bound.is_empty()
+            && self.credentials.is_empty()
+            && self.suppressions.is_empty()
     }
 
     /// The incarnations that something was ordered for, in no order.
@@ -281,14 +322,24 @@ impl Orders {
         }
     }
 
-    /// The keys that were revoked, in no order.
-    pub fn revoked(&self) -> impl Iterator<Item = Pseudonym> {
-        self.keys.iter().copied()
+    /// The credentials that ended, in no order.
+    pub fn ended_credentials(&self) -> impl Iterator<Item = Pseudonym> {
+        self.credentials.iter().copied()
     }
 
-    /// Whether this key was revoked.
-    pub fn is_revoked(&self, key: Pseudonym) -> bool {
-        self.keys.contains(&key)
+    /// Whether this credential ended.
+    pub fn has_ended(&self, credential: Pseudonym) -> bool {
+        self.credentials.contains(&credential)
+    }
+
+    /// What was ordered about names that are kept out, the oldest first, each with its time.
+    pub fn suppressions(&self) -> &[(Millis, Suppressing)] {
+        &self.suppressions
+    }
+
+    /// The ledger that this one was begun in the place of, if its beginning is not seen yet.
+    pub fn lost(&self) -> Option<Lost> {
+        self.lost
     }
 
     /// An entry that the database has seen, and that was declared void afterwards: the disk
@@ -322,6 +373,10 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
         | Act::Cancelled { .. }
         | Act::Begun { .. }
         | Act::KeyRevoked { .. }
+        | Act::CredentialEnded { .. }
+        | Act::Suppressed { .. }
+        | Act::Unsuppressed { .. }
+        | Act::Anew { .. }
         | Act::Void { .. } => None,
     }
 }

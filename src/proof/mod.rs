@@ -12,6 +12,7 @@ pub mod check;
 pub mod figures;
 pub mod form;
 pub mod hex;
+pub mod ledger_head;
 pub mod receipt;
 pub mod receipts;
 pub mod signing;

@@ -60,6 +60,7 @@ pub enum Refusal {
 }
 
 /// Signs. Its secret is never shown.
+#[derive(Clone)]
 pub struct Signer {
     key: SigningKey,
 }

@@ -1,8 +1,8 @@
 //! Files that are there whole or not at all, whenever the machine stops.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::owner;
@@ -25,6 +25,11 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> io::Result<()>
         // On a full disk the draft's bytes are wanted back; if it stays, it is removed later.
         let _ = remove(&draft);
     })
+}
+
+/// Makes a folder for its owner alone, if it is not there.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// What [`put`] named is under its name for good.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Db, Growth, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::ledger::{Act, Entry, Ledger, LedgerId, Names, Position};
+use crate::ledger::{Act, Entry, Ledger, LedgerId, Names, Position, Refusal, Seal, look};
 
 pub struct Book {
     ledger: RefCell<Ledger>,
@@ -24,8 +24,18 @@ pub struct Book {
     growth: Growth,
     /// See [`digest`].
     secret: [u8; 16],
-    /// The last position that was told of.
-    told: Cell<u64>,
+    /// The number of the last entry that was told of.
+    told: Cell<Option<u64>>,
+}
+
+/// Which ledger a database is opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// The one that it was written beside.
+    Its,
+    /// That one is lost, and somebody has decided to go on with a new one, which says so; or with
+    /// the one that was begun so before.
+    ANewOne,
 }
 
 impl Book {
@@ -38,18 +48,17 @@ impl Book {
         secret: &[u8; 32],
         now: Millis,
         growth: Growth,
+        beside: Beside,
     ) -> Result<(Book, Vec<Entry>)> {
         let mark = mark(conn)?;
         check_secret(conn, secret)?;
-        let (ledger, entries) = match mark {
-            None if !path.exists() => (Ledger::create(path, now).map_err(Error::internal)?, Vec::new()),
-            mark => {
-                let (ledger, entries, opened) = Ledger::open(path, mark.as_ref()).map_err(Error::internal)?;
-                if opened.cut > 0 {
-                    log::warn!("{} bytes of an unfinished entry were cut off the ledger", opened.cut);
-                }
-                (ledger, entries)
+        let seal = Seal::new(secret);
+        let (ledger, entries) = match (mark, beside) {
+            (None, _) if !path.exists() => {
+                (Ledger::create(path, now, &seal).map_err(Error::internal)?, Vec::new())
             }
+            (Some(mark), Beside::ANewOne) => anew(path, &mark, now, &seal)?,
+            (mark, _) => opened(Ledger::open(path, mark.as_ref(), &seal).map_err(Error::internal)?),
         };
         let digest = digest(secret, ledger.position().ledger);
         if entries.is_empty() {
@@ -63,7 +72,7 @@ impl Book {
             caught_up: Cell::new(false),
             to_void: Cell::new(None),
             growth,
-            told: Cell::new(0),
+            told: Cell::new(None),
         };
         Ok((book, entries))
     }
@@ -85,13 +94,11 @@ impl Book {
         self.caught_up.set(true);
     }
 
-    /// After the commit: what the database has recorded may be copied.
+    /// After the commit: what the database has recorded may be copied, and its head signed.
     pub fn tell(&self) {
-        let upto = self.position().offset;
-        if self.told.replace(upto) != upto
-            && let Some(told) = self.growth.get()
-        {
-            told(upto);
+        let position = self.position();
+        if self.told.replace(Some(position.seq)) != Some(position.seq) {
+            self.growth.tell(&position);
         }
     }
 
@@ -142,6 +149,41 @@ impl Book {
             Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
         }
     }
+}
+
+fn opened((ledger, entries, opened): (Ledger, Vec<Entry>, crate::ledger::Opened)) -> (Ledger, Vec<Entry>) {
+    if opened.cut > 0 {
+        log::warn!("{} bytes of an unfinished entry were cut off the ledger", opened.cut);
+    }
+    (ledger, entries)
+}
+
+/// A ledger in the place of the one that a database was written beside, with all its entries: a
+/// new one, whose first says what was lost; or the one that was begun so already. Where the
+/// database's own is there, or another's, nothing is given up: [`Error::Unavailable`].
+fn anew(path: &Path, mark: &Position, now: Millis, seal: &Seal) -> Result<(Ledger, Vec<Entry>)> {
+    if path.exists() {
+        let unfit = |why: Refusal| {
+            Error::internal(format!("{why} (a new ledger begins only where none lies: move this one away)"))
+        };
+        let seen = look(path, seal, &[], |_, _| {}).map_err(unfit)?;
+        if seen.lost == Some(mark.ledger) {
+            return Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?));
+        }
+        let seen = look(path, seal, &[*mark], |_, _| {}).map_err(unfit)?;
+        seen.places.into_iter().try_for_each(|place| place.map(drop)).map_err(unfit)?;
+        return Err(Error::Unavailable(
+            "erasures.ledger is there and fits: nothing has to be given up, so begin no new one",
+        ));
+    }
+    // Made under another name, so that a kill leaves none, or one that says what was lost.
+    let draft = path.with_extension("ledger.begun");
+    let _ = std::fs::remove_file(&draft);
+    let mut ledger = Ledger::create(&draft, now, seal).map_err(Error::internal)?;
+    ledger.append(now, &[Act::Anew { lost: mark.ledger, seq: mark.seq }]).map_err(Error::internal)?;
+    drop(ledger);
+    std::fs::rename(&draft, path).map_err(Error::internal)?;
+    Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?))
 }
 
 /// How far the database has seen the ledger. [`Error::Internal`] if it never saw one.

@@ -59,7 +59,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use r2d2::Pool;
@@ -71,9 +71,10 @@ use tokio::sync::oneshot;
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis, Reading};
 use crate::error::{Error, Result};
-use crate::ledger::{Act, Entry, Names, Position, mac};
+use crate::ledger::{Act, Entry, Names, Position, Seal, mac};
 use crate::trace::Who;
 use ballast::Ballast;
+pub use book::Beside;
 use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
@@ -114,7 +115,20 @@ pub struct Store {
 }
 
 /// Who hears that the ledger has grown.
-type Growth = Arc<OnceLock<Box<dyn Fn(u64) + Send + Sync>>>;
+#[derive(Clone, Default)]
+struct Growth(Arc<RwLock<Vec<Hearer>>>);
+
+type Hearer = Box<dyn Fn(&Position) + Send + Sync>;
+
+impl Growth {
+    fn add(&self, hearer: Hearer) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(hearer);
+    }
+
+    fn tell(&self, position: &Position) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hearer| hearer(position));
+    }
+}
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -187,25 +201,36 @@ impl Store {
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
+        Store::open_beside(path, options, Beside::Its)
+    }
+
+    /// The same, with the word which ledger it is to be opened with.
+    pub fn open_beside(path: &Path, options: Options, beside: Beside) -> Result<(Store, Vec<Entry>)> {
         pragmas::check_build()?;
         let ballast = Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), options.ballast));
-        let opened = match Store::open_with(path, options.clone(), &ballast) {
+        let opened = match Store::open_with(path, options.clone(), &ballast, beside) {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
-            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast),
+            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside),
             outcome => outcome,
         }?;
         ballast.take();
         Ok(opened)
     }
 
-    fn open_with(path: &Path, options: Options, ballast: &Arc<Ballast>) -> Result<(Store, Vec<Entry>)> {
+    fn open_with(
+        path: &Path,
+        options: Options,
+        ballast: &Arc<Ballast>,
+        beside: Beside,
+    ) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene, wal_limit, loss, .. } = options;
         let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
         let growth = Growth::default();
         let ledger = ledger_of(path);
         // The first write to the WAL, which has to be marked as every other.
-        let (book, unseen) = scrub
-            .transaction(&conn, || Book::open(&conn, &ledger, &secret, clock.now(), Arc::clone(&growth)))?;
+        let (book, unseen) = scrub.transaction(&conn, || {
+            Book::open(&conn, &ledger, &secret, clock.now(), growth.clone(), beside)
+        })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
         let watch = Arc::new(WalWatch::new(path, wal_limit));
         let writer = Writer::start(
@@ -330,21 +355,24 @@ impl Store {
         &self.folder
     }
 
-    /// `told` hears from now on, on the writer's thread, up to which byte the ledger is on
-    /// disk and recorded; of where it stands now, too. It must not wait. Only the first to
-    /// ask is told.
-    pub fn on_ledger_growth(&self, told: impl Fn(u64) + Send + Sync + 'static) -> Result<()> {
-        let _ = self.growth.set(Box::new(told));
-        let upto = self.read(book::position)?.offset;
-        if let Some(told) = self.growth.get() {
-            told(upto);
-        }
+    /// `told` hears from now on, on the writer's thread, up to where the ledger is on disk and
+    /// recorded; of where it stands now, too. It must not wait.
+    pub fn on_ledger_growth(&self, told: impl Fn(&Position) + Send + Sync + 'static) -> Result<()> {
+        let told = Arc::new(told);
+        let later = Arc::clone(&told);
+        self.growth.add(Box::new(move |position| later(position)));
+        told(&self.read(book::position)?);
         Ok(())
     }
 
     /// The bytes of the file, as they lie on the disk.
     pub fn file(&self) -> &Pages {
         &self.file
+    }
+
+    /// By which the ledger's lines show that they were written here.
+    pub fn seal(&self) -> Seal {
+        Seal::new(&self.secret)
     }
 
     /// Where the ledger of erasures lies, for those who read it.

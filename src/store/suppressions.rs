@@ -14,9 +14,6 @@ use crate::model::{Handle, ProjectId};
 /// What stands for a name.
 pub type Digest = Vec<u8>;
 
-/// By whom suppressions were asked for of whom it is not known: they end with anybody's.
-pub const UNKNOWN: &str = "";
-
 /// A subject that is kept out.
 #[derive(Debug, Clone)]
 pub struct Suppression {
@@ -57,12 +54,16 @@ pub struct Which<'a> {
 
 /// Keeps a name out from now on until then.
 pub fn put(tx: &Tx, which: Which, named: Named, until: Option<Millis>) -> Result<()> {
-    let digest = digest(tx, which.project, named);
+    put_digest(tx, which, &digest(tx, which.project, named), tx.now(), until)
+}
+
+/// The same for a name whose digest is at hand.
+pub fn put_digest(tx: &Tx, which: Which, name: &Digest, from: Millis, until: Option<Millis>) -> Result<()> {
     tx.execute(
         "INSERT INTO suppressions (project_id, digest, subject, source, created_at, until, handle)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?2 = ?3 THEN randomblob(16) END)
          ON CONFLICT (project_id, digest, subject, source) DO UPDATE SET until = excluded.until",
-        params![which.project.0, digest, which.subject, which.source, tx.now(), until],
+        params![which.project.0, name, which.subject, which.source, from, until],
     )?;
     Ok(())
 }
@@ -107,14 +108,18 @@ pub fn remove(tx: &Tx, which: Which) -> Result<usize> {
     tx.execute(sql, params![which.project.0, which.subject, which.source])
 }
 
-/// Lets one name in that went with somebody, as far as this source is asked. Returns in how many
-/// suppressions it was.
-pub fn remove_name(tx: &Tx, project: ProjectId, source: &str, named: Named) -> Result<usize> {
-    let digest = digest(tx, project, named);
+/// For whose sake a name is kept out that goes with somebody, as far as this source is asked.
+pub fn went_with(db: &Db, project: ProjectId, source: &str, name: &Digest) -> Result<Vec<(Digest, String)>> {
+    let sql = "SELECT subject, source FROM suppressions
+               WHERE project_id = ?1 AND digest = ?2 AND subject <> digest AND source IN (?3, '')";
+    db.rows(sql, params![project.0, name, source], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Lets one name in. Returns how many rows that were.
+pub fn remove_name(tx: &Tx, which: Which, name: &Digest) -> Result<usize> {
     tx.execute(
-        "DELETE FROM suppressions
-         WHERE project_id = ?1 AND digest = ?2 AND subject <> digest AND source IN (?3, '')",
-        params![project.0, digest, source],
+        "DELETE FROM suppressions WHERE project_id = ?1 AND digest = ?2 AND subject = ?3 AND source = ?4",
+        params![which.project.0, name, which.subject, which.source],
     )
 }
 

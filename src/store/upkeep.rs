@@ -9,6 +9,10 @@ use crate::error::Result;
 /// In a database out of a backup, until that is written down: when the backup was made.
 pub const RESTORED: &str = "restored";
 
+/// A random number for the run of the program that has the database open; a signed head of the
+/// ledger has the same.
+pub const RUN: &str = "run";
+
 /// When a task was done last.
 pub fn done_at(db: &Db, task: &str) -> Result<Option<Millis>> {
     db.row("SELECT done_at FROM upkeep WHERE task = ?1", params![task], |row| row.get(0))
@@ -16,10 +20,15 @@ pub fn done_at(db: &Db, task: &str) -> Result<Option<Millis>> {
 
 /// A task is done, as of the transaction's time.
 pub fn note(tx: &Tx, task: &str) -> Result<()> {
+    keep(tx, task, tx.now())
+}
+
+/// Keeps a number that is no time under a task's name.
+pub fn keep(tx: &Tx, task: &str, number: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO upkeep (task, done_at) VALUES (?1, ?2)
          ON CONFLICT (task) DO UPDATE SET done_at = excluded.done_at",
-        params![task, tx.now()],
+        params![task, number],
     )?;
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! The first line of a backup: what it is, readable without a key.
 //!
-//! `usher-backup 1 {…}`, filled up with spaces, because its last figures are known only
-//! after the rest is written. Nothing in it is secret, and nothing in it is believed: the
-//! same figures lie encrypted inside, and the length and the digest of the encrypted part
-//! are held against the file itself.
+//! `usher-backup 2 {…}`, filled up with spaces, because its last figures are known only
+//! after the rest is written. Nothing in it is secret. The same figures lie encrypted inside,
+//! and the length and the digest of the encrypted part are held against the file itself. Its
+//! last field is a signature by the installation's signing key over the object as it would be
+//! without that field: what the line says of the ledger of erasures is believed without the
+//! rest, where somebody else's ledger may lie beside it. Format 1 had none, and its words
+//! count for nothing there.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -15,11 +18,11 @@ use serde_json::{Map, Value};
 use super::keys::RecipientFingerprints;
 use super::refusal::{Refusal, Result};
 use crate::clock::Millis;
+use crate::proof::hex::Hex;
+use crate::proof::signing::{PublicKey, Signer};
 
 /// How every backup begins, of whatever format.
 const MAGIC: &[u8] = b"usher-backup ";
-/// The one that this version writes and reads.
-const FORMAT: u64 = 1;
 /// No first line is longer, in bytes.
 const LINE_MAX: u64 = 16 * 1024;
 
@@ -55,6 +58,11 @@ pub struct Manifest {
     pub sealed_bytes: u64,
     /// SHA-256 of the encrypted part, in hex.
     pub sealed_sha256: String,
+    /// The public half of the key that signed it. None: it is of format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Hex<32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Hex<64>>,
 }
 
 impl Manifest {
@@ -65,8 +73,37 @@ impl Manifest {
             // A struct of texts and numbers is an object.
             _ => Map::new(),
         };
-        fields.retain(|name, _| !matches!(name.as_str(), "sealed_bytes" | "sealed_sha256"));
+        fields.retain(|name, _| !matches!(name.as_str(), "sealed_bytes" | "sealed_sha256" | "signature"));
         fields
+    }
+
+    /// Signs what is known now.
+    pub(super) fn sign(&mut self, signer: &Signer) {
+        self.key = Some(signer.public().hex());
+        self.signature = Some(signer.sign(self.signed_text().as_bytes()));
+    }
+
+    /// Whether this key signed it, and nobody changed it since.
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let Some(signature) = &self.signature else { return false };
+        self.key == Some(key.hex()) && key.verify(self.signed_text().as_bytes(), signature)
+    }
+
+    /// Whether the key that it names signed it, or it is of the format that names none.
+    pub(super) fn is_whole(&self) -> bool {
+        match (self.key, self.signature) {
+            (None, None) => true,
+            (Some(key), Some(_)) => PublicKey::from_bytes(&key.0).is_ok_and(|key| self.is_signed_by(&key)),
+            _ => false,
+        }
+    }
+
+    fn signed_text(&self) -> String {
+        Manifest { signature: None, ..self.clone() }.json()
+    }
+
+    fn format(&self) -> u64 {
+        if self.key.is_some() { 2 } else { 1 }
     }
 
     /// The name of the first field that is not as it was packed.
@@ -80,12 +117,13 @@ impl Manifest {
     /// ([`Manifest::unsealed`]) as after.
     pub(super) fn line(&self) -> Vec<u8> {
         let widest = self.unsealed().json().len();
-        format!("usher-backup {FORMAT} {:widest$}\n", self.json()).into_bytes()
+        format!("usher-backup {} {:widest$}\n", self.format(), self.json()).into_bytes()
     }
 
     /// With the longest figures in the place of those that are not known yet.
     pub(super) fn unsealed(&self) -> Manifest {
-        Manifest { sealed_bytes: u64::MAX, sealed_sha256: "0".repeat(64), ..self.clone() }
+        let signature = self.key.map(|_| Hex([0; 64]));
+        Manifest { sealed_bytes: u64::MAX, sealed_sha256: "0".repeat(64), signature, ..self.clone() }
     }
 
     fn json(&self) -> String {
@@ -140,7 +178,7 @@ fn parse(path: &Path, line: &[u8]) -> Result<Manifest> {
     match std::str::from_utf8(format).ok().filter(|format| !format.is_empty() && *format != "0") {
         None => return Err(alien()),
         Some(_) if rest.is_empty() => return Err(cut()),
-        Some("1") => {}
+        Some("1" | "2") => {}
         Some(format) => {
             return Err(Refusal::NewerFormat { path: path.to_owned(), format: format.to_owned() });
         }

@@ -10,6 +10,7 @@ use super::manifest::{LedgerPosition, Manifest};
 use super::refusal::{Refusal, Result};
 use super::{NAMES, SMALL_MAX};
 use crate::clock::{self, Millis};
+use crate::proof::signing::Signer;
 
 /// What goes into a backup.
 #[derive(Debug, Clone)]
@@ -80,12 +81,29 @@ pub fn pack(contents: &Contents, about: About, recipients: &Recipients, folder: 
         recipients: recipients.fingerprints(),
         sealed_bytes: 0,
         sealed_sha256: String::new(),
+        key: None,
+        signature: None,
     };
+    let signer = signer(contents, &small)?;
+    // Named inside, too: nobody can take the signature away and call it the format before.
+    manifest.sign(&signer);
     files::make_folder(folder)?;
     let draft = Draft::create(folder, &name(manifest.made_at))?;
-    seal(&mut manifest, &contents.database, &small, recipients, &draft)?;
+    seal(&mut manifest, &contents.database, &small, recipients, &draft, &signer)?;
     let path = draft.publish()?;
     Ok(Packed { path, manifest })
+}
+
+/// The key that signs the first line: the one that goes into the backup.
+fn signer(contents: &Contents, small: &[(&str, Vec<u8>)]) -> Result<Signer> {
+    let bytes = small.iter().find(|(name, _)| *name == NAMES[3]).map(|(_, bytes)| bytes.as_slice());
+    match bytes.and_then(|bytes| bytes.try_into().ok()) {
+        Some(secret) => Ok(Signer::of(secret)),
+        None => Err(Refusal::BadKey {
+            from: contents.signing_key.display().to_string(),
+            why: "it must have 32 bytes; put it back from a copy or a backup",
+        }),
+    }
 }
 
 /// Writes all of a backup; fills in the manifest what is known only then.
@@ -95,6 +113,7 @@ fn seal(
     small: &[(&str, Vec<u8>)],
     recipients: &Recipients,
     draft: &Draft,
+    signer: &Signer,
 ) -> Result<()> {
     let failed = |error| Refusal::io("write", &draft.path, error);
     let mut file = &draft.file;
@@ -124,6 +143,7 @@ fn seal(
     manifest.sealed_bytes = sealed.bytes;
     let (mut rest, sealed_sha256) = sealed.end();
     manifest.sealed_sha256 = sealed_sha256;
+    manifest.sign(signer);
     rest.flush().map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     file.write_all(&manifest.line()).map_err(failed)

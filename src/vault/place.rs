@@ -2,7 +2,7 @@
 //! or a command that takes a file away.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,6 +17,9 @@ use crate::clock::Millis;
 
 /// Bytes of a ledger's first line, which tells it from others.
 const HEADER: u64 = 100;
+/// What tells the versions of a ledger from each other, in that line.
+const VERSION_1: &str = r#""version":1,"#;
+const VERSION_2: &str = r#""version":2,"#;
 /// How much of the copy's end is compared at every step, once all of it was.
 const TAIL: u64 = 4 * 1024;
 
@@ -164,6 +167,15 @@ impl Place {
         if (there.dev(), there.ino()) == (about.dev(), about.ino()) {
             return Err(Refusal::SamePlace { path: target });
         }
+        if is_brought_over(&ours, &copy, upto).map_err(reading)? {
+            // What the copy has is in ours, line by line, and each has its MAC now.
+            let draft = Draft::create(folder, name_of(path)?)?;
+            ours.rewind().map_err(reading)?;
+            self.pour(&mut ours.take(upto), path, &mut &draft.file, &draft.path)?;
+            draft.publish()?;
+            self.followed.store(upto, Ordering::SeqCst);
+            return Ok(upto);
+        }
         let mut have = there.len();
         // Of another installation, whichever is longer.
         let both = have.min(upto).min(HEADER);
@@ -306,6 +318,28 @@ fn about_of(path: &Path) -> Result<Option<fs::Metadata>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Refusal::io("read", path, error)),
     }
+}
+
+/// Whether a copy is our ledger as version 1 had it: each of its lines is the beginning of ours,
+/// which go on with a MAC, and it has no line that we have not.
+fn is_brought_over(ours: &File, copy: &File, upto: u64) -> io::Result<bool> {
+    let (mut ours, mut copy) = (ours, copy);
+    ours.seek(SeekFrom::Start(0))?;
+    copy.seek(SeekFrom::Start(0))?;
+    let mut mine = BufReader::new(ours.take(upto)).split(b'\n');
+    for (number, line) in BufReader::new(copy).split(b'\n').enumerate() {
+        let (line, Some(mine)) = (line?, mine.next().transpose()?) else { return Ok(false) };
+        let mine = match number {
+            0 => String::from_utf8_lossy(&mine).replacen(VERSION_2, VERSION_1, 1).into_bytes(),
+            _ => mine,
+        };
+        let body = line.strip_suffix(b"}").unwrap_or(&line);
+        let is_same = mine.strip_prefix(body).is_some_and(|rest| rest.starts_with(b",\"mac\":\""));
+        if !is_same {
+            return Ok(false);
+        }
+    }
+    Ok(ours.metadata()?.len() > 0 && copy.metadata()?.len() > 0)
 }
 
 /// From `at` to its end a file has zeros only, which no ledger has.

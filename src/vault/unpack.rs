@@ -166,6 +166,9 @@ fn walk(path: &Path, identities: &Identities, into: Option<&Path>) -> Result<Man
         let field = "the digest of the encrypted part".to_owned();
         return Err(Refusal::Edited { path: path.to_owned(), field });
     }
+    if !manifest.is_whole() {
+        return Err(Refusal::Edited { path: path.to_owned(), field: "signature".to_owned() });
+    }
     Ok(manifest)
 }
 

@@ -25,7 +25,11 @@ const ROOMS: &[Room] = &[
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "owner", "trace"], never: HTTP_AND_SQL },
-    Room { name: "vault", may_use: &["clock", "error", "model", "bell", "owner"], never: HTTP_AND_SQL },
+    Room {
+        name: "vault",
+        may_use: &["clock", "error", "model", "bell", "owner", "proof"],
+        never: HTTP_AND_SQL,
+    },
     Room {
         name: "store",
         may_use: &["clock", "error", "model", "bell", "owner", "trace", "ledger", "proof", "vault"],
@@ -45,8 +49,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "app",
         may_use: &[
-            "clock", "error", "edge", "bell", "trace", "ledger", "proof", "vault", "store", "domain",
-            "keyring",
+            "clock", "error", "edge", "bell", "model", "trace", "ledger", "proof", "vault", "store",
+            "domain", "keyring",
         ],
         never: HTTP_AND_SQL,
     },

@@ -7,12 +7,13 @@ mod faults;
 mod file;
 mod model;
 mod orders;
+mod sealed;
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use usher::clock::Millis;
-use usher::ledger::{Act, Entry, Ledger, Names, Position, Pseudonym};
+use usher::ledger::{Act, Entry, Ledger, Names, Position, Pseudonym, Seal};
 use usher::model::{Erasure, ProjectId};
 
 /// When every ledger here is made.
@@ -20,6 +21,11 @@ const MADE: Millis = 1_795_557_300_000;
 
 fn pseudonym(byte: u8) -> Pseudonym {
     Pseudonym([byte; 16])
+}
+
+/// Of every ledger here.
+fn seal() -> Seal {
+    Seal::new(&[5; 32])
 }
 
 /// One act of each kind, and of each kind of erasure.
@@ -51,14 +57,14 @@ struct Fixture {
 impl Fixture {
     fn new() -> Fixture {
         let folder = tempfile::tempdir().expect("a folder");
-        let ledger = Ledger::create(&folder.path().join("erasures.ledger"), MADE).expect("a ledger");
+        let ledger = Ledger::create(&folder.path().join("erasures.ledger"), MADE, &seal()).expect("a ledger");
         Fixture { folder, positions: vec![ledger.position()] }
     }
 
     /// With an append for each of these acts, a second after the last.
     fn with(acts: &[Act]) -> Fixture {
         let mut fixture = Fixture::new();
-        let (mut ledger, _, _) = Ledger::open(&fixture.path(), None).expect("a ledger");
+        let (mut ledger, _, _) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
         for act in acts {
             let at = MADE + 1_000 * i64::try_from(fixture.positions.len()).expect("a number");
             fixture.positions.push(ledger.append(at, std::slice::from_ref(act)).expect("room"));
@@ -93,7 +99,7 @@ impl Fixture {
 }
 
 fn entries(path: &Path) -> Vec<Entry> {
-    Ledger::open(path, None).expect("a ledger").1
+    Ledger::open(path, None, &seal()).expect("a ledger").1
 }
 
 /// The digests are the same in every version: an old ledger must fit a new program. These

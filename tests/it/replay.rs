@@ -359,3 +359,133 @@ fn whoever_was_hidden_has_the_days_left_that_they_had_after_a_restore_too() {
         assert_eq!(house.server.rows_of(ann), if comes_back { 5 } else { 0 });
     }
 }
+
+/// The files as they are while the server runs: what a kill leaves.
+const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
+
+/// A program that is killed after it has written the ledger and before it commits: the return of
+/// somebody hidden, with another title, and an erasure. Whether the signed head is as old, too.
+fn cut_off(old_head: bool) -> House {
+    let house = House::new(Server::start());
+    house.server.seed("ann").events(3).insert();
+    house.server.seed("ben").events(2).insert();
+    house
+        .server
+        .sqlite()
+        .execute_batch(
+            "INSERT INTO admins (id, name, password_hash, created_at) VALUES (1, 'mia', '', 0);
+             INSERT INTO admin_sessions (hash, admin_id, created_at, expires_at)
+             VALUES (zeroblob(32), 1, 0, 9000000000000)",
+        )
+        .expect("a session");
+    assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
+    let dir = house.server.path().parent().expect("a folder").to_owned();
+    let left: Vec<_> = LIVE.iter().map(|name| std::fs::read(dir.join(name)).expect("a file")).collect();
+    house.server.clock.advance(HOUR);
+    let body = json!({ "lastName": "Late" });
+    let reply = house.server.put("/v1/users/ann").header(PX, &house.key).json(body).send();
+    assert_eq!(reply.status, 204);
+    assert_eq!(house.px("DELETE", "/v1/users/ben?hardDelete=true"), 200);
+    let House { server, key } = house;
+    let now = server.clock.now();
+    let dir = server.stop();
+    let _ = std::fs::remove_file(dir.path().join("usher.db-shm"));
+    for (name, bytes) in LIVE.iter().zip(left) {
+        if old_head || *name != "secrets/ledger.head" {
+            std::fs::write(dir.path().join(name), bytes).expect("a file");
+        }
+    }
+    House { server: at(dir, now), key }
+}
+
+fn sessions_and_state(house: &House) -> (i64, String, Option<String>) {
+    let conn = house.server.sqlite();
+    let sessions = conn.query_row("SELECT COUNT(*) FROM admin_sessions", [], |row| row.get(0));
+    let sql = "SELECT state, last_name FROM users WHERE identifier = 'ann'";
+    let (state, name) = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a user");
+    (sessions.expect("a count"), state, name)
+}
+
+#[test]
+fn a_return_that_a_kill_cut_off_is_undone_as_a_whole() {
+    let house = cut_off(true);
+    assert_eq!(sessions_and_state(&house), (1, "hidden".into(), None), "nobody is signed out");
+    assert_eq!((house.status("ann"), house.status("ben")), (404, 404), "an erasure is done");
+    assert_eq!(house.server.app.replayed().revived, 0);
+    let noted: i64 = house
+        .server
+        .sqlite()
+        .query_row(
+            "SELECT COUNT(*) FROM audit WHERE action IN ('replay ledger', 'restore backup')",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a count");
+    assert_eq!(noted, 0, "no row of the log is missing");
+    // Older copies learn that she did not return; and she can.
+    let (house, aside) = house.copied();
+    let house = house.put_back(aside.path());
+    assert_eq!(house.status("ann"), 404);
+    assert_eq!(house.px("PUT", "/v1/users/ann"), 204);
+    assert_eq!((house.status("ann"), house.events("ann")), (200, 3));
+}
+
+/// The twin: a head that was signed since says that the database is an older one.
+#[test]
+fn an_older_database_beside_a_newer_head_is_no_cut_off_write() {
+    let house = cut_off(false);
+    let (sessions, state, _) = sessions_and_state(&house);
+    assert_eq!((sessions, state.as_str()), (0, "live"));
+    assert_eq!((house.status("ann"), house.status("ben")), (200, 404));
+}
+
+#[test]
+fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
+    use usher::domain::suppressions::{self, Policy};
+    use usher::domain::{denylist, projects};
+    use usher::error::Place;
+    use usher::model::Identifier;
+
+    let house = House::new(Server::start());
+    let project = house.server.project().id;
+    let id = |name: &str| Identifier::parse(Place::Body, "id", name).expect("a name");
+    for name in ["ann", "ben", "cat", "dan", "eve", "fay"] {
+        house.server.seed(name).events(1).insert();
+    }
+    let old = "an old client secret".to_owned();
+    let told = old.clone();
+    let (ben, cat) = (id("ben"), id("cat"));
+    house.server.write(move |tx| {
+        suppressions::add(tx, project, &ben, Policy::Forever)?;
+        projects::set_client_secret(tx, project, Some(&told))
+    });
+    let (house, aside) = house.copied();
+    let (ann, ben, dan, fay) = (id("ann"), id("ben"), id("dan"), id("fay"));
+    house.server.write(move |tx| {
+        suppressions::add(tx, project, &ann, Policy::Forever)?;
+        suppressions::lift(tx, project, &ben)?;
+        suppressions::add(tx, project, &cat, Policy::Days(1))?;
+        suppressions::add(tx, project, &dan, Policy::Days(3))?;
+        denylist::set(tx, project, &fay, true)?;
+        projects::set_client_secret(tx, project, Some("a new client secret"))
+    });
+    house.server.clock.advance(2 * DAY);
+    let house = house.put_back(aside.path());
+    let kept_out =
+        |name: &'static str| house.server.write(move |tx| suppressions::is_suppressed(tx, project, name));
+    assert_eq!(
+        ["ann", "ben", "cat", "dan", "eve", "fay"].map(kept_out),
+        [true, false, false, true, false, true],
+        "cat's day is over"
+    );
+    assert_eq!(house.server.app.read(|db| projects::client_secret(db, project)).expect("a read"), None);
+    assert_eq!(house.server.app.replayed().keys, 1);
+    // It goes with her, as it was set to.
+    house.server.write({
+        let fay = id("fay");
+        move |tx| denylist::erase(tx, project, &fay).map(drop)
+    });
+    assert!(!kept_out("fay"));
+    house.server.clock.advance(DAY);
+    assert!(!kept_out("dan"));
+}

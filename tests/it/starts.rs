@@ -137,7 +137,12 @@ fn a_ledger_that_is_older_than_the_receipts_is_refused_though_the_database_is_as
         fs::write(house.at(name), bytes).expect("an old file");
     }
     let why = refused_start(house.dir.path());
-    assert!(why.contains("older than the receipts") && why.contains("newest copy"), "{why}");
+    assert!(why.contains("older than the signed head") && why.contains("newest copy"), "{why}");
+    let head = fs::read(house.at("secrets/ledger.head")).expect("a head");
+    fs::remove_file(house.at("secrets/ledger.head")).expect("a file");
+    let why = refused_start(house.dir.path());
+    assert!(why.contains("older than receipt 1") && why.contains("newest copy"), "{why}");
+    fs::write(house.at("secrets/ledger.head"), head).expect("the head");
     fs::write(house.at("erasures.ledger"), newest).expect("the ledger");
     let server = Process::start(house.dir.path());
     assert_eq!(house.status(&server, "erased-user"), 404);

@@ -186,7 +186,7 @@ fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_fil
 pub fn furnish(server: &Server) -> PathBuf {
     let dir = server.path().parent().expect("a folder").to_owned();
     let secrets = dir.join("secrets");
-    fs::create_dir(&secrets).expect("a folder");
+    fs::create_dir_all(&secrets).expect("a folder");
     fs::write(secrets.join("store.key"), [7; 32]).expect("a file");
     fs::write(secrets.join("signing.key"), [9; 32]).expect("a file");
     fs::write(dir.join("signing.pub"), Signer::of(&[9; 32]).public().file_text()).expect("a file");

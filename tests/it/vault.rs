@@ -144,7 +144,7 @@ fn a_backup_shows_nothing_of_what_it_holds() {
     let packed = house.pack(b"ann@example.com".repeat(20_000).as_slice());
     let file = fs::read(&packed.path).expect("a file");
     let shows = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
-    assert!(shows(b"usher-backup 1 {\"made_at\":1795557300000"), "the search finds what is there");
+    assert!(shows(b"usher-backup 2 {\"made_at\":1795557300000"), "the search finds what is there");
     let public = fs::read_to_string(house.secrets().join("recovery.pub")).expect("a key");
     for needle in [&b"ann@example"[..], &[7; 12], &[8; 12], b"the public half", public.trim().as_bytes()] {
         assert!(!shows(needle), "{}", String::from_utf8_lossy(needle));
@@ -280,17 +280,25 @@ fn a_missing_key_and_an_oversized_one_are_named_and_leave_nothing() {
     let house = House::new();
     let database = house.path().join("copy.db");
     fs::write(&database, "data").expect("a file");
-    let signing = house.secrets().join("signing.key");
-    fs::write(&signing, vec![0; 65_537]).expect("a file");
+    let key = house.secrets().join("store.key");
+    fs::write(&key, vec![0; 65_537]).expect("a file");
     let refusal = house.try_pack(&database, about(MADE, 1), &house.backups()).expect_err("too large");
-    assert!(refusal.to_string().contains("signing.key has 65537 bytes, which is more than"), "{refusal}");
-    fs::write(&signing, vec![0; 65_536]).expect("a file");
+    assert!(refusal.to_string().contains("store.key has 65537 bytes, which is more than"), "{refusal}");
+    fs::write(&key, vec![0; 65_536]).expect("a file");
     let packed = house.try_pack(&database, about(MADE, 1), &house.backups()).expect("just fits");
     vault::check(&packed.path, &house.recovery).expect("whole");
     fs::remove_file(&packed.path).expect("a removal");
-    fs::remove_file(&signing).expect("a removal");
+    fs::remove_file(&key).expect("a removal");
     let refusal = house.try_pack(&database, about(MADE, 1), &house.backups()).expect_err("missing");
-    assert!(refusal.to_string().contains("cannot read") && refusal.to_string().contains("signing.key"));
+    assert!(refusal.to_string().contains("cannot read") && refusal.to_string().contains("store.key"));
+    assert!(names_in(&house.backups()).is_empty());
+    // The first line is signed by a key of 32 bytes.
+    fs::write(&key, [7; 32]).expect("a file");
+    for length in [31, 33] {
+        fs::write(house.secrets().join("signing.key"), vec![8; length]).expect("a file");
+        let refusal = house.try_pack(&database, about(MADE, 1), &house.backups()).expect_err("no key");
+        assert!(refusal.to_string().contains("it must have 32 bytes"), "{refusal}");
+    }
     assert!(names_in(&house.backups()).is_empty());
 }
 

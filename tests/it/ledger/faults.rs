@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use usher::ledger::{Act, Ledger, Medium, Opened, check};
 
-use super::{Fixture, MADE, every_act, pseudonym};
+use super::{Fixture, MADE, every_act, pseudonym, seal};
 use crate::needs::SmallDisk;
 
 /// A disk in memory that fails when it is told to.
@@ -66,12 +66,12 @@ fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
     let fixture = Fixture::with(&every_act());
     let (start, bytes) = (*fixture.last(), fixture.bytes());
     let acts = [Act::Hidden { person: pseudonym(5) }, Act::Hidden { person: pseudonym(6) }];
-    let full = (bytes.len()..bytes.len() + 340).step_by(17).map(|room| (Some(room), false));
+    let full = (bytes.len()..bytes.len() + 470).step_by(17).map(|room| (Some(room), false));
     for (room, sync_fails) in full.chain([(None, true)]) {
         for cut_fails in [false, true] {
             let faulty = Faulty { bytes: bytes.clone(), room, sync_fails, cut_fails };
             let disk = Disk(Rc::new(RefCell::new(faulty)));
-            let mut ledger = Ledger::on(disk.clone(), start);
+            let mut ledger = Ledger::on(disk.clone(), start, &seal());
             ledger.append(MADE, &acts).expect_err("it is full");
             assert_eq!(ledger.position(), start);
             if cut_fails {
@@ -87,7 +87,7 @@ fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
             let after = ledger.append(MADE, &acts[..1]).expect("room again");
             assert_eq!(after.seq, 11);
             fixture.write(&disk.bytes());
-            let report = check(&fixture.path(), Some(&after));
+            let report = check(&fixture.path(), Some(&after), Some(&seal()));
             assert!(report.is_good(), "with room for {room:?}: {:?}", report.faults);
             assert_eq!(report.entries, 11);
         }
@@ -98,7 +98,7 @@ fn a_failed_append_counts_for_nothing_and_leaves_a_ledger_that_goes_on() {
 fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
     let Some(disk) = SmallDisk::of(32) else { return };
     let path = disk.path().join("erasures.ledger");
-    let mut ledger = Ledger::create(&path, MADE).expect("room");
+    let mut ledger = Ledger::create(&path, MADE, &seal()).expect("room");
     let acts = vec![Act::Hidden { person: pseudonym(1) }; 7];
     let fault = loop {
         let before = ledger.position();
@@ -111,14 +111,14 @@ fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
     let position = ledger.position();
     assert!(position.seq > 100, "only {} entries fitted", position.seq);
     assert_eq!(fs::metadata(&path).expect("a file").len(), position.offset);
-    let report = check(&path, Some(&position));
+    let report = check(&path, Some(&position), Some(&seal()));
     assert!(report.is_good(), "{:?}", report.faults);
     // It fails the same way again, opens, and goes on when there is room.
     ledger.append(MADE, &acts).expect_err("it is full");
     drop(ledger);
-    let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position)).expect("a ledger");
+    let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position), &seal()).expect("a ledger");
     assert_eq!((beyond, opened), (vec![], Opened { cut: 0 }));
     disk.grow(64);
     let after = ledger.append(MADE, &acts).expect("room again");
-    assert!(check(&path, Some(&after)).is_good());
+    assert!(check(&path, Some(&after), Some(&seal())).is_good());
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
-use usher::ledger::{Act, Entry, Ledger, Opened, Position, Refusal, check};
-use usher::model::{Erasure, ProjectId};
+use usher::ledger::{Act, Ledger, Opened, Position, Refusal, check};
+use usher::model::Erasure;
 
-use super::{Fixture, MADE, entries, every_act, pseudonym};
+use super::{Fixture, MADE, entries, every_act, pseudonym, seal};
 
 #[test]
 fn a_new_ledger_is_its_owners_alone_and_is_never_written_over() {
@@ -15,7 +15,7 @@ fn a_new_ledger_is_its_owners_alone_and_is_never_written_over() {
     let mode = fs::metadata(fixture.path()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = fixture.bytes();
-    let refused = Ledger::create(&fixture.path(), MADE + 1).map(|_| ()).expect_err("it is there");
+    let refused = Ledger::create(&fixture.path(), MADE + 1, &seal()).map(|_| ()).expect_err("it is there");
     assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
     assert_eq!(fixture.bytes(), before);
     assert_eq!(fs::read_dir(fixture.folder.path()).expect("a folder").count(), 1, "a draft is left");
@@ -26,50 +26,23 @@ fn a_kill_while_a_ledger_is_made_leaves_none_and_does_not_keep_the_next_from_bei
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("erasures.ledger");
     fs::write(folder.path().join("erasures.ledger.new"), b"{\"format\":\"ush").expect("room");
-    Ledger::create(&path, MADE).expect("a ledger");
+    Ledger::create(&path, MADE, &seal()).expect("a ledger");
     assert_eq!(entries(&path), []);
 }
 
 #[test]
 fn each_act_reads_back_as_it_was_written_from_wherever_a_database_stands() {
     let fixture = Fixture::with(&every_act());
-    let (ledger, all, opened) = Ledger::open(&fixture.path(), None).expect("a ledger");
+    let (ledger, all, opened) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
     assert_eq!(all.iter().map(|entry| entry.act.clone()).collect::<Vec<_>>(), every_act());
     let numbers = all.iter().map(|entry| (entry.seq, entry.at));
     assert!(numbers.eq((1..=10).map(|n: u64| (n, MADE + 1_000 * i64::try_from(n).expect("a number")))));
     assert_eq!((ledger.position(), opened), (*fixture.last(), Opened { cut: 0 }));
     for (n, mark) in fixture.positions.iter().enumerate() {
-        let (ledger, beyond, _) = Ledger::open(&fixture.path(), Some(mark)).expect("a ledger");
+        let (ledger, beyond, _) = Ledger::open(&fixture.path(), Some(mark), &seal()).expect("a ledger");
         assert_eq!(beyond, all[n..]);
         assert_eq!(ledger.position(), *fixture.last());
     }
-}
-
-/// Lines of version 1, made by another program. They read, and are written, like this for
-/// ever: a ledger is kept for as long as its database.
-const LINES: &str = r#"{"format":"usher-ledger","version":1,"ledger":"abababababababababababababababab","at":1795557300000}
-{"seq":1,"at":1795557301000,"act":"scheduled","request":"11111111111111111111111111111111","project":3,"name":"22222222222222222222222222222222","due":1795564800000,"chain":"79b9b7d739163593486d34cdb3f32178e9d32fc24dff84d0b5cd9a16bb679a60"}
-{"seq":2,"at":1795557302000,"act":"hidden","person":"33333333333333333333333333333333","chain":"7bdef79dc0fe409bfc10b40511a0939c4aacb73c0bbb3ca9fd04940703fbd698"}
-{"seq":3,"at":1795557303000,"act":"erased","person":"33333333333333333333333333333333","erasure":"activity","cutoff":1795557302000,"chain":"fd3af1ea2c434b05d10d3a4ee8745c5fe1fa8741aaa0ea785627413610f7d1b0"}
-{"seq":4,"at":1795557304000,"act":"void","from":3,"chain":"1ac1a2620be6078cf5d43bc9bbf0c1b09a428fba6c3e46e4b8f1535befede7e7"}
-"#;
-
-#[test]
-fn the_lines_of_a_ledger_never_change() {
-    let fixture = Fixture::new();
-    fixture.write(LINES.as_bytes());
-    let (request, name, person) = (pseudonym(0x11), pseudonym(0x22), pseudonym(0x33));
-    let acts = [
-        Act::Scheduled { request, project: ProjectId(3), name, due: 1_795_564_800_000 },
-        Act::Hidden { person },
-        Act::Erased { person, erasure: Erasure::Activity, cutoff: Some(1_795_557_302_000) },
-        Act::Void { from: 3 },
-    ];
-    let found = entries(&fixture.path());
-    assert_eq!(found.iter().map(|entry| entry.act.clone()).collect::<Vec<_>>(), acts);
-    let written: String = found.iter().map(Entry::line).collect();
-    assert_eq!(Some(written.as_str()), LINES.split_once('\n').map(|(_, entries)| entries));
-    assert!(check(&fixture.path(), None).is_good());
 }
 
 /// An append of several lines, cut at every byte of it: the whole lines are kept, whatever
@@ -78,7 +51,7 @@ fn the_lines_of_a_ledger_never_change() {
 fn a_crash_at_any_byte_of_an_append_leaves_whole_lines_and_nothing_else() {
     let fixture = Fixture::with(&every_act()[..4]);
     let mark = *fixture.last();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(&mark)).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(&mark), &seal()).expect("a ledger");
     ledger.append(MADE + 60_000, &every_act()[4..7]).expect("room");
     drop(ledger);
     let whole = fixture.bytes();
@@ -89,13 +62,14 @@ fn a_crash_at_any_byte_of_an_append_leaves_whole_lines_and_nothing_else() {
         fixture.write(&whole[..end]);
         let kept = whole[start..end].iter().filter(|byte| **byte == b'\n').count();
         let torn = whole[start..end].rsplit(|byte| *byte == b'\n').next().expect("a part").len();
-        let (mut ledger, beyond, opened) = Ledger::open(&fixture.path(), Some(&mark)).expect("a ledger");
+        let (mut ledger, beyond, opened) =
+            Ledger::open(&fixture.path(), Some(&mark), &seal()).expect("a ledger");
         assert_eq!(beyond, all[4..4 + kept], "after {end} bytes");
         assert_eq!(opened, Opened { cut: torn as u64 }, "after {end} bytes");
         assert_eq!(fixture.bytes().len(), end - torn);
         let after = ledger.append(MADE + 70_000, &[Act::KeyRevoked { key: pseudonym(9) }]).expect("room");
         drop(ledger);
-        let report = check(&fixture.path(), Some(&after));
+        let report = check(&fixture.path(), Some(&after), Some(&seal()));
         assert!(report.is_good(), "after {end} bytes: {:?}", report.faults);
         assert_eq!(report.entries, 5 + kept as u64);
     }
@@ -111,7 +85,7 @@ fn whatever_stands_at_the_end_without_a_newline_is_cut_off() {
         fixture.write(&[whole.clone(), tail.clone()].concat());
         for mark in [None, Some(fixture.last())] {
             let before = fixture.bytes().len();
-            let (_, _, opened) = Ledger::open(&fixture.path(), mark).expect("a ledger");
+            let (_, _, opened) = Ledger::open(&fixture.path(), mark, &seal()).expect("a ledger");
             assert_eq!(opened.cut as usize, before - whole.len());
             assert_eq!(fixture.bytes(), whole);
         }
@@ -122,7 +96,7 @@ fn whatever_stands_at_the_end_without_a_newline_is_cut_off() {
 #[track_caller]
 fn refused(fixture: &Fixture, mark: Option<&Position>) -> Refusal {
     let before = fs::read(fixture.path()).ok();
-    let refusal = Ledger::open(&fixture.path(), mark).map(|_| ()).expect_err("it is refused");
+    let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(|_| ()).expect_err("it is refused");
     assert_eq!(fs::read(fixture.path()).ok(), before);
     let text = refusal.to_string();
     assert!(text.contains(&fixture.path().display().to_string()), "{text}");
@@ -175,7 +149,7 @@ fn a_ledger_whose_entry_at_the_mark_is_another_is_refused() {
     // The same ledger up to the fourth entry, another history after it.
     let whole = fixture.bytes();
     fixture.write(&whole[..usize::try_from(fixture.positions[4].offset).expect("a length")]);
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), None).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
     let mut acts = every_act();
     acts[9] = Act::Begun { request: pseudonym(99) };
     ledger.append(MADE, &acts[4..]).expect("room");
@@ -275,18 +249,19 @@ fn a_damaged_line_beyond_the_mark_is_refused_by_its_number() {
     damaged(&fixture, &altered_last, 11, "entry 10 does not follow");
 }
 
-/// What lies before the mark was checked when it was new; `usher verify` checks all of it.
+/// What was altered before the place that the database has seen is noticed at once, too.
 #[test]
-fn a_start_reads_from_the_mark_on() {
+fn a_start_reads_all_of_it() {
     let fixture = Fixture::with(&every_act());
     let mut lines = fixture.lines();
     lines[4].fill(b' ');
     lines[4].push(b'\n');
     lines[4].remove(0);
     fixture.write_lines(&lines);
-    let (_, beyond, _) = Ledger::open(&fixture.path(), Some(&fixture.positions[8])).expect("a ledger");
-    assert_eq!(beyond.len(), 2);
-    assert_eq!(check(&fixture.path(), None).faults.first().map(|fault| fault.line), Some(5));
+    let refusal = refused(&fixture, Some(&fixture.positions[8]));
+    assert!(matches!(refusal, Refusal::Damaged { line: 5, .. }), "{refusal}");
+    let report = check(&fixture.path(), None, Some(&seal()));
+    assert_eq!(report.faults.first().map(|fault| fault.line), Some(5));
 }
 
 #[test]
@@ -312,8 +287,8 @@ fn a_damaged_header_is_refused_and_a_newer_one_by_its_version() {
         assert!(matches!(refusal, Refusal::Damaged { line: 1, .. }), "{refusal}");
         assert!(refusal.to_string().contains(words), "{refusal}");
     }
-    let refusal = with(header.replace("\"version\":1", "\"version\":2"));
-    assert!(matches!(refusal, Refusal::Newer { version: 2, .. }), "{refusal}");
+    let refusal = with(header.replace("\"version\":2", "\"version\":3"));
+    assert!(matches!(refusal, Refusal::Newer { version: 3, .. }), "{refusal}");
     assert!(refusal.to_string().contains("start the newer program"), "{refusal}");
 
     for (bytes, words) in [(&b""[..], "it is empty"), (b"{\"format\":\"usher", "it has no end")] {
@@ -327,7 +302,7 @@ fn a_damaged_header_is_refused_and_a_newer_one_by_its_version() {
 fn an_act_that_cannot_be_is_not_written() {
     let fixture = Fixture::with(&every_act());
     let before = fixture.bytes();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last())).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last()), &seal()).expect("a ledger");
     let person = pseudonym(3);
     let bad = [
         Act::Void { from: 0 },
@@ -350,7 +325,7 @@ fn an_act_that_cannot_be_is_not_written() {
 #[test]
 fn each_act_of_an_append_keeps_its_own_time() {
     let fixture = Fixture::new();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), None).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
     let act = |n| Act::Hidden { person: pseudonym(n) };
     ledger.append_each([(MADE + 5, act(1)), (MADE - 5, act(2))]).expect("room");
     let times: Vec<i64> = entries(&fixture.path()).iter().map(|entry| entry.at).collect();
@@ -365,16 +340,16 @@ fn what_lies_beyond_a_place_is_read_beside_the_writer_who_is_in_the_middle_of_a_
     let torn = [whole.as_slice(), b"{\"seq\":11,\"at\""].concat();
     fixture.write(&torn);
     for (n, mark) in fixture.positions.iter().enumerate() {
-        assert_eq!(Ledger::after(&fixture.path(), mark).expect("a ledger"), all[n..]);
+        assert_eq!(Ledger::after(&fixture.path(), mark, &seal()).expect("a ledger"), all[n..]);
     }
     assert_eq!(fixture.bytes(), torn, "nothing is cut off");
     let last = *fixture.last();
     let other = Position { head: [1; 32], ..last };
-    let refused = Ledger::after(&fixture.path(), &other).expect_err("another place");
+    let refused = Ledger::after(&fixture.path(), &other, &seal()).expect_err("another place");
     assert!(matches!(refused, Refusal::Rewritten { seq: 10, .. }), "{refused}");
     let beyond = Position { seq: 11, offset: last.offset + 1_000, ..last };
-    let refused = Ledger::after(&fixture.path(), &beyond).expect_err("beyond its end");
+    let refused = Ledger::after(&fixture.path(), &beyond, &seal()).expect_err("beyond its end");
     assert!(matches!(refused, Refusal::Older { seq: 11, .. }), "{refused}");
-    let none = Ledger::after(&fixture.folder.path().join("none"), &last).expect_err("no file");
+    let none = Ledger::after(&fixture.folder.path().join("none"), &last, &seal()).expect_err("no file");
     assert!(matches!(none, Refusal::Missing { .. }), "{none}");
 }

@@ -24,6 +24,7 @@ fn orders(acts: &[Act]) -> Orders {
             at: 10 * Millis::from(n),
             act: act.clone(),
             chain: [0; 32],
+            mac: None,
         })
         .collect();
     Orders::from(entries.as_slice())
@@ -163,8 +164,8 @@ fn a_request_is_bound_until_it_is_scheduled_anew() {
 #[test]
 fn a_revoked_key_stays_revoked() {
     let found = orders(&[Act::KeyRevoked { key: ANN }, Act::KeyRevoked { key: ANN }]);
-    assert_eq!(found.revoked().collect::<Vec<_>>(), [ANN]);
-    assert!(found.is_revoked(ANN) && !found.is_revoked(BEN));
+    assert_eq!(found.ended_credentials().collect::<Vec<_>>(), [ANN]);
+    assert!(found.has_ended(ANN) && !found.has_ended(BEN));
     assert!(!found.is_empty());
 }
 

@@ -167,7 +167,7 @@ fn what_is_no_backup_and_what_is_of_a_later_format_are_told_apart() {
         (b"usher-backup x {}\n", "is not a backup of Usher"),
         (b"usher-backup 0 {}\n", "is not a backup of Usher"),
         (b"usher-backup 1 {}\n", "is damaged at byte"),
-        (b"usher-backup 2 whatever comes", "is a backup of format 2, which this version does not know"),
+        (b"usher-backup 3 whatever comes", "is a backup of format 3, which this version does not know"),
         (b"usher-backup 17 {\"a\":1}\nrest", "is a backup of format 17, which"),
         (&[b"usher-backup 1 ".as_slice(), &[b'x'; 20_000]].concat(), "its first line never ends"),
     ] {

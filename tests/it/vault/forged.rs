@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
+use usher::proof::signing::Signer;
 use usher::vault::{self, NAMES, Refusal};
 
 use super::{House, names_in};
@@ -74,6 +75,7 @@ impl Forger {
         );
         let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(&sealed));
         let line = line.replace(&manifest.sealed_sha256, &digest);
+        let line = resigned(&line);
         let line = format!("{:1$}\n", line.trim_end(), self.line.len() - 1);
         let forged = self.house.path().join("forged.backup");
         fs::write(&forged, [line.as_bytes(), &sealed].concat()).expect("a file");
@@ -87,6 +89,14 @@ impl Forger {
         assert_eq!(vault::check(&forged, &self.house.recovery).is_err(), refusal.is_some());
         refusal
     }
+}
+
+/// The line with a new signature, by the key that is in the backup.
+fn resigned(line: &str) -> String {
+    let at = line.find(",\"signature\":\"").expect("a signature");
+    let (text, begin) = (&line[..at], line.find('{').expect("an object"));
+    let signature = Signer::of(&[8; 32]).sign(format!("{}}}", &text[begin..]).as_bytes());
+    format!("{text},\"signature\":\"{signature}\"}}")
 }
 
 #[test]

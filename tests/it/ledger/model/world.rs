@@ -289,7 +289,7 @@ impl World {
         for (at, act) in acts {
             let seq = self.ledger.len() as u64 + 1;
             // The chain is the file's, which has tests of its own.
-            self.ledger.push(Entry { seq, at: *at, act: act.clone(), chain: [0; 32] });
+            self.ledger.push(Entry { seq, at: *at, act: act.clone(), chain: [0; 32], mac: None });
         }
     }
 
@@ -355,7 +355,7 @@ impl World {
             db.waiting.retain(|request, _| orders.end_of(*request).is_none());
         }
         if !self.has(Flaw::KeysNotReplayed) {
-            db.keys.iter_mut().for_each(|(key, revoked)| *revoked |= orders.is_revoked(*key));
+            db.keys.iter_mut().for_each(|(key, revoked)| *revoked |= orders.has_ended(*key));
         }
         acts
     }

@@ -1,0 +1,97 @@
+//! The ledger of erasures at a start and at a restore: brought over from version 1, held against
+//! what is signed about it, and what is given up where it is lost.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+
+use crate::app::held::Known;
+use crate::data_dir::{DataDir, State};
+use crate::domain::replay::Replayed;
+use crate::ledger::{self, LedgerId, Position, Refusal, Seal, UNSEALED};
+use crate::proof::ledger_head;
+use crate::proof::signing::PublicKey;
+use crate::store::backup;
+
+/// Brings the ledger of a data directory over to version 2, if it is of version 1 and nothing
+/// that is signed says that it was of version 2 already.
+pub fn bring_over(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
+    let path = data.ledger();
+    if ledger::version_of(&path) != Some(UNSEALED) {
+        return Ok(());
+    }
+    if ledger_head::path(data.path()).exists() {
+        let by = "the signed head in secrets/ledger.head".into();
+        return Err(Refusal::Stripped { path, by }.into());
+    }
+    let mut known = Known::default();
+    if let Ok(key) = public_key(data.path()) {
+        known.backups_in(&data.backups(), &key);
+        known.receipts_in(&data.receipts(), &key);
+    }
+    let mark = match State::of(data.path()) {
+        State::Begun => backup::seen(&data.database())?,
+        State::New | State::Lost(_) => None,
+    };
+    carry_over(&path, &Seal::new(secret), mark.as_slice(), &known, &data.kept_ledger())?;
+    data.give(&path)?;
+    log::warn!("the ledger of erasures was brought over to version 2: each entry has a MAC now");
+    Ok(())
+}
+
+/// Where somebody has removed database, ledger and receipts, another installation begins: the signed
+/// head that is left is of the one that is gone.
+pub fn forget_head(data: &DataDir) -> anyhow::Result<()> {
+    let at = ledger_head::path(data.path());
+    if State::of(data.path()) != State::New || !at.exists() {
+        return Ok(());
+    }
+    fs::remove_file(&at).with_context(|| format!("cannot remove {}", at.display()))
+}
+
+/// Brings over a ledger at `path`, with the places that it must have come to. The old one stays
+/// at `kept`.
+pub fn carry_over(
+    path: &Path,
+    seal: &Seal,
+    places: &[Position],
+    known: &Known,
+    kept: &Path,
+) -> anyhow::Result<()> {
+    if let Some(by) = id_of(path).and_then(|id| known.names_sealed(id)) {
+        return Err(Refusal::Stripped { path: path.to_owned(), by: by.to_owned() }.into());
+    }
+    ledger::bring_over(path, seal, places, kept)?;
+    // Without MACs anybody could have written it: what receipts say of it must be there.
+    if let Err(contradiction) = known.check(path, seal, None) {
+        fs::rename(kept, path).with_context(|| format!("cannot put {} back", path.display()))?;
+        return Err(contradiction.into());
+    }
+    Ok(())
+}
+
+/// Which ledger a file is, by its first line.
+fn id_of(path: &Path) -> Option<LedgerId> {
+    let text = fs::read(path).ok()?;
+    let line = text.split(|byte| *byte == b'\n').next()?;
+    ledger::Header::parse(line).ok().map(|header| header.ledger)
+}
+
+/// The key by which signatures in a data directory are checked.
+pub fn public_key(dir: &Path) -> anyhow::Result<PublicKey> {
+    let at = dir.join("signing.pub");
+    let text = fs::read_to_string(&at).with_context(|| format!("cannot read {}", at.display()))?;
+    text.parse().map_err(|why| anyhow!("{}: {why}", at.display()))
+}
+
+/// What is said where a new ledger stands in the place of a lost one.
+pub fn given_up(done: &Replayed) -> String {
+    format!(
+        "a new ledger of erasures begins: what the lost one ordered and this database has not seen is given \
+         up. Whoever was erased or hidden since may be back, and whatever key was revoked since may be good \
+         again; receipts name who was erased, and {} people were erased again by them. Backups from before \
+         need `usher restore FILE --without-ledger` from now on",
+        done.by_receipts
+    )
+}
