@@ -1,6 +1,8 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+pub mod figures;
+pub mod readiness;
 
 use std::path::{Path, PathBuf};
 use std::sync::{
@@ -16,12 +18,14 @@ use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Orders};
+use crate::metrics::Requests;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
 use crate::store::{Db, Lane, Store, Tx, ledger_position};
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
+use readiness::Watch;
 
 #[derive(Clone)]
 pub struct App {
@@ -60,6 +64,10 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
+    requests: Requests,
+    watch: Watch,
+    /// Wall clock and monotonic time at the start.
+    began: (Millis, Duration),
 }
 
 /// How backups are made and kept.
@@ -94,6 +102,7 @@ impl App {
         } = parts;
         check_receipts(&receipts, &store, &unseen)?;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
+        let watch = Watch::over(store.folder());
         let app = App {
             inner: Arc::new(Inner {
                 store,
@@ -108,6 +117,9 @@ impl App {
                 backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
                 edge: OnceLock::new(),
+                requests: Requests::default(),
+                watch,
+                began: (clock.now(), clock.monotonic()),
             }),
             clock,
             actor: Actor::System,
@@ -189,6 +201,19 @@ impl App {
     /// Where the server stands: behind no proxy, with no address of its own, unless it was said.
     pub fn edge(&self) -> &Edge {
         self.inner.edge.get_or_init(Edge::default)
+    }
+
+    /// What was answered since the start.
+    pub fn requests(&self) -> &Requests {
+        &self.inner.requests
+    }
+
+    /// How far the wall clock has moved against monotonic time since the start.
+    pub fn clock_step(&self) -> Millis {
+        let (wall, monotonic) = self.inner.began;
+        let passed = self.clock.monotonic().saturating_sub(monotonic).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(Millis::MAX);
+        self.clock.now().saturating_sub(wall).saturating_sub(passed)
     }
 
     /// The folder that backups are made in.

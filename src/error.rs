@@ -71,6 +71,9 @@ pub enum Error {
     /// Too much to do, or no room: the same request may succeed later.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// A part of the database does not read. Nobody's request is at fault, and the same one fails again.
+    #[error("{0}")]
+    Damaged(&'static str),
     /// A fault of ours or of the machine; its text goes to the log alone.
     #[error("{0}")]
     Internal(String),

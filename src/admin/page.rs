@@ -181,6 +181,11 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
             "Not just now",
             "The server is too busy or short of room. Nothing was changed; try again in a moment.",
         ),
+        Error::Damaged(_) => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Part of the data does not read",
+            "The database is damaged, and the log says so. On the machine, `usher doctor` says what to do.",
+        ),
         Error::Internal(_) => said(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong",

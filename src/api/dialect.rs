@@ -252,7 +252,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => StatusCode::CONFLICT,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -90,6 +90,7 @@ fn message(error: &Error) -> String {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Unavailable(_)
+        | Error::Damaged(_)
         | Error::Internal(_) => dialect::message(error),
     }
 }

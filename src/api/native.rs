@@ -3,6 +3,7 @@
 //! APIs have a word for, and so do recordings of sessions.
 
 mod backups;
+mod metrics;
 mod projects;
 mod proofs;
 mod repairs;
@@ -82,7 +83,7 @@ fn code(error: &Error) -> &'static str {
         Error::Suppressed => "suppressed",
         Error::Ambiguous(_) => "ambiguous",
         Error::Conflict(_) => "conflict",
-        Error::Unavailable(_) => "unavailable",
+        Error::Unavailable(_) | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "internal",
     }
 }
@@ -104,6 +105,7 @@ pub fn routes() -> Vec<Route> {
     ];
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
+    routes.extend(metrics::routes());
     routes.extend(projects::routes());
     routes.extend(repairs::routes());
     routes.extend(suppressions::routes());
@@ -189,7 +191,9 @@ fn take(tx: &Tx, project: ProjectId, entries: &[(usize, Incoming)]) -> Result<(C
             Ok(Taken::Again) => counts.again += 1,
             Ok(Taken::Dropped(Dropped::Late)) => counts.late += 1,
             Ok(Taken::Dropped(_)) => counts.suppressed += 1,
-            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::Damaged(_))) => {
+                return Err(error);
+            }
             // From here on none is taken: who is known is not told from who is not.
             Err(Error::RateLimited { retry_after }) => {
                 let rest: Vec<Repair> = entries[done..].iter().map(|_| OVER_THE_HOUR).collect();

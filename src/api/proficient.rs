@@ -63,7 +63,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => "conflict",
-        Error::RateLimited { .. } | Error::Unavailable(_) => "unavailable",
+        Error::RateLimited { .. } | Error::Unavailable(_) | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "unknown",
     }
 }

@@ -58,7 +58,7 @@ impl Dialect for Segment {
             Error::TooLarge { .. } => "too_large",
             Error::NoSuchRoute => "not_found",
             Error::MethodNotAllowed { .. } => "method_not_allowed",
-            Error::Unavailable(_) => "unavailable",
+            Error::Unavailable(_) | Error::Damaged(_) => "unavailable",
             Error::Internal(_) => "internal",
             _ => "invalid",
         };

@@ -116,7 +116,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Conflict(_)
         | Error::JobEnded
         | Error::Suppressed => "CONFLICT",
-        Error::Unavailable(_) => "SERVICE_UNAVAILABLE",
+        Error::Unavailable(_) | Error::Damaged(_) => "SERVICE_UNAVAILABLE",
         Error::Internal(_) => "INTERNAL_SERVER_ERROR",
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use super::rows::{self, Rows};
 use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -87,6 +88,13 @@ impl Glance {
              FROM pragma_foreign_key_check GROUP BY \"table\", parent",
         )?);
         Ok(faults)
+    }
+}
+
+impl Glance {
+    /// Reads every row of every table.
+    pub fn rows(&self) -> Result<Rows> {
+        self.read(|db| rows::read_all(db, FAULTS as usize))
     }
 }
 

@@ -4,6 +4,7 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod alarm;
 mod ballast;
 mod book;
 mod file;
@@ -13,6 +14,7 @@ mod freelist;
 pub mod ids;
 mod migrations;
 mod pragmas;
+mod rows;
 mod scrub;
 mod verify;
 mod wal_mark;
@@ -23,6 +25,7 @@ pub mod aliases;
 pub mod audit;
 pub mod backup;
 pub mod events;
+pub mod figures;
 pub mod file_kind;
 pub mod history;
 pub mod holdings;
@@ -66,6 +69,7 @@ use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Entry, Names, Position, mac};
 use crate::trace::Who;
+use alarm::Alarm;
 use ballast::Ballast;
 use book::Book;
 pub use book::position as ledger_position;
@@ -97,6 +101,7 @@ pub struct Store {
     /// Every page was looked at since the start.
     surveyed: AtomicBool,
     ballast: Arc<Ballast>,
+    alarm: Arc<Alarm>,
 }
 
 /// Who hears that the ledger has grown.
@@ -184,8 +189,9 @@ impl Store {
         scrub.checkpoint(&conn)?;
         let growth = Growth::default();
         let (book, unseen) = Book::open(&conn, &ledger_of(path), &secret, clock.now(), Arc::clone(&growth))?;
-        let writer =
-            Writer::start(conn, Resources { ids, secret, bell, book }, clock, scrub, Arc::clone(ballast))?;
+        let alarm = Arc::<Alarm>::default();
+        let resources = Resources { ids, secret, bell, book };
+        let writer = Writer::start(conn, resources, clock, scrub, Arc::clone(ballast), Arc::clone(&alarm))?;
         let store = Store {
             points: pool(path, points)?,
             scans: pool(path, SCANS)?,
@@ -198,6 +204,7 @@ impl Store {
             secret,
             surveyed: AtomicBool::new(false),
             ballast: Arc::clone(ballast),
+            alarm,
         };
         Ok((store, unseen))
     }
@@ -205,7 +212,7 @@ impl Store {
     /// A short read, on the caller's thread. All its queries see one state of the file.
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
-        snapshot(&conn, run)
+        self.alarm.heed(snapshot(&conn, run))
     }
 
     /// A read that may be long: interrupted after some seconds. [`Error::Unavailable`]
@@ -214,7 +221,7 @@ impl Store {
         let conn = self.scans.try_get().ok_or(Error::Unavailable("too many long reads are running"))?;
         let deadline = Instant::now() + SCAN_TIME;
         conn.progress_handler(1_000, Some(move || Instant::now() > deadline)).map_err(from_sql)?;
-        let outcome = snapshot(&conn, run);
+        let outcome = self.alarm.heed(snapshot(&conn, run));
         conn.progress_handler(0, None::<fn() -> bool>).map_err(from_sql)?;
         outcome
     }
@@ -545,8 +552,20 @@ fn from_sql(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Unavailable("another program holds the database")
         }
+        Some(ErrorCode::DatabaseCorrupt) => Error::Damaged("a page of the database is damaged"),
+        Some(ErrorCode::NotADatabase) => Error::Damaged("the first page of the database is damaged"),
+        None if is_odd_row(&error) => Error::Damaged("a row of the database is damaged"),
         _ => Error::internal(error),
     }
+}
+
+/// A value was read that no version writes there: no UTF-8, no JSON, out of its range, an unknown word.
+fn is_odd_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }
 
 /// A value the schema cannot hold was read back: the file was edited by hand.

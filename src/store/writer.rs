@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,7 +20,9 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
+use super::alarm::Alarm;
 use super::ballast::Ballast;
+use super::figures::Load;
 use super::scrub::{Emptied, Scrub};
 use super::{Resources, Tx, from_sql};
 use crate::clock::Clock;
@@ -56,6 +59,7 @@ pub enum Lane {
 /// A handle on the thread.
 pub struct Writer {
     shared: Arc<Shared>,
+    alarm: Arc<Alarm>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -63,6 +67,9 @@ pub struct Writer {
 struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
+    /// Transactions since the start, and those that came to nothing.
+    commits: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -101,6 +108,8 @@ trait Task: Send {
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
+    /// What did not read, if it failed for that.
+    fn met_damage(&self) -> Option<&'static str>;
     /// Hands the answer over: its own if the transaction was committed (or its own
     /// error), the fault if it was not.
     fn answer(self: Box<Self>, fault: Option<&Void>);
@@ -147,6 +156,13 @@ where
         matches!(self.outcome, Some(Err(Error::Unavailable(_))))
     }
 
+    fn met_damage(&self) -> Option<&'static str> {
+        match self.outcome {
+            Some(Err(Error::Damaged(what))) => Some(what),
+            _ => None,
+        }
+    }
+
     fn answer(self: Box<Self>, fault: Option<&Void>) {
         let answer = match (self.outcome, fault) {
             (_, Some(void)) => Err(void.error()),
@@ -166,14 +182,19 @@ impl Writer {
         clock: Clock,
         scrub: Scrub,
         ballast: Arc<Ballast>,
+        alarm: Arc<Alarm>,
     ) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
+        let (theirs, told) = (Arc::clone(&shared), Arc::clone(&alarm));
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || Thread { conn, resources, clock, scrub, ballast, folded: 0 }.run(&theirs))
+            .spawn(move || {
+                let shared = Arc::clone(&theirs);
+                Thread { conn, resources, clock, scrub, ballast, folded: 0, shared, alarm: told }
+                    .run(&theirs);
+            })
             .map_err(Error::internal)?;
-        Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Writer { shared, alarm, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues `run`; the answer comes once it is on disk. [`Error::Unavailable`] when
@@ -223,7 +244,20 @@ impl Writer {
         queues.background.push_back(Behind::Chore(chore));
         drop(queues);
         self.shared.wake.notify_one();
-        answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
+        let outcome = answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?;
+        self.alarm.heed(outcome)
+    }
+
+    /// What waits, and what was done.
+    pub fn load(&self) -> Load {
+        let queues = self.shared.queues();
+        Load {
+            requests: queues.requests.len(),
+            behind: queues.background.len(),
+            commits: self.shared.commits.load(Ordering::Relaxed),
+            failed: self.shared.failed.load(Ordering::Relaxed),
+            wal: 0,
+        }
     }
 
     /// Finishes what waits, folds the WAL into the database, and ends the thread.
@@ -289,6 +323,8 @@ struct Thread {
     ballast: Arc<Ballast>,
     /// Frames of the WAL that are in the file, or that a reader holds up.
     folded: i32,
+    shared: Arc<Shared>,
+    alarm: Arc<Alarm>,
 }
 
 /// Why a transaction came to nothing.
@@ -296,11 +332,17 @@ struct Void {
     text: String,
     /// No room on the disk: the same write may succeed later.
     full: bool,
+    /// A part of the database does not read.
+    damage: Option<&'static str>,
 }
 
 impl Void {
     fn error(&self) -> Error {
-        if self.full { Error::Unavailable("the disk is full") } else { Error::internal(&self.text) }
+        match self.damage {
+            Some(what) => Error::Damaged(what),
+            None if self.full => Error::Unavailable("the disk is full"),
+            None => Error::internal(&self.text),
+        }
     }
 }
 
@@ -395,7 +437,7 @@ impl Thread {
             // What is left of the room is for erasing.
             let (erasing, others): (VecDeque<_>, VecDeque<_>) =
                 waiting.into_iter().partition(|task| task.erases());
-            let full = Void { text: "the disk is full".into(), full: true };
+            let full = Void { text: "the disk is full".into(), full: true, damage: None };
             others.into_iter().for_each(|task| task.answer(Some(&full)));
             waiting = erasing;
         }
@@ -406,7 +448,7 @@ impl Thread {
                     continue;
                 }
                 // Nobody's fault, and the next would wait as long for the same.
-                log::error!("no write can begin: {}", fault.text);
+                self.tell("no write can begin", &fault);
                 self.abandon();
                 waiting.drain(..).for_each(|task| task.answer(Some(&fault)));
                 return;
@@ -424,7 +466,7 @@ impl Thread {
                 }
                 Err(fault) if self.makes_room(&fault, group.iter()) => waiting.extend(group),
                 Err(fault) => {
-                    log::error!("a write failed: {}", fault.text);
+                    self.tell("a write failed", &fault);
                     group.into_iter().for_each(|task| task.answer(Some(&fault)));
                 }
             }
@@ -453,6 +495,13 @@ impl Thread {
         outcome
     }
 
+    fn tell(&self, what: &str, fault: &Void) {
+        match fault.damage {
+            Some(damage) => self.alarm.ring(damage),
+            None => log::error!("{what}: {}", fault.text),
+        }
+    }
+
     /// Whether the ballast was given up for one of these: they may come again.
     fn makes_room<'a>(&self, fault: &Void, mut tasks: impl Iterator<Item = &'a Box<dyn Task>>) -> bool {
         fault.full && tasks.any(|task| task.erases()) && self.ballast.give_up()
@@ -467,7 +516,7 @@ impl Thread {
             outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
         }
         if let Err(fault) = &outcome {
-            log::error!("a write failed: {}", fault.text);
+            self.tell("a write failed", fault);
             self.abandon();
         }
         outcome
@@ -481,12 +530,14 @@ impl Thread {
     fn end(&self) -> Result<(), Void> {
         let first = self.resources.book.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
+            self.shared.failed.fetch_add(1, Ordering::Relaxed);
             // The ledger is ahead: what it says was done was not.
             if let Some(first) = first {
                 self.resources.book.void(first, self.clock.now());
             }
             return Err(fault);
         }
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.scrub.committed();
         self.resources.ids.reserved();
         if first.is_some() {
@@ -512,11 +563,14 @@ impl Thread {
             task.panicked();
             false
         });
+        if let Some(damage) = task.met_damage() {
+            self.alarm.ring(damage);
+        }
         // A full disk, an I/O error or RAISE(ROLLBACK) ends the transaction behind our
         // back; what follows would commit by itself.
         if self.conn.is_autocommit() {
             let text = "the transaction ended before its commit".into();
-            return Err(Void { text, full: task.met_full_disk() });
+            return Err(Void { text, full: task.met_full_disk(), damage: task.met_damage() });
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
@@ -536,7 +590,11 @@ fn void(error: rusqlite::Error) -> Void {
 }
 
 fn failed(error: Error) -> Void {
-    Void { full: matches!(error, Error::Unavailable(_)), text: error.to_string() }
+    let damage = match error {
+        Error::Damaged(what) => Some(what),
+        _ => None,
+    };
+    Void { full: matches!(error, Error::Unavailable(_)), damage, text: error.to_string() }
 }
 
 fn note_frames(_: &Wal, frames: std::ffi::c_int) -> rusqlite::Result<()> {

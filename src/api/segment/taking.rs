@@ -207,7 +207,9 @@ fn take_all(tx: &Tx, project: ProjectId, messages: &[Good], counted: &[Repair]) 
         match outcome {
             Ok(Ok(())) => {}
             Ok(Err(why)) => all.dropped.push((*index, why)),
-            Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::Damaged(_))) => {
+                return Err(error);
+            }
             Err(Error::RateLimited { retry_after }) => {
                 counted.extend(messages[done..].iter().map(|_| repairs::OVER_THE_HOUR));
                 all.over = Some(retry_after);

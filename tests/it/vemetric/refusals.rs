@@ -150,11 +150,8 @@ fn a_bad_body_names_all_its_faults_and_changes_nothing() {
     invalid(send(&server, "/e", all), &faults);
     // A control character in a text is cleaned away: it is no fault.
     let all = json!({ "userIdentifier": true, "data": [], "displayName": "a\tb", "avatarUrl": long_name });
-    let faults = [
-        ("userIdentifier", text),
-        ("data", object),
-        ("avatarUrl", "must have at most 1024 characters"),
-    ];
+    let faults =
+        [("userIdentifier", text), ("data", object), ("avatarUrl", "must have at most 1024 characters")];
     invalid(send(&server, "/u", all), &faults);
     for path in ["/e", "/u", "/i"] {
         for body in ["", "{", "[]", "null", "name=x"] {
