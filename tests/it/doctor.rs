@@ -17,6 +17,7 @@ fn asked(dir: &Path) -> (Option<i32>, String) {
 /// A directory with a backup, in which nothing is wrong.
 fn well() -> TempDir {
     let dir = directory();
+    set_mode(dir.path(), 0o700);
     key(dir.path(), "main");
     lines(dir.path(), &["backup", &dir.path().join("backups").to_string_lossy()]);
     dir
@@ -87,7 +88,8 @@ fn secrets_beside_the_data_and_backups_that_are_not_there_are_told() {
     fs::write(&made, "no backup").expect("a file");
     finds(dir.path(), "there is no good backup", "--backup-every 24");
     fs::rename(aside, made).expect("a move back");
-    assert_eq!(asked(dir.path()).0, Some(0));
+    let (code, said) = asked(dir.path());
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use usher::clock::{DAY, HOUR};
 use usher::metrics::{Kind, Text};
 
 use crate::harness::Server;
-use crate::process::{Process, agent, begin, directory, free_address};
+use crate::process::{Process, agent, begin, directory, free_address, lines};
 
 /// Samples by name and labels, as they are written; the format is checked line by line.
 #[track_caller]
@@ -141,6 +141,41 @@ fn an_address_of_their_own_serves_the_figures_alone() {
     }
     // The twin: where everybody reaches the server, a key is asked for.
     assert_eq!(get(server.url("/metrics")).status(), 401);
+    assert!(server.terminate().success());
+}
+
+/// The names of figures in a text.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("usher_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn alerts_and_dashboard_name_figures_that_there_are() {
+    let dir = directory();
+    begin(dir.path());
+    lines(dir.path(), &["backup", &dir.path().join("backups").to_string_lossy()]);
+    let key = lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "read"]).remove(0);
+    let server = Process::start(dir.path());
+    assert_eq!(agent().get(server.url("/healthz")).call().expect("an answer").status(), 200);
+    let reply = agent().get(server.url("/metrics")).header("Authorization", &key).call();
+    let text = reply.expect("an answer").body_mut().read_to_string().expect("text");
+    let age = read(&text)["usher_backup_age_seconds"];
+    assert!((0.0..600.0).contains(&age), "{age}");
+    let there = named(&text);
+    let rules = named(include_str!("../../deploy/alerts.yml"));
+    let shown = named(include_str!("../../deploy/dashboard.json"));
+    assert!(rules.len() > 8 && shown.len() > 8);
+    let missing: Vec<&String> = rules.iter().chain(&shown).filter(|name| !there.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // Each figure is explained, and each that is explained is there.
+    let told = named(include_str!("../../docs/operations.md"));
+    let families: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(told, families);
     assert!(server.terminate().success());
 }
 
