@@ -12,7 +12,6 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::App;
-use crate::error::Error;
 use crate::store::figures;
 
 /// What was found counts for so long.
@@ -22,8 +21,15 @@ const PATIENCE: Duration = Duration::from_millis(900);
 
 /// The files that must stay those that were opened. Another one of the same name would take what is
 /// written from here on, or be read at the next start.
-const FILES: [&str; 5] =
-    ["usher.db", "usher.db-wal", "erasures.ledger", "secrets/store.key", "secrets/signing.key"];
+const FILES: [&str; 7] = [
+    "usher.db",
+    "usher.db-wal",
+    "erasures.ledger",
+    "secrets/store.key",
+    "secrets/signing.key",
+    "secrets/backup.key",
+    "secrets/recovery.pub",
+];
 /// The folder of receipts.
 const RECEIPTS: &str = "receipts";
 
@@ -97,12 +103,11 @@ impl Watched {
             None => "is gone",
         };
         let lost = match name {
-            RECEIPTS | "secrets/store.key" | "secrets/signing.key" => "put the right one back",
-            // The open one is written on, under no name: at the stop it is gone.
-            _ => {
+            "usher.db" | "usher.db-wal" | "erasures.ledger" => {
                 "what is written now is lost at the stop: make a backup with `usher backup`, stop Usher, and put \
                  the right one back"
             }
+            _ => "put the right one back, or restart Usher where it is right",
         };
         Check::of(name, Err(format!("{name} {what}; {lost}")))
     }
@@ -148,14 +153,14 @@ impl App {
         let (read, write) = join(timeout(PATIENCE, read), timeout(PATIENCE, write)).await;
         let wrote = match write {
             Ok(Ok(())) => Ok("a row was written and synced"),
-            Ok(Err(error)) => Err(format!("no row could be written: {}", words(&error))),
+            Ok(Err(error)) => Err(format!("no row could be written: {error}")),
             Err(_) => {
                 Err("a row was not written within 900 ms: the disk is slow, or too many writes wait".into())
             }
         };
         let (read, mut files) = match read {
             Ok(Ok(files)) => (Ok("a row was read"), files),
-            Ok(Err(error)) => (Err(format!("no row could be read: {}", words(&error))), self.files_alone()),
+            Ok(Err(error)) => (Err(format!("no row could be read: {error}")), self.files_alone()),
             Err(_) => (Err("a row was not read within 900 ms".into()), Vec::new()),
         };
         let damage = self.store().damage();
@@ -171,13 +176,4 @@ impl App {
     fn files_alone(&self) -> Vec<Check> {
         self.inner.watch.files.iter().map(Watched::check).collect()
     }
-}
-
-/// A fault of the machine is told in the log, with all that is known.
-fn words(error: &Error) -> String {
-    if let Error::Internal(why) = error {
-        log::error!("{why}");
-        return "the log says why".to_owned();
-    }
-    error.to_string()
 }

@@ -157,7 +157,8 @@ impl Store {
             Connection::open_with_flags(self.path(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
         // Its temporary files would hold rows, too.
         conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY").map_err(from_sql)?;
-        conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql)?;
+        let copied = conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map_err(from_sql);
+        self.alarm.heed(copied)?;
         drop(conn);
         // A visitor's name is to be as good as random after a day, and a backup lasts longer.
         let copy =

@@ -165,6 +165,8 @@ fn run(app: &App, stopping: &AtomicBool) {
                     _ => WAIT,
                 }
             }
+            // Told already, once; it does not mend itself.
+            Err(Error::Damaged(_)) => SLEEP,
             Err(error) => {
                 log::error!("worker: {error}");
                 if matches!(error, Error::Unavailable(_)) {
@@ -202,7 +204,7 @@ fn until_next(app: &App) -> Duration {
             let wait = (due - app.clock().now()).max(1);
             Duration::from_millis(wait.unsigned_abs()).min(SLEEP)
         }
-        Ok(None) => SLEEP,
+        Ok(None) | Err(Error::Damaged(_)) => SLEEP,
         Err(error) => {
             log::error!("worker: {error}");
             PAUSE

@@ -30,7 +30,7 @@ fn finds(dir: &Path, what: &str, todo: &str) {
     assert_eq!(code, Some(1), "{said}");
     let found: Vec<&str> = said.lines().collect();
     assert!(
-        found.len() % 2 == 0
+        found.len().is_multiple_of(2)
             && found.chunks(2).all(|two| two[0].starts_with("WRONG  ") && two[1].starts_with("   do  ")),
         "{said}"
     );

@@ -1,9 +1,10 @@
 //! `/metrics`: the text format to the letter, true figures, nothing of anybody in a label.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use usher::clock::{DAY, HOUR};
-use usher::metrics::{Kind, Text};
+use usher::metrics::{Kind, Requests, Text};
 
 use crate::harness::Server;
 use crate::process::{Process, agent, begin, directory, free_address, lines};
@@ -177,6 +178,22 @@ fn alerts_and_dashboard_name_figures_that_there_are() {
         .collect();
     assert_eq!(told, families);
     assert!(server.terminate().success());
+}
+
+#[test]
+fn a_latency_at_a_bound_is_in_its_bucket_and_one_past_it_is_not() {
+    let requests = Requests::default();
+    for micros in [1_000, 1_001, 10_000_000, 10_000_001] {
+        requests.note("GET", "/a".into(), 200, Duration::from_micros(micros));
+    }
+    let mut to = Text::default();
+    requests.write(&mut to);
+    let figures = read(&to.finish());
+    let bucket = |le: &str| {
+        figures[&format!("usher_request_duration_seconds_bucket{{method=\"GET\",route=\"/a\",le=\"{le}\"}}")]
+    };
+    let counts = ["0.001", "0.0025", "2.5", "10", "+Inf"].map(bucket);
+    assert_eq!(counts, [1.0, 2.0, 2.0, 3.0, 4.0]);
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Process {
         process
     }
 
-    fn run(dir: &Path, mut command: Command) -> Process {
+    /// Whatever command serves a directory.
+    pub fn run(dir: &Path, mut command: Command) -> Process {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
@@ -143,6 +144,10 @@ impl Process {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// As a power cut for the process: nothing of it runs any more.

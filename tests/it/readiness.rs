@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::harness::{Reply, Server};
 use crate::needs::SmallDisk;
-use crate::process::{Process, agent, begin, directory, key, lines, usher, wait_until};
+use crate::process::{Process, agent, begin, directory, lines, usher, wait_until};
 
 /// All that is looked at, where the secrets are no files.
 const CHECKS: [&str; 7] =
@@ -114,6 +115,31 @@ fn a_full_disk_is_not_ready_until_there_is_room() {
     assert!(server.terminate().success());
 }
 
+/// Lets a process write no file any more, or any again. What it writes then fails as on a broken disk.
+fn may_write(server: &Process, bytes: &str) {
+    let id = server.id().to_string();
+    let set = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={bytes}:unlimited")]).status();
+    assert!(set.expect("prlimit runs (Debian: util-linux)").success());
+}
+
+#[test]
+fn a_disk_that_takes_no_write_is_not_ready_until_it_does() {
+    let dir = directory();
+    begin(dir.path());
+    // The shell ignores the signal that would end the process, and so does what it becomes.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_usher"), "serve"]);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(dir.path());
+    let server = Process::run(dir.path(), command);
+    let status = || agent().get(server.url("/readyz")).call().expect("an answer").status().as_u16();
+    assert_eq!(status(), 200);
+    may_write(&server, "0");
+    wait_until("not ready", || (status() == 503).then_some(()));
+    may_write(&server, "unlimited");
+    wait_until("ready", || (status() == 200).then_some(()));
+    assert!(server.terminate().success());
+}
+
 #[test]
 fn however_often_it_is_asked_it_looks_twice_a_second() {
     let server = Server::start();
@@ -134,7 +160,8 @@ fn however_often_it_is_asked_it_looks_twice_a_second() {
 fn secrets_that_are_gone_are_told_and_health_says_a_word() {
     let dir = directory();
     begin(dir.path());
-    key(dir.path(), "main");
+    // The machine's own key comes with the first backup.
+    lines(dir.path(), &["backup", &dir.path().join("backups").to_string_lossy()]);
     let org =
         lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "admin"]).remove(0);
     let server = Process::start(dir.path());
@@ -144,7 +171,7 @@ fn secrets_that_are_gone_are_told_and_health_says_a_word() {
     for listen in [addr.clone(), format!("0.0.0.0:{port}")] {
         assert_eq!(health(&listen), (Some(0), "ready\n".to_owned()));
     }
-    for name in ["secrets/store.key", "secrets/signing.key"] {
+    for name in ["secrets/store.key", "secrets/signing.key", "secrets/backup.key", "secrets/recovery.pub"] {
         let at = dir.path().join(name);
         fs::rename(&at, dir.path().join("aside")).expect("a move");
         wait_until("not ready", || (health(&addr) == (Some(1), "not ready\n".to_owned())).then_some(()));
