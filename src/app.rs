@@ -1,8 +1,10 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
 pub mod backups;
+pub mod figures;
 mod heads;
 pub mod held;
+pub mod readiness;
 pub mod scans;
 mod time;
 
@@ -20,7 +22,8 @@ use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::ledger::{Entry, Looked, Orders};
-use crate::proof::check::{check_one, figures};
+use crate::metrics::Requests;
+use crate::proof::check::{check_one, figures as figures_of};
 use crate::proof::figures::JobNumbers;
 use crate::proof::hex::Hex;
 use crate::proof::ledger_head::Head;
@@ -33,6 +36,7 @@ use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
 use heads::Heads;
 use held::Known;
+use readiness::Watch;
 use scans::Scans;
 
 #[derive(Clone)]
@@ -77,6 +81,10 @@ struct Inner {
     edge: OnceLock<Edge>,
     kept: Mutex<time::Kept>,
     scans: Arc<Scans>,
+    requests: Requests,
+    watch: Watch,
+    /// Wall clock and monotonic time at the start.
+    began: (Millis, Duration),
 }
 
 /// How backups are made and kept.
@@ -122,6 +130,7 @@ impl App {
         let mut receipts = receipts;
         let (unknown, first) = learn(&mut receipts, &store)?;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
+        let watch = Watch::over(store.folder());
         let app = App {
             inner: Arc::new(Inner {
                 store,
@@ -139,6 +148,9 @@ impl App {
                 edge: OnceLock::new(),
                 kept: Mutex::default(),
                 scans: Arc::default(),
+                requests: Requests::default(),
+                watch,
+                began: (clock.now(), clock.monotonic()),
             }),
             clock,
             actor: Actor::System,
@@ -258,6 +270,19 @@ impl App {
     /// Where the server stands: behind no proxy, with no address of its own, unless it was said.
     pub fn edge(&self) -> &Edge {
         self.inner.edge.get_or_init(Edge::default)
+    }
+
+    /// What was answered since the start.
+    pub fn requests(&self) -> &Requests {
+        &self.inner.requests
+    }
+
+    /// How far the wall clock has moved against monotonic time since the start.
+    pub fn clock_step(&self) -> Millis {
+        let (wall, monotonic) = self.inner.began;
+        let passed = self.clock.monotonic().saturating_sub(monotonic).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(Millis::MAX);
+        self.clock.now().saturating_sub(wall).saturating_sub(passed)
     }
 
     /// The folder that backups are made in.
@@ -423,7 +448,7 @@ fn learn(receipts: &mut Receipts, store: &Store) -> Result<(Vec<JobNumbers>, u64
     let known = store.read(store::jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
     let (mut unknown, mut first) = (Vec::new(), 0);
     for listed in receipts.after(known) {
-        let figures = listed.file_bytes().ok().and_then(|bytes| figures(&bytes));
+        let figures = listed.file_bytes().ok().and_then(|bytes| figures_of(&bytes));
         let name = listed.file_name();
         match (listed.read(), figures) {
             (Ok(stored), figures) => {

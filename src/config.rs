@@ -39,6 +39,10 @@ pub struct Config {
     #[arg(long, env = "USHER_SECURITY_CONTACT", value_name = "URI", global = true)]
     pub security_contact: Option<Contact>,
 
+    /// Address to serve /metrics on as well, to anybody who reaches it, without a key
+    #[arg(long, env = "USHER_METRICS_LISTEN", value_name = "ADDR", global = true)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Threads that answer requests; as many as there are processors unless given
     #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]
     pub workers: Option<usize>,

@@ -76,7 +76,8 @@ pub enum Error {
     /// No room for what is written: the same request may succeed once there is some.
     #[error("the disk is full")]
     DiskFull,
-    /// A page of the database cannot be read; what SQLite says of it.
+    /// A part of the database does not read, and what it is. Nobody's request is at fault, and the same
+    /// one fails again.
     #[error(
         "usher.db is damaged ({0}). Copy the data directory to another place before anything else; `usher verify` \
          says what can be read, and `usher restore` puts a backup in its place"

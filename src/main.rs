@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match usher::cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Where it cannot be said, the exit code says it.
             let _ = writeln!(std::io::stderr(), "usher: {error:#}");

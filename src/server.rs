@@ -1,11 +1,14 @@
 //! The server: both faces on one listener, from the first request to a clean stop.
 
+mod health;
+
+use std::borrow::Cow;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
@@ -15,15 +18,16 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App as Routes, HttpMessage, HttpResponse, Route, guard, web};
+use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, guard, web};
 use bytes::Bytes;
 
 use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
-use crate::app::App;
+use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
 use crate::edge::{FORWARDING, PublicUrl};
 use crate::error::{Error, Result};
+use crate::metrics::CONTENT_TYPE;
 use crate::trace::{Pattern, RequestId};
 use crate::web::Bodies;
 use crate::web::connection::{InFlight, Request as InFlightRequest, Watched};
@@ -106,6 +110,16 @@ impl Http {
         Ok(Http { server, addr, stopping })
     }
 
+    /// A server of the figures alone, which asks for no key: where it listens decides who sees them.
+    pub fn metrics_on(listener: TcpListener, app: &App) -> Result<Server> {
+        let app = web::Data::new(app.clone());
+        let server = HttpServer::new(move || {
+            Routes::new().app_data(app.clone()).route("/metrics", get_or_head().to(metrics))
+        });
+        let server = server.workers(1).disable_signals().client_request_timeout(Duration::from_secs(10));
+        Ok(server.listen(listener).map_err(Error::internal)?.run())
+    }
+
     pub fn stop(&self) -> Stop {
         Stop { handle: self.server.handle(), stopping: Arc::clone(&self.stopping) }
     }
@@ -121,8 +135,8 @@ impl Stop {
 /// Every path that the server has.
 fn mount(config: &mut web::ServiceConfig) {
     config
-        .route("/healthz", get_or_head().to(|| async { HttpResponse::Ok().body("ok\n") }))
-        .route("/readyz", get_or_head().to(ready))
+        .route("/healthz", get_or_head().to(health::alive))
+        .route("/readyz", get_or_head().to(health::ready))
         .route("/.well-known/security.txt", get_or_head().to(security_txt))
         .route("/", get_or_head().to(home))
         .configure(admin::mount)
@@ -151,19 +165,12 @@ async fn security_txt(app: web::Data<App>) -> HttpResponse {
     answer.body(format!("Contact: {contact}\nExpires: {expires}\n{}", canonical.unwrap_or_default()))
 }
 
-/// Ready when the database answers a read and takes a write. A held log, and a clock that is not
-/// trusted, are told: they hold up nobody who asks.
-async fn ready(app: web::Data<App>) -> HttpResponse {
-    let mut details = app.store().held_wal().map_or(String::new(), |note| note + "\n");
-    let standing = app.time_standing();
-    if !standing.is_trusted() {
-        details.push_str(&format!("{standing}; the trash, schedules and pruning wait\n"));
-    }
-    match app.write(|_| Ok(())).await {
-        Ok(()) => HttpResponse::Ok().body(format!("ready\n{details}")),
+async fn metrics(app: web::Data<App>) -> HttpResponse {
+    match figures::text(&app).await {
+        Ok(text) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(text),
         Err(error) => {
-            log::warn!("not ready: {error}");
-            HttpResponse::ServiceUnavailable().body(format!("not ready\n{details}"))
+            log::error!("the figures could not be read: {error}");
+            HttpResponse::ServiceUnavailable().body("the figures could not be read\n")
         }
     }
 }
@@ -175,6 +182,7 @@ async fn trace(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let began = Instant::now();
     let id = RequestId::new();
     let header = HeaderValue::from_str(&id.to_string());
     let in_flight = request.conn_data::<InFlight>().map(InFlight::begin);
@@ -193,7 +201,11 @@ async fn trace(
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
         let status = response.status();
-        log::log!(level(status), "{method} {} {}", pattern(&response), status.as_u16());
+        let pattern = pattern(&response);
+        log::log!(level(status), "{method} {pattern} {}", status.as_u16());
+        if let Some(app) = response.request().app_data::<web::Data<App>>() {
+            app.requests().note(method, pattern, status.as_u16(), began.elapsed());
+        }
         Ok(response.map_body(|_, body| match body.size() {
             // It is in flight until it is written.
             BodySize::Stream => {
@@ -259,10 +271,11 @@ fn known(method: &Method) -> &'static str {
     all.into_iter().find(|known| method == known).unwrap_or("(another method)")
 }
 
-fn pattern(response: &ServiceResponse<impl MessageBody>) -> String {
+fn pattern(response: &ServiceResponse<impl MessageBody>) -> Cow<'static, str> {
     let request = response.request();
-    let taken = request.extensions().get::<Pattern>().map(|pattern| pattern.0.to_owned());
-    taken.or_else(|| request.match_pattern()).unwrap_or_else(|| "(no route)".to_owned())
+    let taken = request.extensions().get::<Pattern>().map(|pattern| Cow::Borrowed(pattern.0));
+    let matched = || request.match_pattern().map(Cow::Owned);
+    taken.or_else(matched).unwrap_or(Cow::Borrowed("(no route)"))
 }
 
 fn level(status: StatusCode) -> log::Level {

@@ -185,15 +185,15 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         | Error::Conflict(_) => {
             (StatusCode::CONFLICT, "It is no longer like that", capital(&error.to_string()))
         }
-        Error::Damaged(_) => said(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The database is damaged",
-            "The server cannot read a part of its database. What is wrong stands in its log; restore a backup.",
-        ),
         Error::Unavailable(_) | Error::DiskFull => said(
             StatusCode::SERVICE_UNAVAILABLE,
             "Not just now",
             "The server is too busy or short of room. Nothing was changed; try again in a moment.",
+        ),
+        Error::Damaged(_) => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Part of the data does not read",
+            "The database is damaged, and the log says so. On the machine, `usher doctor` says what to do.",
         ),
         Error::Internal(_) => said(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -7,6 +7,7 @@ use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 use super::demo;
+use super::doctor;
 use super::inspect::{self, Directory};
 use super::project::{self, Settings};
 use super::suppress::Suppress;
@@ -58,6 +59,8 @@ pub enum Act {
     ConfirmClock,
     /// Check the whole directory.
     Verify,
+    /// The same, and the machine around it: what is wrong, and what to do.
+    Doctor,
     /// Into a folder, named from the root on.
     Backup {
         folder: PathBuf,
@@ -120,6 +123,7 @@ impl Act {
                 let directory = Directory::of(store.folder(), store.file(), &is_copied);
                 Ok(inspect::beside_a_server(&directory))
             }
+            Act::Doctor => Ok(doctor::beside_a_server(app)),
             Act::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)
             }

@@ -5,6 +5,8 @@ mod control;
 mod copies;
 mod demo;
 mod directory;
+mod doctor;
+mod health;
 mod inspect;
 mod ledgers;
 mod limits;
@@ -20,6 +22,7 @@ mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -79,6 +82,10 @@ enum Command {
     Restore(restore::Restore),
     /// Check the whole directory, or one receipt, which needs nothing but the files that are named
     Verify(Box<verify::Verify>),
+    /// Say what is wrong, and what to do about it; exit code 0: nothing, 1: something, 2: it cannot be told
+    Doctor,
+    /// Ask the server at --listen whether it is ready; exit code 0: it is, 1: it is not
+    Health,
 }
 
 #[derive(Subcommand)]
@@ -161,22 +168,29 @@ struct Demo {
     project: String,
 }
 
+/// What `usher doctor` ends with where it cannot tell.
+const CANNOT_TELL: u8 = 2;
+
 /// Reads the command line and does what it says.
-pub fn run() -> anyhow::Result<()> {
+pub fn run() -> anyhow::Result<ExitCode> {
     let Cli { config, command } = Cli::parse();
     let act = match command {
         None => {
             logging::start("warn,usher=info,actix_http=off");
-            return serve::run(&config, &serve::Serve::default());
+            return serve::run(&config, &serve::Serve::default()).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Serve(how)) => {
             logging::start("warn,usher=info,actix_http=off");
-            return serve::run(&config, &how);
+            return serve::run(&config, &how).map(|()| ExitCode::SUCCESS);
         }
-        Some(Command::Verify(what)) if what.is_of_one() => return verify::run(&what),
+        Some(Command::Verify(what)) if what.is_of_one() => {
+            return verify::run(&what).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Command::Health) => return health::run(&config),
+        Some(Command::Doctor) => return Ok(examine(&config)),
         Some(Command::Restore(what)) => {
             logging::start("warn");
-            return restore::run(&config, &what);
+            return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Verify(_)) => Act::Verify,
         Some(Command::Backup { folder }) => Act::Backup {
@@ -229,7 +243,30 @@ pub fn run() -> anyhow::Result<()> {
     if is_verify && wrong > 0 {
         bail!("{wrong} of the checks of {} found something wrong", config.data.display());
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `usher doctor`. Where it cannot tell, it says why not.
+fn examine(config: &Config) -> ExitCode {
+    logging::start("off");
+    let bar = ProgressBar::default();
+    let lines = match State::of(&config.data) {
+        State::Lost(left) => Ok(doctor::lost(&directory::lost(&config.data, &left))),
+        _ => doctor::may_look(&config.data).and_then(|()| perform(config, &Act::Doctor, &bar)),
+    };
+    let said = lines.and_then(|lines| {
+        out::print(&lines.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+        Ok(lines.iter().any(|line| line.starts_with(inspect::WRONG)))
+    });
+    match said {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::FAILURE,
+        Err(error) => {
+            // Where it cannot be said, the exit code says it.
+            let _ = out::aside(&format!("usher: it cannot be told what is wrong: {error:#}\n"));
+            ExitCode::from(CANNOT_TELL)
+        }
+    }
 }
 
 /// Acts where the directory is held: here, or in the server. The lines to print.
@@ -244,6 +281,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     let lines = match act {
         Act::Verify => inspect::offline(data.path()),
+        Act::Doctor => doctor::offline(data.path()),
         _ => here(&data, config, act, bar),
     };
     data.hand_over()?;

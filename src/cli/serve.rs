@@ -68,6 +68,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
 fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let metrics = metrics_listener(config)?;
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
     // It ends before the store does, and so does the worker.
@@ -76,6 +77,11 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
         let http = Http::on(listener, app, setup, config.workers())?;
+        let metrics = metrics.map(|listener| Http::metrics_on(listener, app)).transpose()?;
+        let to_stop = metrics.as_ref().map(|metrics| metrics.handle());
+        if let Some(metrics) = metrics {
+            actix_web::rt::spawn(metrics);
+        }
         greet(data, config, http.addr, link.as_deref())?;
         // A backup that is due at once needs the recovery key.
         let _worker = Worker::start(app.clone())?;
@@ -86,8 +92,20 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
             stop.gracefully().await;
         });
         http.server.await?;
+        if let Some(metrics) = to_stop {
+            metrics.stop(false).await;
+        }
         Ok(())
     })
+}
+
+/// Where the figures are served without a key, if anywhere.
+fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(addr) = config.metrics_listen else { return Ok(None) };
+    let listener =
+        TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr} for /metrics"))?;
+    log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
+    Ok(Some(listener))
 }
 
 /// Where it serves, and the secrets of a first start. A link is made at each start, so that one that

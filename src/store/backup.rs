@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use super::rows::{self, Rows};
 use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of, wal_watch};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -90,6 +91,13 @@ impl Glance {
     }
 }
 
+impl Glance {
+    /// Reads every row of every table.
+    pub fn rows(&self) -> Result<Rows> {
+        self.read(|db| rows::read_all(db, FAULTS as usize))
+    }
+}
+
 /// How far the database at `path` has seen the ledger. None: it is damaged, or is no database
 /// at all. Whatever else is in the way is an error: [`Error::DiskFull`], [`Error::Unavailable`] for
 /// another program that holds it, [`Error::Internal`] for a database of somebody else.
@@ -164,7 +172,7 @@ impl Store {
                  again when less is written, or where there is more room",
             ));
         }
-        copied.map_err(from_sql)?;
+        self.alarm.heed(copied.map_err(from_sql))?;
         drop(conn);
         // A visitor's name is to be as good as random after a day, and a backup lasts longer.
         let copy =

@@ -4,6 +4,7 @@
 //! writer thread. A function that reads takes [`Db`], one that writes takes [`Tx`],
 //! which is also a [`Db`].
 
+mod alarm;
 mod ballast;
 mod book;
 mod file;
@@ -13,6 +14,7 @@ mod freelist;
 pub mod ids;
 mod migrations;
 mod pragmas;
+mod rows;
 mod scrub;
 mod verify;
 mod wal_file;
@@ -25,6 +27,7 @@ pub mod aliases;
 pub mod audit;
 pub mod backup;
 pub mod events;
+pub mod figures;
 pub mod file_kind;
 pub mod history;
 pub mod holdings;
@@ -73,6 +76,7 @@ use crate::clock::{Clock, Millis, Reading};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Entry, Names, Position, Seal, mac};
 use crate::trace::Who;
+use alarm::Alarm;
 use ballast::Ballast;
 pub use book::Beside;
 use book::Book;
@@ -112,6 +116,7 @@ pub struct Store {
     surveyed: AtomicBool,
     ballast: Arc<Ballast>,
     watch: Arc<WalWatch>,
+    alarm: Arc<Alarm>,
 }
 
 /// Who hears that the ledger has grown.
@@ -232,7 +237,7 @@ impl Store {
             Book::open(&conn, &ledger, &secret, clock.now(), growth.clone(), beside)
         })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
-        let watch = Arc::new(WalWatch::new(path, wal_limit));
+        let (watch, alarm) = (Arc::new(WalWatch::new(path, wal_limit)), Arc::<Alarm>::default());
         let writer = Writer::start(
             conn,
             Resources { ids, secret, bell, book, marks },
@@ -240,6 +245,7 @@ impl Store {
             scrub,
             Arc::clone(ballast),
             Arc::clone(&watch),
+            Arc::clone(&alarm),
         )?;
         let store = Store {
             points: pool(path, points)?,
@@ -254,6 +260,7 @@ impl Store {
             surveyed: AtomicBool::new(false),
             ballast: Arc::clone(ballast),
             watch,
+            alarm,
         };
         Ok((store, unseen))
     }
@@ -261,14 +268,14 @@ impl Store {
     /// A short read, on the caller's thread. All its queries see one state of the file.
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
-        for_some_time(&conn, READ_TIME, || snapshot(&conn, run))
+        self.alarm.heed(for_some_time(&conn, READ_TIME, || snapshot(&conn, run)))
     }
 
     /// A read that may be long: interrupted after some seconds. [`Error::Unavailable`]
     /// when too many run already. It blocks; not for an async thread.
     pub fn scan<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
         let conn = self.scans.try_get().ok_or(Error::Unavailable("too many long reads are running"))?;
-        for_some_time(&conn, SCAN_TIME, || snapshot(&conn, run))
+        self.alarm.heed(for_some_time(&conn, SCAN_TIME, || snapshot(&conn, run)))
     }
 
     /// What is to be said of a WAL that a reader holds up. None: nothing.
@@ -704,8 +711,18 @@ fn from_sql(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Unavailable("another program holds the database")
         }
+        None if is_odd_row(&error) => Error::Damaged("a row does not read".into()),
         _ => Error::internal(error),
     }
+}
+
+/// A value was read that no version writes there: no UTF-8, no JSON, out of its range, an unknown word.
+fn is_odd_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }
 
 /// A value the schema cannot hold was read back: the file was edited by hand.

@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,7 +20,9 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
+use super::alarm::Alarm;
 use super::ballast::Ballast;
+use super::figures::Load;
 use super::scrub::{Emptied, Scrub};
 use super::wal_watch::WalWatch;
 use super::{Resources, Tx, from_sql};
@@ -57,6 +60,7 @@ pub enum Lane {
 /// A handle on the thread.
 pub struct Writer {
     shared: Arc<Shared>,
+    alarm: Arc<Alarm>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -64,6 +68,9 @@ pub struct Writer {
 struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
+    /// Transactions since the start, and those that came to nothing.
+    commits: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -102,6 +109,8 @@ trait Task: Send {
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
+    /// What did not read, if it failed for that.
+    fn met_damage(&self) -> Option<&str>;
     /// Hands the answer over: its own if the transaction was committed (or its own
     /// error), the fault if it was not.
     fn answer(self: Box<Self>, fault: Option<&Void>);
@@ -148,6 +157,13 @@ where
         matches!(self.outcome, Some(Err(Error::DiskFull)))
     }
 
+    fn met_damage(&self) -> Option<&str> {
+        match &self.outcome {
+            Some(Err(Error::Damaged(what))) => Some(what),
+            _ => None,
+        }
+    }
+
     fn answer(self: Box<Self>, fault: Option<&Void>) {
         let answer = match (self.outcome, fault) {
             (_, Some(void)) => Err(void.error()),
@@ -168,14 +184,20 @@ impl Writer {
         scrub: Scrub,
         ballast: Arc<Ballast>,
         watch: Arc<WalWatch>,
+        alarm: Arc<Alarm>,
     ) -> Result<Writer> {
         let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
+        let (theirs, told) = (Arc::clone(&shared), Arc::clone(&alarm));
         let thread = std::thread::Builder::new()
             .name("usher-writer".into())
-            .spawn(move || Thread { conn, resources, clock, scrub, ballast, watch, folded: 0 }.run(&theirs))
+            .spawn(move || {
+                let shared = Arc::clone(&theirs);
+                let thread =
+                    Thread { conn, resources, clock, scrub, ballast, watch, folded: 0, shared, alarm: told };
+                thread.run(&theirs);
+            })
             .map_err(Error::internal)?;
-        Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Writer { shared, alarm, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues `run`; the answer comes once it is on disk. [`Error::Unavailable`] when
@@ -225,7 +247,20 @@ impl Writer {
         queues.background.push_back(Behind::Chore(chore));
         drop(queues);
         self.shared.wake.notify_one();
-        answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
+        let outcome = answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?;
+        self.alarm.heed(outcome)
+    }
+
+    /// What waits, and what was done.
+    pub fn load(&self) -> Load {
+        let queues = self.shared.queues();
+        Load {
+            requests: queues.requests.len(),
+            behind: queues.background.len(),
+            commits: self.shared.commits.load(Ordering::Relaxed),
+            failed: self.shared.failed.load(Ordering::Relaxed),
+            wal: 0,
+        }
     }
 
     /// Finishes what waits, folds the WAL into the database, and ends the thread.
@@ -292,6 +327,8 @@ struct Thread {
     watch: Arc<WalWatch>,
     /// Frames of the WAL that are in the file, or that a reader holds up.
     folded: i32,
+    shared: Arc<Shared>,
+    alarm: Arc<Alarm>,
 }
 
 /// Why a transaction came to nothing.
@@ -442,7 +479,7 @@ impl Thread {
                     continue;
                 }
                 // Nobody's fault, and the next would wait as long for the same.
-                log::error!("no write can begin: {}", fault.text);
+                self.tell("no write can begin", &fault);
                 self.abandon();
                 waiting.drain(..).for_each(|task| task.answer(Some(&fault)));
                 return;
@@ -460,7 +497,7 @@ impl Thread {
                 }
                 Err(fault) if self.makes_room(&fault, group.iter()) => waiting.extend(group),
                 Err(fault) => {
-                    log::error!("a write failed: {}", fault.text);
+                    self.tell("a write failed", &fault);
                     group.into_iter().for_each(|task| task.answer(Some(&fault)));
                 }
             }
@@ -489,6 +526,13 @@ impl Thread {
         outcome
     }
 
+    fn tell(&self, what: &str, fault: &Void) {
+        match fault.cause {
+            Cause::Damage => self.alarm.ring(&fault.text),
+            _ => log::error!("{what}: {}", fault.text),
+        }
+    }
+
     /// Whether the ballast was given up for one of these: they may come again.
     fn makes_room<'a>(&self, fault: &Void, mut tasks: impl Iterator<Item = &'a Box<dyn Task>>) -> bool {
         fault.cause == Cause::Full && tasks.any(|task| task.erases()) && self.ballast.give_up()
@@ -503,7 +547,7 @@ impl Thread {
             outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
         }
         if let Err(fault) = &outcome {
-            log::error!("a write failed: {}", fault.text);
+            self.tell("a write failed", fault);
             self.abandon();
         }
         outcome
@@ -518,12 +562,14 @@ impl Thread {
         self.resources.marks.settle();
         let first = self.resources.book.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
+            self.shared.failed.fetch_add(1, Ordering::Relaxed);
             // The ledger is ahead: what it says was done was not.
             if let Some(first) = first {
                 self.resources.book.void(first, self.clock.now());
             }
             return Err(fault);
         }
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
         self.scrub.committed();
         self.resources.ids.reserved();
         if first.is_some() {
@@ -549,11 +595,18 @@ impl Thread {
             task.panicked();
             false
         });
+        if let Some(damage) = task.met_damage() {
+            self.alarm.ring(damage);
+        }
         // A full disk, an I/O error or RAISE(ROLLBACK) ends the transaction behind our
         // back; what follows would commit by itself.
         if self.conn.is_autocommit() {
             let text = "the transaction ended before its commit".into();
-            let cause = if task.met_full_disk() { Cause::Full } else { Cause::Fault };
+            let cause = match (task.met_full_disk(), task.met_damage()) {
+                (true, _) => Cause::Full,
+                (false, Some(what)) => return Err(Void { text: what.to_owned(), cause: Cause::Damage }),
+                (false, None) => Cause::Fault,
+            };
             return Err(Void { text, cause });
         }
         if !good {

@@ -168,6 +168,8 @@ fn run(app: &App, stopping: &AtomicBool) {
                     _ => WAIT,
                 }
             }
+            // Told already, once; it does not mend itself.
+            Err(Error::Damaged(_)) => SLEEP,
             Err(error) => {
                 log::error!("worker: {error}");
                 if matches!(error, Error::DiskFull) {
@@ -207,6 +209,7 @@ fn until_next(app: &App) -> Duration {
             let soonest = waits.into_iter().flatten().min().map(|wait| wait.max(1).unsigned_abs());
             soonest.map_or(SLEEP, |wait| Duration::from_millis(wait).min(SLEEP))
         }
+        Err(Error::Damaged(_)) => SLEEP,
         Err(error) => {
             log::error!("worker: {error}");
             PAUSE

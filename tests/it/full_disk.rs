@@ -9,7 +9,7 @@ use crate::needs::SmallDisk;
 use crate::process::{Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until};
 
 /// Takes all the room that there is.
-fn fill(disk: &SmallDisk) -> PathBuf {
+pub fn fill(disk: &SmallDisk) -> PathBuf {
     let filler = disk.path().join("filler");
     let status = Command::new("dd")
         .args(["if=/dev/zero", "bs=64k", "status=none"])

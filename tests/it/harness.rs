@@ -181,6 +181,16 @@ impl Server {
         with_key(&self.app, project)
     }
 
+    /// Whether it is ready, and what it says of one of the things that it looks at.
+    pub fn ready(&self, check: &str) -> (u16, String) {
+        // What was found counts for half a second.
+        self.clock.advance(500);
+        let reply = self.get("/readyz").bearer(&self.key(None, "admin")).send();
+        let (status, body) = (reply.status, reply.json());
+        let found = body["checks"].as_array().expect("checks").iter().find(|one| one["name"] == check);
+        (status, found.expect("the check")["words"].as_str().expect("words").to_owned())
+    }
+
     /// A key with some scopes; of the organisation when `project` is None.
     pub fn key(&self, project: Option<ProjectId>, scopes: &str) -> String {
         key(&self.app, project, Scopes::parse(scopes).expect("scopes"))

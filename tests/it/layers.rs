@@ -22,6 +22,8 @@ const ROOMS: &[Room] = &[
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "edge", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "disk", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "owner", "trace"], never: HTTP_AND_SQL },
@@ -49,8 +51,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "app",
         may_use: &[
-            "clock", "error", "edge", "bell", "model", "trace", "ledger", "proof", "vault", "store",
-            "domain", "keyring",
+            "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
+            "vault", "store", "domain", "keyring",
         ],
         never: HTTP_AND_SQL,
     },
@@ -62,7 +64,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "api",
         may_use: &[
-            "clock", "error", "edge", "model", "proof", "store", "domain", "keyring", "app", "trace", "web",
+            "clock", "error", "edge", "model", "metrics", "proof", "store", "domain", "keyring", "app",
+            "trace", "web",
         ],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
@@ -83,14 +86,14 @@ const ROOMS: &[Room] = &[
     Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
     Room {
         name: "server",
-        may_use: &["admin", "api", "app", "clock", "edge", "error", "trace", "web"],
+        may_use: &["admin", "api", "app", "clock", "edge", "error", "metrics", "model", "trace", "web"],
         never: SQL,
     },
     Room {
         name: "cli",
         may_use: &[
-            "admin", "app", "bell", "clock", "config", "data_dir", "domain", "error", "keyring", "ledger",
-            "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
+            "admin", "app", "bell", "clock", "config", "data_dir", "disk", "domain", "error", "keyring",
+            "ledger", "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
         ],
         never: SQL,
     },

@@ -74,7 +74,7 @@ pub fn recovery_key(greeting: &str) -> String {
 
 /// An address that nobody listens on, at a port that no connection takes on its way out: one of those
 /// could be gone again before the program has it.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
@@ -159,6 +159,10 @@ impl Process {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// As a power cut for the process: nothing of it runs any more.

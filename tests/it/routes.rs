@@ -87,7 +87,7 @@ impl Route {
     fn is_organisations(&self) -> bool {
         self.face.starts_with("OpenReplay")
             || self.face == "Regulations"
-            || self.pattern == "/api/backups"
+            || ["/api/backups", "/metrics"].contains(&self.pattern)
             || self.pattern.starts_with("/api/projects/")
     }
 

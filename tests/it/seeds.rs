@@ -231,6 +231,8 @@ fn seed_001_each_documented_error_has_its_code_and_a_message() {
     server.expect_faults();
     server.seed("your-user-id").insert();
     server.sqlite().execute("UPDATE users SET attributes = 'x'", []).expect("a change");
+    assert_vemetric_error(&ours("identifier=your-user-id").expect(&server, 503), "SERVICE_UNAVAILABLE");
+    server.sqlite().execute_batch("ALTER TABLE users RENAME TO elsewhere").expect("another name");
     assert_vemetric_error(&ours("identifier=your-user-id").expect(&server, 500), "INTERNAL_SERVER_ERROR");
 }
 

@@ -6,7 +6,7 @@ use usher::model::REVIVABLE;
 use super::{again, hide};
 use crate::admin::{Browser, words};
 use crate::harness::{START, Server};
-use crate::process::{Process, agent, begin, directory, lines, sqlite, usher};
+use crate::process::{Process, agent, begin, directory, get, lines, sqlite, usher};
 use crate::segment::count;
 
 #[test]
@@ -16,9 +16,9 @@ fn pages_and_readiness_say_why_and_the_button_confirms() {
     hide(&server, "ann");
     let browser = Browser::owner(&server);
     let users = || words(&browser.get("/admin/users").expect(200).text);
-    let ready = || server.get("/readyz").send().expect(200).text;
+    let ready = || server.ready("clock").1;
     assert!(!users().contains("Look at the clock"));
-    assert_eq!(ready(), "ready\n");
+    assert_eq!(ready(), "it is trusted");
 
     server.clock.set_wall(REVIVABLE + HOUR);
     server.tick();
@@ -36,7 +36,7 @@ fn pages_and_readiness_say_why_and_the_button_confirms() {
     // Seven days later she has to sign in again.
     let page = Browser::owner(&server).get("/admin/clock").expect(200);
     assert!(words(&page.text).contains("The clock is trusted"));
-    assert_eq!(ready(), "ready\n");
+    assert_eq!(ready(), "it is trusted");
     assert_eq!(server.tick().reaped, 1);
     assert_eq!(count(&server, "audit WHERE action = 'confirm clock' AND actor LIKE 'admin%'"), 1);
 }
@@ -61,31 +61,38 @@ fn move_sign(dir: &std::path::Path, by: i64) {
     assert_eq!(moved, 1);
 }
 
-fn ready(server: &Process) -> String {
-    let mut answer = agent().get(server.url("/readyz")).call().expect("an answer");
-    answer.body_mut().read_to_string().expect("a text")
+/// What readiness says of the clock.
+fn ready(server: &Process, key: &str) -> String {
+    // What was found counts for half a second.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    let (status, body) = get(&agent(), &server.url("/readyz"), &format!("Bearer {key}"));
+    assert_eq!(status, 200);
+    let clock = body["checks"].as_array().expect("checks").iter().find(|one| one["name"] == "clock");
+    clock.expect("the check")["words"].as_str().expect("words").to_owned()
 }
 
 #[test]
 fn the_command_confirms_beside_a_server_and_alone() {
     let dir = directory();
     begin(dir.path());
+    let key =
+        lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "admin"]).remove(0);
     for by in [-3 * DAY, 3 * DAY] {
         move_sign(dir.path(), by);
         let server = Process::start(dir.path());
-        assert!(ready(&server).contains("sign of life"), "{}", ready(&server));
+        assert!(ready(&server, &key).contains("sign of life"));
         let shown = lines(dir.path(), &["clock", "show"]).join("");
         assert!(shown.contains("sign of life"), "{shown}");
         let said = lines(dir.path(), &["clock", "confirm"]).join("");
         assert!(said.ends_with("the clock is trusted"), "{said}");
-        assert_eq!(ready(&server), "ready\n");
+        assert_eq!(ready(&server, &key), "it is trusted");
         assert!(server.terminate().success());
 
         move_sign(dir.path(), by);
         let said = lines(dir.path(), &["clock", "confirm"]).join("");
         assert!(said.ends_with("the clock is trusted"), "{said}");
         let server = Process::start(dir.path());
-        assert_eq!(ready(&server), "ready\n");
+        assert_eq!(ready(&server, &key), "it is trusted");
         assert!(server.terminate().success());
     }
 }
@@ -94,9 +101,11 @@ fn the_command_confirms_beside_a_server_and_alone() {
 fn a_grace_of_none_is_said() {
     let dir = directory();
     begin(dir.path());
+    let key =
+        lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "admin"]).remove(0);
     move_sign(dir.path(), -3 * DAY);
     let server = Process::start_with(dir.path(), &["--clock-grace", "0"]);
-    assert_eq!(ready(&server), "ready\n");
+    assert_eq!(ready(&server, &key), "it is trusted");
     assert!(lines(dir.path(), &["clock", "show"]).join("").contains("--clock-grace 0"));
     assert!(server.terminate().success());
     let output = usher(dir.path(), &["--clock-grace", "x", "clock", "show"]).output().expect("it runs");

@@ -1,0 +1,285 @@
+//! `usher doctor`: what is wrong with an installation, in words, and what to do about each. Nothing is
+//! changed. It looks at what `usher verify` looks at, and at the machine around it; where a server holds
+//! the directory, that one looks.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use super::inspect::{self, Directory, WRONG};
+use super::secret::{RECOVERY_KEY, SETUP_LINK};
+use crate::app::App;
+use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
+use crate::disk;
+use crate::store::backup::Glance;
+use crate::store::figures;
+use crate::vault;
+
+/// A backup is wanted this often.
+const BACKUP_AGE: Millis = 2 * DAY;
+/// Less room than this is little, and so is less than a twentieth of the disk.
+const ROOM: u64 = 1 << 30;
+const SHARE: u64 = 20;
+/// What two clocks may differ by.
+const STEP: Millis = MINUTE;
+/// An erasure is proven within minutes.
+const UNPROVEN: Millis = 60 * MINUTE;
+
+/// Something that is wrong, in a line, and what to do, in another.
+struct Finding {
+    what: String,
+    todo: String,
+}
+
+/// The lines about a directory that nobody serves.
+pub fn offline(path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut findings = of_lines(&inspect::offline(path)?);
+    findings.extend(around(path, &Clock::system(), false));
+    Ok(lines(findings))
+}
+
+/// The lines about a directory whose database was lost.
+pub fn lost(what: &str) -> Vec<String> {
+    let (what, todo) = what.split_once(": ").unwrap_or((what, "restore a backup with `usher restore`"));
+    lines(vec![finding(what, todo)])
+}
+
+/// The lines about a directory that this server holds.
+pub fn beside_a_server(app: &App) -> Vec<String> {
+    let store = app.store();
+    let is_copied = || app.no_backup().is_none();
+    let directory = Directory::of(store.folder(), store.file(), &is_copied);
+    let mut findings = of_readiness(app);
+    findings.extend(of_lines(&inspect::beside_a_server(&directory)));
+    findings.extend(around(store.folder(), app.clock(), true));
+    lines(findings)
+}
+
+fn lines(findings: Vec<Finding>) -> Vec<String> {
+    if findings.is_empty() {
+        return vec!["good   nothing is wrong".to_owned()];
+    }
+    let line = |Finding { what, todo }| [format!("{WRONG}  {what}"), format!("   do  {todo}")];
+    findings.into_iter().flat_map(line).collect()
+}
+
+fn finding(what: impl Into<String>, todo: impl Into<String>) -> Finding {
+    Finding { what: what.into(), todo: todo.into() }
+}
+
+/// What the server says of itself.
+fn of_readiness(app: &App) -> Vec<Finding> {
+    let asked = actix_web::rt::System::new().block_on(app.readiness());
+    let bad = asked.0.iter().filter(|check| !check.ok);
+    let mut findings: Vec<Finding> = bad
+        .map(|check| {
+            let todo = "see to that, and look at `GET /readyz` again; where it stays, restart Usher and read its log";
+            finding(format!("the server is not ready: {}: {}", check.name, check.words), todo)
+        })
+        .collect();
+    let step = app.clock_step();
+    if step.abs() > STEP {
+        findings.push(finding(
+            format!("the clock of the machine was moved by {} s while the server ran", step / 1_000),
+            "keep it right with NTP (`timedatectl set-ntp true`), then restart Usher",
+        ));
+    }
+    findings
+}
+
+/// What each check of `usher verify` that found something asks for.
+fn of_lines(said: &[String]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for line in said {
+        if let Some(what) = line.strip_prefix(WRONG) {
+            let what = what.trim();
+            findings.push(finding(what, advice(what.split(':').next().unwrap_or_default())));
+        } else if line.starts_with(' ')
+            && let Some(last) = findings.last_mut()
+        {
+            last.what.push_str("; ");
+            last.what.push_str(line.trim());
+        }
+    }
+    findings
+}
+
+/// By the name of the check.
+fn advice(check: &str) -> &'static str {
+    match check {
+        "signing key" => "put signing.pub and secrets/signing.key back from a copy, both from the same one",
+        "receipts" => {
+            "put the receipts back from the place that they are copied to; keep those that are here"
+        }
+        "audit log" => "keep the directory as it is, find out who wrote to usher.db, and restore a backup",
+        "ledger of erasures" | "receipts in the ledger" => {
+            "keep the file, and put the newest copy of erasures.ledger back from the place that it is copied to"
+        }
+        "database" => {
+            "stop Usher, copy the directory aside, and put back the newest backup with `usher restore`"
+        }
+        "free space" => "start Usher: it cleans what is free; run `usher verify` again after some minutes",
+        "traces of the erased" => "open the page of the job that is named: it says where, and lets it go on",
+        "backups" => "make a new backup with `usher backup`, and remove the one that is named",
+        "leftovers" => "start Usher: it removes them",
+        _ => "run `usher verify`, and read what it says",
+    }
+}
+
+/// The machine around the data.
+fn around(path: &Path, clock: &Clock, is_served: bool) -> Vec<Finding> {
+    let mut findings = modes(path);
+    findings.extend(secrets(path, is_served));
+    findings.extend(room(path));
+    findings.extend(backups(&path.join("backups"), clock.now()));
+    findings.extend(rows(&path.join("usher.db"), clock.now()));
+    findings
+}
+
+/// What others on the machine may open, and what is another user's.
+fn modes(path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Ok(directory) = fs::metadata(path) else { return findings };
+    if directory.mode() & 0o077 != 0 {
+        let mode = directory.mode() & 0o777;
+        findings.push(finding(
+            format!("other users of the machine may look into {} (its mode is {mode:04o})", path.display()),
+            format!("chmod 700 {}", path.display()),
+        ));
+    }
+    let names =
+        ["usher.db", "usher.db-wal", "erasures.ledger", "secrets", "receipts", "backups", RECOVERY_KEY];
+    for at in names.map(|name| path.join(name)).into_iter().chain(listed(&path.join("secrets"))) {
+        let Ok(about) = fs::symlink_metadata(&at) else { continue };
+        let mode = about.permissions().mode() & 0o777;
+        let (open, todo) = if about.is_dir() { (0o077, "chmod 700") } else { (0o066, "chmod 600") };
+        // What is under a public key is for everybody.
+        let is_public = at.extension().is_some_and(|end| end == "pub");
+        if !about.is_symlink() && !is_public && mode & open != 0 {
+            findings.push(finding(
+                format!("other users of the machine may open {} (its mode is {mode:04o})", at.display()),
+                format!("{todo} {}", at.display()),
+            ));
+        }
+        if about.uid() != directory.uid() {
+            findings.push(finding(
+                format!("{} belongs to another user than the directory", at.display()),
+                format!("chown --reference={} {}", path.display(), at.display()),
+            ));
+        }
+    }
+    findings
+}
+
+fn listed(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Secrets of a first start that nobody took away.
+fn secrets(path: &Path, is_served: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let key = path.join(RECOVERY_KEY);
+    if key.exists() {
+        findings.push(finding(
+            format!("the recovery key lies beside the data, in {}", key.display()),
+            "keep it on another machine or on paper, and remove the file here",
+        ));
+    }
+    let link = path.join(SETUP_LINK);
+    if link.exists() && !is_served {
+        findings.push(finding(
+            format!("{} is of a server that was killed: its link opens nothing any more", link.display()),
+            format!("rm {}", link.display()),
+        ));
+    }
+    findings
+}
+
+fn room(path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match disk::room(path) {
+        Ok(room) if room.free < ROOM.min(room.all / SHARE) || room.free < ROOM / 8 => {
+            findings.push(finding(
+                format!("{} MiB are free on the disk of {}", room.free >> 20, path.display()),
+                "make room, or give the disk more: when it is full, nothing but erasing is written",
+            ));
+        }
+        Ok(_) => {}
+        Err(error) => findings.push(finding(
+            format!("how much room the disk has cannot be read: {error}"),
+            "run it as the user that Usher runs as",
+        )),
+    }
+    if path.join("usher.db").exists() && !path.join("ballast").exists() {
+        findings.push(finding(
+            "no room is kept for erasing on a full disk: there is no file named ballast",
+            "make room on the disk: Usher makes the file by itself when there is",
+        ));
+    }
+    findings
+}
+
+fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
+    let todo = "make one with `usher backup`, and have them made with `usher serve --backup-every 24`";
+    let listed = match vault::list(folder) {
+        Ok(listed) => listed,
+        Err(refusal) => return vec![finding(refusal.to_string(), "see that the folder can be read")],
+    };
+    match listed.iter().rev().find(|backup| backup.manifest.is_ok()).and_then(vault::Listed::made_at) {
+        None => vec![finding(format!("there is no good backup in {}", folder.display()), todo)],
+        Some(at) if now.saturating_sub(at) > BACKUP_AGE => {
+            vec![finding(format!("the newest good backup is from {}", rfc3339(at)), todo)]
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+/// What the rows say of the work that is due, and of the clock. Where the database does not open, its own
+/// check has said so.
+fn rows(database: &Path, now: Millis) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Ok(glance) = Glance::open(database) else { return findings };
+    if let Ok(Some(last)) = glance.read(figures::last_act)
+        && last > now.saturating_add(STEP)
+    {
+        findings.push(finding(
+            format!("the clock says {}, and the audit log has a row of {}", rfc3339(now), rfc3339(last)),
+            "set the clock, and keep it right with NTP (`timedatectl set-ntp true`)",
+        ));
+    }
+    let open = glance.read(figures::open_jobs).unwrap_or_default();
+    let due = open.iter().filter(|open| open.state != "failed").filter_map(|open| open.due).min();
+    if let Some(due) = due.filter(|due| now.saturating_sub(*due) > UNPROVEN) {
+        findings.push(finding(
+            format!("an erasure that was due on {} is not proven yet", rfc3339(due)),
+            "see that Usher runs, and look at the page of jobs: it says what it waits for",
+        ));
+    }
+    let refused =
+        glance.read(|db| figures::repairs_since(db, (now.div_euclid(DAY) - 1) * DAY)).unwrap_or_default();
+    let refused = refused.iter().filter(|(outcome, _)| outcome == "refused");
+    for (_, count) in refused {
+        findings.push(finding(
+            format!("{count} messages were refused since yesterday: what they were sent with is not stored"),
+            "open \"Repairs and refusals\" of each project: it says which key sent them, and why they were refused",
+        ));
+    }
+    findings
+}
+
+/// That something can be told of what is there: it may be another user's.
+pub fn may_look(path: &Path) -> anyhow::Result<()> {
+    match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            anyhow::bail!(
+                "{} may not be read by this user: run it as the user that Usher runs as",
+                path.display()
+            )
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! `usher health`: asks a server on this machine whether it is ready, as an image's health check does.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::out;
+use crate::config::Config;
+
+/// The server answers within a second.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest answer that is read: it has some hundred bytes.
+const ANSWER_MAX: u64 = 16 * 1024;
+
+/// Prints a word. The exit code is 0 where it is "ready".
+pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let addr = reached_at(config.listen);
+    let is_ready = ask(addr).with_context(|| format!("there is no answer from {addr}"))?;
+    out::print(if is_ready { "ready\n" } else { "not ready\n" })?;
+    Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A server that listens on every address is reached by the machine's own.
+fn reached_at(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Whether `/readyz` says so.
+fn ask(addr: SocketAddr) -> anyhow::Result<bool> {
+    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    match status_of(&answer) {
+        Some(200) => Ok(true),
+        Some(503) => Ok(false),
+        Some(status) => bail!("it answered with the status {status}: another program may listen there"),
+        None => bail!("what listens there does not speak HTTP/1.1"),
+    }
+}
+
+/// The number in `HTTP/1.1 200 OK`.
+fn status_of(answer: &[u8]) -> Option<u16> {
+    let line = answer.split(|byte| *byte == b'\r').next()?;
+    let rest = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.1 ")?;
+    rest.split(' ').next()?.parse().ok()
+}

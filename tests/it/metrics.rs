@@ -1,0 +1,205 @@
+//! `/metrics`: the text format to the letter, true figures, nothing of anybody in a label.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use usher::clock::{DAY, HOUR};
+use usher::metrics::{Kind, Requests, Text};
+
+use crate::harness::Server;
+use crate::process::{Process, agent, begin, directory, free_address, lines};
+
+/// Samples by name and labels, as they are written; the format is checked line by line.
+#[track_caller]
+fn read(text: &str) -> BTreeMap<String, f64> {
+    let (mut samples, mut families) = (BTreeMap::new(), BTreeSet::new());
+    let mut family = (String::new(), String::new());
+    assert!(text.ends_with('\n'), "the last line has no end");
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').expect("a help");
+            assert!(!help.is_empty() && families.insert(name.to_owned()), "{name} twice");
+            let kind =
+                lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).expect(line);
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{kind}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+            family = (name.to_owned(), kind.to_owned());
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').expect("a value");
+        let name = series.split('{').next().expect("a name");
+        let end = name.strip_prefix(&*family.0).unwrap_or_else(|| panic!("{line} is not of {}", family.0));
+        let ends: &[&str] = if family.1 == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+        assert!(ends.contains(&end), "{line}");
+        let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
+        assert!(samples.insert(series.to_owned(), value).is_none(), "twice: {series}");
+    }
+    samples
+}
+
+fn scraped(server: &Server, key: &str) -> BTreeMap<String, f64> {
+    let reply = server.get("/metrics").bearer(key).send().expect(200);
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    read(&reply.text)
+}
+
+#[test]
+fn the_figures_are_the_organisations_to_read() {
+    let server = Server::start();
+    server.get("/metrics").send().expect(401);
+    server.get("/metrics").bearer(&server.project().all).send().expect(403);
+    server.get("/metrics").bearer(&server.key(None, "ingest,write,delete,admin")).send().expect(403);
+    server.get("/metrics").bearer(&server.key(None, "read")).send().expect(200);
+}
+
+#[test]
+fn requests_are_counted_by_pattern_and_latencies_add_up() {
+    let server = Server::start();
+    let key = server.key(None, "read");
+    server.seed("ann@example.com").insert();
+    let pattern = "/v1/users/{identifyId}";
+    for who in ["ann@example.com", "ann@example.com", "nobody-here"] {
+        let path = format!("/v1/users/{who}");
+        server.get(&path).header("X-APTRINSIC-API-KEY", &server.project().all).send();
+    }
+    server.get("/no/such/path-of-ann").send().expect(404);
+    let reply = server.get("/metrics").bearer(&key).send().expect(200);
+    for text in ["ann", "nobody-here", &server.project().key, &server.project().all, &key] {
+        assert!(!reply.text.contains(text), "{text} is in the figures");
+    }
+    let figures = read(&reply.text);
+    let count = |status: &str| {
+        figures[&format!("usher_requests_total{{method=\"GET\",route=\"{pattern}\",status=\"{status}\"}}")]
+    };
+    assert_eq!((count("2xx"), count("4xx")), (2.0, 1.0));
+    assert!(figures.keys().any(|series| series.contains("route=\"(no route)\"")));
+    let of = |end: &str| format!("usher_request_duration_seconds_{end}{{method=\"GET\",route=\"{pattern}\"");
+    let buckets: Vec<f64> =
+        ["0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "10"]
+            .iter()
+            .map(|le| figures[&format!("{},le=\"{le}\"}}", of("bucket"))])
+            .collect();
+    assert!(buckets.is_sorted(), "{buckets:?}");
+    assert_eq!(figures[&format!("{},le=\"+Inf\"}}", of("bucket"))], 3.0);
+    assert_eq!(figures[&format!("{}}}", of("count"))], 3.0);
+    assert!(figures[&format!("{}}}", of("sum"))] > 0.0);
+}
+
+#[test]
+fn jobs_the_trash_and_the_writer_are_told_with_their_age() {
+    let server = Server::start();
+    let key = server.key(None, "read");
+    let state = |figures: &BTreeMap<String, f64>, state: &str| {
+        let of = |name: &str| figures[&format!("usher_jobs{name}{{state=\"{state}\"}}")];
+        (of(""), of("_oldest_seconds"))
+    };
+    let before = scraped(&server, &key);
+    assert_eq!(state(&before, "erasing"), (0.0, 0.0));
+    assert_eq!(before["usher_unproven_oldest_seconds"], 0.0);
+    assert_eq!((before["usher_ready"], before["usher_receipts"]), (1.0, 0.0));
+    assert!(!before.contains_key("usher_backup_age_seconds"), "there is no backup");
+    assert!(
+        before["usher_disk_free_bytes"] > 0.0
+            && before["usher_disk_bytes"] >= before["usher_disk_free_bytes"]
+    );
+    server.seed("ann").events(3).insert();
+    server.seed("ben").insert();
+    let delete = |path: &str| {
+        server.delete(path).header("X-APTRINSIC-API-KEY", &server.project().all).send().expect(200)
+    };
+    delete("/v1/users/ann?hardDelete=true");
+    delete("/v1/users/ben");
+    server.clock.advance(HOUR);
+    let after = scraped(&server, &key);
+    assert_eq!(state(&after, "erasing"), (1.0, 3_600.0));
+    assert_eq!(after["usher_unproven_oldest_seconds"], 3_600.0);
+    assert!(after["usher_commits_total"] > before["usher_commits_total"]);
+    assert!(after["usher_wal_bytes"] > 0.0);
+    assert_eq!(after["usher_clock_seconds"] - before["usher_clock_seconds"], 3_600.0);
+    assert_eq!(after["usher_reaper_lag_seconds"], 0.0);
+    server.clock.advance(7 * DAY);
+    assert_eq!(scraped(&server, &key)["usher_reaper_lag_seconds"], 3_600.0);
+    server.tick();
+    let last = scraped(&server, &key);
+    assert_eq!(state(&last, "erasing"), (0.0, 0.0));
+    assert_eq!((last["usher_unproven_oldest_seconds"], last["usher_reaper_lag_seconds"]), (0.0, 0.0));
+    assert_eq!(last["usher_receipts"], 2.0);
+}
+
+#[test]
+fn an_address_of_their_own_serves_the_figures_alone() {
+    let dir = directory();
+    begin(dir.path());
+    let addr = free_address();
+    let server = Process::start_with(dir.path(), &["--metrics-listen", &addr.to_string()]);
+    let get = |url: String| agent().get(url).call().expect("an answer");
+    let mut reply = get(format!("http://{addr}/metrics"));
+    assert_eq!(reply.status(), 200);
+    assert!(read(&reply.body_mut().read_to_string().expect("text")).contains_key("usher_ready"));
+    for path in ["/", "/admin/", "/api/jobs/1", "/v1/users/ann", "/readyz"] {
+        assert_eq!(get(format!("http://{addr}{path}")).status(), 404, "{path}");
+    }
+    // The twin: where everybody reaches the server, a key is asked for.
+    assert_eq!(get(server.url("/metrics")).status(), 401);
+    assert!(server.terminate().success());
+}
+
+/// The names of figures in a text.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("usher_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn alerts_and_dashboard_name_figures_that_there_are() {
+    let dir = directory();
+    begin(dir.path());
+    lines(dir.path(), &["backup", &dir.path().join("backups").to_string_lossy()]);
+    let key = lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "read"]).remove(0);
+    let server = Process::start(dir.path());
+    assert_eq!(agent().get(server.url("/healthz")).call().expect("an answer").status(), 200);
+    let reply = agent().get(server.url("/metrics")).header("Authorization", &key).call();
+    let text = reply.expect("an answer").body_mut().read_to_string().expect("text");
+    let age = read(&text)["usher_backup_age_seconds"];
+    assert!((0.0..600.0).contains(&age), "{age}");
+    let there = named(&text);
+    let rules = named(include_str!("../../deploy/alerts.yml"));
+    let shown = named(include_str!("../../deploy/dashboard.json"));
+    assert!(rules.len() > 8 && shown.len() > 8);
+    let missing: Vec<&String> = rules.iter().chain(&shown).filter(|name| !there.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // Each figure is explained, and each that is explained is there.
+    let told = named(include_str!("../../docs/operations.md"));
+    let families: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(told, families);
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_latency_at_a_bound_is_in_its_bucket_and_one_past_it_is_not() {
+    let requests = Requests::default();
+    for micros in [1_000, 1_001, 10_000_000, 10_000_001] {
+        requests.note("GET", "/a".into(), 200, Duration::from_micros(micros));
+    }
+    let mut to = Text::default();
+    requests.write(&mut to);
+    let figures = read(&to.finish());
+    let bucket = |le: &str| {
+        figures[&format!("usher_request_duration_seconds_bucket{{method=\"GET\",route=\"/a\",le=\"{le}\"}}")]
+    };
+    let counts = ["0.001", "0.0025", "2.5", "10", "+Inf"].map(bucket);
+    assert_eq!(counts, [1.0, 2.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn labels_and_help_are_escaped() {
+    let mut to = Text::default();
+    to.family("a", Kind::Gauge, "one\\two\nthree");
+    to.sample("a", &[("b", "\"c\\\n")], 1.5);
+    assert_eq!(to.finish(), "# HELP a one\\\\two\\nthree\n# TYPE a gauge\na{b=\"\\\"c\\\\\\n\"} 1.5\n");
+}
