@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::{Db, from_sql};
 use crate::clock::Millis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Erasure, JobStatus, Kind, Origin, PublicWrites, RegulationKind, State, Step};
 use crate::trace::Ground;
 
@@ -59,8 +59,8 @@ impl Rule {
             ("projects", "placeholders") => Rule::List,
             (_, "incarnation" | "receipt") => Rule::Bytes(16),
             ("api_keys" | "admin_sessions" | "audit" | "audit_heads", "hash") => Rule::Bytes(32),
-            // Hashes.
-            (_, "message_key" | "word") => Rule::Any,
+            // Hashes, and the number of a run beside times.
+            (_, "message_key" | "word") | ("upkeep", "done_at") => Rule::Any,
             ("visitor_salts", "day") => Rule::Number,
             (_, "live_mode" | "deleted" | "ends_with_user") => Rule::Flag,
             (_, name) if name.starts_with("is_") => Rule::Flag,
@@ -154,7 +154,7 @@ fn read_table(db: &Db, table: &str, is_without_rowid: bool, limit: usize, all: &
             Err(error) => {
                 let after =
                     last.map_or("from its first row on".to_owned(), |last| format!("after row {last}"));
-                all.faults.push(format!("{table} does not read {after}: {}", from_sql(error)));
+                all.faults.push(format!("{table} does not read {after}: {}", words(error)));
                 return Ok(());
             }
         };
@@ -170,5 +170,13 @@ fn read_table(db: &Db, table: &str, is_without_rowid: bool, limit: usize, all: &
                 all.faults.push(format!("{table}, row {number}: {} {fault}", column.name));
             }
         }
+    }
+}
+
+/// What SQLite says of a page, without what to do about it, which is said once.
+fn words(error: rusqlite::Error) -> String {
+    match from_sql(error) {
+        Error::Damaged(what) => what,
+        other => other.to_string(),
     }
 }

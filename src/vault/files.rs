@@ -52,7 +52,14 @@ impl Draft {
         let path = folder.join(format!(".{name}.part"));
         let failed = |error| Refusal::io("make", &path, error);
         loop {
-            let file = private().create(true).truncate(false).open(&path).map_err(failed)?;
+            let open = || private().create(true).truncate(false).open(&path);
+            let file = match open() {
+                // Root was killed as it made it, and left it root's: whoever holds the folder removes it.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    fs::remove_file(&path).and_then(|()| open()).map_err(failed)?
+                }
+                opened => opened.map_err(failed)?,
+            };
             match file.try_lock() {
                 // Somebody else writes the very same file, or sweeps: theirs is not ours to touch.
                 Err(fs::TryLockError::WouldBlock) => {

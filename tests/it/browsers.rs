@@ -135,7 +135,7 @@ fn errors_on_ingestion_paths_can_be_read_too() {
             APP,
         );
         is_readable(&post(&key).body("{", "text/plain").send().expect(400), APP);
-        is_readable(&post(&key).body("x".repeat(1_100_000), "text/plain").send().expect(413), APP);
+        is_readable(&post(&key).body("x".repeat(4_200_000), "text/plain").send().expect(413), APP);
         is_readable(&post(&key).json(good(path)).send().expect(200), APP);
         let refused = post(&key).json(good(path)).send().expect(429);
         assert!(refused.header("retry-after").is_some());

@@ -15,8 +15,8 @@ fn track(server: &Server, user: &str, n: usize) -> Reply {
     server.post("/v1/track").bearer(&server.project().all).json(body).send()
 }
 
-fn ready(server: &Server) -> (u16, String) {
-    server.ready("log")
+fn ready(server: &Server, key: &str) -> (u16, String) {
+    server.ready(key, "log")
 }
 
 /// Writes until it is refused; how often it was not.
@@ -34,8 +34,9 @@ fn fill(server: &Server) -> (usize, Reply) {
 fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
     let server = Server::with(|options| options.wal_limit = LIMIT);
     server.expect_faults();
+    let watch = server.key(None, "admin");
     assert_eq!(track(&server, "ann", 0).status, 200);
-    assert_eq!(ready(&server), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
     // Another program, that reads and does not end.
     let reader = server.sqlite();
     reader.execute_batch("BEGIN").expect("a transaction");
@@ -48,7 +49,7 @@ fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
     assert!(refused.text.contains("usher.db-wal"), "{}", refused.text);
     let size = std::fs::metadata(server.path().with_file_name("usher.db-wal")).expect("a WAL").len();
     assert!(size > LIMIT && size < 3 * LIMIT, "{size}");
-    let (status, said) = ready(&server);
+    let (status, said) = ready(&server, &watch);
     assert!(
         status == 503 && said.contains("usher.db-wal has") && said.contains("only erasing writes"),
         "{said}"
@@ -63,7 +64,7 @@ fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
     // The twin: once the reader ends, all is as before.
     drop(reader);
     wait_until("writes again", || (track(&server, "ben", 5_001).status == 200).then_some(()));
-    assert_eq!(ready(&server), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
     server.app.store().copy(server.app.backups()).expect("a copy");
     server.tick();
 }
@@ -74,5 +75,5 @@ fn without_a_reader_the_wal_is_taken_in_as_it_grows() {
     for n in 0..600 {
         assert_eq!(track(&server, "ben", n).status, 200);
     }
-    assert_eq!(ready(&server), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
 }

@@ -11,8 +11,8 @@ use crate::needs::SmallDisk;
 use crate::process::{Process, agent, begin, directory, lines, usher, wait_until};
 
 /// All that is looked at, where the secrets are no files.
-const CHECKS: [&str; 7] =
-    ["write", "read", "damage", "usher.db", "usher.db-wal", "erasures.ledger", "receipts"];
+const CHECKS: [&str; 9] =
+    ["write", "read", "damage", "clock", "log", "usher.db", "usher.db-wal", "erasures.ledger", "receipts"];
 
 fn asked(server: &Server, key: &str) -> Reply {
     server.clock.advance(500);

@@ -60,7 +60,9 @@ fn what_another_jobs_proof_searched_is_searched_for_those_that_were_there_too() 
     let folder = server.path().with_file_name("receipts");
     let away = server.path().with_file_name("away");
     fs::rename(&folder, &away).expect("a folder");
+    fs::write(&folder, "in the way").expect("a file");
     assert_eq!(server.tick().faults, 1);
+    fs::remove_file(&folder).expect("out of the way");
     fs::rename(&away, &folder).expect("a folder");
     mention(&server);
     erase(&server, "cat-who-is-to-be-erased");

@@ -147,13 +147,15 @@ fn nobody_is_merged_by_what_is_not_an_id() {
 }
 
 fn settings(server: &Server, key: &str) -> Reply {
-    server.get(&format!("/v1/projects/{key}/settings")).header("Host", "evil.example").send()
+    server.get(&format!("/v1/projects/{key}/settings")).header("Host", "usher.example.com").send()
 }
 
 #[test]
 fn the_settings_lead_clients_here_and_keep_them_from_the_vendor() {
     let server = Server::with(|options| options.public_url = Some("https://usher.example.com"));
     let token = server.project().token.clone();
+    // Never the request's own host.
+    server.get(&format!("/v1/projects/{token}/settings")).header("Host", "evil.example").send().expect(403);
     let reply = settings(&server, &token).expect(200);
     assert_eq!(reply.header("cache-control"), Some("max-age=60"));
     let here = json!({ "apiKey": token, "apiHost": "usher.example.com/v1", "protocol": "https" });

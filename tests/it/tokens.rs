@@ -83,6 +83,9 @@ const WITHOUT_A_PERSON: &[&str] = &[
     // Of the person in its body: a test of its own, below.
     "Gainsight DELETE /v1/users/delete",
     "Gainsight PUT /v1/users/denylist/{identifyId}",
+    "Native DELETE /api/suppressions/{id}",
+    "Native GET /api/suppressions",
+    "Native POST /api/suppressions",
     "OpenReplayV2 DELETE /v2/api/public/{projectKey}/jobs/{jobID}",
     "Regulations DELETE /regulations/{regulateId}",
     "Regulations DELETE /v2/regulations/{regulateId}",

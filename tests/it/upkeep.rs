@@ -222,7 +222,7 @@ fn backups_are_made_each_day_kept_for_thirty_and_named_in_receipts() {
     let receipt = fs::read_dir(dir.join("receipts")).expect("receipts").next().expect("one").expect("one");
     let receipt: serde_json::Value =
         serde_json::from_slice(&fs::read(receipt.path()).expect("a file")).expect("JSON");
-    let held = receipt["backups"].as_array().expect("a list");
+    let held = receipt["receipt"]["backups"].as_array().expect("a list");
     assert_eq!(held.iter().map(|held| held["name"].as_str().expect("a name")).collect::<Vec<_>>(), both);
     assert_eq!(held[0]["pruned_at"], START + KEEP);
     // The last day of the first.
@@ -310,5 +310,5 @@ fn a_tick_at_another_time_makes_no_backup_and_signs_nothing() {
     let past = server.app.at(usher::clock::Clock::manual(START - 30 * DAY));
     usher::worker::tick(&past).expect("a tick");
     assert!(names(&dir).is_empty());
-    assert_eq!(count(&server, "SELECT COUNT(*) FROM upkeep"), 0);
+    assert_eq!(count(&server, "SELECT COUNT(*) FROM upkeep WHERE task <> 'run'"), 0);
 }

@@ -90,12 +90,15 @@ fn the_owner_sets_the_password_finds_hides_and_restores_erases_cancels_makes_a_k
         tab.follow("button.danger").await;
         assert_eq!(tab.path().await, "/admin/jobs/2");
         assert!(!tab.text().await.contains("bob"));
-        // What the person is to be handed is there once.
+        // What the person is to be handed is there until it was handed over.
         let token = tab.run("return document.querySelector('.secret').textContent").await;
         let token = token.as_str().expect("a token").to_owned();
-        assert!(tab.text().await.contains("It is not kept"));
+        assert!(tab.text().await.contains("until you say that it was handed over"));
         work(&server);
         assert_eq!(server.rows_of(bob), 0);
+        tab.open("/admin/jobs/2").await;
+        assert!(tab.text().await.contains(&token));
+        tab.follow("form[action$='/handed-over'] button").await;
         tab.open("/admin/jobs/2").await;
         assert!(!tab.text().await.contains(&token));
 
