@@ -72,6 +72,7 @@ fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
 #[test]
 fn without_a_reader_the_wal_is_taken_in_as_it_grows() {
     let server = Server::with(|options| options.wal_limit = LIMIT);
+    let watch = server.key(None, "admin");
     for n in 0..600 {
         assert_eq!(track(&server, "ben", n).status, 200);
     }
