@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::refusal::{Refusal, Result};
+use crate::owner;
 
 /// Bytes that are moved at a time.
 pub(super) const CHUNK: usize = 64 * 1024;
@@ -101,6 +102,8 @@ impl Drop for Draft {
 pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let mut draft = Draft::create(folder, name)?;
     draft.file.write_all(bytes).map_err(|error| Refusal::io("write", &draft.path, error))?;
+    // Before it has its name: root may be killed in between, and the owner could not read it.
+    owner::give(&draft.path, folder).map_err(|error| Refusal::io("write", &draft.path, error))?;
     draft.publish().map(drop)
 }
 
