@@ -30,7 +30,7 @@ use taking::Taking;
 pub static DIALECT: &dyn Dialect = &Segment;
 
 /// Segment says 32 KB, RudderStack has no limit of its own for one: its clients send what fits into a
-/// batch. Sixteen times as much as Segment's.
+/// batch. Twice as much as Segment's: what is read back in pages has to fit the memory.
 const MESSAGE_MAX: usize = activity::EVENT_MAX;
 /// RudderStack's `Gateway.maxReqSizeInKB`. Its client for Node sends as much in one request, does not
 /// send again what is 413, and ends the process.

@@ -12,8 +12,8 @@ use crate::model::{
 use crate::store::users::Activity;
 use crate::store::{Db, Tx, events, projects, sessions, users as rows};
 
-/// The largest event, in bytes of its JSON.
-pub const EVENT_MAX: usize = 512 * 1024;
+/// The largest event, in bytes of its JSON. A page of PX's has a thousand of them, all in memory.
+pub const EVENT_MAX: usize = 64 * 1024;
 
 /// Something a client says a user did.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ pub fn check(incoming: &Incoming) -> Result<()> {
     let size = serde_json::to_string(&incoming.data).map_err(Error::internal)?.len()
         + incoming.url.as_ref().map_or(0, String::len);
     if size > EVENT_MAX {
-        return fault("properties", "must have at most 524288 bytes as JSON");
+        return fault("properties", "must have at most 65536 bytes as JSON");
     }
     Ok(())
 }

@@ -157,9 +157,9 @@ fn good_entries_are_stored_and_bad_ones_named() {
         (json!({ "type": "page", "userId": "ann", "url": [] }), "url", "must be a string"),
         (json!({ "type": "page", "userId": "ann", "data": [] }), "data", "must be an object"),
         (
-            json!({ "type": "page", "userId": "ann", "data": { "x": "x".repeat(530_000) } }),
+            json!({ "type": "page", "userId": "ann", "data": { "x": "x".repeat(66_000) } }),
             "data",
-            "must have at most 524288 bytes as JSON",
+            "must have at most 65536 bytes as JSON",
         ),
         (json!("page"), "activity", "must be an object"),
     ];

@@ -307,12 +307,12 @@ pub fn post(server: &Server, path: &str, body: String) -> Reply {
 }
 
 #[test]
-fn a_message_has_at_most_512_kib() {
+fn a_message_has_at_most_64_kib() {
     let server = Server::start();
-    let (most, more) = (of_size("ann", 512 * 1024), of_size("bob", 512 * 1024 + 1));
+    let (most, more) = (of_size("ann", 64 * 1024), of_size("bob", 64 * 1024 + 1));
     let reply = post(&server, "/v1/batch", format!("{{\"batch\":[{more},{most},{more}]}}")).expect(200);
     let faults = refused(&reply.json());
-    let fault = |index| (index, "message".to_owned(), "must have at most 524288 bytes".to_owned());
+    let fault = |index| (index, "message".to_owned(), "must have at most 65536 bytes".to_owned());
     assert_eq!(faults, [fault(0), fault(2)]);
     assert_eq!((events(&server, "ann").len(), find(&server, "bob").is_none()), (1, true));
 
@@ -326,7 +326,7 @@ fn a_message_has_at_most_512_kib() {
 fn a_batch_has_at_most_4_096_000_bytes_unpacked() {
     let server = Server::start();
     let whole = |bytes: usize| {
-        let mut list: Vec<String> = (0..16).map(|n| of_size(&format!("user {n}"), 240 * 1024)).collect();
+        let mut list: Vec<String> = (0..62).map(|n| of_size(&format!("user {n}"), 64 * 1024)).collect();
         let rest = bytes - format!("{{\"batch\":[{},]}}", list.join(",")).len();
         list.push(of_size("last", rest));
         let text = format!("{{\"batch\":[{}]}}", list.join(","));
@@ -341,9 +341,9 @@ fn a_batch_has_at_most_4_096_000_bytes_unpacked() {
     assert_eq!(zipped(whole(4_096_001)).expect(413).json()["code"], "too_large");
     assert_eq!(count(&server, "users"), 0);
     post(&server, "/v1/batch", whole(4_096_000)).expect(200);
-    assert_eq!((count(&server, "users"), count(&server, "events")), (17, 17));
+    assert_eq!((count(&server, "users"), count(&server, "events")), (63, 63));
     zipped(whole(4_096_000)).expect(200);
-    assert_eq!((count(&server, "users"), count(&server, "events")), (17, 34));
+    assert_eq!((count(&server, "users"), count(&server, "events")), (63, 126));
     // With the key in the body it is the same.
     let keyless = server.post("/v1/batch").body(whole(4_096_001), "application/json").send();
     assert!([401, 413].contains(&keyless.status));
