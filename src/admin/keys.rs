@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::page::{Page, sentence};
+use super::paths::PROJECTS;
 use super::projects::{self, ProjectForm};
 use super::show::{Time, plain};
 use super::users::{Choice, choices};
@@ -130,7 +131,7 @@ fn name_of(projects: &[Project], id: ProjectId) -> String {
 
 /// A key is shown in answer to its form; who asks for that address again is led back.
 async fn elsewhere(visit: Visit) -> Answer {
-    Ok(visit.go(projects::PATH).finish())
+    Ok(visit.go(PROJECTS).finish())
 }
 
 async fn create(visit: Visit) -> Answer {
@@ -138,7 +139,7 @@ async fn create(visit: Visit) -> Answer {
         Ok((key, secret, project)) => {
             visit.app.reload_keys()?;
             let mut page = visit.page("projects", "Key created")?;
-            page.path = projects::PATH.to_owned();
+            page.path = PROJECTS.to_owned();
             let page = KeyCreatedPage {
                 page,
                 name: plain(&key.name),
@@ -196,5 +197,5 @@ async fn revoke(visit: Visit) -> Answer {
     let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
     visit.app.erase(move |tx| keys::revoke(tx, id)).await?;
     visit.app.reload_keys()?;
-    Ok(visit.go_and_say(projects::PATH, Flash::KeyRevoked))
+    Ok(visit.go_and_say(PROJECTS, Flash::KeyRevoked))
 }

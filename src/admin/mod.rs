@@ -23,6 +23,7 @@ mod jobs;
 mod keys;
 mod outside;
 mod page;
+mod paths;
 mod projects;
 mod receipt;
 mod receipts;

@@ -6,14 +6,13 @@ use askama::Template;
 use super::flash::Flash;
 use super::keys::{self, KeyForm, KeyRow};
 use super::page::{Page, capital, sentence};
+use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{repairs, settings};
 use crate::domain::{keys as key_rules, origins, projects};
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
-
-pub const PATH: &str = "/admin/projects";
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::page::Page;
-use super::projects;
+use super::paths::PROJECTS;
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::{self, Millis};
@@ -20,7 +20,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 pub fn path(project: &Project) -> String {
-    format!("{}/{}/repairs", projects::PATH, project.key)
+    format!("{}/{}/repairs", PROJECTS, project.key)
 }
 
 #[derive(Template)]

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::page::{Page, sentence};
-use super::projects;
+use super::paths::PROJECTS;
 use super::show::plain;
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::placeholders;
@@ -25,7 +25,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 pub fn path(project: &Project) -> String {
-    format!("{}/{}/settings", projects::PATH, project.key)
+    format!("{}/{}/settings", PROJECTS, project.key)
 }
 
 #[derive(Template)]

@@ -1,0 +1,3 @@
+//! Paths of pages that several files lead to.
+
+pub const PROJECTS: &str = "/admin/projects";
