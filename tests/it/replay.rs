@@ -489,3 +489,45 @@ fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
     house.server.clock.advance(DAY);
     assert!(!kept_out("dan"));
 }
+
+#[test]
+fn each_sources_suppression_comes_back_for_itself() {
+    use usher::domain::suppressions::{self, Policy, Source};
+    use usher::error::Place;
+    use usher::model::Identifier;
+
+    let house = House::new(Server::start());
+    let (project, key) = (house.server.project().id, house.server.project().all.clone());
+    let id = |name: &str| Identifier::parse(Place::Body, "id", name).expect("a name");
+    for name in ["gil", "hal"] {
+        let said = json!({ "userId": name, "anonymousId": format!("{name}-anon") });
+        house.server.post("/v1/identify").bearer(&key).json(said).send().expect(200);
+    }
+    let gil = id("gil");
+    house.server.write(move |tx| {
+        suppressions::add_for(tx, project, Source::Own, &gil, Policy::Forever)?;
+        suppressions::add_for(tx, project, Source::Regulation(7), &gil, Policy::Forever)
+    });
+    let (house, aside) = house.copied();
+    let (gil, hal, anon) = (id("gil"), id("hal"), id("hal-anon"));
+    house.server.write(move |tx| {
+        suppressions::lift_for(tx, project, Source::Own, &gil)?;
+        suppressions::add(tx, project, &hal, Policy::Forever)?;
+        // One name of somebody who stays out.
+        suppressions::lift(tx, project, &anon)
+    });
+    let house = house.put_back(aside.path());
+    let state = |house: &House| {
+        house.server.write(move |tx| {
+            let out = |name| suppressions::is_suppressed(tx, project, name);
+            let anonymous = |name| suppressions::covers_anonymous(tx, project, name);
+            Ok((out("gil")?, out("hal")?, anonymous("gil-anon")?, anonymous("hal-anon")?))
+        })
+    };
+    assert_eq!(state(&house), (true, true, true, false));
+    // The twin: once the other source lifts its own, gil is in, and stays so in an older database.
+    let gil = id("gil");
+    house.server.write(move |tx| suppressions::lift_for(tx, project, Source::Regulation(7), &gil));
+    let house = house.put_back(aside.path());
+    assert_eq!(state(&house), (false, true, false, false));
+}
