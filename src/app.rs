@@ -83,8 +83,6 @@ struct Inner {
     scans: Arc<Scans>,
     requests: Requests,
     watch: Watch,
-    /// Wall clock and monotonic time at the start.
-    began: (Millis, Duration),
 }
 
 /// How backups are made and kept.
@@ -150,7 +148,6 @@ impl App {
                 scans: Arc::default(),
                 requests: Requests::default(),
                 watch,
-                began: (clock.now(), clock.monotonic()),
             }),
             clock,
             actor: Actor::System,
@@ -275,14 +272,6 @@ impl App {
     /// What was answered since the start.
     pub fn requests(&self) -> &Requests {
         &self.inner.requests
-    }
-
-    /// How far the wall clock has moved against monotonic time since the start.
-    pub fn clock_step(&self) -> Millis {
-        let (wall, monotonic) = self.inner.began;
-        let passed = self.clock.monotonic().saturating_sub(monotonic).as_millis();
-        let passed = i64::try_from(passed).unwrap_or(Millis::MAX);
-        self.clock.now().saturating_sub(wall).saturating_sub(passed)
     }
 
     /// The folder that backups are made in.

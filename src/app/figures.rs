@@ -108,8 +108,9 @@ fn write_rest(app: &App, read: &Read, now: Millis, to: &mut Text) {
     }
     let clock = "The time by which rows are dated, in seconds since 1970.";
     to.one("usher_clock_seconds", Kind::Gauge, clock, seconds(now));
-    let step = "How far the wall clock has moved against monotonic time since the start.";
-    to.one("usher_clock_step_seconds", Kind::Gauge, step, seconds(app.clock_step()));
+    let trusted =
+        "Whether the clock is trusted: 1 for yes. While it is not, the trash, schedules and pruning wait.";
+    to.one("usher_clock_trusted", Kind::Gauge, trusted, u8::from(app.time_standing().is_trusted()));
 }
 
 /// 0 for a time that is not there, or not yet.

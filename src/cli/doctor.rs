@@ -78,11 +78,11 @@ fn of_readiness(app: &App) -> Vec<Finding> {
             finding(format!("the server is not ready: {}: {}", check.name, check.words), todo)
         })
         .collect();
-    let step = app.clock_step();
-    if step.abs() > STEP {
+    let standing = app.time_standing();
+    if !standing.is_trusted() {
         findings.push(finding(
-            format!("the clock of the machine was moved by {} s while the server ran", step / 1_000),
-            "keep it right with NTP (`timedatectl set-ntp true`), then restart Usher",
+            standing.to_string(),
+            "keep the clock right with NTP (`timedatectl set-ntp true`); where it is right, `usher clock confirm`",
         ));
     }
     findings
@@ -120,7 +120,7 @@ fn advice(check: &str) -> &'static str {
             "stop Usher, copy the directory aside, and put back the newest backup with `usher restore`"
         }
         "free space" => "start Usher: it cleans what is free; run `usher verify` again after some minutes",
-        "traces of the erased" => "open the page of the job that is named: it says where, and lets it go on",
+        "traces of the erased" => "open the page of the job that is named: it says where; retry it there",
         "backups" => "make a new backup with `usher backup`, and remove the one that is named",
         "leftovers" => "start Usher: it removes them",
         _ => "run `usher verify`, and read what it says",

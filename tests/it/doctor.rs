@@ -66,7 +66,7 @@ fn what_others_may_open_is_told() {
 }
 
 #[test]
-fn secrets_beside_the_data_and_backups_that_are_not_there_are_told() {
+fn secrets_beside_the_data_and_missing_backups_are_told() {
     let dir = well();
     let beside = dir.path().join("recovery-key.txt");
     fs::write(&beside, "AGE-SECRET-KEY-1").expect("a file");

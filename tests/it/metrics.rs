@@ -128,6 +128,18 @@ fn jobs_the_trash_and_the_writer_are_told_with_their_age() {
 }
 
 #[test]
+fn a_clock_that_is_not_trusted_is_a_figure() {
+    let server = Server::start();
+    let key = server.key(None, "read");
+    let trusted = || scraped(&server, &key)["usher_clock_trusted"];
+    assert_eq!(trusted(), 1.0);
+    server.clock.set_wall(8 * DAY);
+    assert_eq!(trusted(), 0.0);
+    server.app.confirm_clock().expect("confirmed");
+    assert_eq!(trusted(), 1.0);
+}
+
+#[test]
 fn an_address_of_their_own_serves_the_figures_alone() {
     let dir = directory();
     begin(dir.path());

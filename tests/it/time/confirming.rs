@@ -62,6 +62,11 @@ fn move_sign(dir: &std::path::Path, by: i64) {
     assert_eq!(moved, 1);
 }
 
+fn doctor(dir: &std::path::Path) -> String {
+    let output = usher(dir, &["doctor"]).output().expect("the program runs");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 /// What readiness says of the clock.
 fn ready(server: &Process, key: &str) -> String {
     // What was found counts for half a second.
@@ -84,9 +89,11 @@ fn the_command_confirms_beside_a_server_and_alone() {
         assert!(ready(&server, &key).contains("sign of life"));
         let shown = lines(dir.path(), &["clock", "show"]).join("");
         assert!(shown.contains("sign of life"), "{shown}");
+        assert!(doctor(dir.path()).contains("`usher clock confirm`"));
         let said = lines(dir.path(), &["clock", "confirm"]).join("");
         assert!(said.ends_with("the clock is trusted"), "{said}");
         assert_eq!(ready(&server, &key), "it is trusted");
+        assert!(!doctor(dir.path()).contains("clock"));
         assert!(server.terminate().success());
 
         move_sign(dir.path(), by);
