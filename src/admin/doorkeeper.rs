@@ -1,4 +1,4 @@
-//! Slows down whoever guesses passwords, and nobody else. In memory: a restart forgets it, and
+//! Slows down those who guess passwords, and nobody else. In memory: a restart forgets it, and
 //! forgets the first-run link with it.
 //!
 //! Guesses are counted by name and address, by address, and by name. The first two make the

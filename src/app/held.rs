@@ -41,7 +41,7 @@ struct Place {
 pub enum Contradiction {
     #[error(
         "the ledger of erasures is older than {by}: it ends with entry {end}, {last_at}, and {by} names \
-         entry {seq}, {at}; whoever was erased in between would come back. Put back its newest copy, from the \
+         entry {seq}, {at}; people who were erased in between would come back. Put back its newest copy, from the \
          place that backups are copied to; where somebody decides that this one is to count, give \
          `--ledger-head {end}`",
         last_at = clock::written(*last_at), at = clock::written(*at)

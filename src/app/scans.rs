@@ -39,7 +39,7 @@ pub struct Turn {
 }
 
 impl Scans {
-    /// A place for whoever asks. [`Error::Unavailable`] if none comes free in time, or too many
+    /// A place for one read. [`Error::Unavailable`] if none comes free in time, or too many
     /// wait already.
     pub async fn enter(self: &Arc<Scans>, actor: Actor) -> Result<Turn> {
         let turn = {

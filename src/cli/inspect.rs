@@ -345,7 +345,7 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     match names.as_slice() {
         [] => None,
         [one] => Some(format!(
-            "1 erasure failed and waits for somebody: job {one}; its page says why, and lets it go on"
+            "1 erasure failed and waits for somebody: job {one}; its page says why; retry it there"
         )),
         all => Some(format!(
             "{} erasures failed and wait for somebody: jobs {}; their pages say why, and let them go on",

@@ -49,8 +49,8 @@ impl Meant {
     }
 }
 
-/// Whom a subject means. An identifier and an anonymous id may be nobody's: they mean who may come
-/// with them. [`Error::UserNotFound`] for an id or an e-mail that is nobody's, [`Error::Ambiguous`]
+/// Whom a subject means. An identifier and an anonymous id may be unknown: they mean a person who may come
+/// with them. [`Error::UserNotFound`] for an unknown id or e-mail, [`Error::Ambiguous`]
 /// for the e-mail of several, [`Error::Invalid`] and [`Error::Conflict`] for whom no name of their
 /// own tells apart.
 pub fn resolve(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Meant> {
@@ -84,7 +84,7 @@ fn by_anonymous_id(tx: &Tx, project: ProjectId, name: &str) -> Result<Meant> {
     }
 }
 
-/// What a public credential claimed for somebody is no e-mail of theirs.
+/// What a public credential claimed for somebody is not their e-mail.
 fn by_email(tx: &Tx, project: ProjectId, email: &str) -> Result<User> {
     let mut found = rows::by_email(tx, project, email, NAMED_MAX)?;
     found.retain(|user| user.state == State::Live || user.is_revivable(tx.now()));

@@ -203,7 +203,7 @@ fn lines_that_are_cut_swapped_or_put_in_are_refused() {
 
 /// The MACs taken away, as version 1 had it: then anybody could write on.
 #[test]
-fn a_ledger_without_macs_is_refused_where_something_signed_names_version_2() {
+fn version_1_is_refused_where_something_signed_names_version_2() {
     let past = Past::new();
     let good = String::from_utf8(fs::read(past.path().join(LEDGER)).expect("a ledger")).expect("text");
     let bare: String = good
@@ -231,7 +231,7 @@ fn a_ledger_without_macs_is_refused_where_something_signed_names_version_2() {
 
 /// Both files, so that they fit together; and the receipts that came since are taken away.
 #[test]
-fn an_older_ledger_and_database_together_are_refused_by_the_signed_head() {
+fn an_older_ledger_and_database_are_refused_by_the_signed_head() {
     let past = Past::new();
     let dir = past.path();
     let newest: Vec<_> =
@@ -269,7 +269,7 @@ fn an_older_ledger_and_database_together_are_refused_by_the_signed_head() {
 }
 
 #[test]
-fn on_an_empty_machine_an_older_ledger_is_refused_by_what_is_signed_beside_it() {
+fn on_an_empty_machine_signed_files_refuse_an_older_ledger() {
     let past = Past::new();
     let (ledger, place) = (past.place.path().join(LEDGER), past.place.path());
     fs::write(&ledger, &past.before[0].1).expect("a file");
@@ -319,7 +319,7 @@ fn fixture(name: &str) -> PathBuf {
 
 /// In version 1 whoever could write the ledger could declare an erasure void; the receipts tell.
 #[test]
-fn a_forged_ledger_of_version_1_is_refused_by_the_receipts_beside_it() {
+fn receipts_refuse_a_forged_ledger_of_version_1() {
     let place = directory();
     let backup = place.path().join("usher-20261129T230421Z-0b05c929.backup");
     fs::copy(fixture("usher.backup"), &backup).expect("a copy");

@@ -30,7 +30,7 @@ pub fn routes() -> Vec<Route> {
 
 /// `{"subject", "policy": "forever" | "days", "days"?, "reason"?}`: 201, or 200 if they were kept out
 /// already, which is from now on by this policy. `subject` has one of `identifier`, `anonymousId`,
-/// `id` and `email`; the first two may be nobody's. Nothing that is stored leaves by it.
+/// `id` and `email`; the first two may be unknown. Nothing that is stored leaves by it.
 async fn create(mut call: Call) -> Answer {
     let project = call.project()?;
     let asked = Asked::read(&call.object().await?)?;

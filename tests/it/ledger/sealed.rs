@@ -108,7 +108,7 @@ fn positions_1() -> Vec<Position> {
 }
 
 #[test]
-fn a_ledger_of_version_1_is_brought_over_and_its_marks_go_on_fitting() {
+fn marks_of_a_version_1_ledger_fit_after_it_is_brought_over() {
     let fixture = Fixture::new();
     let kept = fixture.folder.path().join("kept");
     for end in 0..positions_1().len() {
