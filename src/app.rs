@@ -5,6 +5,7 @@ pub mod figures;
 mod heads;
 pub mod held;
 pub mod readiness;
+mod regulations;
 pub mod scans;
 mod time;
 

@@ -1,7 +1,11 @@
 //! How many new people public credentials may make in an hour: per address, where it is known, and
 //! per project. Counted in memory, by hours of the clock.
+//!
+//! Up to a tenth more is allowed, drawn for each address and hour: were the number exact, a
+//! sender one below it could name a person, and see by what follows whether they were new.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +20,8 @@ use crate::trace::Source;
 pub struct NewPeople {
     /// No number is too large.
     unlimited: bool,
+    /// Draws what is allowed beyond the limit.
+    drawing: RandomState,
     held: Mutex<Held>,
 }
 
@@ -29,7 +35,7 @@ struct Held {
 
 impl NewPeople {
     pub fn new(unlimited: bool) -> NewPeople {
-        NewPeople { unlimited, held: Mutex::default() }
+        NewPeople { unlimited, ..NewPeople::default() }
     }
 
     /// The numbers of each project, from now on.
@@ -53,12 +59,19 @@ impl NewPeople {
         }
         let (held, project) = (self.held(Some(now)), ProjectId(source.project));
         let (per_address, per_project) = held.limits_of(project);
+        let per_address = self.with_some_more(per_address, (source.project, source.address, held.hour));
+        let per_project = self.with_some_more(per_project, (source.project, None, held.hour));
         let made = held.projects.get(&project).copied().unwrap_or_default();
         let here = source.address.and_then(|address| held.addresses.get(&(project, address)).copied());
         let left = per_project.saturating_sub(made);
         let left = left.min(per_address.saturating_sub(here.unwrap_or_default()));
         let seconds = ((held.hour + 1) * HOUR - now) / SECOND;
         Some((left, u64::try_from(seconds).unwrap_or_default() + 1))
+    }
+
+    fn with_some_more(&self, limit: u32, of: (i64, Option<IpAddr>, i64)) -> u32 {
+        let some = self.drawing.hash_one(of) % u64::from(limit / 10 + 1);
+        limit.saturating_add(u32::try_from(some).unwrap_or_default())
     }
 
     /// Counts people that were made. True: with them the half of what may be is passed, for the

@@ -172,6 +172,13 @@ impl Who {
             source: SOURCE.try_with(Cell::get).unwrap_or_default(),
         }
     }
+
+    /// Runs a future for who asks, beside the request itself.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        let noted = ACTOR.scope(Cell::new(self.actor), GROUND.scope(Cell::new(self.ground), future));
+        let noted = SOURCE.scope(Cell::new(self.source), noted);
+        REQUEST.scope(self.request.unwrap_or_default(), noted).await
+    }
 }
 
 /// The pattern of the route that a request took, for the log: its path has identifiers in it.
@@ -194,9 +201,7 @@ impl RequestId {
 
     /// Runs a future, or a closure on any thread, on behalf of this request.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        let noted = ACTOR.scope(Cell::default(), GROUND.scope(Cell::default(), future));
-        let noted = SOURCE.scope(Cell::default(), noted);
-        REQUEST.scope(self, noted).await
+        Who { request: Some(self), ..Who::default() }.scope(future).await
     }
 
     pub fn sync_scope<T>(self, run: impl FnOnce() -> T) -> T {

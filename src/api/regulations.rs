@@ -118,19 +118,21 @@ pub fn routes() -> Vec<Route> {
     routes
 }
 
-/// `{"regulationType","subjectType":"USER_ID","subjectIds":[…]}`: 1 to 5,000 different ids, in one
-/// write. Of types that the vendor tells apart by where data is kept, all of it goes here.
 async fn create(mut call: Call) -> Answer {
     let whole = Whole(call.access()?.project);
-    let (kind, people) = asked::regulation(&mut call).await?;
-    let (handle, token) = call.app.erase(move |tx| regulations::request(tx, whole, kind, &people)).await?;
-    Ok(dialect::with_token(data(json!({ "regulateId": shown::id(handle) })), token))
+    regulate(&mut call, whole).await
 }
 
 async fn create_of_source(mut call: Call) -> Answer {
     let whole = asked::source(&call)?;
-    let (kind, people) = asked::regulation(&mut call).await?;
-    let (handle, token) = call.app.erase(move |tx| regulations::request(tx, whole, kind, &people)).await?;
+    regulate(&mut call, whole).await
+}
+
+/// `{"regulationType","subjectType":"USER_ID","subjectIds":[…]}`: 1 to 5,000 different ids. Of types
+/// that the vendor tells apart by where data is kept, all of it goes here.
+async fn regulate(call: &mut Call, whole: Whole) -> Answer {
+    let (kind, people) = asked::regulation(call).await?;
+    let (handle, token) = call.app.regulate(whole, kind, people).await?;
     Ok(dialect::with_token(data(json!({ "regulateId": shown::id(handle) })), token))
 }
 

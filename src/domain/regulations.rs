@@ -1,16 +1,16 @@
 //! Requests about several people at once: to erase them, to keep them out, to let them in again.
 //!
-//! All of a request is one write. Who is to be kept out and erased is kept out first, so that
-//! nothing comes in behind the erasure. Names that nobody has succeed like any other: what a
+//! Who is to be kept out and erased is kept out first, in the same write, so that nothing comes in
+//! behind the erasure. Names that nobody has succeed like any other: what a
 //! regulation says of them never tells whether they were anybody's.
 
 use crate::clock::Millis;
 use crate::domain::suppressions::{self, Digest, Policy, Source};
-use crate::domain::{erase, users};
+use crate::domain::{erase, secrets, users};
 use crate::error::{Error, Result};
 use crate::model::{
-    Erasure, Handle, Identifier, JobStatus, Origin, Progress, Project, ProjectId, Regulated, RegulatedJob,
-    Regulation, RegulationKind,
+    Erasure, Handle, Identifier, JobId, JobStatus, Origin, Progress, Project, ProjectId, Regulated,
+    RegulatedJob, Regulation, RegulationKind,
 };
 use crate::proof::receipt::Token;
 use crate::store::{Db, Tx, projects, regulations};
@@ -31,7 +31,8 @@ pub struct Whole(
 );
 
 impl Whole {
-    fn projects(self, db: &Db) -> Result<Vec<ProjectId>> {
+    /// The projects that there are of it, in the order of their numbers.
+    pub fn projects(self, db: &Db) -> Result<Vec<ProjectId>> {
         match self.0 {
             Some(project) => Ok(vec![project]),
             None => {
@@ -58,67 +59,88 @@ pub struct Seen {
     pub finished_at: Option<Millis>,
 }
 
-/// Does what is asked for all of the people, and remembers it. The token is of the receipt, where
-/// one person is erased in one project.
-pub fn request(
+/// One of the people, for whom it is done.
+pub struct Done {
+    project: ProjectId,
+    digest: Option<Digest>,
+    /// The erasure, and the token of its receipt.
+    erasure: Option<(JobId, Token)>,
+    stand_in: String,
+}
+
+/// Does what is asked for some of the people in a project. Nothing shows it before [`enter`].
+pub fn carry_out(
     tx: &Tx,
-    whole: Whole,
+    project: ProjectId,
     kind: RegulationKind,
     people: &[Identifier],
-) -> Result<(Handle, Option<Token>)> {
-    let (regulation, mut tokens) = carry_out(tx, whole, kind, people, false)?;
-    let token = tokens.pop().filter(|_| tokens.is_empty() && people.len() == 1);
+) -> Result<Vec<Done>> {
+    people.iter().map(|person| carry_out_for(tx, project, kind, person, Source::Regulations)).collect()
+}
+
+fn carry_out_for(
+    tx: &Tx,
+    project: ProjectId,
+    kind: RegulationKind,
+    person: &Identifier,
+    source: Source,
+) -> Result<Done> {
+    let digest = match kind.suppresses() {
+        true => Some(suppressions::add_for(tx, project, source, person, Policy::Forever)?),
+        false => None,
+    };
+    if kind == RegulationKind::Unsuppress {
+        suppressions::lift(tx, project, person)?;
+    }
+    let user = if kind.erases() { users::named(tx, project, person.as_str())? } else { None };
+    let erasure = match &user {
+        Some(user) => {
+            let job = erase::begin(tx, user, Erasure::Everything, Origin::Request)?;
+            Some((job.id, erase::token(tx, &job, user)))
+        }
+        None => None,
+    };
+    Ok(Done { project, digest, erasure, stand_in: stand_in(kind)? })
+}
+
+/// Remembers what was done for all of the people. The token is of the receipt, where one person is
+/// erased in one project.
+pub fn enter(tx: &Tx, whole: Whole, kind: RegulationKind, done: &[Done]) -> Result<(Handle, Option<Token>)> {
+    let regulation = regulations::insert(tx, whole.0, kind, secrets::handle()?, false)?;
+    for (place, one) in done.iter().enumerate() {
+        add(tx, &regulation, place, one)?;
+    }
+    let token = match done {
+        [Done { erasure: Some((_, token)), .. }] => Some(*token),
+        _ => None,
+    };
     Ok((regulation.handle, token))
 }
 
-/// The same with a regulation for each of them, that can be withdrawn by itself.
-pub fn request_each(tx: &Tx, whole: Whole, kind: RegulationKind, people: &[Identifier]) -> Result<Vec<Seen>> {
-    people
-        .iter()
-        .map(|person| {
-            let (regulation, _) = carry_out(tx, whole, kind, std::slice::from_ref(person), true)?;
-            see(tx, regulation)
-        })
-        .collect()
+fn add(tx: &Tx, regulation: &Regulation, place: usize, one: &Done) -> Result<()> {
+    let new = regulations::New {
+        place: i64::try_from(place).map_err(Error::internal)?,
+        project: one.project,
+        job: one.erasure.as_ref().map(|(job, _)| *job),
+        digest: one.digest.as_ref(),
+        stand_in: &one.stand_in,
+    };
+    regulations::add(tx, regulation.id, &new)
 }
 
-fn carry_out(
-    tx: &Tx,
-    whole: Whole,
-    kind: RegulationKind,
-    people: &[Identifier],
-    is_single: bool,
-) -> Result<(Regulation, Vec<Token>)> {
-    let mut handle = Handle::default();
-    getrandom::fill(&mut handle).map_err(Error::internal)?;
-    let regulation = regulations::insert(tx, whole.0, kind, handle, is_single)?;
-    let source = if is_single { Source::Regulation(regulation.id) } else { Source::Regulations };
-    let (mut place, mut tokens) = (0, Vec::new());
-    for project in whole.projects(tx)? {
-        for person in people {
-            let digest = match kind.suppresses() {
-                true => Some(suppressions::add_for(tx, project, source, person, Policy::Forever)?),
-                false => None,
-            };
-            if kind == RegulationKind::Unsuppress {
-                suppressions::lift(tx, project, person)?;
-            }
-            let user = if kind.erases() { users::named(tx, project, person.as_str())? } else { None };
-            let job = match &user {
-                Some(user) => {
-                    let job = erase::begin(tx, user, Erasure::Everything, Origin::Request)?;
-                    tokens.push(erase::token(tx, &job, user));
-                    Some(job.id)
-                }
-                None => None,
-            };
-            let stand_in = stand_in(kind)?;
-            let new = regulations::New { place, project, job, digest: digest.as_ref(), stand_in: &stand_in };
-            regulations::add(tx, regulation.id, &new)?;
-            place += 1;
+/// Does what is asked, and remembers it with a regulation for each of the people, that can be
+/// withdrawn by itself.
+pub fn request_each(tx: &Tx, whole: Whole, kind: RegulationKind, people: &[Identifier]) -> Result<Vec<Seen>> {
+    let projects = whole.projects(tx)?;
+    let request = |person: &Identifier| {
+        let regulation = regulations::insert(tx, whole.0, kind, secrets::handle()?, true)?;
+        let source = Source::Regulation(regulation.id);
+        for (place, project) in projects.iter().enumerate() {
+            add(tx, &regulation, place, &carry_out_for(tx, *project, kind, person, source)?)?;
         }
-    }
-    Ok((regulation, tokens))
+        see(tx, regulation)
+    };
+    people.iter().map(request).collect()
 }
 
 /// What is shown of one of whom nothing is kept: it is drawn, and says nothing.
@@ -248,8 +270,7 @@ pub fn cancel(db: &Db, whole: Whole, handle: Handle) -> Result<()> {
 }
 
 /// Takes one back that was asked for one person: they are let in again, unless others keep them out.
-/// Nothing that is erased
-/// returns. [`Error::NotFound`] if there is none for this key; [`Error::Conflict`] where it was
+/// Nothing that is erased returns. [`Error::NotFound`] if there is none for this key; [`Error::Conflict`] where it was
 /// asked for several.
 pub fn withdraw(tx: &Tx, whole: Whole, handle: Handle) -> Result<Seen> {
     let regulation = known(tx, whole, handle)?;

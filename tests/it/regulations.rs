@@ -340,3 +340,29 @@ fn suppressions_are_listed_page_by_page_without_names() {
     found.sort();
     assert_eq!(shown, found);
 }
+
+#[test]
+fn a_request_about_thousands_lets_others_write_in_between() {
+    let server = Server::start();
+    let ids: Vec<String> = (0..2_000).map(|n| format!("user {n}")).collect();
+    let messages: Vec<Value> =
+        ids.iter().map(|id| json!({ "type": "identify", "userId": id, "traits": {} })).collect();
+    send(&server, "/v1/batch", json!({ "batch": messages })).expect(200);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+
+    let meanwhile = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| asked(&server, "SUPPRESS_WITH_DELETE", &ids));
+        let mut written = 0;
+        while !asking.is_finished() {
+            send(&server, "/v1/track", track("bob", "still here")).expect(200);
+            written += 1;
+        }
+        let id = asking.join().expect("an answer");
+        assert_eq!(status(&server, &id), "RUNNING");
+        written
+    });
+    // In one write there would be those that came before it, and one that waited for it.
+    assert!(meanwhile >= 20, "{meanwhile} writes");
+    assert!(ids.iter().all(|id| find(&server, id).is_none()), "all are erased");
+    assert_eq!(subjects(&server).len(), 2_000);
+}

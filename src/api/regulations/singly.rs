@@ -31,14 +31,7 @@ async fn create(mut call: Call) -> Answer {
     let body = call.object().await?;
     let (kind, people) = (kind(&body)?, users(&body)?);
     let sources = sources(&call, &body)?;
-    let made = move |tx: &crate::store::Tx| -> Result<(Vec<Seen>, Vec<Project>)> {
-        let mut all = Vec::new();
-        for whole in &sources {
-            all.extend(regulations::request_each(tx, *whole, kind, &people)?);
-        }
-        Ok((all, projects::list(tx)?))
-    };
-    let (seen, projects) = call.app.erase(made).await?;
+    let (seen, projects) = call.app.regulate_each(sources, kind, people).await?;
     let seen: Vec<Value> = seen.iter().map(|seen| regulation(seen, &projects)).collect();
     Ok(HttpResponse::Created().json(seen))
 }
