@@ -23,6 +23,7 @@ mod foreign;
 mod foreign_clients;
 mod forged_ledgers;
 mod full_disk;
+mod fuzz;
 mod gainsight;
 mod grounds;
 mod hardened;
