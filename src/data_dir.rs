@@ -7,29 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::owner;
-
-/// All that Usher makes in the directory. Of folders, also what is in them.
-const OURS: [&str; 17] = [
-    "ballast",
-    "backups",
-    "erasures.ledger",
-    "erasures.ledger.new",
-    "erasures.ledger.version-1",
-    "numbers",
-    "receipts",
-    "recovery-key.txt",
-    "secrets",
-    "setup-link.txt",
-    "signing.pub",
-    "usher.db",
-    "usher.db-shm",
-    "usher.db-wal",
-    "usher.db.before-restore",
-    "usher.db.before-restore-wal",
-    "usher.lock",
-];
-
 /// What lies in a data directory.
 #[derive(Debug, PartialEq, Eq)]
 pub enum State {
@@ -88,7 +65,6 @@ impl DataDir {
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
-        owner::give(&at, path).with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -184,32 +160,6 @@ impl DataDir {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot remove {}", at.display())),
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives a file or folder to the directory's owner.
-    pub fn give(&self, path: &Path) -> anyhow::Result<()> {
-        owner::give(path, &self.path).with_context(|| {
-            format!("cannot give {} to the owner of {}", path.display(), self.path.display())
-        })
-    }
-
-    /// Gives all that is Usher's in the directory to its owner.
-    pub fn hand_over(&self) -> anyhow::Result<()> {
-        let mut paths: Vec<PathBuf> = OURS.iter().map(|name| self.path.join(name)).collect();
-        while let Some(path) = paths.pop() {
-            let about = match fs::symlink_metadata(&path) {
-                Ok(about) => about,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-            };
-            self.give(&path)?;
-            if about.is_dir() {
-                let entries = fs::read_dir(&path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-                let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
-                paths.extend(entries.iter().map(fs::DirEntry::path));
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod disk;
 pub mod edge;
 pub mod error;
+pub mod files;
 pub mod metrics;
 pub mod model;
 pub mod owner;

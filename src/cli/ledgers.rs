@@ -35,7 +35,6 @@ pub fn bring_over(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
         State::New | State::Lost(_) => None,
     };
     carry_over(&path, &Seal::new(secret), mark.as_slice(), &known, &data.kept_ledger())?;
-    data.give(&path)?;
     log::warn!("the ledger of erasures was brought over to version 2: each entry has a MAC now");
     Ok(())
 }

@@ -34,6 +34,7 @@ use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::keyring::Keyring;
+use crate::owner;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
 use crate::store::{Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
@@ -173,7 +174,20 @@ const CANNOT_TELL: u8 = 2;
 
 /// Reads the command line and does what it says.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let Cli { config, command } = Cli::parse();
+    let cli = Cli::parse();
+    let data = cli.config.data.clone();
+    let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
+    let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
+    carry_out(cli).map_err(|error| match owner {
+        Some(user) if format!("{error:#}").contains("Permission denied") => error.context(format!(
+            "root works on {} as its owner, user {user}, who cannot do this: give them what they need (chown)",
+            data.display()
+        )),
+        _ => error,
+    })
+}
+
+fn carry_out(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
     let act = match command {
         None => {
             logging::start("warn,usher=info,actix_http=off");
@@ -279,13 +293,11 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
         _ => directory::must_be(&config.data)?,
     }
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
-    let lines = match act {
+    match act {
         Act::Verify => inspect::offline(data.path()),
         Act::Doctor => doctor::offline(data.path()),
         _ => here(&data, config, act, bar),
-    };
-    data.hand_over()?;
-    lines
+    }
 }
 
 /// Acts on a directory that no server holds.

@@ -18,7 +18,6 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
 use crate::ledger::{self, Again, Position, Seal, UNSEALED};
-use crate::owner;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::of_file_name;
 use crate::proof::signing::PublicKey;
@@ -58,10 +57,7 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
             config.data.display()
         );
     };
-    let outcome = restore(&data, config, what);
-    let given = data.hand_over();
-    let (made_at, done) = outcome?;
-    given?;
+    let (made_at, done) = restore(&data, config, what)?;
     out::print(&story(&what.file, made_at, &done))
         .context("the backup is in place, but what was done again could not be printed")
 }
@@ -249,8 +245,6 @@ fn seal(store_key: &Path) -> anyhow::Result<Seal> {
 /// The receipts that lie beside the ledger go on to be one chain. Returns how many there are.
 fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
     fs::DirBuilder::new().mode(0o700).create(into)?;
-    // Whoever owns the directory must be able to remove what a kill leaves of it.
-    owner::give(into, into.parent().unwrap_or(into))?;
     let mut copied = 0;
     for entry in fs::read_dir(folder_of(ledger))? {
         let entry = entry?;
@@ -332,27 +326,25 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
     let Unpacked { manifest, .. } = &ready.unpacked;
     data.make_secrets()?;
     let secrets = data.secrets();
-    data.give(&secrets)?;
     for (from, to) in [
         (ready.unpacked.store_key(), secrets.join("store.key")),
         (ready.unpacked.signing_key(), secrets.join("signing.key")),
         (ready.unpacked.signing_pub(), data.path().join("signing.pub")),
     ] {
         if !to.exists() {
-            put(data, &from, &to)?;
+            rename(&from, &to)?;
         }
     }
     // The owner's key goes on to be theirs.
     let first = owners.fingerprints().0.into_iter().next();
     if !secrets.join("recovery.pub").exists() && first.as_ref() == Some(&manifest.recipients.recovery) {
         owners.adopt(&secrets)?;
-        data.give(&secrets.join("recovery.pub"))?;
     }
     if ready.receipts {
         put_receipts(data, &ready.unpacked.folder().join("receipts"))?;
     }
     if let Some(ledger) = &ready.ledger {
-        put(data, ledger, &data.ledger())?;
+        rename(ledger, &data.ledger())?;
     }
     Ok(())
 }
@@ -361,12 +353,10 @@ fn put_secrets(data: &DataDir, ready: &Ready, owners: &Identities) -> anyhow::Re
 fn put_receipts(data: &DataDir, from: &Path) -> anyhow::Result<()> {
     let folder = data.receipts();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    data.give(&folder)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = folder.join(entry.file_name());
         if !to.exists() {
-            data.give(&entry.path())?;
             fs::rename(entry.path(), &to).with_context(|| format!("cannot make {}", to.display()))?;
         }
     }
@@ -389,7 +379,7 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
     }
     backup::forget_wal(&database)?;
     sync_folder(data.path())?;
-    put(data, &ready.unpacked.database(), &database)
+    rename(&ready.unpacked.database(), &database)
 }
 
 fn put_back(data: &DataDir) -> anyhow::Result<()> {
@@ -450,12 +440,6 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
     to.parent().map_or(Ok(()), |folder| sync_folder(folder).map_err(Into::into))
-}
-
-/// The same for what root puts there: it is the directory's owner's from the first moment.
-fn put(data: &DataDir, from: &Path, to: &Path) -> anyhow::Result<()> {
-    data.give(from)?;
-    rename(from, to)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use super::out;
 use crate::data_dir::DataDir;
-use crate::owner;
 
 /// The recovery key, until its owner moves it elsewhere.
 pub const RECOVERY_KEY: &str = "recovery-key.txt";
@@ -53,7 +52,6 @@ fn write(at: &Path, dir: &Path, text: &str) -> io::Result<()> {
     let draft = at.with_extension("txt.part");
     forget(&draft)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    owner::give(&draft, dir)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, at)?;

@@ -3,9 +3,8 @@
 //! directory is in [`super::inspect`].
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -13,6 +12,7 @@ use clap::Args;
 
 use super::out;
 use crate::clock::{self, Millis};
+use crate::files;
 use crate::model::Erasure;
 use crate::proof::check::{BYTES_MAX, check_one};
 use crate::proof::figures::handed_out;
@@ -165,7 +165,7 @@ fn time(at: Millis) -> String {
 
 fn receipt_file(path: &str) -> Result<ReceiptFile, String> {
     let mut bytes = Vec::new();
-    File::open(path)
+    files::open(Path::new(path))
         // A little more than a receipt can have: enough to see that it is none.
         .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot read it: {error}"))?;
@@ -177,7 +177,7 @@ fn public_key(text: &str) -> Result<PublicKey, String> {
         return text.parse().map_err(|why: NotAKey| why.to_string());
     }
     let mut given = String::new();
-    File::open(text)
+    files::open(Path::new(text))
         .and_then(|file| file.take(KEY_FILE_MAX).read_to_string(&mut given))
         .map_err(|error| format!("it is not 64 hex digits, and as a file it cannot be read: {error}"))?;
     given.parse().map_err(|why: NotAKey| format!("the text of the file {why}"))

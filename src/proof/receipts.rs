@@ -17,7 +17,6 @@ use super::hex::Hex;
 use super::receipt::{self, Draft, Id, Links, Receipt};
 use super::signing::Signer;
 use super::{form, whole};
-use crate::owner;
 
 /// The end of a chain of receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +236,6 @@ impl Receipts {
         DirBuilder::new()
             .mode(0o700)
             .create(&self.folder)
-            .and_then(|()| owner::give(&self.folder, top))
             .and_then(|()| whole::settle(top))
             .map_err(trouble("make", &self.folder))
     }

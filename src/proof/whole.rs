@@ -5,8 +5,6 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use crate::owner;
-
 /// The file under its name, written and synced under another and then renamed. It is sure to
 /// outlast a power cut after [`settle`].
 pub fn put(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
@@ -18,7 +16,6 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> io::Result<()>
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        owner::give(&draft, folder)?;
         fs::rename(&draft, folder.join(name))
     };
     write().inspect_err(|_| {

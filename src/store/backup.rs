@@ -15,7 +15,6 @@ use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
-use crate::owner;
 
 /// How the folders are called in which copies are made: they are not encrypted.
 const FOLDER: &str = ".copy-";
@@ -147,8 +146,7 @@ impl Store {
     /// the copy.
     pub fn copy(&self, folder: &Path) -> Result<Copy> {
         let private = |path: &Path, nested| {
-            let made = DirBuilder::new().recursive(nested).mode(0o700).create(path);
-            made.and_then(|()| owner::give(path, self.folder())).map_err(trouble)
+            DirBuilder::new().recursive(nested).mode(0o700).create(path).map_err(trouble)
         };
         private(folder, true)?;
         let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));

@@ -15,7 +15,6 @@ use rusqlite::Connection;
 
 use super::{from_sql, sequences};
 use crate::error::{Error, Result};
-use crate::owner;
 
 /// What sequences are called; those of a project have its number besides.
 const SEQUENCES: [&str; 6] = ["job", "regulation", "admin", "project", "key", "receipt"];
@@ -109,7 +108,6 @@ impl Marks {
         file.write_all(lines.as_bytes())?;
         file.sync_all()?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        owner::give(&draft, folder)?;
         std::fs::rename(&draft, &self.path)?;
         File::open(folder)?.sync_all()
     }

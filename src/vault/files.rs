@@ -10,7 +10,6 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::refusal::{Refusal, Result};
-use crate::owner;
 
 /// Bytes that are moved at a time.
 pub(super) const CHUNK: usize = 64 * 1024;
@@ -53,14 +52,7 @@ impl Draft {
         let path = folder.join(format!(".{name}.part"));
         let failed = |error| Refusal::io("make", &path, error);
         loop {
-            let open = || private().create(true).truncate(false).open(&path);
-            let file = match open() {
-                // Root was killed as it made it, and left it root's: whoever holds the folder removes it.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    fs::remove_file(&path).and_then(|()| open()).map_err(failed)?
-                }
-                opened => opened.map_err(failed)?,
-            };
+            let file = private().create(true).truncate(false).open(&path).map_err(failed)?;
             match file.try_lock() {
                 // Somebody else writes the very same file, or sweeps: theirs is not ours to touch.
                 Err(fs::TryLockError::WouldBlock) => {
@@ -102,8 +94,6 @@ impl Drop for Draft {
 pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let mut draft = Draft::create(folder, name)?;
     draft.file.write_all(bytes).map_err(|error| Refusal::io("write", &draft.path, error))?;
-    // Before it has its name: root may be killed in between, and the owner could not read it.
-    owner::give(&draft.path, folder).map_err(|error| Refusal::io("write", &draft.path, error))?;
     draft.publish().map(drop)
 }
 

@@ -9,7 +9,6 @@
 //! copies of backups can so neither read nor forge one.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -21,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::files;
 use super::refusal::{Refusal, Result};
+use crate::files::open;
 
 /// In the folder of secrets: the public half of the owner's recovery key.
 pub const RECOVERY_PUB: &str = "recovery.pub";
@@ -270,7 +270,7 @@ fn put(secrets: &Path, name: &str, key: &str) -> Result<()> {
 
 /// The text of a small file. None: there is no such file.
 fn text_of(path: &Path) -> Result<Option<String>> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Refusal::io("read", path, error)),

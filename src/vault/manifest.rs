@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::keys::RecipientFingerprints;
 use super::refusal::{Refusal, Result};
 use crate::clock::Millis;
+use crate::files;
 use crate::proof::hex::Hex;
 use crate::proof::signing::{PublicKey, Signer};
 
@@ -150,7 +151,7 @@ pub(super) struct Opened {
 
 pub(super) fn open(path: &Path) -> Result<Opened> {
     let failed = |error| Refusal::io("read", path, error);
-    let file = File::open(path).map_err(failed)?;
+    let file = files::open(path).map_err(failed)?;
     let have = file.metadata().map_err(failed)?.len();
     let mut rest = BufReader::with_capacity(super::files::CHUNK, file);
     let mut line = Vec::new();

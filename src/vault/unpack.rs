@@ -17,7 +17,6 @@ use super::keys::Identities;
 use super::manifest::{self, Manifest};
 use super::refusal::{Refusal, Result};
 use super::{NAMES, SMALL_MAX};
-use crate::owner;
 
 /// The longest header of the encrypted part, in bytes. With two recipients it has some
 /// 400; without a bound a forged one would be read into memory whole.
@@ -109,7 +108,7 @@ impl Folder {
     fn make(dir: &Path) -> Result<Folder> {
         let path = dir.join(format!("{FOLDER}{:08x}", fastrand::u32(..)));
         let private = |path: &Path| {
-            let made = DirBuilder::new().mode(0o700).create(path).and_then(|()| owner::give(path, dir));
+            let made = DirBuilder::new().mode(0o700).create(path);
             made.map_err(|error| Refusal::io("make the folder", path, error))
         };
         private(&path)?;

@@ -21,20 +21,21 @@ const ROOMS: &[Room] = &[
     Room { name: "trace", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "error", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "edge", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "files", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "disk", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
-    Room { name: "proof", may_use: &["clock", "error", "model", "owner", "trace"], never: HTTP_AND_SQL },
+    Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
     Room {
         name: "vault",
-        may_use: &["clock", "error", "model", "bell", "owner", "proof"],
+        may_use: &["clock", "error", "files", "model", "bell", "proof"],
         never: HTTP_AND_SQL,
     },
     Room {
         name: "store",
-        may_use: &["clock", "error", "model", "bell", "owner", "trace", "ledger", "proof", "vault"],
+        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "vault"],
         never: HTTP,
     },
     Room {
@@ -83,7 +84,7 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
-    Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
+    Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
     Room {
         name: "server",
         may_use: &["admin", "api", "app", "clock", "edge", "error", "metrics", "model", "trace", "web"],
@@ -93,7 +94,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         may_use: &[
             "admin", "app", "bell", "clock", "config", "data_dir", "disk", "domain", "error", "keyring",
-            "ledger", "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
+            "files", "ledger", "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
         ],
         never: SQL,
     },

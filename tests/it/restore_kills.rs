@@ -2,6 +2,7 @@
 //! first.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -25,7 +26,7 @@ pub fn shim(folder: &Path) -> PathBuf {
 /// What an empty machine has to begin with: a backup, ledger and receipts beside it, and
 /// the recovery key.
 pub struct Shelf {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     backup: PathBuf,
     recovery: String,
     receipts: usize,
@@ -54,7 +55,22 @@ impl Shelf {
             receipts += 1;
         }
         assert_eq!(receipts, 3);
-        Shelf { _folder: folder, backup: PathBuf::from(made), recovery, receipts }
+        let shelf = Shelf { folder, backup: PathBuf::from(made), recovery, receipts };
+        shelf.is_readable(true);
+        shelf
+    }
+
+    /// For everybody, or for its owner alone.
+    fn is_readable(&self, is: bool) {
+        let mode = |mode: u32| fs::Permissions::from_mode(if is { mode | 0o055 } else { mode });
+        fs::set_permissions(self.folder.path(), mode(0o700)).expect("a mode");
+        for entry in fs::read_dir(self.folder.path()).expect("a folder") {
+            fs::set_permissions(entry.expect("an entry").path(), mode(0o600)).expect("a mode");
+        }
+    }
+
+    pub fn hide(&self) {
+        self.is_readable(false);
     }
 
     pub fn restore(&self, dir: &Path, killed: Option<(&Path, u32)>) -> Output {

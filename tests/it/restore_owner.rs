@@ -1,17 +1,33 @@
-//! What root restores for a service that runs as somebody else.
+//! Root works on the directory of a service that runs as somebody else as that one.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::process::{directory, lines};
+use tempfile::TempDir;
+
+use crate::process::{directory, lines, usher};
 use crate::restore_kills::{Shelf, shim};
 
 /// Somebody who is not root, and need not have a name.
 const UID: u32 = 64_206;
 const GID: u32 = 64_207;
+
+/// A directory of theirs, and the program where they may run it. None: the tests do not run as root.
+fn theirs() -> Option<(TempDir, TempDir, PathBuf)> {
+    let (machine, tools) = (directory(), directory());
+    if chown(machine.path(), Some(UID), Some(GID)).is_err() {
+        assert!(std::env::var("CI").is_err(), "only root gives files away, and the tests do not run as root");
+        eprintln!("SKIPPED: only root gives files away");
+        return None;
+    }
+    let program = tools.path().join("usher");
+    fs::copy(env!("CARGO_BIN_EXE_usher"), &program).expect("a copy");
+    fs::set_permissions(tools.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
+    Some((machine, tools, program))
+}
 
 /// All there is below a folder, and the folder.
 fn all(folder: &Path) -> Vec<PathBuf> {
@@ -26,19 +42,15 @@ fn all(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The program, where anybody may run it.
-fn program(folder: &Path) -> PathBuf {
-    let program = folder.join("usher");
-    fs::copy(env!("CARGO_BIN_EXE_usher"), &program).expect("a copy");
-    fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).expect("a mode");
-    program
-}
-
 /// As the directory's owner.
 fn project_list(program: &Path, dir: &Path) -> Output {
     let mut command = Command::new(program);
     command.args(["project", "list", "--data"]).arg(dir).uid(UID).gid(GID);
     command.output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn check(dir: &Path, program: &Path) {
@@ -47,49 +59,38 @@ fn check(dir: &Path, program: &Path) {
         assert_eq!((about.uid(), about.gid()), (UID, GID), "{}", path.display());
     }
     let output = project_list(program, dir);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", said(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("\tdefault"));
 }
 
 #[test]
-fn what_root_restores_belongs_to_whoever_owns_the_directory_who_can_start_on_it() {
-    let (machine, tools) = (directory(), directory());
-    let dir = machine.path();
-    if chown(dir, Some(UID), Some(GID)).is_err() {
-        assert!(std::env::var("CI").is_err(), "only root gives files away, and the tests do not run as root");
-        eprintln!("SKIPPED: only root gives files away");
-        return;
-    }
-    let program = program(tools.path());
+fn what_root_restores_belongs_to_the_directorys_owner() {
+    let Some((machine, _tools, program)) = theirs() else { return };
     let shelf = Shelf::new();
-    let restored = shelf.restore(dir, None);
-    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
-    check(dir, &program);
-    // Over the database that is there; whatever of ours is root's by then goes back, too. What
-    // is not ours stays as it is.
-    let theirs = dir.join("lost+found");
-    fs::create_dir(&theirs).expect("a folder");
-    for path in all(&dir.join("receipts")).into_iter().chain([dir.join("usher.db"), dir.join("ballast")]) {
-        lchown(path, Some(0), Some(0)).expect("a change");
+    // Twice: also over the database that is there.
+    for _ in 0..2 {
+        let restored = shelf.restore(machine.path(), None);
+        assert!(restored.status.success(), "{}", said(&restored));
+        check(machine.path(), &program);
     }
-    let restored = shelf.restore(dir, None);
-    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
-    assert_eq!(theirs.metadata().expect("a folder").uid(), 0);
-    fs::remove_dir(theirs).expect("a folder");
-    check(dir, &program);
 }
 
-/// Until the new database is there: what comes after is handed over at the end.
 #[test]
-fn a_restore_of_roots_that_is_killed_leaves_nothing_that_the_owner_cannot_read_or_remove() {
-    let (machine, tools) = (directory(), directory());
-    let dir = machine.path();
-    if chown(dir, Some(UID), Some(GID)).is_err() {
-        assert!(std::env::var("CI").is_err(), "only root gives files away, and the tests do not run as root");
-        eprintln!("SKIPPED: only root gives files away");
-        return;
-    }
-    let (program, shim, shelf) = (program(tools.path()), shim(tools.path()), Shelf::new());
+fn what_the_owner_cannot_read_is_named_with_the_way_out() {
+    let Some((machine, _tools, _)) = theirs() else { return };
+    let shelf = Shelf::new();
+    shelf.hide();
+    let refused = shelf.restore(machine.path(), None);
+    let words = said(&refused);
+    assert!(!refused.status.success(), "{words}");
+    assert!(words.contains("as its owner, user 64206") && words.contains("(chown)"), "{words}");
+}
+
+/// Until the new database is there.
+#[test]
+fn a_killed_restore_of_roots_leaves_nothing_that_is_roots() {
+    let Some((_machine, tools, program)) = theirs() else { return };
+    let (shim, shelf) = (shim(tools.path()), Shelf::new());
     let mut at = 0;
     loop {
         at += 1;
@@ -100,7 +101,7 @@ fn a_restore_of_roots_that_is_killed_leaves_nothing_that_the_owner_cannot_read_o
             break;
         }
         let output = project_list(&program, dir);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said(&output);
         eprintln!("step {at}: {said}");
         assert!(!said.contains("ermission"), "step {at}: {said}");
     }
@@ -109,15 +110,48 @@ fn a_restore_of_roots_that_is_killed_leaves_nothing_that_the_owner_cannot_read_o
 
 /// A first backup makes keys, which the service reads with the next one.
 #[test]
-fn what_another_command_of_roots_makes_belongs_to_the_owner_too() {
-    let (machine, tools, shelf) = (directory(), directory(), directory());
+fn what_another_command_of_roots_makes_is_the_owners_too() {
+    let Some((machine, tools, program)) = theirs() else { return };
     let dir = machine.path();
-    if chown(dir, Some(UID), Some(GID)).is_err() {
-        assert!(std::env::var("CI").is_err(), "only root gives files away, and the tests do not run as root");
-        eprintln!("SKIPPED: only root gives files away");
-        return;
-    }
+    let shelf = directory();
+    chown(shelf.path(), Some(UID), Some(GID)).expect("a change");
     lines(dir, &["demo", "--users", "50", "--heavy", "0"]);
     lines(dir, &["backup", &shelf.path().to_string_lossy()]);
-    check(dir, &program(tools.path()));
+    check(dir, &program);
+    drop(tools);
+}
+
+/// In place of each file that Usher makes, the owner puts a link to a file of root's.
+#[test]
+fn a_link_of_the_owners_leads_root_nowhere() {
+    let Some((machine, _tools, _)) = theirs() else { return };
+    let dir = machine.path();
+    lines(dir, &["demo", "--users", "50", "--heavy", "0"]);
+    let (shelf, roots) = (directory(), directory());
+    chown(shelf.path(), Some(UID), Some(GID)).expect("a change");
+    lines(dir, &["backup", &shelf.path().to_string_lossy()]);
+    let victim = roots.path().join("victim");
+    let mut names: Vec<PathBuf> = all(dir).into_iter().filter(|path| path.is_file()).collect();
+    let drafts = ["usher.lock", "ballast", "recovery-key.txt.part", ".numbers.new", "erasures.ledger.new"];
+    let secrets = [".recovery.pub.part", ".backup.key.part", "store.key.new", ".ledger.head.new"];
+    names.extend(drafts.map(|name| dir.join(name)));
+    names.extend(secrets.map(|name| dir.join("secrets").join(name)));
+    for name in names {
+        let aside = name.with_extension("aside");
+        let is_there = name.exists();
+        if is_there {
+            fs::rename(&name, &aside).expect("a change");
+        }
+        fs::write(&victim, "root's").expect("a file");
+        fs::set_permissions(&victim, PermissionsExt::from_mode(0o600)).expect("a mode");
+        symlink(&victim, &name).expect("a link");
+        let _ = usher(dir, &["backup", &shelf.path().to_string_lossy()]).output().expect("the program runs");
+        let about = fs::metadata(&victim).expect("it is still there");
+        assert_eq!((about.uid(), about.mode() & 0o777), (0, 0o600), "{}", name.display());
+        assert_eq!(fs::read_to_string(&victim).expect("a text"), "root's", "{}", name.display());
+        let _ = fs::remove_file(&name);
+        if is_there {
+            fs::rename(&aside, &name).expect("a change");
+        }
+    }
 }

@@ -176,3 +176,19 @@ fn a_command_that_cannot_be_understood_ends_with_2() {
     }
     assert!(!desk.data().exists());
 }
+
+/// Not waited for.
+#[test]
+fn a_pipe_that_nobody_writes_to_is_no_receipt_and_no_key() {
+    let desk = Desk::new();
+    let pipe = desk.dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let (pipe, receipt, key) =
+        (pipe.to_string_lossy(), desk.receipt.to_string_lossy(), desk.key.to_string_lossy());
+    let no_receipt = verify(&desk.data(), &["--receipt", &pipe, "--key", &key]);
+    assert_ne!(no_receipt.status.code(), Some(0));
+    assert!(!no_receipt.stderr.is_empty());
+    bad(&verify(&desk.data(), &["--receipt", &receipt, "--key", &pipe]), 2);
+    let no_backup = usher(&desk.data(), &["restore", &pipe]).output().expect("the program runs");
+    assert_eq!(no_backup.status.code(), Some(1), "{}", String::from_utf8_lossy(&no_backup.stderr));
+}
