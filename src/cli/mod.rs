@@ -281,7 +281,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     let lines = match act {
         Act::Verify => inspect::offline(data.path()),
-        Act::Doctor => doctor::offline(data.path()),
+        Act::Doctor => doctor::offline(data.path(), config),
         _ => here(&data, config, act, bar),
     };
     data.hand_over()?;

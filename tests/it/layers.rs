@@ -24,6 +24,7 @@ const ROOMS: &[Room] = &[
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "disk", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "tls", may_use: &["clock"], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "owner", "trace"], never: HTTP_AND_SQL },
@@ -52,7 +53,7 @@ const ROOMS: &[Room] = &[
         name: "app",
         may_use: &[
             "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
-            "vault", "store", "domain", "keyring",
+            "vault", "store", "domain", "keyring", "tls",
         ],
         never: HTTP_AND_SQL,
     },
@@ -82,7 +83,7 @@ const ROOMS: &[Room] = &[
         may_use: &["clock", "error", "model", "bell", "proof", "vault", "store", "domain", "app"],
         never: HTTP_AND_SQL,
     },
-    Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
+    Room { name: "config", may_use: &["edge", "keyring", "tls"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &["owner"], never: HTTP_AND_SQL },
     Room {
         name: "server",
@@ -93,7 +94,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         may_use: &[
             "admin", "app", "bell", "clock", "config", "data_dir", "disk", "domain", "error", "keyring",
-            "ledger", "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
+            "ledger", "model", "owner", "proof", "server", "store", "tls", "trace", "vault", "worker",
         ],
         never: SQL,
     },
