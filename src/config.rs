@@ -95,6 +95,10 @@ pub struct Config {
     #[arg(long, env = "USHER_BACKUP_COMMAND", value_name = "PROGRAM", global = true)]
     pub backup_command: Option<String>,
 
+    /// Go on without the backup that is made before an older database is brought to this version's schema
+    #[arg(long, global = true)]
+    pub without_backup: bool,
+
     /// Start once without writes that were acknowledged and are lost, as the refusal of a start says
     #[arg(long, global = true)]
     pub accept_loss: bool,

@@ -77,7 +77,7 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
     let _ = out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)));
     put_secrets(data, &ready, &owners)?;
     swap(data, &ready)?;
-    let decided = Decided { anew: what.without_ledger, head: what.ledger_head };
+    let decided = Decided { anew: what.without_ledger, head: what.ledger_head, is_backed_up: true };
     let app = match super::open(data, config, Clock::system(), decided) {
         Ok(app) => app,
         Err(error) => {

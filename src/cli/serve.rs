@@ -48,7 +48,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     let tls = config.tls().map_err(anyhow::Error::msg)?;
     let tls = tls.map(|files| Certificates::open(files, Clock::system())).transpose();
     let tls = tls.map_err(anyhow::Error::msg)?;
-    let decided = Decided { anew: how.new_ledger, head: how.ledger_head };
+    let decided = Decided { anew: how.new_ledger, head: how.ledger_head, ..Decided::default() };
     let app = super::open(&data, config, Clock::system(), decided)?;
     if how.new_ledger {
         log::warn!("{}", super::ledgers::given_up(&app.replayed()));
