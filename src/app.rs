@@ -33,6 +33,7 @@ use crate::proof::receipts::{Last, Receipts};
 use crate::proof::signing::Signer;
 use crate::store::unsearched::Unsearched;
 use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
+use crate::tls::Certificates;
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::vault::{self, Notices};
 use heads::Heads;
@@ -80,6 +81,7 @@ struct Inner {
     backing_up: RwLock<()>,
     keeping: OnceLock<Keeping>,
     edge: OnceLock<Edge>,
+    tls: OnceLock<Certificates>,
     kept: Mutex<time::Kept>,
     scans: Arc<Scans>,
     requests: Requests,
@@ -145,6 +147,7 @@ impl App {
                 backing_up: RwLock::default(),
                 keeping: OnceLock::new(),
                 edge: OnceLock::new(),
+                tls: OnceLock::new(),
                 kept: Mutex::default(),
                 scans: Arc::default(),
                 requests: Requests::default(),
@@ -268,6 +271,16 @@ impl App {
     /// Where the server stands: behind no proxy, with no address of its own, unless it was said.
     pub fn edge(&self) -> &Edge {
         self.inner.edge.get_or_init(Edge::default)
+    }
+
+    /// What the server shows where it speaks TLS itself; the first word counts.
+    pub fn shows(&self, certificates: Certificates) {
+        let _ = self.inner.tls.set(certificates);
+    }
+
+    /// The certificate, where the server speaks TLS itself.
+    pub fn tls(&self) -> Option<&Certificates> {
+        self.inner.tls.get()
     }
 
     /// What was answered since the start.

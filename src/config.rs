@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
 use crate::keyring::Limit;
+use crate::tls::Files;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client
 /// that behaves, little enough to notice one in a loop.
@@ -34,6 +35,14 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For is believed: addresses or ranges, by commas or repeated
     #[arg(long, env = "USHER_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', global = true)]
     pub trusted_proxy: Vec<Network>,
+
+    /// Serve HTTPS with this certificate: a PEM file with its chain, which is read anew when it changes
+    #[arg(long, env = "USHER_TLS_CERT", value_name = "FILE", global = true)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert: a PEM file that not everybody may read
+    #[arg(long, env = "USHER_TLS_KEY", value_name = "FILE", global = true)]
+    pub tls_key: Option<PathBuf>,
 
     /// Whom to tell of a security hole, for /.well-known/security.txt: mailto:, tel: or https://
     #[arg(long, env = "USHER_SECURITY_CONTACT", value_name = "URI", global = true)]
@@ -86,6 +95,10 @@ pub struct Config {
     #[arg(long, env = "USHER_BACKUP_COMMAND", value_name = "PROGRAM", global = true)]
     pub backup_command: Option<String>,
 
+    /// Go on without the backup that is made before an older database is brought to this version's schema
+    #[arg(long, global = true)]
+    pub without_backup: bool,
+
     /// Start once without writes that were acknowledged and are lost, as the refusal of a start says
     #[arg(long, global = true)]
     pub accept_loss: bool,
@@ -100,6 +113,24 @@ impl Config {
         Edge::new(self.public_url.clone(), self.trusted_proxy.clone())
             .with_contact(self.security_contact.clone())
             .with_hosts(self.api_host.clone())
+            .with_tls(self.tls_cert.is_some())
+    }
+
+    /// The files of the certificate, where the server is to speak TLS itself. What does not go together.
+    pub fn tls(&self) -> Result<Option<Files>, String> {
+        let files = match (&self.tls_cert, &self.tls_key) {
+            (None, None) => return Ok(None),
+            (Some(certificate), Some(key)) => Files { certificate: certificate.clone(), key: key.clone() },
+            (Some(_), None) => return Err("--tls-cert needs --tls-key, the file of its private key".into()),
+            (None, Some(_)) => return Err("--tls-key needs --tls-cert, the file of its certificate".into()),
+        };
+        match &self.public_url {
+            Some(public) if !public.is_secure() => Err(format!(
+                "--public-url {public} does not fit --tls-cert: the server speaks HTTPS, so that it begins \
+                 with https://"
+            )),
+            _ => Ok(Some(files)),
+        }
     }
 
     /// In bytes.

@@ -19,6 +19,8 @@ pub struct Edge {
     /// Further hosts under which apps reach the APIs, in lower case.
     hosts: Vec<Host>,
     listen: OnceLock<SocketAddr>,
+    /// The server itself speaks TLS.
+    tls: bool,
     /// A peer that is not trusted sent one of [`FORWARDING`].
     unproven: AtomicBool,
     /// An address was built without a public URL, and the log says so.
@@ -37,6 +39,21 @@ impl Edge {
 
     pub fn contact(&self) -> Option<&Contact> {
         self.contact.as_ref()
+    }
+
+    /// The same, of a server that speaks TLS itself or does not.
+    pub fn with_tls(self, tls: bool) -> Edge {
+        Edge { tls, ..self }
+    }
+
+    /// Whether the server itself speaks TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Whether browsers are to come by HTTPS alone.
+    pub fn is_secure(&self) -> bool {
+        self.public.as_ref().map_or(self.tls, PublicUrl::is_secure)
     }
 
     /// The same, with further hosts under which apps reach the APIs.
@@ -82,7 +99,7 @@ impl Edge {
             Some(address) => address.to_string(),
             None => "localhost".to_owned(),
         };
-        PublicUrl { secure: false, host }
+        PublicUrl { secure: self.tls, host }
     }
 
     /// Whether this peer is a proxy of ours.

@@ -1,7 +1,7 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that): `clock`, `error`, `edge`, `model`, `bell`, `owner`, `disk`, `metrics`; `ledger`, the
+//! (`tests/it/layers.rs` holds that): `clock`, `error`, `edge`, `model`, `bell`, `owner`, `disk`, `metrics`, `tls`; `ledger`, the
 //! file of erasures; `proof`, receipts and chains; `vault`, backups as files; `trace`, who
 //! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `web`, what
 //! both faces share of HTTP; `api` and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
@@ -18,6 +18,7 @@ pub mod files;
 pub mod metrics;
 pub mod model;
 pub mod owner;
+pub mod tls;
 pub mod trace;
 
 pub mod ledger;

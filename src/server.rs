@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
@@ -20,18 +21,20 @@ use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, guard, web};
 use bytes::Bytes;
+use tokio_rustls::TlsAcceptor;
 
 use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
 use crate::api;
 use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
-use crate::edge::{FORWARDING, PublicUrl};
+use crate::edge::{Edge, FORWARDING};
 use crate::error::{Error, Result};
 use crate::metrics::CONTENT_TYPE;
 use crate::trace::{Pattern, RequestId};
 use crate::web::Bodies;
 use crate::web::connection::{InFlight, Request as InFlightRequest, Watched};
 use crate::web::limits::Limits;
+use crate::web::transport::{self, Transport};
 
 /// How long the head of a connection's first request may take; it is answered 408 after that.
 const FIRST_HEAD: Duration = Duration::from_secs(10);
@@ -71,6 +74,8 @@ impl Http {
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
         let tokens = web::Data::new(Tokens::new(app.clock().clone()));
         let bodies = web::Data::new(Bodies::new(limits));
+        let config = app.tls().map(|tls| tls.server()).transpose().map_err(Error::internal)?;
+        let tls = config.map(TlsAcceptor::from);
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
         let builder = Server::build().workers(workers).disable_signals().shutdown_timeout(limits.stop);
@@ -95,14 +100,20 @@ impl Http {
                 .client_request_timeout(FIRST_HEAD)
                 .client_disconnect_timeout(Duration::from_secs(1))
                 .local_addr(addr)
-                .on_connect_ext(|stream: &Watched<TcpStream>, data: &mut Extensions| {
+                .on_connect_ext(|stream: &Watched<Transport>, data: &mut Extensions| {
                     data.insert(stream.in_flight());
                 })
                 .finish(map_config(routes, |()| AppConfig::default()));
             // As the library does it, but for the stream, which is watched.
-            fn_service(move |stream: TcpStream| async move {
-                let peer = stream.peer_addr().ok();
-                Ok((Watched::new(stream, &limits), Protocol::Http1, peer))
+            let tls = tls.clone();
+            fn_service(move |stream: TcpStream| {
+                let tls = tls.clone();
+                async move {
+                    let peer = stream.peer_addr().ok();
+                    let stream = transport::accept(stream, tls.as_ref(), limits.handshake).await;
+                    let stream = stream.map_err(DispatchError::Io)?;
+                    Ok((Watched::new(stream, &limits), Protocol::Http1, peer))
+                }
             })
             .and_then(http)
         };
@@ -188,7 +199,7 @@ async fn trace(
     let in_flight = request.conn_data::<InFlight>().map(InFlight::begin);
     note_forwarding(&request);
     let edge = request.app_data::<web::Data<App>>().map(|app| app.edge());
-    let is_secure = edge.and_then(|edge| edge.public()).is_some_and(PublicUrl::is_secure);
+    let is_secure = edge.is_some_and(Edge::is_secure);
     id.scope(async move {
         let method = known(request.method());
         let mut response = next.call(request).await?;

@@ -23,7 +23,10 @@ pub fn is_https(request: &HttpRequest) -> bool {
                 let proto = host::proxys(request, edge, FORWARDED_PROTO);
                 proto.or_else(|| host::of_forwarded(request, edge, "proto"))
             });
-            proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+            match proto {
+                Some(proto) => proto.eq_ignore_ascii_case("https"),
+                None => edge_of(request).is_some_and(Edge::has_tls),
+            }
         }
     }
 }

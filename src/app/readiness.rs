@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::App;
+use crate::clock::rfc3339;
 use crate::store::figures;
 
 /// What was found counts for so long.
@@ -181,6 +182,13 @@ impl App {
             Check::of("clock", Ok(&clock)),
             Check::of("log", Ok(&log)),
         ];
+        if let Some(tls) = self.tls() {
+            // Told as well: what asks may take any certificate.
+            let troubles = tls.troubles().join("; ");
+            let good = || format!("it is good until {}", rfc3339(tls.until()));
+            let words = if troubles.is_empty() { good() } else { troubles };
+            checks.push(Check::of("certificate", Ok(&words)));
+        }
         checks.append(&mut files);
         Readiness(checks)
     }

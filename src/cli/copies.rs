@@ -51,11 +51,15 @@ pub fn recovery_key(
 /// Refuses a recovery key that is damaged or somebody else's: no backup would be the owner's.
 /// Seals it where none was sealed yet.
 pub fn check_recovery_key(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
-    let mac = |key: &[u8]| keyed(secret, RECOVERY_KEY, &[key]);
-    if !keys::check_recovery(&data.secrets(), mac)? {
-        keys::seal_recovery(&data.secrets(), mac)?;
+    if !is_sealed(data, secret)? {
+        keys::seal_recovery(&data.secrets(), |key| keyed(secret, RECOVERY_KEY, &[key]))?;
     }
     Ok(())
+}
+
+/// Refuses the same, and changes nothing. False: it was not sealed yet.
+pub fn is_sealed(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<bool> {
+    Ok(keys::check_recovery(&data.secrets(), |key| keyed(secret, RECOVERY_KEY, &[key]))?)
 }
 
 /// How backups are made and kept, but for their copies.

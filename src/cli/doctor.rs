@@ -11,9 +11,11 @@ use super::inspect::{self, Directory, WRONG};
 use super::secret::{RECOVERY_KEY, SETUP_LINK};
 use crate::app::App;
 use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
+use crate::config::Config;
 use crate::disk;
 use crate::store::backup::Glance;
 use crate::store::figures;
+use crate::tls::{self, Certificates};
 use crate::vault;
 
 /// A backup is wanted this often.
@@ -33,9 +35,14 @@ struct Finding {
 }
 
 /// The lines about a directory that nobody serves.
-pub fn offline(path: &Path) -> anyhow::Result<Vec<String>> {
+pub fn offline(path: &Path, config: &Config) -> anyhow::Result<Vec<String>> {
     let mut findings = of_lines(&inspect::offline(path)?);
     findings.extend(around(path, &Clock::system(), false));
+    let troubles = match config.tls() {
+        Ok(files) => files.map(|files| tls::examine(&files, Clock::system().now())).unwrap_or_default(),
+        Err(why) => vec![why],
+    };
+    findings.extend(troubles.into_iter().map(of_certificate));
     Ok(lines(findings))
 }
 
@@ -53,6 +60,8 @@ pub fn beside_a_server(app: &App) -> Vec<String> {
     let mut findings = of_readiness(app);
     findings.extend(of_lines(&inspect::beside_a_server(&directory)));
     findings.extend(around(store.folder(), app.clock(), true));
+    findings
+        .extend(app.tls().map(Certificates::troubles).unwrap_or_default().into_iter().map(of_certificate));
     lines(findings)
 }
 
@@ -66,6 +75,11 @@ fn lines(findings: Vec<Finding>) -> Vec<String> {
 
 fn finding(what: impl Into<String>, todo: impl Into<String>) -> Finding {
     Finding { what: what.into(), todo: todo.into() }
+}
+
+fn of_certificate(what: String) -> Finding {
+    let todo = "put a good certificate and its key there: Usher reads them within a minute, or at SIGHUP";
+    finding(what, todo)
 }
 
 /// What the server says of itself.

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use super::out;
 use crate::config::Config;
+use crate::tls;
 
 /// The server answers within a second.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -18,7 +21,8 @@ const ANSWER_MAX: u64 = 16 * 1024;
 /// Prints a word. The exit code is 0 where it is "ready".
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let addr = reached_at(config.listen);
-    let is_ready = ask(addr).with_context(|| format!("there is no answer from {addr}"))?;
+    let is_ready =
+        ask(addr, config.tls_cert.is_some()).with_context(|| format!("there is no answer from {addr}"))?;
     out::print(if is_ready { "ready\n" } else { "not ready\n" })?;
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -34,19 +38,36 @@ fn reached_at(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Whether `/readyz` says so.
-fn ask(addr: SocketAddr) -> anyhow::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+fn ask(addr: SocketAddr, has_tls: bool) -> anyhow::Result<bool> {
+    let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    let answer = match has_tls {
+        true => {
+            let config = tls::own_client().map_err(anyhow::Error::msg)?;
+            let connection = ClientConnection::new(config, ServerName::from(addr.ip()))?;
+            exchange(StreamOwned::new(connection, stream), addr)?
+        }
+        false => exchange(stream, addr)?,
+    };
     match status_of(&answer) {
         Some(200) => Ok(true),
         Some(503) => Ok(false),
+        Some(400) if !has_tls => {
+            bail!("it may speak HTTPS: give --tls-cert (USHER_TLS_CERT) as to `usher serve`")
+        }
         Some(status) => bail!("it answered with the status {status}: another program may listen there"),
         None => bail!("what listens there does not speak HTTP/1.1"),
     }
+}
+
+/// Sends the question; the answer.
+fn exchange(mut stream: impl Read + Write, addr: SocketAddr) -> anyhow::Result<Vec<u8>> {
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n")?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// The number in `HTTP/1.1 200 OK`.

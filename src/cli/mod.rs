@@ -18,6 +18,7 @@ mod restore;
 mod secret;
 mod serve;
 mod suppress;
+mod upgrade;
 mod verify;
 
 use std::io::IsTerminal;
@@ -42,6 +43,7 @@ use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
 use act::Act;
+use upgrade::Upgrade;
 
 /// A self-hosted home for an app's end users, that can delete them.
 #[derive(Parser)]
@@ -49,6 +51,9 @@ use act::Act;
 struct Cli {
     #[command(flatten)]
     config: Config,
+    /// How log lines are written: for people, or a JSON object a line
+    #[arg(long, env = "USHER_LOG_FORMAT", value_name = "FORMAT", default_value = "text", global = true)]
+    log_format: logging::Format,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -187,23 +192,17 @@ pub fn run() -> anyhow::Result<ExitCode> {
     })
 }
 
-fn carry_out(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
+fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result<ExitCode> {
     let act = match command {
-        None => {
-            logging::start("warn,usher=info,actix_http=off");
-            return serve::run(&config, &serve::Serve::default()).map(|()| ExitCode::SUCCESS);
-        }
-        Some(Command::Serve(how)) => {
-            logging::start("warn,usher=info,actix_http=off");
-            return serve::run(&config, &how).map(|()| ExitCode::SUCCESS);
-        }
+        None => return serve(&config, &serve::Serve::default(), format),
+        Some(Command::Serve(how)) => return serve(&config, &how, format),
         Some(Command::Verify(what)) if what.is_of_one() => {
             return verify::run(&what).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Health) => return health::run(&config),
-        Some(Command::Doctor) => return Ok(examine(&config)),
+        Some(Command::Doctor) => return Ok(examine(&config, format)),
         Some(Command::Restore(what)) => {
-            logging::start("warn");
+            logging::start("warn", format);
             return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Verify(_)) => Act::Verify,
@@ -236,7 +235,7 @@ fn carry_out(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Clock(ClockCommand::Confirm)) => Act::ConfirmClock,
         Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
     };
-    logging::start("warn");
+    logging::start("warn", format);
     let bar = ProgressBar::default();
     let is_verify = matches!(act, Act::Verify);
     let lines = match State::of(&config.data) {
@@ -260,9 +259,21 @@ fn carry_out(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// `usher serve`. Where lines are for a program, so is the reason why it ended.
+fn serve(config: &Config, how: &serve::Serve, format: logging::Format) -> anyhow::Result<ExitCode> {
+    logging::start("warn,usher=info,actix_http=off", format);
+    match serve::run(config, how) {
+        Err(error) if format == logging::Format::Json => {
+            log::error!("{error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
 /// `usher doctor`. Where it cannot tell, it says why not.
-fn examine(config: &Config) -> ExitCode {
-    logging::start("off");
+fn examine(config: &Config, format: logging::Format) -> ExitCode {
+    logging::start("off", format);
     let bar = ProgressBar::default();
     let lines = match State::of(&config.data) {
         State::Lost(left) => Ok(doctor::lost(&directory::lost(&config.data, &left))),
@@ -295,7 +306,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     match act {
         Act::Verify => inspect::offline(data.path()),
-        Act::Doctor => doctor::offline(data.path()),
+        Act::Doctor => doctor::offline(data.path(), config),
         _ => here(&data, config, act, bar),
     }
 }
@@ -330,6 +341,8 @@ struct Decided {
     anew: bool,
     /// Which entry is its newest.
     head: Option<u64>,
+    /// There is a backup of the database already: it comes out of one.
+    is_backed_up: bool,
 }
 
 /// Opens what is in the directory, with the checks of every start.
@@ -353,8 +366,11 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
         loss: if config.accept_loss { Loss::Accept } else { Loss::Refuse },
     };
     let beside = if decided.anew { Beside::ANewOne } else { Beside::Its };
-    let store = Store::open_beside(&data.database(), options, beside)
-        .with_context(|| format!("cannot open {}", data.database().display()))?;
+    let is_wanted = !decided.is_backed_up && !config.without_backup;
+    let upgrade = Upgrade::new(data, &secret, clock.now(), is_wanted);
+    let store = Store::open_beside(&data.database(), options, beside, &|schema| upgrade.back_up(schema))
+        .with_context(|| format!("cannot open {}", data.database().display()));
+    let store = upgrade.opened(store)?;
     loss::check(&store, config.accept_loss)?;
     // With the secret that is now known to be the right one.
     copies::check_recovery_key(data, &secret)?;
@@ -377,6 +393,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
         backups: data.backups(),
     };
     let app = App::with_head(parts, decided.head)?;
+    upgrade.note(&app)?;
     // The head is signed.
     data.forget_kept_ledger()?;
     // Whoever was erased since a backup is in it: it is needed no longer than this.

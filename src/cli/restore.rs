@@ -17,6 +17,7 @@ use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::domain::replay::Replayed;
+use crate::files::open_beside;
 use crate::ledger::{self, Again, Position, Seal, UNSEALED};
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::of_file_name;
@@ -73,7 +74,7 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
     let _ = out::print(&format!("{}\n", ahead(&what.file, made_at, &ready.again)));
     put_secrets(data, &ready, &owners)?;
     swap(data, &ready)?;
-    let decided = Decided { anew: what.without_ledger, head: what.ledger_head };
+    let decided = Decided { anew: what.without_ledger, head: what.ledger_head, is_backed_up: true };
     let app = match super::open(data, config, Clock::system(), decided) {
         Ok(app) => app,
         Err(error) => {
@@ -249,7 +250,8 @@ fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
     for entry in fs::read_dir(folder_of(ledger))? {
         let entry = entry?;
         if of_file_name(&entry.file_name().to_string_lossy()).is_some() {
-            copy(&entry.path(), &into.join(entry.file_name()))?;
+            copy(&entry.path(), &into.join(entry.file_name()))
+                .with_context(|| format!("cannot take {}", entry.path().display()))?;
             copied += 1;
         }
     }
@@ -430,7 +432,8 @@ fn story(file: &Path, made_at: Millis, done: &Replayed) -> String {
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut from = File::open(from)?;
+    // What lies beside a backup may have been put there by somebody who could not read what it leads to.
+    let mut from = open_beside(from)?;
     let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     io::copy(&mut from, &mut to)?;
     to.sync_all()

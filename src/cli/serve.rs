@@ -1,9 +1,11 @@
 //! `usher serve`.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::time::Duration;
 
 use actix_web::rt::System;
-use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use anyhow::{Context, bail};
 use clap::Args;
 
@@ -15,8 +17,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::server::Http;
+use crate::tls::Certificates;
 use crate::trace::Actor;
 use crate::worker::{self, Worker, upkeep};
+
+/// How often the certificate's files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What somebody has decided.
 #[derive(Args, Default)]
@@ -39,7 +45,10 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
-    let decided = Decided { anew: how.new_ledger, head: how.ledger_head };
+    let tls = config.tls().map_err(anyhow::Error::msg)?;
+    let tls = tls.map(|files| Certificates::open(files, Clock::system())).transpose();
+    let tls = tls.map_err(anyhow::Error::msg)?;
+    let decided = Decided { anew: how.new_ledger, head: how.ledger_head, ..Decided::default() };
     let app = super::open(&data, config, Clock::system(), decided)?;
     if how.new_ledger {
         log::warn!("{}", super::ledgers::given_up(&app.replayed()));
@@ -51,6 +60,9 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
         );
     }
     app.stands_at(config.edge());
+    if let Some(tls) = tls {
+        app.shows(tls);
+    }
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app);
     let noted = worker::note_uses(&app);
@@ -81,6 +93,12 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
         let to_stop = metrics.as_ref().map(|metrics| metrics.handle());
         if let Some(metrics) = metrics {
             actix_web::rt::spawn(metrics);
+        }
+        if app.tls().is_some() {
+            actix_web::rt::spawn(look_at_certificates(
+                app.clone(),
+                signal(SignalKind::hangup()).context("signals cannot be caught")?,
+            ));
         }
         greet(data, config, http.addr, link.as_deref())?;
         // A backup that is due at once needs the recovery key.
@@ -113,8 +131,13 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
 fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
     let base = match &config.public_url {
         Some(public) => public.to_string(),
-        None if addr.ip().is_unspecified() => format!("http://localhost:{}", addr.port()),
-        None => format!("http://{addr}"),
+        None => {
+            let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
+            match addr.ip().is_unspecified() {
+                true => format!("{scheme}://localhost:{}", addr.port()),
+                false => format!("{scheme}://{addr}"),
+            }
+        }
     };
     let say = |text: &str| {
         if let Err(error) = out::print(text) {
@@ -140,6 +163,19 @@ fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) 
         None => say(&format!("Admin pages: {base}/admin/\n")),
     }
     Ok(())
+}
+
+/// Looks each minute, and at SIGHUP, whether the certificate's files have changed.
+async fn look_at_certificates(app: App, mut hangup: Signal) {
+    loop {
+        let minute = pin!(tokio::time::sleep(LOOK_EVERY));
+        futures_util::future::select(minute, pin!(hangup.recv())).await;
+        let app = app.clone();
+        let look = move || app.tls().map(Certificates::look);
+        if let Err(error) = tokio::task::spawn_blocking(look).await {
+            log::error!("the certificate's files could not be looked at: {error}");
+        }
+    }
 }
 
 /// Ends with the first SIGTERM or SIGINT.

@@ -145,22 +145,12 @@ impl Store {
     /// blocks, and reads all of the database. [`Error::Internal`] names what is wrong with
     /// the copy.
     pub fn copy(&self, folder: &Path) -> Result<Copy> {
-        let private = |path: &Path, nested| {
-            DirBuilder::new().recursive(nested).mode(0o700).create(path).map_err(trouble)
-        };
-        private(folder, true)?;
-        let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));
-        private(&folder.0, false)?;
-        let target = folder.0.join("usher.db");
-        // SQLite takes an empty file; one that it makes everybody could read.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target).map_err(trouble)?;
+        let (folder, target) = begin(folder)?;
         let conn =
             Connection::open_with_flags(self.path(), OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
-        // Its temporary files would hold rows, too.
-        conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY").map_err(from_sql)?;
         // While it reads, the WAL only grows.
         conn.progress_handler(super::STEPS, Some(wal_watch::must_end(&self.watch))).map_err(from_sql)?;
-        let copied = conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]);
+        let copied = vacuum(&conn, &target);
         if copied
             .as_ref()
             .is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
@@ -172,22 +162,56 @@ impl Store {
         }
         self.alarm.heed(copied.map_err(from_sql))?;
         drop(conn);
-        // A visitor's name is to be as good as random after a day, and a backup lasts longer.
-        let copy =
-            Connection::open_with_flags(&target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
-        // A database from before its migration may have no such table.
-        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'visitor_salts')";
-        if copy.query_row(sql, [], |row| row.get(0)).map_err(from_sql)? {
-            let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts";
-            copy.execute_batch(forget).map_err(from_sql)?;
-        }
-        drop(copy);
-        let glance = Glance::open(&target)?;
-        if let Some(fault) = glance.faults()?.first() {
-            return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));
-        }
-        Ok(Copy { ledger: glance.ledger()?, schema: glance.schema()?, folder })
+        finish(folder, &target)
     }
+}
+
+/// The same of a database that nobody has open, of this schema or an older one. It stays as it is.
+pub fn copy_closed(path: &Path, folder: &Path) -> Result<Copy> {
+    let (folder, target) = begin(folder)?;
+    let glance = Glance::open(path)?;
+    // The copy counts as a write of this connection.
+    glance.conn.execute_batch("PRAGMA query_only = OFF").map_err(from_sql)?;
+    vacuum(&glance.conn, &target).map_err(from_sql)?;
+    drop(glance);
+    finish(folder, &target)
+}
+
+/// A new folder inside `folder`, and the file in it that a copy goes into.
+fn begin(folder: &Path) -> Result<(Folder, PathBuf)> {
+    let private =
+        |path: &Path, nested| DirBuilder::new().recursive(nested).mode(0o700).create(path).map_err(trouble);
+    private(folder, true)?;
+    let folder = Folder(folder.join(format!("{FOLDER}{:08x}", fastrand::u32(..))));
+    private(&folder.0, false)?;
+    let target = folder.0.join("usher.db");
+    // SQLite takes an empty file; one that it makes everybody could read.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&target).map_err(trouble)?;
+    Ok((folder, target))
+}
+
+fn vacuum(conn: &Connection, target: &Path) -> rusqlite::Result<()> {
+    // Its temporary files would hold rows, too.
+    conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY")?;
+    conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map(drop)
+}
+
+/// Looks the copy over.
+fn finish(folder: Folder, target: &Path) -> Result<Copy> {
+    // A visitor's name is to be as good as random after a day, and a backup lasts longer.
+    let copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
+    // A database from before its migration may have no such table.
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'visitor_salts')";
+    if copy.query_row(sql, [], |row| row.get(0)).map_err(from_sql)? {
+        let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts";
+        copy.execute_batch(forget).map_err(from_sql)?;
+    }
+    drop(copy);
+    let glance = Glance::open(target)?;
+    if let Some(fault) = glance.faults()?.first() {
+        return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));
+    }
+    Ok(Copy { ledger: glance.ledger()?, schema: glance.schema()?, folder })
 }
 
 /// Removes copies that a kill has left in `folder`. Only for whoever holds the data

@@ -15,11 +15,12 @@ pub const APPLICATION_ID: i64 = 0x5573_6872;
 
 const FOREIGN: Error = Error::Unavailable("usher.db was not made by Usher; it is left as it is");
 
+/// The number of the file's schema; 0 for one that is not there or is empty.
 /// [`Error::Unavailable`] if the file at `path` is not Usher's, or of a schema past
 /// `newest`, or has lost what was acknowledged, unless that is accepted. One that is not there,
 /// or is empty, is ours to make.
-pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<()> {
-    let Some(first) = FirstPage::read(path).map_err(Error::internal)? else { return Ok(()) };
+pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<usize> {
+    let Some(first) = FirstPage::read(path).map_err(Error::internal)? else { return Ok(0) };
     // First without SQLite, which would roll back what another program has left half done.
     if first.is_foreign() {
         return Err(FOREIGN);
@@ -30,12 +31,13 @@ pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<()> {
     if glance.application_id()? != APPLICATION_ID && (glance.application_id()? != 0 || glance.has_tables()?) {
         return Err(FOREIGN);
     }
-    if usize::try_from(glance.schema()?).unwrap_or(usize::MAX) > newest {
+    let schema = usize::try_from(glance.schema()?).unwrap_or(usize::MAX);
+    if schema > newest {
         return Err(Error::Unavailable(
             "usher.db was written by a newer version of Usher; start that version",
         ));
     }
-    Ok(())
+    Ok(schema)
 }
 
 fn check_wal(path: &Path, loss: Loss) -> Result<()> {

@@ -206,16 +206,22 @@ impl Store {
     /// The entries are those of the ledger beside it that the database has not seen: they
     /// are to be replayed, and [`Tx::caught_up`] to be called, before anybody is served.
     pub fn open(path: &Path, options: Options) -> Result<(Store, Vec<Entry>)> {
-        Store::open_beside(path, options, Beside::Its)
+        Store::open_beside(path, options, Beside::Its, &|_| Ok(()))
     }
 
-    /// The same, with the word which ledger it is to be opened with.
-    pub fn open_beside(path: &Path, options: Options, beside: Beside) -> Result<(Store, Vec<Entry>)> {
+    /// The same, with the word which ledger it is to be opened with. Before a schema that is older
+    /// is changed, `before` is called with its number; where that fails, nothing is changed.
+    pub fn open_beside(
+        path: &Path,
+        options: Options,
+        beside: Beside,
+        before: &dyn Fn(usize) -> Result<()>,
+    ) -> Result<(Store, Vec<Entry>)> {
         pragmas::check_build()?;
         let ballast = Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), options.ballast));
-        let opened = match Store::open_with(path, options.clone(), &ballast, beside) {
+        let opened = match Store::open_with(path, options.clone(), &ballast, beside, before) {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
-            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside),
+            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside, before),
             outcome => outcome,
         }?;
         ballast.take();
@@ -227,8 +233,13 @@ impl Store {
         options: Options,
         ballast: &Arc<Ballast>,
         beside: Beside,
+        before: &dyn Fn(usize) -> Result<()>,
     ) -> Result<(Store, Vec<Entry>)> {
         let Options { secret, clock, bell, points, hygiene, wal_limit, loss, .. } = options;
+        let schema = foreign::check(path, migrations::NEWEST, loss).map_err(with_way_out)?;
+        if schema > 0 && schema < migrations::NEWEST {
+            before(schema)?;
+        }
         let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
         let growth = Growth::default();
         let ledger = ledger_of(path);
@@ -393,14 +404,14 @@ impl Store {
     }
 }
 
-/// The writer's connection, on a database of this version's schema that has all of its WAL.
+/// The writer's connection, on a database of this version's schema that has all of its WAL. Whose file
+/// it is was asked before.
 fn open_writer(
     path: &Path,
     hygiene: Hygiene,
     loss: Loss,
     ballast: &Arc<Ballast>,
 ) -> Result<(Connection, ids::Ids, Scrub)> {
-    foreign::check(path, migrations::NEWEST, loss)?;
     let mut conn = Connection::open(path).map_err(from_sql)?;
     if loss == Loss::Accept {
         check_soundness(&conn)?;

@@ -9,6 +9,9 @@ use crate::error::Result;
 /// In a database out of a backup, until that is written down: when the backup was made.
 pub const RESTORED: &str = "restored";
 
+/// When the backup was made from before this version's schema, as long as that is there.
+pub const UPGRADED: &str = "upgraded";
+
 /// A random number for the run of the program that has the database open; a signed head of the
 /// ledger has the same.
 pub const RUN: &str = "run";

@@ -10,13 +10,14 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::refusal::{Refusal, Result};
+use crate::files::no_link;
 
 /// Bytes that are moved at a time.
 pub(super) const CHUNK: usize = 64 * 1024;
 
 /// Options for a new file that only its owner may read.
 pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
+    let mut options = no_link();
     options.read(true).write(true).mode(0o600);
     options
 }

@@ -35,7 +35,10 @@ pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
 pub use place::{Copied, Place};
 pub use refusal::Refusal;
-pub use shelf::{Held, KEEP, Listed, Pruned, expired, holding, is_name, lasting, list, prune, reach_back_to};
+pub use shelf::{
+    BeforeUpgrade, Held, KEEP, Listed, Pruned, UPGRADE_KEEP, expired, holding, is_name, lasting, list, prune,
+    prune_upgrade, reach_back_to,
+};
 pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.

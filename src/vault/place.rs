@@ -14,6 +14,7 @@ use super::manifest;
 use super::refusal::{Refusal, Result};
 use super::shelf::{self, Listed};
 use crate::clock::Millis;
+use crate::files::open_beside;
 
 /// Bytes of a ledger's first line, which tells it from others.
 const HEADER: u64 = 100;
@@ -105,7 +106,8 @@ impl Place {
         let name = name_of(path)?;
         ensure(folder)?;
         let target = folder.join(name);
-        let mut source = File::open(path).map_err(reading)?;
+        // It may be in a folder of somebody else's.
+        let mut source = open_beside(path).map_err(reading)?;
         let about = source.metadata().map_err(reading)?;
         if let Some(there) = about_of(&target)? {
             if (there.dev(), there.ino()) == (about.dev(), about.ino()) {

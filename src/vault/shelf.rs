@@ -149,6 +149,34 @@ pub fn prune(folder: &Path, now: Millis, keep: Millis) -> Result<Pruned> {
     Ok(pruned)
 }
 
+/// A backup from before an upgrade is kept for so long at most.
+pub const UPGRADE_KEEP: Millis = 30 * DAY;
+
+/// What became of the backup from before an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BeforeUpgrade {
+    Stays,
+    /// Its name.
+    Removed(String),
+    /// Somebody else has removed it.
+    Gone,
+}
+
+/// Removes the backup that was made at `made_at`, before an upgrade, once there is a younger good one
+/// or it has had its time.
+pub fn prune_upgrade(folder: &Path, made_at: Millis, now: Millis) -> Result<BeforeUpgrade> {
+    let listed = list(folder)?;
+    let is_it = |backup: &&Listed| backup.manifest.as_ref().is_ok_and(|manifest| manifest.made_at == made_at);
+    let Some(backup) = listed.iter().find(is_it) else { return Ok(BeforeUpgrade::Gone) };
+    let is_younger = |other: &Listed| other.manifest.as_ref().is_ok_and(|other| other.made_at > made_at);
+    if !listed.iter().any(is_younger) && now < made_at.saturating_add(UPGRADE_KEEP) {
+        return Ok(BeforeUpgrade::Stays);
+    }
+    fs::remove_file(&backup.path).map_err(|error| Refusal::io("remove", &backup.path, error))?;
+    files::sync_folder(folder)?;
+    Ok(BeforeUpgrade::Removed(backup.name.clone()))
+}
+
 /// A backup that still holds somebody who was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

@@ -90,8 +90,16 @@ impl<T> Watched<T> {
     /// The same for a write.
     fn written<R>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if outcome.is_ready() {
-            self.stuck = None;
             self.active = Instant::now();
+        }
+        self.taken(cx, outcome)
+    }
+
+    /// What to make of it that the client takes nothing. That it takes all is no sign of life: a flush
+    /// comes with every byte that is read.
+    fn taken<R>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if outcome.is_ready() {
+            self.stuck = None;
             return outcome;
         }
         let write = self.write;
@@ -140,7 +148,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // TLS takes what is written into a buffer of its own: whether the client takes it shows here.
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.taken(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -10,6 +10,8 @@ pub struct Limits {
     pub body_rate: u32,
     /// The longest time for a whole body, but for recordings.
     pub body_total: Duration,
+    /// The longest time for a TLS handshake.
+    pub handshake: Duration,
     /// A connection without a request may be quiet, or send the head of one, for so long.
     pub idle: Duration,
     /// An answer that the client takes nothing of for so long is given up.
@@ -26,6 +28,7 @@ impl Default for Limits {
             body_gap: Duration::from_secs(10),
             body_rate: 1_024,
             body_total: Duration::from_secs(60),
+            handshake: Duration::from_secs(10),
             idle: Duration::from_secs(15),
             write: Duration::from_secs(30),
             stop: 10,

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
+use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::store::backup::Copy;
-use crate::store::{Lane, audit};
-use crate::vault::{self, About, Contents, LedgerPosition, Recipients, Refusal, keys};
+use crate::store::backup::{Copy, copy_closed};
+use crate::store::{Lane, audit, upkeep};
+use crate::vault::{self, About, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, Refusal, keys};
 
 /// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
 /// told as [`Error::Internal`], a full disk as [`Error::DiskFull`]; after any of them no
@@ -18,22 +19,57 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     keys::check_recovery(&dir.join("secrets"), |key| app.store().recovery_seal(key)).map_err(trouble)?;
     let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
     let copy = app.store().copy(app.backups())?;
-    let about = About {
-        made_at: app.clock().now(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: copy.schema,
-        ledger: position(&copy),
-    };
-    let packed =
-        vault::pack(&Contents::of(dir, &copy.database()), about, &recipients, folder).map_err(trouble)?;
+    let packed = pack(dir, &copy, app.clock().now(), &recipients, folder)?;
     drop(copy);
     let name = packed.path.file_name().map(|name| name.to_string_lossy().into_owned());
     app.write_blocking(Lane::Request, move |tx| {
         let entry = audit::Entry { action: "back up", reason: name.as_deref(), ..audit::Entry::default() };
         audit::note(tx, &entry)
     })?;
+    // It is made, whatever becomes of an older one.
+    if let Err(error) = prune_upgrade(app) {
+        log::error!("the backup from before the upgrade could not be removed: {error}");
+    }
     tell(app);
     Ok(packed.path)
+}
+
+/// Removes the backup from before an upgrade once there is a younger good one, and after 30 days. Returns
+/// how many. For those who hold off other backups.
+fn prune_upgrade(app: &App) -> Result<usize> {
+    let Some(made_at) = app.read(|db| upkeep::done_at(db, upkeep::UPGRADED))? else { return Ok(0) };
+    let time = app.clock().read();
+    if !time.standing.is_trusted() {
+        return Ok(0);
+    }
+    let removed = match vault::prune_upgrade(app.backups(), made_at, time.now).map_err(trouble)? {
+        BeforeUpgrade::Stays => return Ok(0),
+        BeforeUpgrade::Removed(name) => {
+            log::info!("backup {name} from before the upgrade was removed");
+            1
+        }
+        BeforeUpgrade::Gone => 0,
+    };
+    app.write_blocking(Lane::Background, |tx| upkeep::forget(tx, upkeep::UPGRADED))?;
+    Ok(removed)
+}
+
+/// A backup of a database that nobody has open yet, before its schema is changed. `dir` is the data
+/// directory, `folder` that of backups.
+pub fn before_upgrade(dir: &Path, folder: &Path, made_at: Millis) -> Result<PathBuf> {
+    let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
+    let copy = copy_closed(&dir.join("usher.db"), folder)?;
+    Ok(pack(dir, &copy, made_at, &recipients, folder)?.path)
+}
+
+fn pack(dir: &Path, copy: &Copy, made_at: Millis, recipients: &Recipients, folder: &Path) -> Result<Packed> {
+    let about = About {
+        made_at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema: copy.schema,
+        ledger: position(copy),
+    };
+    vault::pack(&Contents::of(dir, &copy.database()), about, recipients, folder).map_err(trouble)
 }
 
 /// Removes the backups that have had their time, but for the last good one. Returns how many. As
@@ -45,6 +81,7 @@ pub fn prune(app: &App) -> Result<usize> {
         return Ok(0);
     }
     let now = time.now;
+    let before_upgrade = prune_upgrade(app)?;
     let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
     if let Some(name) = &pruned.lasting {
         log::warn!("backup {name} has had its time, and stays: there is no younger one");
@@ -52,10 +89,11 @@ pub fn prune(app: &App) -> Result<usize> {
     for refusal in &pruned.failed {
         log::error!("a backup could not be removed: {refusal}");
     }
-    if !pruned.removed.is_empty() {
+    let removed = pruned.removed.len() + before_upgrade;
+    if removed > 0 {
         tell(app);
     }
-    Ok(pruned.removed.len())
+    Ok(removed)
 }
 
 fn tell(app: &App) {

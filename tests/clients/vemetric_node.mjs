@@ -1,6 +1,7 @@
-// Drives the npm package `@vemetric/node`, unmodified, through every call it has. It speaks https alone, so
-// that the script stands a proxy of its own before the server, with the certificate that the test made
-// (USHER_CERTIFICATE, USHER_CERTIFICATE_KEY); the test has it trusted through NODE_EXTRA_CA_CERTS.
+// Drives the npm package `@vemetric/node`, unmodified, through every call it has. It speaks https alone: to a
+// server with TLS straight away, and before one without the script stands a proxy of its own, with the
+// certificate that the test made (USHER_CERTIFICATE, USHER_CERTIFICATE_KEY). The test has that trusted through
+// NODE_EXTRA_CA_CERTS.
 
 import { readFileSync } from "node:fs";
 import http from "node:http";
@@ -27,7 +28,8 @@ finish("@vemetric/node", async ({ url, token, prefix }) => {
   const failures = [];
   console.error = (...said) => failures.push(said.map(String).join(" "));
   const ann = `${prefix}-ann@example.com`;
-  const client = new Vemetric({ token, host: `https://127.0.0.1:${await unwrap(url)}` });
+  const host = url.startsWith("https:") ? url : `https://127.0.0.1:${await unwrap(url)}`;
+  const client = new Vemetric({ token, host });
   await client.updateUser({
     userIdentifier: ann,
     userDisplayName: "Ann Example",

@@ -48,6 +48,8 @@ pub struct Options {
     pub security_contact: Option<&'static str>,
     /// Further hosts of the APIs.
     pub api_hosts: Vec<&'static str>,
+    /// Of the certificate, where it speaks TLS itself.
+    pub tls: Option<usher::tls::Files>,
     /// How patient it is with clients.
     pub limits: Limits,
 }
@@ -101,6 +103,7 @@ impl Server {
             trusted_proxies: Vec::new(),
             security_contact: None,
             api_hosts: Vec::new(),
+            tls: None,
             limits: Limits::default(),
         };
         change(&mut options);
@@ -135,6 +138,10 @@ impl Server {
             options.public_url.map(|url| url.parse().expect("a public URL")),
             options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
         );
+        let edge = edge.with_tls(options.tls.is_some());
+        if let Some(files) = options.tls {
+            app.shows(usher::tls::Certificates::open(files, clock.clone()).expect("a certificate"));
+        }
         app.stands_at(
             edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact")))
                 .with_hosts(options.api_hosts.iter().map(|host| host.parse().expect("a host")).collect()),

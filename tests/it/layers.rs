@@ -25,6 +25,7 @@ const ROOMS: &[Room] = &[
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "disk", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "tls", may_use: &["clock"], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
@@ -53,7 +54,7 @@ const ROOMS: &[Room] = &[
         name: "app",
         may_use: &[
             "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
-            "vault", "store", "domain", "keyring",
+            "vault", "store", "domain", "keyring", "tls",
         ],
         never: HTTP_AND_SQL,
     },
@@ -83,7 +84,7 @@ const ROOMS: &[Room] = &[
         may_use: &["clock", "error", "model", "bell", "proof", "vault", "store", "domain", "app"],
         never: HTTP_AND_SQL,
     },
-    Room { name: "config", may_use: &["edge", "keyring"], never: HTTP_AND_SQL },
+    Room { name: "config", may_use: &["edge", "keyring", "tls"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
     Room {
         name: "server",
@@ -94,7 +95,8 @@ const ROOMS: &[Room] = &[
         name: "cli",
         may_use: &[
             "admin", "app", "bell", "clock", "config", "data_dir", "disk", "domain", "error", "keyring",
-            "files", "ledger", "model", "owner", "proof", "server", "store", "trace", "vault", "worker",
+            "files", "ledger", "model", "owner", "proof", "server", "store", "tls", "trace", "vault",
+            "worker",
         ],
         never: SQL,
     },

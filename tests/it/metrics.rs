@@ -6,6 +6,7 @@ use std::time::Duration;
 use usher::clock::{DAY, HOUR};
 use usher::metrics::{Kind, Requests, Text};
 
+use crate::certificates::{self, good};
 use crate::harness::Server;
 use crate::process::{Process, agent, begin, directory, free_address, lines};
 
@@ -169,12 +170,19 @@ fn alerts_and_dashboard_name_figures_that_there_are() {
     begin(dir.path());
     lines(dir.path(), &["backup", &dir.path().join("backups").to_string_lossy()]);
     let key = lines(dir.path(), &["key", "create", "--org", "--name", "watch", "--scopes", "read"]).remove(0);
-    let server = Process::start(dir.path());
-    assert_eq!(agent().get(server.url("/healthz")).call().expect("an answer").status(), 200);
-    let reply = agent().get(server.url("/metrics")).header("Authorization", &key).call();
+    // With a certificate, so that all figures are there.
+    let folder = directory();
+    let shown = good();
+    let files = shown.write(folder.path());
+    let (certificate, tls_key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
+    let server = Process::start_with(dir.path(), &["--tls-cert", &certificate, "--tls-key", &tls_key]);
+    let agent = certificates::agent(&shown);
+    assert_eq!(agent.get(server.url("/healthz")).call().expect("an answer").status(), 200);
+    let reply = agent.get(server.url("/metrics")).header("Authorization", &key).call();
     let text = reply.expect("an answer").body_mut().read_to_string().expect("text");
     let age = read(&text)["usher_backup_age_seconds"];
     assert!((0.0..600.0).contains(&age), "{age}");
+    assert_eq!(read(&text)["usher_tls_not_after_seconds"], 2_524_608_000.999);
     let there = named(&text);
     let rules = named(include_str!("../../deploy/alerts.yml"));
     let shown = named(include_str!("../../deploy/dashboard.json"));

@@ -69,6 +69,11 @@ impl Shelf {
         }
     }
 
+    /// Where the backup lies, and the ledger and receipts beside it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn hide(&self) {
         self.is_readable(false);
     }

@@ -12,12 +12,12 @@ use crate::process::{
     Process, agent, begin, directory, get, lines, post, refused, sqlite, usher, wait_until,
 };
 
-fn fixture(name: &str) -> PathBuf {
+pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1").join(name)
 }
 
 /// Modes are not kept by version control.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     fs::set_permissions(to, fs::Permissions::from_mode(0o700)).expect("a mode");
     for entry in fs::read_dir(from).expect("a folder").flatten() {
@@ -31,13 +31,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn opened() -> TempDir {
+pub fn opened() -> TempDir {
     let dir = directory();
     copy(&fixture("data"), dir.path());
     dir
 }
 
-fn known() -> Value {
+pub fn known() -> Value {
     serde_json::from_slice(&fs::read(fixture("known.json")).expect("a file")).expect("JSON")
 }
 

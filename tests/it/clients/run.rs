@@ -167,24 +167,7 @@ impl Run {
 
     /// Who is there of Vemetric's: the profile, and how often with which event.
     pub fn check_vemetric(&self, expected: &Value) {
-        let (conn, identifier) = (self.conn(), text(expected, "identifier"));
-        let held = user(&conn, identifier).unwrap_or_else(|| panic!("{identifier} is missing"));
-        let (name, avatar, data): (Option<String>, Option<String>, String) = conn
-            .query_row(
-                "SELECT display_name, avatar_url, attributes FROM users WHERE id = ?1",
-                [held],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .expect("the user");
-        assert_eq!(name.as_deref(), expected["displayName"].as_str());
-        assert_eq!(avatar.as_deref(), expected["avatarUrl"].as_str());
-        assert_eq!(serde_json::from_str::<Value>(&data).expect("JSON"), expected["data"]);
-        let mut statement = conn
-            .prepare("SELECT name, COUNT(*) FROM events WHERE user_id = ?1 GROUP BY name")
-            .expect("a query");
-        let rows = statement.query_map([held], |row| Ok((row.get(0)?, row.get(1)?)));
-        let counts: BTreeMap<String, i64> = rows.expect("rows").map(|row| row.expect("a count")).collect();
-        assert_eq!(json!(counts), expected["events"]);
+        check_vemetric(&self.conn(), expected);
     }
 
     /// Vemetric's messages have no time. After an erasure an event of that name is late, for
@@ -212,6 +195,25 @@ impl Run {
         assert!(self.server.terminate().success());
         check_file(self.dir.path());
     }
+}
+
+/// Who is there of Vemetric's: the profile, and how often with which event.
+pub fn check_vemetric(conn: &Connection, expected: &Value) {
+    let identifier = text(expected, "identifier");
+    let held = user(conn, identifier).unwrap_or_else(|| panic!("{identifier} is missing"));
+    let (name, avatar, data): (Option<String>, Option<String>, String) = conn
+        .query_row("SELECT display_name, avatar_url, attributes FROM users WHERE id = ?1", [held], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .expect("the user");
+    assert_eq!(name.as_deref(), expected["displayName"].as_str());
+    assert_eq!(avatar.as_deref(), expected["avatarUrl"].as_str());
+    assert_eq!(serde_json::from_str::<Value>(&data).expect("JSON"), expected["data"]);
+    let mut statement =
+        conn.prepare("SELECT name, COUNT(*) FROM events WHERE user_id = ?1 GROUP BY name").expect("a query");
+    let rows = statement.query_map([held], |row| Ok((row.get(0)?, row.get(1)?)));
+    let counts: BTreeMap<String, i64> = rows.expect("rows").map(|row| row.expect("a count")).collect();
+    assert_eq!(json!(counts), expected["events"]);
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,14 +4,20 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::run::Run;
+use super::run::{Run, check_vemetric};
 use super::{node, python, text};
+use crate::certificates::good;
 use crate::needs::skipped;
+use crate::process::{Process, directory, key, sqlite};
 
 /// Runs a client's script against the wire, and gives its report.
 fn report(run: &Run, command: &mut Command, token: &str) -> Value {
+    report_of(&run.wire.base, command, token, &|| format!("{:?}", run.wire.statuses()))
+}
+
+fn report_of(url: &str, command: &mut Command, token: &str, more: &dyn Fn() -> String) -> Value {
     let output = command
-        .env("USHER_URL", &run.wire.base)
+        .env("USHER_URL", url)
         .env("USHER_TOKEN", token)
         .env("USHER_PREFIX", "run")
         .env("NO_PROXY", "127.0.0.1")
@@ -23,7 +29,7 @@ fn report(run: &Run, command: &mut Command, token: &str) -> Value {
         .expect("the client runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{complaint}\n{said}\n{:?}", run.wire.statuses());
+    assert!(output.status.success(), "{complaint}\n{said}\n{}", more());
     serde_json::from_str(said.lines().last().expect("a report")).expect("a report in JSON")
 }
 
@@ -69,6 +75,21 @@ fn npm_vemetric_node_over_tls() {
     run.check_vemetric(&report);
     run.check_vemetric_late(text(&report, "identifier"), "/u");
     run.end();
+}
+
+/// The same client, to the server itself: nothing stands between them that takes TLS off.
+#[test]
+fn npm_vemetric_node_straight_to_the_servers_own_tls() {
+    let Some(mut command) = node("vemetric_node.mjs") else { return };
+    let (dir, folder) = (directory(), directory());
+    let ingest = key(dir.path(), "client");
+    let files = good().write(folder.path());
+    let (certificate, tls_key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
+    let server = Process::start_with(dir.path(), &["--tls-cert", &certificate, "--tls-key", &tls_key]);
+    command.env("NODE_EXTRA_CA_CERTS", &*certificate);
+    let report = report_of(&server.base, &mut command, &ingest, &String::new);
+    check_vemetric(&sqlite(dir.path()), &report);
+    assert!(server.terminate().success());
 }
 
 fn ingest_key(run: &Run) -> String {
