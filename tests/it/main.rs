@@ -50,6 +50,7 @@ mod long_reads;
 mod lookups;
 mod lost_ledgers;
 mod lost_parts;
+mod matrix;
 mod merging;
 mod merging_erasures;
 mod metrics;
