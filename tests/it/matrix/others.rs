@@ -7,10 +7,13 @@ use super::things::{self, Pair, made};
 use super::{keyed, plain};
 use crate::harness::{Reply, Request, Server, TestProject};
 
+/// Sends a request of a project with some names in it.
+type Send<'a> = dyn Fn(&TestProject, &[String]) -> Reply + 'a;
+
 /// A request by a project, with the name of a thing in it.
 struct Asked<'a> {
     at: String,
-    send: Box<dyn Fn(&TestProject, &[String]) -> Reply + 'a>,
+    send: Box<Send<'a>>,
     things: Vec<Pair>,
 }
 
@@ -152,6 +155,7 @@ fn what_is_anothers_is_as_what_is_not_there() {
     let mut all = of_paths(&server, &ours, false);
     all.extend(of_paths(&server, &ours, true));
     all.extend(of_bodies(&server, &ours));
+    let before = state_of(&server, &ours);
     let mut unequal = Vec::new();
     for Asked { at, send, things } in &all {
         let (there, missing) = split(things);
@@ -164,7 +168,31 @@ fn what_is_anothers_is_as_what_is_not_there() {
         }
     }
     assert!(unequal.is_empty(), "{}", unequal.join("\n"));
+    assert_eq!(state_of(&server, &ours), before, "another's requests changed something of ours");
     assert!(all.len() > 60, "{}", all.len());
+}
+
+/// Everything that is stored of one project, as text.
+fn state_of(server: &Server, project: &TestProject) -> Vec<String> {
+    let conn = server.sqlite();
+    let mut all = Vec::new();
+    for table in usher::store::holdings::TABLES {
+        let has = |name: &str| table.columns.iter().any(|column| column.name == name);
+        let of_it = match table.name {
+            "projects" => "id = ?1",
+            _ if has("project_id") => "project_id = ?1",
+            _ if has("user_id") => "user_id IN (SELECT id FROM users WHERE project_id = ?1)",
+            _ => continue,
+        };
+        let sql = format!("SELECT * FROM {} WHERE {of_it}", table.name);
+        let mut statement = conn.prepare(&sql).expect("a table");
+        let columns = statement.column_count();
+        let rows = statement.query_map([project.id.0], |row| {
+            (0..columns).map(|n| Ok(format!("{:?}", row.get_ref(n)?))).collect::<rusqlite::Result<Vec<_>>>()
+        });
+        all.extend(rows.expect("rows").map(|row| format!("{} {:?}", table.name, row.expect("a row"))));
+    }
+    all
 }
 
 /// The twin: to the project itself they do differ.
@@ -175,6 +203,7 @@ fn what_is_ones_own_differs_from_what_is_not_there() {
     let ours = server.project().clone();
     let mut all = of_paths(&server, &ours, false);
     all.extend(of_bodies(&server, &ours));
+    let before = state_of(&server, &ours);
     let mut equal = Vec::new();
     for Asked { at, send, things } in &all {
         let (there, missing) = split(things);
@@ -185,4 +214,5 @@ fn what_is_ones_own_differs_from_what_is_not_there() {
         }
     }
     assert!(equal.is_empty(), "{equal:?}");
+    assert_ne!(state_of(&server, &ours), before);
 }
