@@ -189,7 +189,7 @@ fn without_a_sign_in_every_address_but_those_of_the_door_leads_to_it_and_changes
 
 /// The twin: who is signed in is let in by every address, and forms with their token are taken.
 #[test]
-fn with_a_sign_in_every_address_opens_and_forms_change_something() {
+fn with_a_sign_in_every_address_opens_and_forms_work() {
     let house = House::new();
     let browser = Browser::owner(&house.server);
     let mut changed = 0;
