@@ -107,13 +107,23 @@ impl Edge {
         self.trusted.iter().any(|network| network.has(peer))
     }
 
-    /// Where a request comes from: the peer, or whom a trusted proxy names. None where nobody
-    /// who is believed says so. Of an IPv6 address the network alone, as a household has a
-    /// whole /64 and a device changes within it.
+    /// Where a request comes from, see [`Edge::client`]. Of an IPv6 address the network alone, as a
+    /// household has a whole /64 and a device changes within it.
+    pub fn sender(
+        &self,
+        peer: Option<IpAddr>,
+        x_forwarded_for: &[&str],
+        forwarded: &[&str],
+    ) -> Option<IpAddr> {
+        self.client(peer, x_forwarded_for, forwarded).map(network)
+    }
+
+    /// The address that a request comes from: the peer's, or the one that a trusted proxy names. None
+    /// where nobody who is believed says so.
     ///
     /// `Forwarded` counts only without `X-Forwarded-For`: most proxies write the latter and
     /// pass on whatever the client put into the former.
-    pub fn sender(
+    pub fn client(
         &self,
         peer: Option<IpAddr>,
         x_forwarded_for: &[&str],
@@ -121,7 +131,7 @@ impl Edge {
     ) -> Option<IpAddr> {
         let peer = peer?;
         if !self.trusts(peer) {
-            return Some(network(peer));
+            return Some(peer.to_canonical());
         }
         let named: Vec<Option<IpAddr>> = match x_forwarded_for.is_empty() {
             false => x_forwarded_for.iter().flat_map(|line| line.split(',')).map(address).collect(),
@@ -144,7 +154,7 @@ impl Edge {
                 break;
             }
         }
-        Some(network(last))
+        Some(last.to_canonical())
     }
 
     /// Notes that a peer that is not trusted sent forwarding headers.
@@ -341,12 +351,37 @@ impl FromStr for Network {
         let base = base.parse::<IpAddr>().map_err(|_| fault())?;
         let all = if base.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(all);
-        if bits > all { Err(fault()) } else { Ok(Network { base, bits }) }
+        match base.to_canonical() {
+            _ if bits > all => Err(fault()),
+            // ::ffff:10.0.0.1 is an IPv4 address, and so are those of a range that has no others.
+            IpAddr::V4(address) if all == 128 && bits >= 96 => {
+                Ok(Network { base: IpAddr::V4(address), bits: bits - 96 })
+            }
+            _ => Ok(Network { base, bits }),
+        }
+    }
+}
+
+/// With the bits that count alone: `10.0.0.0/8` also where it was read from `10.1.2.3/8`.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = u32::from(self.bits);
+        let (base, all) = match self.base {
+            IpAddr::V4(base) => {
+                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                (IpAddr::V4((base.to_bits() & mask).into()), 32)
+            }
+            IpAddr::V6(base) => {
+                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+                (IpAddr::V6(Ipv6Addr::from_bits(base.to_bits() & mask)), 128)
+            }
+        };
+        if bits == all { write!(f, "{base}") } else { write!(f, "{base}/{bits}") }
     }
 }
 
 /// What stands for one household: an IPv4 address, or the first 64 bits of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),

@@ -14,9 +14,10 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, DAY, HOUR, MINUTE, Millis, SECOND};
-use crate::domain::{keys, origins, projects, secrets};
+use crate::domain::key_addresses::Allowed;
+use crate::domain::{keys, origins, projects, rotation, secrets};
 use crate::error::{Error, Result};
-use crate::model::{Key, KeyId, ProjectId, Scope, Scopes};
+use crate::model::{Credential, Key, KeyId, ProjectId, Scope, Scopes};
 use crate::quota::{Counting, NewPeople};
 use crate::store::Db;
 use crate::trace::{Actor, Source};
@@ -28,9 +29,9 @@ pub struct Keyring {
     clock: Clock,
     limit: Limit,
     people: Arc<NewPeople>,
-    by_hash: RwLock<HashMap<[u8; 32], Arc<Access>>>,
-    /// Keys that were revoked since their counts were taken.
-    retired: Mutex<Vec<Arc<Access>>>,
+    by_hash: RwLock<HashMap<[u8; 32], Secret>>,
+    /// Secrets of keys that were revoked since their counts were taken.
+    retired: Mutex<Vec<Secret>>,
     failed_sign_ins: Mutex<FailedSignIns>,
     refused: Mutex<Refused>,
 }
@@ -59,6 +60,12 @@ struct FailedSignIns {
 pub struct Counts {
     /// When keys were last used.
     pub uses: Vec<(KeyId, Millis)>,
+    /// When ingest tokens were.
+    pub tokens: Vec<(ProjectId, Millis)>,
+    /// When secrets were that others have replaced, by their hash.
+    pub old: Vec<([u8; 32], Millis)>,
+    /// Requests from addresses that their keys are not good from.
+    pub refused_addresses: Vec<(KeyId, u64)>,
     /// When keys that are not public last came from a browser.
     pub browsers: Vec<(KeyId, Millis)>,
     /// Reads over the API, by key and day (its first millisecond, UTC).
@@ -69,7 +76,18 @@ pub struct Counts {
     pub failed_sign_ins: u64,
 }
 
-/// What one key opens.
+/// One secret of a key or a project: the present one, or one that it has replaced.
+struct Secret {
+    access: Arc<Access>,
+    hash: [u8; 32],
+    is_old: bool,
+    /// From then on it opens nothing.
+    ends_at: Option<Millis>,
+    /// Last use that was not written down yet; 0 for none.
+    used_at: AtomicI64,
+}
+
+/// What one key opens, with whichever of its secrets.
 pub struct Access {
     /// None: a project's public ingest token.
     pub key: Option<KeyId>,
@@ -80,8 +98,6 @@ pub struct Access {
     limiter: Option<Limiter>,
     /// When it last came from a browser, not written down yet; 0 for never.
     browser_at: AtomicI64,
-    /// Last use that was not written down yet; 0 for none.
-    used_at: AtomicI64,
     /// Reads that were not written down yet: the day in the upper half, their number in the
     /// lower one; and those of days before.
     reads: AtomicU64,
@@ -90,6 +106,10 @@ pub struct Access {
     origins: RwLock<Arc<[String]>>,
     /// Requests of pages of other sites that were not written down yet.
     refused_origins: AtomicU64,
+    /// Where it is good from.
+    from: RwLock<Arc<Allowed>>,
+    /// Requests from elsewhere that were not written down yet.
+    refused_addresses: AtomicU64,
 }
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, StateInformationMiddleware>;
@@ -133,24 +153,45 @@ impl Keyring {
     pub fn load(&self, db: &Db) -> Result<()> {
         let mut fresh = HashMap::new();
         let mut held = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
-        // Both are read before anything is taken out: a fault leaves what is there.
-        let (keys, projects) = (keys::list(db)?, projects::list(db)?);
+        // All are read before anything is taken out: a fault leaves what is there.
+        let (keys, projects, old) = (keys::list(db)?, projects::list(db)?, rotation::list(db)?);
         self.people.set_limits(projects.iter().map(|project| (project.id, &project.intake)));
+        // A new secret opens what the one before opens, within the same limit.
+        let known: HashMap<Credential, Arc<Access>> = held
+            .values()
+            .filter_map(|secret| Some((secret.access.of()?, Arc::clone(&secret.access))))
+            .collect();
+        let mut add = |hash: [u8; 32], access: &Arc<Access>, is_old: bool, ends_at: Option<Millis>| {
+            let used_at = held.remove(&hash).map_or(0, |before| before.used_at.into_inner());
+            let (access, used_at) = (Arc::clone(access), AtomicI64::new(used_at));
+            fresh.insert(hash, Secret { access, hash, is_old, ends_at, used_at });
+        };
         for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
-            let access = held.remove(&key.hash).unwrap_or_else(|| Arc::new(self.access(&key)));
-            fresh.insert(key.hash, access);
+            let of = Credential::Key(key.id);
+            let access = known.get(&of).cloned().unwrap_or_else(|| Arc::new(self.access(&key)));
+            *access.from.write().unwrap_or_else(PoisonError::into_inner) =
+                Arc::new(Allowed::of(&key.addresses));
+            add(key.hash, &access, false, key.expires_at);
+            for old in old.iter().filter(|old| old.of == of) {
+                let end = key.expires_at.map_or(old.ends_at, |end| end.min(old.ends_at));
+                add(old.hash, &access, true, Some(end));
+            }
         }
         let lists: HashMap<ProjectId, Arc<[String]>> =
             projects.iter().map(|project| (project.id, project.origins.clone().into())).collect();
         for project in projects {
-            let hash = secrets::hash(&project.ingest_token);
+            let of = Credential::Token(project.id);
             let scopes = Scopes::of(&[Scope::Ingest]);
-            let access = held
-                .remove(&hash)
+            let access = known
+                .get(&of)
+                .cloned()
                 .unwrap_or_else(|| Arc::new(self.opening(None, Some(project.id), scopes, true)));
-            fresh.insert(hash, access);
+            add(secrets::hash(&project.ingest_token), &access, false, None);
+            for old in old.iter().filter(|old| old.of == of) {
+                add(old.hash, &access, true, Some(old.ends_at));
+            }
         }
-        for access in fresh.values() {
+        for Secret { access, .. } in fresh.values() {
             if let Some(list) = access.project.and_then(|project| lists.get(&project)) {
                 *access.origins.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(list);
             }
@@ -160,13 +201,22 @@ impl Keyring {
         Ok(())
     }
 
-    /// What this secret opens. [`Error::UnknownKey`] if nothing.
-    pub fn open(&self, secret: &str) -> Result<Arc<Access>> {
+    /// What this secret opens for a request from an address. [`Error::UnknownKey`] if nothing: nobody
+    /// is told that it did before its end, or would from elsewhere.
+    pub fn open(&self, secret: &str, address: impl FnOnce() -> Option<IpAddr>) -> Result<Arc<Access>> {
         // Looked up by a hash, so that the time it takes says nothing of any key.
         // A key that was read from a file may end with the file's newline.
         let hash = secrets::hash(secret.trim_ascii());
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
-        held.get(&hash).cloned().ok_or(Error::UnknownKey)
+        let found = held.get(&hash).ok_or(Error::UnknownKey)?;
+        // By the clock in force now: nothing is loaded again when an end comes.
+        let now = self.clock.now();
+        if found.ends_at.is_some_and(|end| now >= end) {
+            return Err(Error::UnknownKey);
+        }
+        found.access.judge_address(address)?;
+        found.used_at.store(now, Ordering::Relaxed);
+        Ok(Arc::clone(&found.access))
     }
 
     /// What was counted since the last time; it counts as written down from here on.
@@ -175,13 +225,23 @@ impl Keyring {
         let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         let failed = &mut self.failed_sign_ins.lock().unwrap_or_else(PoisonError::into_inner).more;
         let mut counts = Counts { failed_sign_ins: std::mem::take(failed), ..Counts::default() };
-        for access in held.values().chain(&retired) {
+        for secret in held.values().chain(&retired) {
+            let access = &secret.access;
+            let used_at = secret.used_at.swap(0, Ordering::Relaxed);
+            if used_at > 0 {
+                match access.of() {
+                    _ if secret.is_old => counts.old.push((secret.hash, used_at)),
+                    Some(Credential::Key(id)) => counts.uses.push((id, used_at)),
+                    Some(Credential::Token(id)) => counts.tokens.push((id, used_at)),
+                    None => {}
+                }
+            }
             let refused = access.refused_origins.swap(0, Ordering::Relaxed);
             let of_project = access.project.filter(|_| refused > 0);
             counts.refused_origins.extend(of_project.map(|project| (project, refused)));
             let Some(key) = access.key else { continue };
-            let used_at = access.used_at.swap(0, Ordering::Relaxed);
-            counts.uses.extend((used_at > 0).then_some((key, used_at)));
+            let elsewhere = access.refused_addresses.swap(0, Ordering::Relaxed);
+            counts.refused_addresses.extend((elsewhere > 0).then_some((key, elsewhere)));
             let browser_at = access.browser_at.swap(0, Ordering::Relaxed);
             counts.browsers.extend((browser_at > 0).then_some((key, browser_at)));
             let mut reads = std::mem::take(&mut *access.earlier());
@@ -228,7 +288,7 @@ impl Keyring {
         false
     }
 
-    fn retired(&self) -> MutexGuard<'_, Vec<Arc<Access>>> {
+    fn retired(&self) -> MutexGuard<'_, Vec<Secret>> {
         self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -254,11 +314,12 @@ impl Keyring {
             is_public,
             limiter,
             browser_at: AtomicI64::new(0),
-            used_at: AtomicI64::new(0),
             reads: AtomicU64::new(0),
             earlier: Mutex::default(),
             origins: RwLock::new(Arc::from([])),
             refused_origins: AtomicU64::new(0),
+            from: RwLock::new(Arc::new(Allowed::Everywhere)),
+            refused_addresses: AtomicU64::new(0),
         }
     }
 }
@@ -267,6 +328,21 @@ impl Access {
     /// Whether anybody may have it: an ingest token, or a key that is made to be public.
     pub fn is_public(&self) -> bool {
         self.is_public
+    }
+
+    /// Whose secrets open it.
+    fn of(&self) -> Option<Credential> {
+        self.key.map(Credential::Key).or(self.project.map(Credential::Token))
+    }
+
+    /// [`Error::UnknownKey`] if it is not good from this address. Those are counted.
+    fn judge_address(&self, address: impl FnOnce() -> Option<IpAddr>) -> Result<()> {
+        let from = Arc::clone(&self.from.read().unwrap_or_else(PoisonError::into_inner));
+        if from.allows(address) {
+            return Ok(());
+        }
+        self.refused_addresses.fetch_add(1, Ordering::Relaxed);
+        Err(Error::UnknownKey)
     }
 
     /// Who acts with it.
@@ -333,7 +409,6 @@ impl Access {
     /// Counts a request, and says whether it is one too many. None without limit.
     pub fn spend(&self, clock: &Clock) -> Option<Allowance> {
         let now = clock.now();
-        self.used_at.store(now, Ordering::Relaxed);
         let limiter = self.limiter.as_ref()?;
         let (quota, remaining, retry_after) = match limiter.check() {
             Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),

@@ -487,6 +487,8 @@ pub struct Project {
     pub origins: Vec<String>,
     /// Requests of pages of other sites.
     pub refused_origins: i64,
+    /// When the ingest token was last used.
+    pub token_used_at: Option<Millis>,
 }
 
 /// What a key may do. A set of [`Scope`]s.
@@ -573,6 +575,46 @@ pub struct Key {
     pub revoked_at: Option<Millis>,
     /// When it last came from a browser although it is not public.
     pub browser_at: Option<Millis>,
+    /// From then on it opens nothing. None: it has no end.
+    pub expires_at: Option<Millis>,
+    /// Ranges of addresses that it is good from; empty: from everywhere.
+    pub addresses: Vec<String>,
+    /// Requests from elsewhere.
+    pub refused_addresses: i64,
+}
+
+impl Key {
+    /// Whether its date has come.
+    pub fn is_expired(&self, now: Millis) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+
+    /// Whether somebody may have its secret. After a restore from an older backup nobody does where
+    /// the secret was replaced since.
+    pub fn has_secret(&self) -> bool {
+        !self.hint.is_empty()
+    }
+}
+
+/// What has a secret that can be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    Key(KeyId),
+    /// A project's ingest token.
+    Token(ProjectId),
+}
+
+/// A secret that another has replaced.
+#[derive(Debug, Clone)]
+pub struct OldSecret {
+    pub of: Credential,
+    /// SHA-256, as of a key.
+    pub hash: [u8; 32],
+    pub hint: String,
+    pub replaced_at: Millis,
+    /// From then on it opens nothing.
+    pub ends_at: Millis,
+    pub last_used_at: Option<Millis>,
 }
 
 /// Somebody who signs in to the admin pages.

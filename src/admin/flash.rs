@@ -19,6 +19,9 @@ pub enum Flash {
     OriginsSet,
     SettingsSaved,
     KeyRevoked,
+    KeyChanged,
+    OldSecretsEnded,
+    TokenRotated,
     ClockConfirmed,
 }
 
@@ -49,6 +52,9 @@ impl Flash {
             Flash::OriginsSet => "origins-set".into(),
             Flash::SettingsSaved => "settings-saved".into(),
             Flash::KeyRevoked => "key-revoked".into(),
+            Flash::KeyChanged => "key-changed".into(),
+            Flash::OldSecretsEnded => "old-secrets-ended".into(),
+            Flash::TokenRotated => "token-rotated".into(),
             Flash::ClockConfirmed => "clock-confirmed".into(),
         }
     }
@@ -68,6 +74,9 @@ impl Flash {
             ("origins-set", None) => Flash::OriginsSet,
             ("settings-saved", None) => Flash::SettingsSaved,
             ("key-revoked", None) => Flash::KeyRevoked,
+            ("key-changed", None) => Flash::KeyChanged,
+            ("old-secrets-ended", None) => Flash::OldSecretsEnded,
+            ("token-rotated", None) => Flash::TokenRotated,
             ("clock-confirmed", None) => Flash::ClockConfirmed,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
@@ -95,6 +104,9 @@ impl Flash {
             Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
+            Flash::KeyChanged => "The key is changed.".into(),
+            Flash::OldSecretsEnded => "The secrets that were replaced have ended.".into(),
+            Flash::TokenRotated => "The project has a new ingest token.".into(),
             Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
         };
         let undo = match self {

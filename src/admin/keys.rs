@@ -11,9 +11,10 @@ use super::show::{Time, plain};
 use super::users::{Choice, choices};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::Millis;
-use crate::domain::{keys, projects as project_rules};
-use crate::error::{Error, Place, Result};
-use crate::model::{Key, KeyId, Project, ProjectId, Scope, Scopes};
+use crate::domain::keys::{self, Bounds, Powers};
+use crate::domain::{key_addresses, projects as project_rules};
+use crate::error::{self, Error, Place, Result};
+use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId, Scope, Scopes};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -28,9 +29,13 @@ pub fn routes() -> Vec<Route> {
 struct KeyCreatedPage {
     page: Page,
     name: String,
+    /// What was done to it.
+    deed: &'static str,
     project: Option<String>,
     scopes: String,
     key: String,
+    /// Until when the secret before is good, if it was replaced.
+    old_until: Option<Time>,
 }
 
 pub struct KeyRow {
@@ -45,11 +50,19 @@ pub struct KeyRow {
     pub created: Time,
     pub last_used: Option<Time>,
     pub revoked: Option<Time>,
+    /// Its end, and whether it has come.
+    pub expires: Option<Time>,
+    pub is_expired: bool,
+    pub is_bound: bool,
+    pub has_secret: bool,
+    /// Until when the last of the secrets before is good.
+    pub old_until: Option<Time>,
 }
 
 impl KeyRow {
-    pub fn new(key: &Key, projects: &[Project], now: Millis) -> KeyRow {
+    pub fn new(key: &Key, projects: &[Project], old: &[OldSecret], now: Millis) -> KeyRow {
         let time = |at: Millis| Time::new(at, now);
+        let good = old.iter().filter(|old| old.of == Credential::Key(key.id) && now < old.ends_at);
         KeyRow {
             id: key.id,
             name: plain(&key.name),
@@ -61,6 +74,11 @@ impl KeyRow {
             created: time(key.created_at),
             last_used: key.last_used_at.map(time),
             revoked: key.revoked_at.map(time),
+            expires: key.expires_at.map(time),
+            is_expired: key.is_expired(now),
+            is_bound: !key.addresses.is_empty(),
+            has_secret: key.has_secret(),
+            old_until: good.map(|old| old.ends_at).max().map(time),
         }
     }
 }
@@ -72,6 +90,9 @@ pub struct KeyForm {
     pub organisation: bool,
     pub is_public: bool,
     pub scopes: Vec<ScopeChoice>,
+    /// As they were typed: a day or a time; a range a line.
+    pub expires: String,
+    pub addresses: String,
     pub error: Option<String>,
     pub error_field: &'static str,
 }
@@ -108,6 +129,8 @@ impl KeyForm {
             is_public: sent && visit.form.given("public").is_some(),
             organisation: chosen.is_some_and(str::is_empty),
             scopes: Scope::ALL.into_iter().map(scope).collect(),
+            expires: if sent { visit.form.text("expires").to_owned() } else { String::new() },
+            addresses: if sent { visit.form.text("addresses").to_owned() } else { String::new() },
             error_field: fault.as_ref().map_or("", |fault| fault.field),
             error: fault.map(|fault| fault.text),
         }
@@ -138,26 +161,51 @@ async fn create(visit: Visit) -> Answer {
     match make(&visit).await {
         Ok((key, secret, project)) => {
             visit.app.reload_keys()?;
-            let mut page = visit.page("projects", "Key created")?;
-            page.path = PROJECTS.to_owned();
-            let page = KeyCreatedPage {
-                page,
-                name: plain(&key.name),
-                project: project.map(|project| plain(&project.name)),
-                scopes: if key.is_public { "public".to_owned() } else { key.scopes.names().join(", ") },
-                key: secret,
-            };
-            visit.html(StatusCode::OK, &page)
+            show_secret(&visit, "created", &key, project.as_ref(), secret, None)
         }
         Err(Error::Invalid(faults)) => {
-            let fault = faults.into_iter().next().map(|fault| match fault.field.as_str() {
-                "name" => Fault { field: "name", text: sentence("The name", &fault.message) },
-                "project" => Fault { field: "project", text: sentence("The project", &fault.message) },
-                _ => Fault { field: "scopes", text: sentence("The scopes", &fault.message) },
-            });
+            let fault = faults.into_iter().next().map(|fault| worded(&fault));
             projects::show(&visit, StatusCode::UNPROCESSABLE_ENTITY, ProjectForm::default(), fault).await
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The one page on which a secret stands.
+pub fn show_secret(
+    visit: &Visit,
+    deed: &'static str,
+    key: &Key,
+    project: Option<&Project>,
+    secret: String,
+    old_until: Option<Millis>,
+) -> Answer {
+    let mut page = visit.page("projects", format!("Key {deed}"))?;
+    page.path = PROJECTS.to_owned();
+    let page = KeyCreatedPage {
+        page,
+        name: plain(&key.name),
+        deed,
+        project: project.map(|project| plain(&project.name)),
+        scopes: if key.is_public { "public".to_owned() } else { key.scopes.names().join(", ") },
+        key: secret,
+        old_until: old_until.map(|at| Time::new(at, visit.now)),
+    };
+    visit.html(StatusCode::OK, &page)
+}
+
+/// A fault under the name that its field has on the pages.
+pub fn worded(fault: &error::Fault) -> Fault {
+    match fault.field.as_str() {
+        "name" => Fault { field: "name", text: sentence("The name", &fault.message) },
+        "project" => Fault { field: "project", text: sentence("The project", &fault.message) },
+        "expiresAt" => Fault { field: "expires", text: sentence("The end", &fault.message) },
+        "overlap" => Fault { field: "overlap", text: sentence("The time", &fault.message) },
+        "addresses" => Fault { field: "addresses", text: sentence("The addresses", &fault.message) },
+        field if field.starts_with("addresses") => {
+            Fault { field: "addresses", text: sentence("Each address", &fault.message) }
+        }
+        _ => Fault { field: "scopes", text: sentence("The scopes", &fault.message) },
     }
 }
 
@@ -165,9 +213,14 @@ async fn create(visit: Visit) -> Answer {
 async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
     let name = visit.form.text("name").to_owned();
     // A public key has no scopes to choose.
-    let scopes = match visit.form.given("public") {
-        Some(_) => None,
-        None => Some(Scopes::parse(&visit.form.all("scopes").collect::<Vec<&str>>().join(","))?),
+    let powers = match visit.form.given("public") {
+        Some(_) => Powers::Public,
+        None => Powers::Scopes(Scopes::parse(&visit.form.all("scopes").collect::<Vec<&str>>().join(","))?),
+    };
+    let expires = visit.form.some("expires").map(str::trim).filter(|text| !text.is_empty());
+    let bounds = Bounds {
+        expires_at: expires.map(keys::parse_end).transpose()?,
+        addresses: key_addresses::split(visit.form.text("addresses")),
     };
     let fault = |message: &str| Error::invalid(Place::Body, "project", message);
     // An empty one is the organisation: one that is left out must not become that.
@@ -178,13 +231,10 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
             key => Some(project_rules::by_key(tx, key)?),
         };
         let id = project.as_ref().map(|project| project.id);
-        let (key, secret) = match (scopes, id) {
-            (Some(scopes), id) => keys::create(tx, id, &name, scopes)?,
-            (None, Some(id)) => keys::create_public(tx, id, &name)?,
-            (None, None) => {
-                return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
-            }
-        };
+        if let (Powers::Public, None) = (powers, id) {
+            return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
+        }
+        let (key, secret) = keys::create_within(tx, id, &name, powers, &bounds)?;
         Ok((key, secret, project))
     });
     made.await.map_err(|error| match error {

@@ -20,6 +20,7 @@ mod holdings;
 mod ids;
 mod job;
 mod jobs;
+mod key;
 mod keys;
 mod outside;
 mod page;
@@ -33,6 +34,7 @@ mod setup;
 mod show;
 mod sign_in;
 mod theme;
+mod token;
 mod tokens;
 mod trash;
 mod user;
@@ -70,6 +72,8 @@ pub fn routes() -> Vec<Route> {
         repairs::routes(),
         settings::routes(),
         keys::routes(),
+        key::routes(),
+        token::routes(),
     ];
     sections.into_iter().flatten().collect()
 }

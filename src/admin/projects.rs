@@ -9,10 +9,11 @@ use super::page::{Page, capital, sentence};
 use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{repairs, settings};
-use crate::domain::{keys as key_rules, origins, projects};
+use super::{repairs, settings, token};
+use crate::domain::{keys as key_rules, origins, projects, rotation};
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
+use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -38,6 +39,8 @@ struct Row {
     name: String,
     key: String,
     ingest_token: String,
+    /// The page on which the token is replaced.
+    token: String,
     created: Time,
     /// What public credentials may write, in words.
     public_writes: &'static str,
@@ -87,13 +90,15 @@ async fn show_with(
     origins_form: Option<OriginsForm>,
     key_fault: Option<keys::Fault>,
 ) -> Answer {
-    let (projects, keys) = visit.app.scan(|db| Ok((projects::list(db)?, key_rules::list(db)?))).await?;
+    let read = |db: &Db| Ok((projects::list(db)?, key_rules::list(db)?, rotation::list(db)?));
+    let (projects, keys, old) = visit.app.scan(read).await?;
     let row = |project: &Project| {
         let form = origins_form.as_ref().filter(|form| form.project == project.id);
         Row {
             name: plain(&project.name),
             key: project.key.clone(),
             ingest_token: project.ingest_token.clone(),
+            token: token::path(project),
             created: Time::new(project.created_at, visit.now),
             public_writes: allowed(project.intake.public_writes),
             per_address: Count(project.intake.per_address().into()),
@@ -112,7 +117,7 @@ async fn show_with(
         page,
         projects: projects.iter().map(row).collect(),
         project_form,
-        keys: keys.iter().rev().map(|key| KeyRow::new(key, &projects, visit.now)).collect(),
+        keys: keys.iter().rev().map(|key| KeyRow::new(key, &projects, &old, visit.now)).collect(),
         key_form: KeyForm::new(visit, &projects, key_fault),
         unproven_headers: visit.has_unproven_headers(),
     };

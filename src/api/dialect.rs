@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 use super::body::{self, Body};
 use super::{broken, cors, forms, lenient};
 use crate::app::App;
-use crate::edge::FORWARDING;
+use crate::edge;
 use crate::error::{Error, Fault, Place, Result};
 use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Received, Scope};
@@ -31,6 +31,7 @@ use crate::proof::receipt::Token;
 use crate::trace::{Ground, Source};
 use crate::web::body::Whole;
 use crate::web::buffers::Owner;
+use crate::web::sender;
 
 /// The header in which a caller may say by what right something is to be erased.
 const GROUND: &str = "Usher-Ground";
@@ -183,7 +184,7 @@ async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
         (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
         (None, None) => return Err(Error::NoKey),
     };
-    call.app.keyring().open(&key)
+    call.opens(&key)
 }
 
 /// By what right the caller says that something is to be erased.
@@ -390,20 +391,8 @@ impl Call {
     /// Where the request comes from, as well as it can be told. Good for telling visitors
     /// apart, no more: who sends can say what it likes of its program.
     pub fn sender(&self) -> Sender {
-        let headers = self.request.headers();
-        let lines = |name: &str| -> Vec<&str> {
-            // A line that is not text is kept as one that names nobody.
-            headers.get_all(name).map(|value| value.to_str().unwrap_or_default()).collect()
-        };
-        let peer = self.request.peer_addr().map(|peer| peer.ip());
-        let edge = self.app.edge();
-        let is_claimed = FORWARDING.iter().any(|name| headers.contains_key(*name));
-        let address = match peer {
-            // The peer may be a proxy that nobody named: its address is not the sender's.
-            Some(peer) if is_claimed && !edge.trusts(peer) => None,
-            peer => edge.sender(peer, &lines("x-forwarded-for"), &lines("forwarded")),
-        };
-        let agent = headers.get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
+        let address = sender::address(&self.request, self.app.edge()).map(edge::network);
+        let agent = self.request.headers().get(header::USER_AGENT).map(header::HeaderValue::as_bytes);
         let agent = agent.map(String::from_utf8_lossy).map(|agent| agent.trim().to_owned());
         Sender { address, agent: agent.filter(|agent| !agent.is_empty()) }
     }
@@ -437,11 +426,16 @@ impl Call {
         dialect.key(&self.request)
     }
 
+    /// What a key opens from where the request comes.
+    fn opens(&self, key: &str) -> Result<Arc<Access>> {
+        self.app.keyring().open(key, || sender::address(&self.request, self.app.edge()))
+    }
+
     /// The project of a public credential. [`Error::UnknownKey`] for any other key, as it
     /// came in the clear; [`Error::Forbidden`] if the page that asks is not on the
     /// project's list.
     pub fn open_public(&self, key: &str) -> Result<ProjectId> {
-        let access = self.app.keyring().open(key)?;
+        let access = self.opens(key)?;
         if !access.is_public() {
             return Err(Error::UnknownKey);
         }

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
+use super::key::{self, Key, Overlap};
 use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
-use crate::domain::{admins, keys, projects};
-use crate::error::Result;
-use crate::model::{KeyId, Scopes};
+use crate::domain::{admins, projects};
 use crate::store::Lane;
 use crate::worker::backup;
 
@@ -33,17 +32,13 @@ pub enum Act {
     ShowProject {
         key: String,
     },
-    CreateKey {
-        /// None: of the whole organisation.
-        project: Option<String>,
-        name: String,
-        scopes: Option<String>,
-        /// It stands where anybody can read it.
-        public: bool,
+    Key(Key),
+    RotateToken {
+        project: String,
+        overlap: Overlap,
     },
-    ListKeys,
-    RevokeKey {
-        id: i64,
+    EndOldTokens {
+        project: String,
     },
     CreateAdmin {
         name: String,
@@ -87,24 +82,13 @@ impl Act {
             }
             Act::SetProject { key, settings } => Ok(project::set(app, key, settings)?),
             Act::ShowProject { key } => Ok(project::show(app, key)?),
-            Act::CreateKey { project: Some(project), name, public: true, .. } => {
-                Ok(vec![create_public_key(app, project, name)?])
-            }
-            Act::CreateKey { project, name, scopes, .. } => {
-                let secret = create_key(app, project.as_deref(), name, scopes.as_deref())?;
-                Ok(vec![secret])
-            }
-            Act::ListKeys => Ok(list_keys(app)?),
+            Act::Key(key) => Ok(key.perform(app)?),
+            Act::RotateToken { project, overlap } => Ok(key::rotate_token(app, project, overlap)?),
+            Act::EndOldTokens { project } => Ok(key::end_old_tokens(app, project)?),
             Act::ShowClock => Ok(vec![show_clock(app)]),
             Act::ConfirmClock => {
                 app.confirm_clock()?;
                 Ok(vec![show_clock(app)])
-            }
-            Act::RevokeKey { id } => {
-                let id = KeyId(*id);
-                app.write_blocking(Lane::Request, move |tx| keys::revoke(tx, id))?;
-                app.reload_keys()?;
-                Ok(Vec::new())
             }
             Act::CreateAdmin { name, password } => {
                 let (name, hash) = (name.clone(), admins::hash_password(password)?);
@@ -146,52 +130,7 @@ pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn create_key(app: &App, project: Option<&str>, name: &str, scopes: Option<&str>) -> Result<String> {
-    let scopes = scopes.map_or(Ok(Scopes::usual()), Scopes::parse)?;
-    let project = project.map(|key| app.read(|db| projects::by_key(db, key))).transpose()?;
-    let (project, name) = (project.map(|project| project.id), name.to_owned());
-    let (_, secret) =
-        app.write_blocking(Lane::Request, move |tx| keys::create(tx, project, &name, scopes))?;
-    app.reload_keys()?;
-    Ok(secret)
-}
-
-fn create_public_key(app: &App, project: &str, name: &str) -> Result<String> {
-    let (project, name) = (app.read(|db| projects::by_key(db, project))?.id, name.to_owned());
-    let (_, secret) = app.write_blocking(Lane::Request, move |tx| keys::create_public(tx, project, &name))?;
-    app.reload_keys()?;
-    Ok(secret)
-}
-
 fn show_clock(app: &App) -> String {
     let time = app.clock().read();
     format!("{}\t{}", clock::rfc3339(time.now), time.standing)
-}
-
-fn list_keys(app: &App) -> Result<Vec<String>> {
-    let (keys, projects) = app.read(|db| Ok((keys::list(db)?, projects::list(db)?)))?;
-    let name = |key: &crate::model::Key| match key.project {
-        None => "(organisation)".to_owned(),
-        Some(id) => {
-            let project = projects.iter().find(|project| project.id == id);
-            project.map_or_else(String::new, |project| project.name.clone())
-        }
-    };
-    let state = |key: &crate::model::Key| match (key.revoked_at, key.last_used_at) {
-        (Some(at), _) => format!("revoked {}", clock::rfc3339(at)),
-        (None, Some(at)) => format!("used {}", clock::rfc3339(at)),
-        (None, None) => "never used".to_owned(),
-    };
-    let line = |key: &crate::model::Key| {
-        let scopes = if key.is_public { "public".to_owned() } else { key.scopes.names().join(",") };
-        let seen = key.browser_at.filter(|_| key.revoked_at.is_none()).map(|at| {
-            format!(
-                "\tcame from a browser on {}: a key that is not public stands in a page",
-                clock::rfc3339(at)
-            )
-        });
-        let seen = seen.unwrap_or_default();
-        format!("{}\t{}\t{}\t{scopes}\t{}…\t{}{seen}", key.id, name(key), key.name, key.hint, state(key))
-    };
-    Ok(keys.iter().map(line).collect())
 }

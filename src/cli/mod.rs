@@ -8,6 +8,7 @@ mod directory;
 mod doctor;
 mod health;
 mod inspect;
+mod key;
 mod ledgers;
 mod limits;
 mod logging;
@@ -65,9 +66,9 @@ enum Command {
     /// Make and list projects
     #[command(subcommand)]
     Project(Project),
-    /// Make, list and revoke API keys
+    /// Make, list, change, rotate and revoke API keys
     #[command(subcommand)]
-    Key(Key),
+    Key(key::Key),
     /// People who sign in to the admin pages
     #[command(subcommand)]
     Admin(Admin),
@@ -107,44 +108,23 @@ enum Project {
         #[command(flatten)]
         settings: project::Settings,
     },
+    /// Give a project a new ingest token; prints it. The one before stays good for a while
+    RotateToken {
+        /// As `project list` prints it
+        key: String,
+        #[command(flatten)]
+        overlap: key::Overlap,
+    },
+    /// End the ingest tokens that a project has replaced, at once
+    EndOldTokens {
+        /// As `project list` prints it
+        key: String,
+    },
     /// A project's settings, one a line
     Show {
         /// As `project list` prints it
         key: String,
     },
-}
-
-#[derive(Subcommand)]
-enum Key {
-    /// Make a key; prints it, once, alone
-    Create {
-        #[command(flatten)]
-        of: KeyOf,
-        /// What the key is for
-        #[arg(long)]
-        name: String,
-        /// Of ingest, read, write, delete, admin; all but admin unless given
-        #[arg(long)]
-        scopes: Option<String>,
-        /// Stands where anybody can read it, in a page or an app: good for ingestion alone
-        #[arg(long, conflicts_with_all = ["org", "scopes"])]
-        public: bool,
-    },
-    /// A key a line: its id, project, name, scopes, first letters, last use
-    List,
-    /// Close a key for good, from this moment on
-    Revoke { id: i64 },
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct KeyOf {
-    /// The project's key, as `project list` prints it
-    #[arg(long, value_name = "KEY")]
-    project: Option<String>,
-    /// Every project of the organisation
-    #[arg(long)]
-    org: bool,
 }
 
 #[derive(Subcommand)]
@@ -215,12 +195,12 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Project(Project::Set { key, settings })) => {
             Act::SetProject { key, settings: settings.with_secret()? }
         }
-        Some(Command::Project(Project::Show { key })) => Act::ShowProject { key },
-        Some(Command::Key(Key::Create { of, name, scopes, public })) => {
-            Act::CreateKey { project: of.project, name, scopes, public }
+        Some(Command::Project(Project::RotateToken { key, overlap })) => {
+            Act::RotateToken { project: key, overlap }
         }
-        Some(Command::Key(Key::List)) => Act::ListKeys,
-        Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },
+        Some(Command::Project(Project::EndOldTokens { key })) => Act::EndOldTokens { project: key },
+        Some(Command::Project(Project::Show { key })) => Act::ShowProject { key },
+        Some(Command::Key(key)) => Act::Key(key),
         Some(Command::Admin(Admin::Create { name })) => {
             // Before it asks for a password.
             directory::must_be(&config.data)?;
@@ -248,7 +228,7 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     match act {
-        Act::CreateKey { .. } => {
+        Act::Key(key) if key.is_shown_once() => {
             out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
         _ => out::print(&text).context("it is done, but the answer could not be printed")?,

@@ -7,10 +7,11 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::clock;
 use crate::domain::projects::{self, Change, Kept};
-use crate::domain::{origins, placeholders};
+use crate::domain::{origins, placeholders, rotation};
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Project, PublicWrites};
+use crate::model::{Credential, Project, PublicWrites};
 use crate::store::Lane;
 
 /// In the place of a number or a list.
@@ -126,10 +127,12 @@ pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
 
 /// The settings, one a line.
 pub fn show(app: &App, key: &str) -> Result<Vec<String>> {
-    let (project, secret) = app.read(|db| {
+    let now = app.clock().now();
+    let (project, secret, old) = app.read(|db| {
         let project = projects::by_key(db, key)?;
         let secret = projects::client_secret(db, project.id)?;
-        Ok((project, secret))
+        let old = rotation::good_old(db, Credential::Token(project.id), now)?;
+        Ok((project, secret, old))
     })?;
     let intake = &project.intake;
     let or = |list: String, none: &str| if list.is_empty() { none.to_owned() } else { list };
@@ -137,7 +140,7 @@ pub fn show(app: &App, key: &str) -> Result<Vec<String>> {
         (Some(days), _) => days.to_string(),
         (None, why) => format!("{FOREVER}: {}", why.as_deref().unwrap_or_default()),
     };
-    Ok(vec![
+    let mut lines = vec![
         format!("origins\t{}", or(project.origins.join(","), "(every site)")),
         format!("public writes\t{}", intake.public_writes.word()),
         format!("people per address\t{}", intake.per_address()),
@@ -145,7 +148,14 @@ pub fn show(app: &App, key: &str) -> Result<Vec<String>> {
         format!("placeholders\t{}", or(placeholders::in_force(intake).join(","), "(none)")),
         format!("erased days\t{kept}"),
         format!("client secret\t{}", if secret.is_some() { "set" } else { "(none)" }),
-    ])
+    ];
+    lines.extend(old.iter().map(|old| {
+        let used = old
+            .last_used_at
+            .map_or_else(|| "never used".to_owned(), |at| format!("used {}", clock::rfc3339(at)));
+        format!("old token\t{}… good until {}, {used}", old.hint, clock::rfc3339(old.ends_at))
+    }));
+    Ok(lines)
 }
 
 /// What a change leads to that its flag does not say.

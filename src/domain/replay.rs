@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys, projects as houses, suppressions, waiting};
+use crate::domain::{erase, jobs, keys, projects as houses, rotation, suppressions, waiting};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
@@ -116,6 +116,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 done.keys += 1;
             }
         }
+        done.keys += rotation::replay(tx, |secret| orders.end_of_secret(secret))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
         note(tx, "done again", &done.to_string())?;
     }

@@ -75,7 +75,9 @@ impl Counting {
         match entry.act {
             Act::Void { from } => self.void_from = self.void_from.min(from),
             _ if entry.seq >= self.void_from => {}
-            Act::KeyRevoked { key: credential } | Act::CredentialEnded { credential } => {
+            Act::KeyRevoked { key: credential }
+            | Act::CredentialEnded { credential }
+            | Act::CredentialEnds { credential, .. } => {
                 self.again.keys += u64::from(self.keys.insert(credential));
             }
             _ => {

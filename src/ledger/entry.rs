@@ -89,6 +89,12 @@ pub enum Act {
     CredentialEnded {
         credential: Pseudonym,
     },
+    /// A secret that another has replaced ends then, or ended so. No older copy may take it from then
+    /// on; what it was of goes on, with a secret that no older copy knows.
+    CredentialEnds {
+        credential: Pseudonym,
+        until: Millis,
+    },
     /// A name is kept out, for the sake of a subject: nothing is taken in of it.
     Suppressed {
         project: ProjectId,
@@ -205,6 +211,10 @@ impl Entry {
             }
             Act::KeyRevoked { key } => field("key", &quoted(key)),
             Act::CredentialEnded { credential } => field("credential", &quoted(credential)),
+            Act::CredentialEnds { credential, until } => {
+                field("credential", &quoted(credential));
+                field("until", until);
+            }
             Act::Suppressed { project, name, subject, until, source } => {
                 field("project", project);
                 field("name", &quoted(name));
@@ -270,6 +280,7 @@ impl Act {
             Act::Erased { .. } => "erased",
             Act::KeyRevoked { .. } => "key_revoked",
             Act::CredentialEnded { .. } => "credential_ended",
+            Act::CredentialEnds { .. } => "credential_ends",
             Act::Suppressed { .. } => "suppressed",
             Act::Unsuppressed { .. } => "unsuppressed",
             Act::Anew { .. } => "anew",
@@ -302,6 +313,10 @@ impl Act {
             },
             "key_revoked" => Act::KeyRevoked { key: fields.pseudonym("key")? },
             "credential_ended" => Act::CredentialEnded { credential: fields.pseudonym("credential")? },
+            "credential_ends" => Act::CredentialEnds {
+                credential: fields.pseudonym("credential")?,
+                until: fields.signed("until")?,
+            },
             "suppressed" => Act::Suppressed {
                 project: ProjectId(fields.signed("project")?),
                 name: fields.pseudonym("name")?,

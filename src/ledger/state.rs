@@ -20,6 +20,8 @@ pub struct Orders {
     requests: HashMap<Pseudonym, Stand>,
     bound: HashMap<Pseudonym, Bound>,
     credentials: HashSet<Pseudonym>,
+    /// When secrets end that were replaced.
+    ends: HashMap<Pseudonym, Millis>,
     /// In the order in which they were made and lifted.
     suppressions: Vec<(Millis, Suppressing)>,
     reaches_back: Option<u64>,
@@ -183,6 +185,11 @@ impl Orders {
             Act::KeyRevoked { key: credential } | Act::CredentialEnded { credential } => {
                 self.credentials.insert(credential);
             }
+            Act::CredentialEnds { credential, until } => {
+                // The earliest: an end that was put off is not written down.
+                let end = self.ends.entry(credential).or_insert(until);
+                *end = until.min(*end);
+            }
             Act::Suppressed { project, name, subject, until, source } => {
                 let made = Suppressing::Made { project, name, subject, until, source };
                 self.suppressions.push((at, made));
@@ -208,6 +215,7 @@ impl Orders {
             && self.requests.is_empty()
             && self.bound.is_empty()
             && self.credentials.is_empty()
+            && self.ends.is_empty()
             && self.suppressions.is_empty()
     }
 
@@ -332,6 +340,11 @@ impl Orders {
         self.credentials.contains(&credential)
     }
 
+    /// When this secret ends or has ended, if another has replaced it.
+    pub fn end_of_secret(&self, credential: Pseudonym) -> Option<Millis> {
+        self.ends.get(&credential).copied()
+    }
+
     /// What was ordered about names that are kept out, the oldest first, each with its time.
     pub fn suppressions(&self) -> &[(Millis, Suppressing)] {
         &self.suppressions
@@ -374,6 +387,7 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
         | Act::Begun { .. }
         | Act::KeyRevoked { .. }
         | Act::CredentialEnded { .. }
+        | Act::CredentialEnds { .. }
         | Act::Suppressed { .. }
         | Act::Unsuppressed { .. }
         | Act::Anew { .. }

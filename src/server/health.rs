@@ -8,6 +8,7 @@ use crate::api::dialect::authorization;
 use crate::app::App;
 use crate::app::readiness::Check;
 use crate::model::Scope;
+use crate::web::sender;
 
 /// It runs: that is all that is asked.
 pub async fn alive() -> HttpResponse {
@@ -35,7 +36,7 @@ fn check_json(check: &Check) -> Value {
 /// A key of the organisation with the scope admin, within its limit. Any other is as none.
 fn may_know(app: &App, request: &HttpRequest) -> bool {
     let Ok(Some(key)) = authorization(request) else { return false };
-    let Ok(access) = app.keyring().open(&key) else { return false };
+    let Ok(access) = app.keyring().open(&key, || sender::address(request, app.edge())) else { return false };
     access.project.is_none()
         && access.require(Scope::Admin).is_ok()
         && access.spend(app.clock()).is_none_or(|left| left.retry_after.is_none())

@@ -505,6 +505,7 @@ pub const TABLES: &[Table] = &[
             column("proficient_client_secret", Bookkeeping),
             column("origins", Bookkeeping),
             column("refused_origins", Bookkeeping),
+            column("token_used_at", Bookkeeping),
         ],
     ),
     ours(
@@ -521,6 +522,21 @@ pub const TABLES: &[Table] = &[
             column("revoked_at", Bookkeeping),
             column("is_public", Bookkeeping),
             column("browser_at", Bookkeeping),
+            column("expires_at", Bookkeeping),
+            column("addresses", Bookkeeping),
+            column("refused_addresses", Bookkeeping),
+        ],
+    ),
+    ours(
+        "old_secrets",
+        &[
+            column("hash", Bookkeeping),
+            column("key_id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("hint", Bookkeeping),
+            column("replaced_at", Bookkeeping),
+            column("ends_at", Bookkeeping),
+            column("last_used_at", Bookkeeping),
         ],
     ),
     ours(

@@ -40,6 +40,7 @@ mod marks;
 pub mod mentions;
 pub mod messages;
 pub mod needles;
+pub mod old_secrets;
 pub mod pages;
 pub mod projects;
 pub mod recordings;

@@ -14,7 +14,7 @@ const ERASED_KEPT_DAYS: u32 = 3_650;
 
 const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_event_at, late_events, \
     public_writes, people_per_address, people_per_hour, placeholders, erased_kept_days, erased_kept_why, origins, \
-    refused_origins";
+    refused_origins, token_used_at";
 
 fn read(row: &Row) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -37,6 +37,7 @@ fn read(row: &Row) -> rusqlite::Result<Project> {
         },
         origins: row.get::<_, String>(14)?.lines().map(str::to_owned).collect(),
         refused_origins: row.get(15)?,
+        token_used_at: row.get(16)?,
     })
 }
 
@@ -57,6 +58,7 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
         intake: Intake { erased_kept_days: Some(ERASED_KEPT_DAYS), ..Intake::default() },
         origins: Vec::new(),
         refused_origins: 0,
+        token_used_at: None,
     };
     tx.execute(
         "INSERT INTO projects (id, name, key, ingest_token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -151,5 +153,17 @@ pub fn set_origins(tx: &Tx, id: ProjectId, origins: &[String]) -> Result<()> {
 pub fn note_refused_origins(tx: &Tx, id: ProjectId, count: i64) -> Result<()> {
     let sql = "UPDATE projects SET refused_origins = refused_origins + ?2 WHERE id = ?1";
     tx.execute(sql, params![id.0, count])?;
+    Ok(())
+}
+
+/// Replaces the ingest token, which nobody has used yet.
+pub fn set_ingest_token(tx: &Tx, id: ProjectId, token: &str) -> Result<()> {
+    let sql = "UPDATE projects SET ingest_token = ?2, token_used_at = NULL WHERE id = ?1";
+    tx.execute(sql, params![id.0, token])?;
+    Ok(())
+}
+
+pub fn note_token_use(tx: &Tx, id: ProjectId, at: Millis) -> Result<()> {
+    tx.execute("UPDATE projects SET token_used_at = ?2 WHERE id = ?1", params![id.0, at])?;
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod buffers;
 pub mod connection;
 pub mod host;
 pub mod limits;
+pub mod sender;
 pub mod transport;
 
 use std::sync::Arc;

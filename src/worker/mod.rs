@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::bell::Bell;
-use crate::domain::{admins, jobs, keys, projects};
+use crate::domain::{admins, jobs, keys, projects, rotation};
 use crate::error::{Error, Result};
 use crate::store::Lane;
 
@@ -79,12 +79,16 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 /// are counted in memory.
 pub fn note_uses(app: &App) -> Result<()> {
     let counted = app.keyring().take_counts();
-    let is_empty = counted.uses.is_empty() && counted.reads.is_empty() && counted.browsers.is_empty();
-    if is_empty && counted.refused_origins.is_empty() && counted.failed_sign_ins == 0 {
+    let is_unused = counted.uses.is_empty() && counted.tokens.is_empty() && counted.old.is_empty();
+    let is_empty = is_unused && counted.reads.is_empty() && counted.browsers.is_empty();
+    let none_refused = counted.refused_origins.is_empty() && counted.refused_addresses.is_empty();
+    if is_empty && none_refused && counted.failed_sign_ins == 0 {
         return Ok(());
     }
     app.write_blocking(Lane::Background, move |tx| {
         keys::note_uses(tx, &counted.uses)?;
+        keys::note_refused_addresses(tx, &counted.refused_addresses)?;
+        rotation::note_uses(tx, &counted.tokens, &counted.old)?;
         keys::note_browsers(tx, &counted.browsers)?;
         keys::note_reads(tx, &counted.reads)?;
         admins::refuse_many(tx, counted.failed_sign_ins)?;

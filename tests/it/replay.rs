@@ -13,13 +13,13 @@ use crate::harness::{START, Server};
 
 const PX: &str = "X-APTRINSIC-API-KEY";
 
-struct House {
-    server: Server,
+pub struct House {
+    pub server: Server,
     key: String,
 }
 
 impl House {
-    fn new(server: Server) -> House {
+    pub fn new(server: Server) -> House {
         let key = server.project().all.clone();
         House { server, key }
     }
@@ -34,7 +34,7 @@ impl House {
     }
 
     /// Stops, keeps a copy of the database file, and starts again.
-    fn copied(self) -> (House, TempDir) {
+    pub fn copied(self) -> (House, TempDir) {
         let House { server, key } = self;
         let now = server.clock.now();
         let dir = server.stop();
@@ -44,7 +44,7 @@ impl House {
     }
 
     /// Stops, puts the copy back, and starts again.
-    fn put_back(self, aside: &Path) -> House {
+    pub fn put_back(self, aside: &Path) -> House {
         let House { server, key } = self;
         let now = server.clock.now();
         let dir = server.stop();

@@ -42,8 +42,15 @@ const ROUTES: &str = "
     GET  /admin/projects/{project}/repairs SignedIn
     GET  /admin/projects/{project}/settings SignedIn
     POST /admin/projects/{project}/settings SignedIn
+    GET  /admin/projects/{project}/token   SignedIn
+    POST /admin/projects/{project}/token/rotate SignedIn
+    POST /admin/projects/{project}/token/end-old SignedIn
     GET  /admin/keys                       SignedIn
     POST /admin/keys                       SignedIn
+    GET  /admin/keys/{key}                 SignedIn
+    POST /admin/keys/{key}                 SignedIn
+    POST /admin/keys/{key}/rotate          SignedIn
+    POST /admin/keys/{key}/end-old         SignedIn
     POST /admin/keys/{key}/revoke          SignedIn
 ";
 
@@ -91,7 +98,17 @@ impl House {
     /// Whatever a form may change, as text.
     fn state(&self) -> Vec<String> {
         let conn = self.server.sqlite();
-        let tables = ["users", "jobs", "projects", "api_keys", "admins", "admin_sessions", "events", "audit"];
+        let tables = [
+            "users",
+            "jobs",
+            "projects",
+            "api_keys",
+            "old_secrets",
+            "admins",
+            "admin_sessions",
+            "events",
+            "audit",
+        ];
         let mut all = Vec::new();
         for table in tables {
             let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).expect("a table");
@@ -117,6 +134,7 @@ fn fields() -> Vec<(&'static str, &'static str)> {
         ("scopes", "read"),
         ("project", ""),
         ("theme", "dark"),
+        ("overlap", "0"),
     ]
 }
 
@@ -167,6 +185,32 @@ fn without_a_sign_in_every_address_but_those_of_the_door_leads_to_it_and_changes
         }
     }
     assert_eq!(house.state(), before);
+}
+
+/// The twin: who is signed in is let in by every address, and forms with their token are taken.
+#[test]
+fn with_a_sign_in_every_address_opens_and_forms_work() {
+    let house = House::new();
+    let browser = Browser::owner(&house.server);
+    let mut changed = 0;
+    for [method, pattern, gate] in routes() {
+        if gate != "SignedIn" || pattern == "/admin/logout" {
+            continue;
+        }
+        let (path, before) = (house.path(pattern), house.state());
+        let reply = match method {
+            "POST" => browser.post(&path, &fields()),
+            _ => browser.get(&path),
+        };
+        let to = reply.header("location").unwrap_or_default();
+        assert!(
+            reply.status != 403 && !to.contains("/admin/login"),
+            "{method} {path}: {} {to}",
+            reply.status
+        );
+        changed += usize::from(method == "POST" && house.state() != before);
+    }
+    assert!(changed >= 8, "{changed} forms changed something");
 }
 
 #[test]

@@ -242,3 +242,109 @@ fn the_projects_page_says_what_comes_in() {
     assert!(text().contains(changed), "{}", text());
     assert!(text().contains("pages of other sites that were refused: 1."), "{}", text());
 }
+
+/// The number of the last key.
+fn last_id(server: &Server) -> i64 {
+    server.read(keys::list).last().expect("a key").id.0
+}
+
+#[test]
+fn a_key_with_an_end_and_addresses_is_made_in_the_pages() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let project = server.project().key.clone();
+    let make = |expires: &str, addresses: &str| {
+        let fields = [("name", "k"), ("project", project.as_str()), ("scopes", "read")];
+        browser
+            .post("/admin/keys", &[&fields[..], &[("expires", expires), ("addresses", addresses)]].concat())
+    };
+    for (expires, addresses, why) in [
+        ("soon", "", "The end must be a day such as 2030-01-31"),
+        ("2026-03-04", "", "The end must be later than now."),
+        ("", "10.0.0.0/33", "Each address must be an address, or a range"),
+    ] {
+        let page = make(expires, addresses).expect(422);
+        assert!(words(&page.text).contains(why), "{}", page.text);
+        assert!(page.text.contains(&format!("name=\"expires\" value=\"{expires}\"")), "{}", page.text);
+        assert!(page.text.contains(&format!("{addresses}</textarea>")), "{}", page.text);
+    }
+    let page = make("2026-03-04T12:00:00Z", "127.0.0.1\r\n10.0.0.0/8").expect(200);
+    let key = part(&page.text, "ush_", "<").to_owned();
+    let list = || words(&browser.get("/admin/projects").expect(200).text);
+    assert!(opens(&server, &key));
+    assert!(list().contains("expires in 2 h from some addresses alone"), "{}", list());
+    server.clock.advance(2 * usher::clock::HOUR);
+    assert!(!opens(&server, &key));
+    assert!(list().contains("expired just now from some addresses alone"), "{}", list());
+}
+
+#[test]
+fn a_key_is_changed_and_rotated_on_its_page() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let old = server.key(Some(server.project().id), "read");
+    let path = format!("/admin/keys/{}", last_id(&server));
+    browser.get(&path).expect(200);
+    let fields = |name, expires, addresses| [("name", name), ("expires", expires), ("addresses", addresses)];
+    browser.post(&path, &fields("backend", "2030-01-31T12:00:00Z", "127.0.0.1")).expect(303);
+    let page = browser.get(&path).expect(200);
+    assert!(words(&page.text).contains("The key is changed."), "{}", page.text);
+    assert!(
+        page.text.contains("value=\"2030-01-31T12:00:00Z\"") && page.text.contains(">127.0.0.1</textarea>")
+    );
+    let wrong = browser.post(&path, &fields("", "x", "y")).expect(422);
+    let text = words(&wrong.text);
+    assert!(text.contains("The end must be a day") && wrong.text.contains(">y</textarea>"), "{text}");
+    assert_eq!(server.read(keys::list).last().expect("a key").name, "backend");
+
+    for hours in ["-1", "721", "x"] {
+        let page = browser.post(&format!("{path}/rotate"), &[("overlap", hours)]).expect(422);
+        assert!(words(&page.text).contains("The time must be"), "{}", page.text);
+    }
+    let page = browser.post(&format!("{path}/rotate"), &[("overlap", "24")]).expect(200);
+    let text = words(&page.text);
+    assert!(
+        text.contains("Key “backend” rotated") && text.contains("The secret before ends in 1 day"),
+        "{text}"
+    );
+    let new = part(&page.text, "ush_", "<").to_owned();
+    assert!(opens(&server, &old) && opens(&server, &new) && old != new);
+    usher::worker::note_uses(&server.app).expect("they are written down");
+    let page = browser.get(&path).expect(200);
+    assert!(!page.text.contains(&new), "it is shown once");
+    let row = words(part(&page.text, &format!("<code>{}…</code></th>", &old[..8]), "</tr>"));
+    assert!(row.contains("good, ends in 1 day just now"), "{row}");
+    browser.post(&format!("{path}/end-old"), &[]).expect(303);
+    assert!(!opens(&server, &old) && opens(&server, &new));
+    let page = words(&browser.get(&path).expect(200).text);
+    assert!(
+        page.contains("The secrets that were replaced have ended.") && page.contains("ended just now"),
+        "{page}"
+    );
+    browser.post(&format!("{path}/revoke"), &[]).expect(303);
+    assert!(!opens(&server, &new));
+    browser.get(&path).expect(404);
+}
+
+#[test]
+fn an_ingest_token_is_rotated_in_the_pages() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    let (project, old) = (server.project().key.clone(), server.project().token.clone());
+    let path = format!("/admin/projects/{project}/token");
+    let sends = |token: &str| {
+        let event = serde_json::json!({ "userId": "ann", "event": "x" });
+        server.post("/v1/track").bearer(token).json(event).send().status
+    };
+    browser.get(&path).expect(200);
+    browser.post(&format!("{path}/rotate"), &[("overlap", "721")]).expect(422);
+    browser.post(&format!("{path}/rotate"), &[("overlap", "1")]).expect(303);
+    let page = browser.get(&path).expect(200);
+    assert!(words(&page.text).contains("The project has a new ingest token."), "{}", page.text);
+    let new = part(&page.text, "tok_", "<").to_owned();
+    assert!(old != new && !page.text.contains(&old));
+    assert_eq!((sends(&old), sends(&new)), (200, 200));
+    browser.post(&format!("{path}/end-old"), &[]).expect(303);
+    assert_eq!((sends(&old), sends(&new)), (401, 200));
+    browser.get("/admin/projects/NOBODYS/token").expect(404);
+}

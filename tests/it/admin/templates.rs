@@ -17,7 +17,8 @@ const MARKS: &[(&str, &str)] = &[
     ("erase.html", "<h2 id=\"dry\">"),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
-    ("key_created.html", "<h2 id=\"secret\">"),
+    ("key.html", "<h2 id=\"revoke\">"),
+    ("key_created.html", "<h2 id=\"new-secret\">"),
     ("layout.html", "<body class=\"desk\">"),
     ("login.html", "<form method=\"post\" action=\"/admin/login\""),
     ("macros.html", "<svg class=\"icon\""),
@@ -29,6 +30,7 @@ const MARKS: &[(&str, &str)] = &[
     ("repairs.html", "<h2 id=\"days\">"),
     ("settings.html", "<h2 id=\"settings\">"),
     ("setup.html", "<form method=\"post\" action=\"/admin/setup\""),
+    ("token.html", "<h2 id=\"ingest-token\">"),
     ("trash.html", "<table class=\"ledger people trash\">"),
     ("user.html", "<h2 id=\"held\">"),
     ("users.html", "role=\"search\""),
@@ -66,10 +68,11 @@ fn every_template_is_rendered_by_some_page() {
     let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
     pages.extend(proofs.map(|path| browser.get(path)));
     pages.extend(["/admin/audit", "/admin/backups", "/admin/clock"].map(|path| browser.get(path)));
-    for page in ["repairs", "settings"] {
+    for page in ["repairs", "settings", "token"] {
         pages.push(browser.get(&format!("/admin/projects/{}/{page}", server.project().key)));
     }
     pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
+    pages.push(browser.get("/admin/keys/1"));
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");

@@ -53,6 +53,18 @@ fn each_place_counts_what_was_ordered_after_it_and_everybody_once() {
 }
 
 #[test]
+fn a_secret_that_was_replaced_and_revoked_counts_once() {
+    let credential = pseudonym(9);
+    let fixture = Fixture::with(&[
+        Act::CredentialEnds { credential, until: MADE },
+        Act::CredentialEnds { credential: pseudonym(8), until: MADE },
+        Act::CredentialEnded { credential },
+    ]);
+    let keys: Vec<u64> = counted(&fixture).iter().map(|again| again.keys).collect();
+    assert_eq!(keys, [2, 2, 1, 0]);
+}
+
+#[test]
 fn what_was_declared_void_counts_nowhere() {
     let fixture = Fixture::with(&[
         hidden(1),

@@ -170,6 +170,24 @@ fn a_revoked_key_stays_revoked() {
 }
 
 #[test]
+fn a_replaced_secret_ends_at_the_earliest_time() {
+    let ends = |until| Act::CredentialEnds { credential: ANN, until };
+    for acts in [[ends(70), ends(50)], [ends(50), ends(70)]] {
+        let found = orders(&acts);
+        assert_eq!((found.end_of_secret(ANN), found.end_of_secret(BEN)), (Some(50), None));
+        assert!(!found.has_ended(ANN) && !found.is_empty());
+    }
+    // The first is number 5.
+    assert!(orders(&[ends(50), Act::Void { from: 5 }]).is_empty());
+    let entry = Entry::after(3, &[5; 32], 20, ends(50));
+    let line = entry.line();
+    let body =
+        format!(r#"{{"seq":4,"at":20,"act":"credential_ends","credential":"{ANN}","until":50,"chain""#);
+    assert!(line.starts_with(&body), "{line}");
+    assert_eq!(Entry::parse(line.trim_end().as_bytes()), Ok(entry));
+}
+
+#[test]
 fn void_entries_are_dropped_before_all_else() {
     let everything = erased(ANN, Erasure::Everything);
     // The first is number 5.

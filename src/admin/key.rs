@@ -1,0 +1,204 @@
+//! One key: its name, its end, where it is good from, and its secrets.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::flash::Flash;
+use super::keys::{self as list, KeyRow};
+use super::page::{Page, capital};
+use super::show::{Count, Time, plain};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::clock::{self, HOUR, Millis};
+use crate::domain::keys::{self, Change};
+use crate::domain::{key_addresses, projects, rotation};
+use crate::error::{Error, Place, Result};
+use crate::model::{Credential, Key, KeyId, OldSecret, Project};
+use crate::store::Db;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/keys/{key}", Gate::SignedIn, show),
+        Route::new(Method::POST, "/admin/keys/{key}", Gate::SignedIn, change),
+        Route::new(Method::POST, "/admin/keys/{key}/rotate", Gate::SignedIn, rotate),
+        Route::new(Method::POST, "/admin/keys/{key}/end-old", Gate::SignedIn, end_old),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "key.html")]
+struct KeyPage {
+    page: Page,
+    key: KeyRow,
+    action: String,
+    form: Form,
+    errors: Vec<String>,
+    /// Requests from addresses that it is not good from.
+    refused: Count,
+    old: Vec<Old>,
+    any_good: bool,
+}
+
+/// A secret that was replaced.
+pub struct Old {
+    pub hint: String,
+    pub ends: Time,
+    is_good: bool,
+    pub last_used: Option<Time>,
+}
+
+impl Old {
+    pub fn all(of: Credential, old: &[OldSecret], now: Millis) -> Vec<Old> {
+        let row = |old: &OldSecret| Old {
+            hint: old.hint.clone(),
+            ends: Time::new(old.ends_at, now),
+            is_good: now < old.ends_at,
+            last_used: old.last_used_at.map(|at| Time::new(at, now)),
+        };
+        old.iter().filter(|old| old.of == of).map(row).collect()
+    }
+
+    pub fn is_good(&self) -> bool {
+        self.is_good
+    }
+}
+
+/// What stands in the fields: as the key has it, or as it was typed.
+struct Form {
+    name: String,
+    expires: String,
+    /// One a line.
+    addresses: String,
+    overlap: String,
+}
+
+impl Form {
+    fn of(key: &Key) -> Form {
+        let end = |at: Millis| match clock::parse_date(&clock::date(at)) {
+            Some(day) if day == at => clock::date(at),
+            _ => clock::rfc3339(at),
+        };
+        Form {
+            name: key.name.clone(),
+            expires: key.expires_at.map(end).unwrap_or_default(),
+            addresses: key.addresses.join("\n"),
+            overlap: (rotation::OVERLAP / HOUR).to_string(),
+        }
+    }
+}
+
+struct Held {
+    key: Key,
+    projects: Vec<Project>,
+    old: Vec<OldSecret>,
+}
+
+/// [`Error::KeyNotFound`] for one that is revoked, too: nothing can be done with it.
+fn held(visit: &Visit) -> Result<Held> {
+    let id = id(visit)?;
+    visit.app.read(|db: &Db| {
+        Ok(Held { key: keys::good(db, id)?, projects: projects::list(db)?, old: rotation::list(db)? })
+    })
+}
+
+fn id(visit: &Visit) -> Result<KeyId> {
+    visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)
+}
+
+fn path(id: KeyId) -> String {
+    format!("/admin/keys/{id}")
+}
+
+async fn show(visit: Visit) -> Answer {
+    let held = held(&visit)?;
+    let form = Form::of(&held.key);
+    page(&visit, StatusCode::OK, &held, form, Vec::new())
+}
+
+fn page(visit: &Visit, status: StatusCode, held: &Held, form: Form, errors: Vec<String>) -> Answer {
+    let Held { key, projects, old } = held;
+    let mut page = visit.page("projects", format!("Key “{}”", plain(&key.name)))?;
+    page.path = path(key.id);
+    let refused = Count(key.refused_addresses);
+    let row = KeyRow::new(key, projects, old, visit.now);
+    let old = Old::all(Credential::Key(key.id), old, visit.now);
+    let any_good = old.iter().any(Old::is_good);
+    visit
+        .html(status, &KeyPage { action: path(key.id), page, key: row, form, errors, refused, old, any_good })
+}
+
+async fn change(visit: Visit) -> Answer {
+    let id = id(&visit)?;
+    let text = |name: &str| visit.form.text(name).trim().to_owned();
+    let (name, expires, addresses) = (text("name"), text("expires"), text("addresses"));
+    let before = Form::of(&held(&visit)?.key);
+    let asked = || {
+        Ok(Change {
+            name: Some(name.clone()),
+            // One that is not touched stays to the millisecond, which the field does not show.
+            expires_at: match expires.as_str() {
+                same if same == before.expires => None,
+                "" => Some(None),
+                text => Some(Some(keys::parse_end(text)?)),
+            },
+            addresses: Some(key_addresses::split(&addresses)),
+        })
+    };
+    let changed = match asked() {
+        // An end that comes earlier is one: it is taken though the disk is full.
+        Ok(change) => visit.app.erase(move |tx| keys::change(tx, id, &change)).await,
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(_) => {
+            visit.app.reload_keys()?;
+            Ok(visit.go_and_say(&path(id), Flash::KeyChanged))
+        }
+        Err(Error::Invalid(faults)) => {
+            let errors = faults.iter().map(|fault| list::worded(fault).text).collect();
+            let form = Form { name, expires, addresses, overlap: before.overlap };
+            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held(&visit)?, form, errors)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How long the secret before stays good, as the form has it in hours.
+pub fn overlap(visit: &Visit) -> Result<Millis> {
+    let hours = visit.form.text("overlap").trim().parse::<i64>();
+    let fault = |_| Error::invalid(Place::Body, "overlap", "must be a whole number of hours");
+    Ok(hours.map_err(fault)?.saturating_mul(HOUR))
+}
+
+async fn rotate(visit: Visit) -> Answer {
+    let id = id(&visit)?;
+    let rotated = match overlap(&visit) {
+        Ok(overlap) => visit.app.erase(move |tx| rotation::of_key(tx, id, overlap)).await,
+        Err(error) => Err(error),
+    };
+    let error = match rotated {
+        Ok((key, secret)) => {
+            visit.app.reload_keys()?;
+            let Held { projects, old, .. } = held(&visit)?;
+            let project = projects.iter().find(|project| Some(project.id) == key.project);
+            let until = old.iter().filter(|old| old.of == Credential::Key(id)).map(|old| old.ends_at).max();
+            return list::show_secret(&visit, "rotated", &key, project, secret, until);
+        }
+        Err(Error::Invalid(faults)) => faults.first().map(|fault| list::worded(fault).text),
+        Err(error @ Error::Conflict(_)) => Some(capital(&error.to_string())),
+        Err(error) => return Err(error),
+    };
+    let held = held(&visit)?;
+    let form = Form { overlap: visit.form.text("overlap").to_owned(), ..Form::of(&held.key) };
+    page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held, form, error.into_iter().collect())
+}
+
+async fn end_old(visit: Visit) -> Answer {
+    let id = id(&visit)?;
+    match visit.app.erase(move |tx| rotation::end_old(tx, Credential::Key(id))).await {
+        // They have ended meanwhile.
+        Ok(()) | Err(Error::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    visit.app.reload_keys()?;
+    Ok(visit.go_and_say(&path(id), Flash::OldSecretsEnded))
+}

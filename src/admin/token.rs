@@ -1,0 +1,105 @@
+//! A project's ingest token, which is replaced here.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::flash::Flash;
+use super::key::{Old, overlap};
+use super::keys;
+use super::page::Page;
+use super::paths::PROJECTS;
+use super::show::{Time, plain};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::clock::HOUR;
+use crate::domain::{projects, rotation};
+use crate::error::{Error, Result};
+use crate::model::{Credential, Project};
+
+const PATH: &str = "/admin/projects/{project}/token";
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, PATH, Gate::SignedIn, show),
+        Route::new(Method::POST, "/admin/projects/{project}/token/rotate", Gate::SignedIn, rotate),
+        Route::new(Method::POST, "/admin/projects/{project}/token/end-old", Gate::SignedIn, end_old),
+    ]
+}
+
+pub fn path(project: &Project) -> String {
+    format!("{}/{}/token", PROJECTS, project.key)
+}
+
+#[derive(Template)]
+#[template(path = "token.html")]
+struct TokenPage {
+    page: Page,
+    project: String,
+    action: String,
+    token: String,
+    last_used: Option<Time>,
+    overlap: String,
+    error: Option<String>,
+    old: Vec<Old>,
+    any_good: bool,
+}
+
+async fn show(visit: Visit) -> Answer {
+    page(&visit, StatusCode::OK, (rotation::OVERLAP / HOUR).to_string(), None)
+}
+
+fn project(visit: &Visit) -> Result<Project> {
+    visit.app.read(|db| projects::by_key(db, visit.segment("project")))
+}
+
+fn page(visit: &Visit, status: StatusCode, overlap: String, error: Option<String>) -> Answer {
+    let project = project(visit)?;
+    let old = visit.app.read(rotation::list)?;
+    let old = Old::all(Credential::Token(project.id), &old, visit.now);
+    let mut page = visit.page("projects", "Ingest token")?;
+    page.path = path(&project);
+    let page = TokenPage {
+        page,
+        project: plain(&project.name),
+        action: path(&project),
+        last_used: project.token_used_at.map(|at| Time::new(at, visit.now)),
+        token: project.ingest_token,
+        overlap,
+        error,
+        any_good: old.iter().any(Old::is_good),
+        old,
+    };
+    visit.html(status, &page)
+}
+
+async fn rotate(visit: Visit) -> Answer {
+    let project = project(&visit)?;
+    let id = project.id;
+    let rotated = match overlap(&visit) {
+        Ok(overlap) => visit.app.erase(move |tx| rotation::of_token(tx, id, overlap)).await,
+        Err(error) => Err(error),
+    };
+    match rotated {
+        Ok(_) => {
+            visit.app.reload_keys()?;
+            Ok(visit.go_and_say(&path(&project), Flash::TokenRotated))
+        }
+        Err(Error::Invalid(faults)) => {
+            let error = faults.first().map(|fault| keys::worded(fault).text);
+            let typed = visit.form.text("overlap").to_owned();
+            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, typed, error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn end_old(visit: Visit) -> Answer {
+    let project = project(&visit)?;
+    let of = Credential::Token(project.id);
+    match visit.app.erase(move |tx| rotation::end_old(tx, of)).await {
+        // They have ended meanwhile.
+        Ok(()) | Err(Error::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    visit.app.reload_keys()?;
+    Ok(visit.go_and_say(&path(&project), Flash::OldSecretsEnded))
+}
