@@ -21,7 +21,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, guard, web};
 use bytes::Bytes;
 
-use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
+use crate::admin::{self, Doorkeeper, Halfway, SetupLink, Tokens};
 use crate::api;
 use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
@@ -70,6 +70,7 @@ impl Http {
         // Made once, so that all threads count the same attempts and bytes.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
         let tokens = web::Data::new(Tokens::new(app.clock().clone()));
+        let halfway = web::Data::new(Halfway::new(app.clock().clone()));
         let bodies = web::Data::new(Bodies::new(limits));
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
@@ -82,6 +83,7 @@ impl Http {
                 .app_data(setup.clone())
                 .app_data(door.clone())
                 .app_data(tokens.clone())
+                .app_data(halfway.clone())
                 .app_data(bodies.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))

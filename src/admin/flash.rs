@@ -20,6 +20,10 @@ pub enum Flash {
     SettingsSaved,
     KeyRevoked,
     ClockConfirmed,
+    SignInEnded,
+    OtherSignInsEnded,
+    PasswordChanged,
+    SecondFactorOff,
 }
 
 /// The same, for a template.
@@ -50,6 +54,10 @@ impl Flash {
             Flash::SettingsSaved => "settings-saved".into(),
             Flash::KeyRevoked => "key-revoked".into(),
             Flash::ClockConfirmed => "clock-confirmed".into(),
+            Flash::SignInEnded => "sign-in-ended".into(),
+            Flash::OtherSignInsEnded => "other-sign-ins-ended".into(),
+            Flash::PasswordChanged => "password-changed".into(),
+            Flash::SecondFactorOff => "second-factor-off".into(),
         }
     }
 
@@ -69,6 +77,10 @@ impl Flash {
             ("settings-saved", None) => Flash::SettingsSaved,
             ("key-revoked", None) => Flash::KeyRevoked,
             ("clock-confirmed", None) => Flash::ClockConfirmed,
+            ("sign-in-ended", None) => Flash::SignInEnded,
+            ("other-sign-ins-ended", None) => Flash::OtherSignInsEnded,
+            ("password-changed", None) => Flash::PasswordChanged,
+            ("second-factor-off", None) => Flash::SecondFactorOff,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -96,6 +108,10 @@ impl Flash {
             Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
             Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
+            Flash::SignInEnded => "That browser is signed out.".into(),
+            Flash::OtherSignInsEnded => "All other browsers are signed out.".into(),
+            Flash::PasswordChanged => "The password is changed. All other browsers are signed out.".into(),
+            Flash::SecondFactorOff => "The second factor is off.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

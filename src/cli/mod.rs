@@ -18,6 +18,7 @@ mod restore;
 mod secret;
 mod serve;
 mod suppress;
+mod totp_off;
 mod verify;
 
 use std::io::IsTerminal;
@@ -145,6 +146,8 @@ struct KeyOf {
 enum Admin {
     /// Make an admin; the password is asked for, or read from standard input
     Create { name: String },
+    /// Turn an admin's second factor off, for one who has no code any more; signs that admin out
+    TotpOff { name: String },
 }
 
 #[derive(Subcommand)]
@@ -213,6 +216,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
             directory::must_be(&config.data)?;
             Act::CreateAdmin { name, password: password()? }
         }
+        Some(Command::Admin(Admin::TotpOff { name })) => Act::TurnTotpOff { name },
         Some(Command::Suppress(suppress)) => {
             // Before it asks for a name.
             directory::must_be(&config.data)?;

@@ -13,13 +13,13 @@ use crate::harness::{START, Server};
 
 const PX: &str = "X-APTRINSIC-API-KEY";
 
-struct House {
-    server: Server,
+pub struct House {
+    pub server: Server,
     key: String,
 }
 
 impl House {
-    fn new(server: Server) -> House {
+    pub fn new(server: Server) -> House {
         let key = server.project().all.clone();
         House { server, key }
     }
@@ -34,7 +34,7 @@ impl House {
     }
 
     /// Stops, keeps a copy of the database file, and starts again.
-    fn copied(self) -> (House, TempDir) {
+    pub fn copied(self) -> (House, TempDir) {
         let House { server, key } = self;
         let now = server.clock.now();
         let dir = server.stop();
@@ -44,7 +44,7 @@ impl House {
     }
 
     /// Stops, puts the copy back, and starts again.
-    fn put_back(self, aside: &Path) -> House {
+    pub fn put_back(self, aside: &Path) -> House {
         let House { server, key } = self;
         let now = server.clock.now();
         let dir = server.stop();
@@ -361,7 +361,7 @@ fn whoever_was_hidden_has_the_days_left_that_they_had_after_a_restore_too() {
 }
 
 /// The files as they are while the server runs: what a kill leaves.
-const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
+pub const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
 
 /// A program that is killed after it has written the ledger and before it commits: the return of
 /// somebody hidden, with another title, and an erasure. Whether the signed head is as old, too.

@@ -45,6 +45,24 @@ const ROUTES: &str = "
     GET  /admin/keys                       SignedIn
     POST /admin/keys                       SignedIn
     POST /admin/keys/{key}/revoke          SignedIn
+    GET  /admin/login/code                 Everybody
+    POST /admin/login/code                 Everybody
+    GET  /admin/account                    SignedIn
+    POST /admin/account/sign-ins/{sign-in}/end  SignedIn
+    POST /admin/account/sign-ins/end-others     SignedIn
+    POST /admin/account/sign-ins/end-all        SignedIn
+    GET  /admin/account/password                SignedIn
+    POST /admin/account/password                SignedIn
+    GET  /admin/account/second-factor           SignedIn
+    POST /admin/account/second-factor           SignedIn
+    GET  /admin/account/second-factor/confirm   SignedIn
+    POST /admin/account/second-factor/confirm   SignedIn
+    GET  /admin/account/second-factor/codes     SignedIn
+    POST /admin/account/second-factor/codes     SignedIn
+    GET  /admin/account/second-factor/off       SignedIn
+    POST /admin/account/second-factor/off       SignedIn
+    GET  /admin/account/second-factor/needed    SignedIn
+    POST /admin/account/second-factor/needed    SignedIn
 ";
 
 fn routes() -> Vec<[&'static str; 3]> {
@@ -85,13 +103,26 @@ impl House {
             .replace("{project}", &self.server.project().key)
             .replace("{number}", "1")
             .replace("{kind}", "everything")
+            .replace("{sign-in}", &"00".repeat(16))
             .replace("{token}", self.server.setup_path.rsplit('/').next().unwrap_or("none"))
     }
 
     /// Whatever a form may change, as text.
     fn state(&self) -> Vec<String> {
         let conn = self.server.sqlite();
-        let tables = ["users", "jobs", "projects", "api_keys", "admins", "admin_sessions", "events", "audit"];
+        let tables = [
+            "users",
+            "jobs",
+            "projects",
+            "api_keys",
+            "admins",
+            "admin_sessions",
+            "events",
+            "audit",
+            "second_factors",
+            "recovery_codes",
+            "sign_in_rules",
+        ];
         let mut all = Vec::new();
         for table in tables {
             let mut statement = conn.prepare(&format!("SELECT * FROM {table}")).expect("a table");
@@ -117,6 +148,9 @@ fn fields() -> Vec<(&'static str, &'static str)> {
         ("scopes", "read"),
         ("project", ""),
         ("theme", "dark"),
+        ("present", super::PASSWORD),
+        ("new_password", super::PASSWORD),
+        ("code", "000000"),
     ]
 }
 
