@@ -6,10 +6,11 @@ use data_encoding::BASE32_NOPAD;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::account::{self, Fault, elsewhere};
-use super::again;
+use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
 use super::page::Page;
 use super::visit::{Answer, Gate, Route, Visit};
+use super::{again, device};
 use crate::domain::second_factor::{self, Confirmed};
 use crate::error::{Error, Result};
 
@@ -84,8 +85,14 @@ async fn begin(visit: Visit) -> Answer {
 async fn confirm(visit: Visit) -> Answer {
     let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
     let code = visit.form.text("code").to_owned();
+    // Who has not seen the secret is not to guess: it would be shown, and recovery codes with it.
+    let (door, id, device) = (visit.shared::<Doorkeeper>()?, admin.id, device::of(&visit, &admin));
+    door.let_try_code(id, device)?;
     match visit.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
-        Confirmed::On(codes) => recovery_codes(&visit, codes, true),
+        Confirmed::On(codes) => {
+            door.forgive_code(id, device);
+            recovery_codes(&visit, codes, true)
+        }
         Confirmed::Wrong(secret) => {
             let error = "The code is none of this secret. Enter the one that the app shows now; if it is wrong \
                          again, look whether the phone's clock is right.";

@@ -152,7 +152,7 @@ async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     Actor::Admin(admin.id.0).is();
     let device = device::new(visit, &admin, device)?;
     let from = visit.from();
-    let token = visit.app.write(move |tx| sign_ins::open(tx, &admin, &from)).await?;
+    let token = visit.app.write(move |tx| sign_ins::open_with_password(tx, &admin, &from)).await?;
     Ok(Some(Step::In(Entry { token, device })))
 }
 

@@ -45,6 +45,16 @@ pub fn open(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
     Ok(token)
 }
 
+/// The same by somebody whose password was checked. [`Error::Conflict`] if it is another by now, or is not
+/// enough any more.
+pub fn open_with_password(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
+    let admin = credentials::current(tx, admin.id, &admin.password_hash)?;
+    if second_factor::is_asked_for(tx, admin.id)? {
+        return Err(Error::Conflict("a second factor was turned on meanwhile; sign in again"));
+    }
+    open(tx, &admin, from)
+}
+
 /// The same with a code of the second factor, by somebody whose password was checked with this hash.
 /// None: the code is wrong, or was used already. [`Error::Conflict`] if the password is another by now.
 pub fn open_with_code(

@@ -257,6 +257,22 @@ fn guesses_at_ones_own_password_wait_longer_each_time() {
     change(&browser, PASSWORD, NEW, NEW).expect(303);
 }
 
+/// Where somebody signed in from is kept no longer than the sign-in.
+#[test]
+fn a_backup_has_no_sign_ins() {
+    let server = Server::start();
+    Browser::owner(&server);
+    let folder = tempfile::tempdir().expect("a directory");
+    let copy = server.app.store().copy(folder.path()).expect("a copy");
+    let held = |path: &std::path::Path, table: &str| {
+        let conn = rusqlite::Connection::open(path).expect("the file opens");
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    assert_eq!((held(&server.path(), "admin_sessions"), held(&copy.database(), "admin_sessions")), (1, 0));
+    assert_eq!(held(&copy.database(), "admins"), 1);
+}
+
 #[test]
 fn the_menu_leads_to_the_account() {
     let server = Server::start();

@@ -14,6 +14,7 @@ mod pages;
 mod receipts;
 pub mod second_factor;
 mod settings;
+mod sign_in_codes;
 mod templates;
 
 use std::cell::RefCell;
