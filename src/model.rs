@@ -625,3 +625,17 @@ pub struct Admin {
     pub password_hash: String,
     pub created_at: Millis,
 }
+
+/// A browser in which an admin is signed in.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Of the cookie's secret.
+    pub hash: [u8; 32],
+    pub admin: AdminId,
+    pub created_at: Millis,
+    /// Within some minutes.
+    pub seen_at: Millis,
+    pub address: Option<std::net::IpAddr>,
+    /// Its name and system, if they can be told.
+    pub browser: Option<String>,
+}

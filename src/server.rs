@@ -23,7 +23,7 @@ use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, gua
 use bytes::Bytes;
 use tokio_rustls::TlsAcceptor;
 
-use crate::admin::{self, Doorkeeper, SetupLink, Tokens};
+use crate::admin::{self, Doorkeeper, Halfway, SetupLink, Tokens};
 use crate::api;
 use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
@@ -73,6 +73,7 @@ impl Http {
         // Made once, so that all threads count the same attempts and bytes.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
         let tokens = web::Data::new(Tokens::new(app.clock().clone()));
+        let halfway = web::Data::new(Halfway::new(app.clock().clone()));
         let bodies = web::Data::new(Bodies::new(limits));
         let config = app.tls().map(|tls| tls.server()).transpose().map_err(Error::internal)?;
         let tls = config.map(TlsAcceptor::from);
@@ -87,6 +88,7 @@ impl Http {
                 .app_data(setup.clone())
                 .app_data(door.clone())
                 .app_data(tokens.clone())
+                .app_data(halfway.clone())
                 .app_data(bodies.clone())
                 .wrap(Compress::default())
                 .wrap(from_fn(move |request, next| trace(Arc::clone(&told), request, next)))

@@ -9,11 +9,13 @@ use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
 use super::flash::Flash;
 use super::outside;
 use crate::clock::SECOND;
-use crate::domain::{admins, secrets};
+use crate::domain::{secrets, sign_ins};
 use crate::error::Result;
 
 /// The secret of a sign-in.
 pub const SIGN_IN: &str = "usher_sign_in";
+/// That the password was right, and a code is to come; see [`super::halfway`].
+pub const HALFWAY: &str = "usher_halfway";
 /// What the forms are sealed with before anybody is signed in.
 pub const GUEST: &str = "usher_guest";
 /// That this browser signed in before; see [`super::device`].
@@ -40,7 +42,11 @@ impl<'a> Jar<'a> {
     }
 
     pub fn sign_in(&self, token: &str) -> Cookie<'static> {
-        self.cookie(SIGN_IN, token).max_age(Duration::seconds(admins::SIGN_IN / SECOND)).finish()
+        self.cookie(SIGN_IN, token).max_age(Duration::seconds(sign_ins::LONGEST / SECOND)).finish()
+    }
+
+    pub fn halfway(&self, secret: &str) -> Cookie<'static> {
+        self.cookie(HALFWAY, secret).max_age(Duration::minutes(5)).finish()
     }
 
     pub fn device(&self, device: &str) -> Cookie<'static> {

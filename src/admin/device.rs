@@ -5,6 +5,8 @@
 use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
 
+use super::cookies;
+use super::visit::Visit;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::Admin;
@@ -15,7 +17,20 @@ const MAC: usize = 32;
 /// What stands for one browser.
 pub type Device = [u8; NONCE];
 
-/// The cookie for a browser with which this admin has just signed in.
+/// The browser of a visit, if this admin has signed in with it.
+pub fn of(visit: &Visit, admin: &Admin) -> Option<Device> {
+    known(&visit.app, admin, &visit.jar().get(cookies::DEVICE)?)
+}
+
+/// The cookie for the browser of a visit with which this admin has just signed in. None: it has one.
+pub fn new(visit: &Visit, admin: &Admin, known: Option<Device>) -> Result<Option<String>> {
+    match known {
+        Some(_) => Ok(None),
+        None => cookie(&visit.app, admin).map(Some),
+    }
+}
+
+/// The same for a browser that is not known any more.
 pub fn cookie(app: &App, admin: &Admin) -> Result<String> {
     let mut device = Device::default();
     getrandom::fill(&mut device).map_err(Error::internal)?;
@@ -23,7 +38,7 @@ pub fn cookie(app: &App, admin: &Admin) -> Result<String> {
 }
 
 /// The browser that a cookie stands for. None: this admin has never signed in with it.
-pub fn known(app: &App, admin: &Admin, cookie: &str) -> Option<Device> {
+fn known(app: &App, admin: &Admin, cookie: &str) -> Option<Device> {
     let cookie = BASE64URL_NOPAD.decode(cookie.as_bytes()).ok()?;
     let (device, given) = cookie.split_first_chunk::<NONCE>()?;
     (given.len() == MAC && bool::from(mac(app, admin, device).ct_eq(given))).then_some(*device)

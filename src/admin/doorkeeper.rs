@@ -4,7 +4,7 @@
 //! Guesses are counted by name and address, by address, and by name. The first two make the
 //! guesser wait, longer each time. A name alone only costs a part of a second: were it
 //! refused, anybody could keep its owner out. A browser that the owner signed in with before
-//! has tries of its own.
+//! has tries of its own, for the password and for the code of a second factor.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,6 +19,7 @@ use super::device::Device;
 use crate::clock::Clock;
 use crate::domain::secrets;
 use crate::error::{Error, Result};
+use crate::model::AdminId;
 
 /// For a name at an address, and for a browser that is known.
 const OF_A_NAME: Limit =
@@ -62,6 +63,7 @@ struct Attempts {
     addresses: Counts<Option<IpAddr>>,
     names: Counts<Name>,
     devices: Counts<Device>,
+    codes: Counts<(AdminId, Option<Device>)>,
 }
 
 struct Limit {
@@ -156,7 +158,7 @@ impl Doorkeeper {
     /// Who knew the password has all tries again, there; address and name have back the one.
     pub fn forgive(&self, guest: &Guest) {
         let name = secrets::hash(guest.name.trim());
-        let Attempts { pairs, addresses, names, devices } = &mut *self.attempts();
+        let Attempts { pairs, addresses, names, devices, .. } = &mut *self.attempts();
         if let Some(device) = guest.device {
             devices.0.remove(&device);
             return;
@@ -165,6 +167,21 @@ impl Doorkeeper {
         for count in [addresses.0.get_mut(&guest.address), names.0.get_mut(&name)].into_iter().flatten() {
             count.tries = count.tries.saturating_sub(1);
         }
+    }
+
+    /// Counts a try of a code of a second factor. [`Error::RateLimited`] if there is something to wait
+    /// for; that one does not count. Whoever comes to that knows the password, so all who are not on a
+    /// browser of the admin's wait together, wherever they are.
+    pub fn let_try_code(&self, admin: AdminId, device: Option<Device>) -> Result<()> {
+        let (now, mut attempts) = (self.clock.monotonic(), self.attempts());
+        refuse(attempts.codes.of(&(admin, device), now).wait(now))?;
+        attempts.codes.add((admin, device), now, Some(&OF_A_NAME));
+        Ok(())
+    }
+
+    /// The code was right.
+    pub fn forgive_code(&self, admin: AdminId, device: Option<Device>) {
+        self.attempts().codes.0.remove(&(admin, device));
     }
 
     /// Runs something slow about a password, on a thread that serves nobody, few at a time.

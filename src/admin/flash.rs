@@ -23,6 +23,10 @@ pub enum Flash {
     OldSecretsEnded,
     TokenRotated,
     ClockConfirmed,
+    SignInEnded,
+    OtherSignInsEnded,
+    PasswordChanged,
+    SecondFactorOff,
 }
 
 /// The same, for a template.
@@ -56,6 +60,10 @@ impl Flash {
             Flash::OldSecretsEnded => "old-secrets-ended".into(),
             Flash::TokenRotated => "token-rotated".into(),
             Flash::ClockConfirmed => "clock-confirmed".into(),
+            Flash::SignInEnded => "sign-in-ended".into(),
+            Flash::OtherSignInsEnded => "other-sign-ins-ended".into(),
+            Flash::PasswordChanged => "password-changed".into(),
+            Flash::SecondFactorOff => "second-factor-off".into(),
         }
     }
 
@@ -78,6 +86,10 @@ impl Flash {
             ("old-secrets-ended", None) => Flash::OldSecretsEnded,
             ("token-rotated", None) => Flash::TokenRotated,
             ("clock-confirmed", None) => Flash::ClockConfirmed,
+            ("sign-in-ended", None) => Flash::SignInEnded,
+            ("other-sign-ins-ended", None) => Flash::OtherSignInsEnded,
+            ("password-changed", None) => Flash::PasswordChanged,
+            ("second-factor-off", None) => Flash::SecondFactorOff,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -108,6 +120,10 @@ impl Flash {
             Flash::OldSecretsEnded => "The secrets that were replaced have ended.".into(),
             Flash::TokenRotated => "The project has a new ingest token.".into(),
             Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
+            Flash::SignInEnded => "That browser is signed out.".into(),
+            Flash::OtherSignInsEnded => "All other browsers are signed out.".into(),
+            Flash::PasswordChanged => "The password is changed. All other browsers are signed out.".into(),
+            Flash::SecondFactorOff => "The second factor is off.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

@@ -5,6 +5,8 @@
 //! under `/admin` passes [`visit::answer`], which lets the request in, and dresses the
 //! answer in the headers that all pages have.
 
+mod account;
+mod again;
 mod assets;
 mod audit;
 mod backups;
@@ -16,6 +18,7 @@ mod erase;
 mod fields;
 mod flash;
 mod guard;
+mod halfway;
 mod holdings;
 mod ids;
 mod job;
@@ -29,10 +32,12 @@ mod projects;
 mod receipt;
 mod receipts;
 mod repairs;
+mod second_factor;
 mod settings;
 mod setup;
 mod show;
 mod sign_in;
+mod sign_in_code;
 mod theme;
 mod token;
 mod tokens;
@@ -47,6 +52,7 @@ use actix_web::{HttpRequest, web};
 
 use crate::app::App;
 pub use doorkeeper::{Doorkeeper, Guest};
+pub use halfway::Halfway;
 pub use setup::SetupLink;
 pub use tokens::Tokens;
 pub use visit::{Gate, Route};
@@ -74,6 +80,9 @@ pub fn routes() -> Vec<Route> {
         keys::routes(),
         key::routes(),
         token::routes(),
+        sign_in_code::routes(),
+        account::routes(),
+        second_factor::routes(),
     ];
     sections.into_iter().flatten().collect()
 }

@@ -10,7 +10,7 @@ use super::page::{self, Page};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
 use crate::clock::HOUR;
-use crate::domain::{admins, secrets};
+use crate::domain::{admins, secrets, sign_ins};
 use crate::error::{Error, Result};
 use crate::trace::Actor;
 
@@ -113,7 +113,8 @@ async fn owner(visit: &Visit) -> Result<String> {
     let owner = visit.app.write(move |tx| admins::create_owner(tx, &name, &hash)).await?;
     // From here on it is known who asks.
     Actor::Admin(owner.id.0).is();
-    visit.app.write(move |tx| admins::sign_in(tx, &owner)).await
+    let from = visit.from();
+    visit.app.write(move |tx| sign_ins::open(tx, &owner, &from)).await
 }
 
 fn form(

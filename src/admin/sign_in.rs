@@ -6,11 +6,12 @@ use askama::Template;
 
 use super::doorkeeper::{Doorkeeper, Guest};
 use super::flash::{Flash, FlashView};
+use super::halfway::Halfway;
 use super::page::Page;
 use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{cookies, device, guard, show};
-use crate::domain::admins;
+use super::{cookies, device, guard, show, sign_in_code};
+use crate::domain::{admins, second_factor, sign_ins};
 use crate::error::{Error, Result};
 use crate::trace::Actor;
 
@@ -65,46 +66,66 @@ async fn show(visit: Visit) -> Answer {
 
 async fn sign_in(visit: Visit) -> Answer {
     let next = next(visit.form.text("next"));
-    match entry(&visit).await {
-        Ok(Some(Entry { token, device })) => {
-            let (jar, mut response) = (visit.jar(), visit.go(&next));
-            response.cookie(jar.sign_in(&token));
-            if let Some(device) = device {
-                response.cookie(jar.device(&device));
-            }
-            Ok(response.finish())
+    match entry(&visit, &next).await {
+        Ok(Some(Step::In(entry))) => enter(&visit, &entry, &next),
+        Ok(Some(Step::Halfway(secret))) => {
+            let cookie = visit.jar().halfway(&secret);
+            Ok(visit.go(sign_in_code::PATH).cookie(cookie).finish())
         }
         Ok(None) => {
             let text = "The name or the password is wrong.".to_owned();
             form(&visit, StatusCode::UNPROCESSABLE_ENTITY, next, Some(text))
         }
-        Err(Error::RateLimited { retry_after }) => {
-            let wait = show::many(i64::try_from(retry_after).unwrap_or(i64::MAX), "second");
-            let text = format!("Too many attempts. Try again in {wait}.");
-            let mut response = form(&visit, StatusCode::TOO_MANY_REQUESTS, next, Some(text))?;
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry_after));
-            Ok(response)
+        Err(Error::RateLimited { retry_after: seconds }) => {
+            let response = form(&visit, StatusCode::TOO_MANY_REQUESTS, next, Some(too_many(seconds)))?;
+            Ok(retry_after(response, seconds))
         }
         Err(error) => Err(error),
     }
 }
 
-/// What a browser gets from a sign-in.
-struct Entry {
-    token: String,
-    /// Of a browser that was not known.
-    device: Option<String>,
+/// The words for who has tried too often.
+pub fn too_many(seconds: u64) -> String {
+    let wait = show::many(i64::try_from(seconds).unwrap_or(i64::MAX), "second");
+    format!("Too many attempts. Try again in {wait}.")
 }
 
-/// A new sign-in. None: the name or the password is wrong. [`Error::RateLimited`] after too
-/// many attempts, right or wrong.
-async fn entry(visit: &Visit) -> Result<Option<Entry>> {
+pub fn retry_after(mut response: HttpResponse, seconds: u64) -> HttpResponse {
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+    response
+}
+
+/// What a browser gets from a sign-in.
+pub struct Entry {
+    pub token: String,
+    /// Of a browser that was not known.
+    pub device: Option<String>,
+}
+
+/// How far the right password leads.
+enum Step {
+    In(Entry),
+    /// A code is asked for; the secret is for the cookie.
+    Halfway(String),
+}
+
+/// On to the pages, with what the browser gets.
+pub fn enter(visit: &Visit, entry: &Entry, next: &str) -> Answer {
+    let (jar, mut response) = (visit.jar(), visit.go(next));
+    response.cookie(jar.sign_in(&entry.token));
+    if let Some(device) = &entry.device {
+        response.cookie(jar.device(device));
+    }
+    Ok(response.finish())
+}
+
+/// A new sign-in, or a step towards it. None: the name or the password is wrong.
+/// [`Error::RateLimited`] after too many attempts, right or wrong.
+async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
     let door = visit.shared::<Doorkeeper>()?;
     let admin = visit.app.read(|db| admins::by_name(db, &name))?;
-    let cookie = visit.jar().get(cookies::DEVICE);
-    let device =
-        admin.as_ref().zip(cookie).and_then(|(admin, cookie)| device::known(&visit.app, admin, &cookie));
+    let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
     let guest = Guest { name: &name, address: visit.sender(), device };
     let delay = door.let_try(&guest)?;
     if !delay.is_zero() {
@@ -121,14 +142,18 @@ async fn entry(visit: &Visit) -> Result<Option<Entry>> {
         return Ok(None);
     };
     door.forgive(&guest);
+    if visit.app.read(|db| second_factor::is_asked_for(db, admin.id))? {
+        return visit.shared::<Halfway>()?.keep(&admin, next.to_owned()).map(Step::Halfway).map(Some);
+    }
     if let Some(before) = visit.sign_in_token() {
         end(visit, before).await?;
     }
     // From here on it is known who asks.
     Actor::Admin(admin.id.0).is();
-    let device = if device.is_none() { Some(device::cookie(&visit.app, &admin)?) } else { None };
-    let token = visit.app.write(move |tx| admins::sign_in(tx, &admin)).await?;
-    Ok(Some(Entry { token, device }))
+    let device = device::new(visit, &admin, device)?;
+    let from = visit.from();
+    let token = visit.app.write(move |tx| sign_ins::open_with_password(tx, &admin, &from)).await?;
+    Ok(Some(Step::In(Entry { token, device })))
 }
 
 async fn sign_out(visit: Visit) -> Answer {
@@ -141,9 +166,9 @@ async fn sign_out(visit: Visit) -> Answer {
 }
 
 /// Ends a sign-in, and what was kept for it.
-async fn end(visit: &Visit, token: String) -> Result<()> {
+pub async fn end(visit: &Visit, token: String) -> Result<()> {
     visit.shared::<Tokens>()?.forget(&token);
-    visit.app.write(move |tx| admins::sign_out(tx, &token)).await
+    visit.app.write(move |tx| sign_ins::sign_out(tx, &token)).await
 }
 
 fn next(asked: &str) -> String {

@@ -19,13 +19,14 @@ use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
 use super::page::{self, Page};
-use super::{outside, sign_in};
+use super::{account, outside, sign_in};
 use crate::app::App;
 use crate::clock::Millis;
-use crate::domain::admins;
+use crate::domain::{second_factor, sign_ins};
 use crate::error::{Error, Result};
-use crate::model::{Admin, JobId, UserId};
+use crate::model::{Admin, JobId, SignIn, UserId};
 use crate::trace::{Actor, Pattern};
+use crate::web::agent;
 
 /// A handler's answer; an error becomes a page of its own.
 pub type Answer = Result<HttpResponse>;
@@ -97,6 +98,10 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     let Some(mut visit) = Visit::open(app, request, route)? else {
         return Ok(sign_in::first(request));
     };
+    visit.note_seen().await;
+    if visit.owes_factor() && route.gate == Gate::SignedIn && !account::is_open(request.path()) {
+        return Ok(visit.go(account::PATH).finish());
+    }
     if posted {
         visit.form = Fields::of_form(request, payload, route.form_max).await?;
         visit.seal.check(visit.form.text(guard::FIELD))?;
@@ -153,6 +158,9 @@ pub struct Visit {
 struct SignedIn {
     admin: Admin,
     token: String,
+    sign_in: SignIn,
+    /// A second factor must be set up before anything else.
+    owes_factor: bool,
 }
 
 impl Visit {
@@ -162,11 +170,17 @@ impl Visit {
         let jar = Jar::of(request);
         let signed_in = match jar.get(cookies::SIGN_IN) {
             Some(token) => {
-                let admin = app.read(|db| admins::signed_in(db, &token, now))?;
-                if let Some(admin) = &admin {
-                    Actor::Admin(admin.id.0).is();
+                let found = app.read(|db| {
+                    let Some((admin, sign_in)) = sign_ins::signed_in(db, &token, now)? else {
+                        return Ok(None);
+                    };
+                    let owes_factor = second_factor::is_owed(db, admin.id)?;
+                    Ok(Some(SignedIn { admin, token, sign_in, owes_factor }))
+                })?;
+                if let Some(found) = &found {
+                    Actor::Admin(found.admin.id.0).is();
                 }
-                admin.map(|admin| SignedIn { admin, token })
+                found
             }
             None => None,
         };
@@ -204,6 +218,44 @@ impl Visit {
     /// The secret of the sign-in, if there is one.
     pub fn sign_in_token(&self) -> Option<String> {
         self.signed_in.as_ref().map(|signed_in| signed_in.token.clone())
+    }
+
+    /// Who is signed in. [`Error::UnknownKey`] if nobody is.
+    pub fn admin(&self) -> Result<&Admin> {
+        self.signed_in.as_ref().map(|signed_in| &signed_in.admin).ok_or(Error::UnknownKey)
+    }
+
+    /// The sign-in that the request came with. [`Error::UnknownKey`] if there is none.
+    pub fn sign_in(&self) -> Result<&SignIn> {
+        self.signed_in.as_ref().map(|signed_in| &signed_in.sign_in).ok_or(Error::UnknownKey)
+    }
+
+    fn owes_factor(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|signed_in| signed_in.owes_factor)
+    }
+
+    /// Writes down now and then that the sign-in is used.
+    async fn note_seen(&self) {
+        let Some(SignedIn { sign_in, .. }) = &self.signed_in else { return };
+        if !sign_ins::is_news(sign_in, self.now) {
+            return;
+        }
+        let hash = sign_in.hash;
+        // A full disk keeps nobody out: the sign-in ends sooner, that is all.
+        match self.app.write(move |tx| sign_ins::note_seen(tx, &hash)).await {
+            Ok(()) | Err(Error::DiskFull | Error::Unavailable(_)) => {}
+            Err(error) => log::error!("that a sign-in is used could not be written down: {error}"),
+        }
+    }
+
+    /// Where somebody signs in, for the list of sign-ins.
+    pub fn from(&self) -> sign_ins::From {
+        let agent = guard::text(&self.request, header::USER_AGENT).map(agent::read).unwrap_or_default();
+        let browser = match (agent.browser, agent.os) {
+            (Some(browser), Some(os)) => Some(format!("{browser}, {os}")),
+            (browser, os) => browser.or(os),
+        };
+        sign_ins::From { address: self.sender(), browser }
     }
 
     /// Where the request comes from.

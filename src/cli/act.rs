@@ -12,6 +12,7 @@ use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
 use super::project::{self, Settings};
 use super::suppress::Suppress;
+use super::totp_off;
 use crate::app::App;
 use crate::clock;
 use crate::domain::{admins, projects};
@@ -43,6 +44,9 @@ pub enum Act {
     CreateAdmin {
         name: String,
         password: String,
+    },
+    TurnTotpOff {
+        name: String,
     },
     Suppress(Suppress),
     Demo {
@@ -95,6 +99,7 @@ impl Act {
                 app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
                 Ok(Vec::new())
             }
+            Act::TurnTotpOff { name } => Ok(totp_off::perform(app, name)?),
             Act::Suppress(suppress) => Ok(suppress.perform(app)?),
             Act::Backup { folder } => {
                 check_folder(app, folder)?;

@@ -19,6 +19,7 @@ mod restore;
 mod secret;
 mod serve;
 mod suppress;
+mod totp_off;
 mod upgrade;
 mod verify;
 
@@ -131,6 +132,8 @@ enum Project {
 enum Admin {
     /// Make an admin; the password is asked for, or read from standard input
     Create { name: String },
+    /// Turn an admin's second factor off, for one who has no code any more; signs that admin out
+    TotpOff { name: String },
 }
 
 #[derive(Subcommand)]
@@ -206,6 +209,7 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             directory::must_be(&config.data)?;
             Act::CreateAdmin { name, password: password()? }
         }
+        Some(Command::Admin(Admin::TotpOff { name })) => Act::TurnTotpOff { name },
         Some(Command::Suppress(suppress)) => {
             // Before it asks for a name.
             directory::must_be(&config.data)?;

@@ -1,13 +1,10 @@
 //! People who sign in to the pages.
 
-use crate::clock::{HOUR, Millis};
-use crate::domain::{names, passwords, secrets};
+use crate::domain::{credentials, names, passwords};
 use crate::error::{Error, Place, Result};
-use crate::model::Admin;
+use crate::model::{Admin, AdminId};
 use crate::store::{Db, Tx, admins, audit};
 
-/// A sign-in lasts this long.
-pub const SIGN_IN: Millis = 12 * HOUR;
 /// The shortest password, in characters.
 pub const PASSWORD_MIN: usize = 10;
 const PASSWORD_MAX: usize = 1_000;
@@ -30,12 +27,12 @@ pub fn check_password(password: &str) -> Result<()> {
 }
 
 /// Whether the password is the admin's. As slow as [`hash_password`], also when there is
-/// no such admin, so that the time it takes tells nothing.
+/// no such admin, or its password has ended, so that the time it takes tells nothing.
 pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
     const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG91cnM$\
                           2mvvUR1zOQvQ4t2cVIkLD9vvPO5bvNjDLTsQYJu4XYc";
-    let hash = admin.map_or(NOBODY, |admin| &admin.password_hash);
-    passwords::is_of(hash, password) && admin.is_some()
+    let hash = admin.map(|admin| admin.password_hash.as_str()).filter(|hash| *hash != credentials::ENDED);
+    passwords::is_of(hash.unwrap_or(NOBODY), password) && hash.is_some()
 }
 
 /// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
@@ -76,6 +73,10 @@ pub fn list(db: &Db) -> Result<Vec<Admin>> {
     admins::list(db)
 }
 
+pub fn by_id(db: &Db, id: AdminId) -> Result<Option<Admin>> {
+    admins::by_id(db, id)
+}
+
 pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
     admins::by_name(db, name.trim())
 }
@@ -83,14 +84,6 @@ pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
 /// Whether anybody can sign in yet.
 pub fn any(db: &Db) -> Result<bool> {
     admins::any(db)
-}
-
-/// Opens a sign-in; the token is for the admin's cookie.
-pub fn sign_in(tx: &Tx, admin: &Admin) -> Result<String> {
-    let token = secrets::token("")?;
-    admins::open_session(tx, &secrets::hash(&token), admin.id, tx.now() + SIGN_IN)?;
-    note(tx, "sign in", None)?;
-    Ok(token)
 }
 
 /// Somebody tried to sign in, and may not. Whose name it was is not written down: it may be
@@ -105,16 +98,4 @@ pub fn refuse_many(tx: &Tx, count: u64) -> Result<()> {
         0 => Ok(()),
         count => note(tx, "fail to sign in", Some(&format!("{count} more times"))),
     }
-}
-
-pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {
-    match admins::close_session(tx, &secrets::hash(token))? {
-        true => note(tx, "sign out", None),
-        false => Ok(()),
-    }
-}
-
-/// Who is signed in with this token at `now`.
-pub fn signed_in(db: &Db, token: &str, now: Millis) -> Result<Option<Admin>> {
-    admins::by_session(db, &secrets::hash(token), now)
 }

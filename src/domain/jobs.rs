@@ -8,7 +8,9 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::domain::{binding, erase, interactions, merge, reap, references, repairs, suppressions, users};
+use crate::domain::{
+    binding, erase, interactions, merge, reap, references, repairs, sign_ins, suppressions, users,
+};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{
@@ -17,7 +19,7 @@ use crate::model::{
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::holdings::{self, Bounds};
-use crate::store::{Db, Tx, admins, audit, jobs, mentions, sequences, users as rows};
+use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -449,7 +451,7 @@ fn found(places: &[String]) -> String {
 }
 
 fn prune(tx: &Tx) -> Result<bool> {
-    let signed_out = admins::prune_sessions(tx)?;
+    let signed_out = sign_ins::prune(tx)?;
     let forgotten = suppressions::prune(tx)? | repairs::prune(tx)?;
     Ok(forgotten || signed_out > 0)
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys, projects as houses, rotation, suppressions, waiting};
+use crate::domain::{credentials, erase, jobs, keys, projects as houses, rotation, suppressions, waiting};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
 use crate::proof::receipt::Receipt;
 use crate::store::{
-    Tx, admins, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, upkeep,
+    Tx, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, sign_ins, upkeep,
     users as rows,
 };
 
@@ -94,7 +94,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 let reason = "what this log had from here on, up to now, is not in it";
                 note(tx, REPLAYED, reason)?;
                 // Who signed out since would be signed in again.
-                admins::sign_everybody_out(tx)?;
+                sign_ins::sign_everybody_out(tx)?;
             }
             Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
@@ -118,6 +118,10 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
         }
         done.keys += rotation::replay(tx, |secret| orders.end_of_secret(secret))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
+        // After a mere stop the admin was not answered, and has nothing else to come in by.
+        if behind == Behind::PutBack {
+            done.keys += credentials::end_again(tx, |credential| orders.has_ended(credential))?;
+        }
         note(tx, "done again", &done.to_string())?;
     }
     if let Some(lost) = orders.lost() {

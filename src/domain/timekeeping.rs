@@ -2,10 +2,10 @@
 //! to come. Which clock is in force is told in [`crate::clock::Watch`].
 
 use crate::clock::{Millis, Reading, Waited};
-use crate::domain::{binding, waiting};
+use crate::domain::{binding, totp, waiting};
 use crate::error::Result;
 use crate::model::REVIVABLE;
-use crate::store::{Tx, audit, sign_of_life, tombstones, users, waiting as rows};
+use crate::store::{Tx, audit, second_factors, sign_of_life, tombstones, users, waiting as rows};
 
 /// Users returned to the trash at a time.
 const CHUNK: u32 = 500;
@@ -65,6 +65,8 @@ pub fn cut(tx: &Tx) -> Result<Cut> {
         names: tombstones::cut(tx)?,
         returned: 0,
     };
+    // Else codes would be refused until the clock is there again.
+    second_factors::cut(tx, totp::newest_step(tx.now()))?;
     loop {
         let some = rows::since(tx, tx.now() - REVIVABLE, CHUNK)?;
         if some.is_empty() {

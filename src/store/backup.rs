@@ -198,12 +198,14 @@ fn vacuum(conn: &Connection, target: &Path) -> rusqlite::Result<()> {
 
 /// Looks the copy over.
 fn finish(folder: Folder, target: &Path) -> Result<Copy> {
-    // A visitor's name is to be as good as random after a day, and a backup lasts longer.
+    // A visitor's name is to be as good as random after a day, and a backup lasts longer. So it does
+    // than a sign-in, whose address and browser are kept no longer than that.
     let copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
     // A database from before its migration may have no such table.
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'visitor_salts')";
     if copy.query_row(sql, [], |row| row.get(0)).map_err(from_sql)? {
-        let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts";
+        let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts; \
+                      DELETE FROM admin_sessions";
         copy.execute_batch(forget).map_err(from_sql)?;
     }
     drop(copy);

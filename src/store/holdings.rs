@@ -555,8 +555,23 @@ pub const TABLES: &[Table] = &[
             column("admin_id", Bookkeeping),
             column("created_at", Bookkeeping),
             column("expires_at", Bookkeeping),
+            column("seen_at", Bookkeeping),
+            column("address", Bookkeeping),
+            column("browser", Bookkeeping),
         ],
     ),
+    ours(
+        "second_factors",
+        &[
+            column("admin_id", Bookkeeping),
+            column("secret", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("confirmed_at", Bookkeeping),
+            column("last_step", Bookkeeping),
+        ],
+    ),
+    ours("sign_in_rules", &[column("one", Bookkeeping), column("is_second_factor_needed", Bookkeeping)]),
+    ours("recovery_codes", &[column("admin_id", Bookkeeping), column("digest", Bookkeeping)]),
 ];
 
 impl Table {

@@ -61,6 +61,7 @@ impl Rule {
             ("api_keys" | "old_secrets" | "admin_sessions" | "audit" | "audit_heads", "hash") => {
                 Rule::Bytes(32)
             }
+            ("recovery_codes", "digest") => Rule::Bytes(32),
             // Hashes, and the number of a run beside times.
             (_, "message_key" | "word") | ("upkeep", "done_at") => Rule::Any,
             ("visitor_salts", "day") => Rule::Number,

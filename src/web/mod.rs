@@ -1,6 +1,7 @@
 //! What both faces share of HTTP: how patient the server is with its clients, and how much
 //! of what they send it holds.
 
+pub mod agent;
 pub mod body;
 pub mod buffers;
 pub mod connection;

@@ -19,6 +19,7 @@ mod directory;
 mod doctor;
 mod domain;
 mod edge;
+mod ended_credentials;
 mod erasure;
 mod foreign;
 mod foreign_clients;

@@ -361,7 +361,7 @@ fn whoever_was_hidden_has_the_days_left_that_they_had_after_a_restore_too() {
 }
 
 /// The files as they are while the server runs: what a kill leaves.
-const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
+pub const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
 
 /// A program that is killed after it has written the ledger and before it commits: the return of
 /// somebody hidden, with another title, and an erasure. Whether the signed head is as old, too.

@@ -196,7 +196,7 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
     sqlite(dir)
         .execute_batch(
             "INSERT INTO admins (id, name, password_hash, created_at) VALUES (9, 'mia', 'x', 1);
-             INSERT INTO admin_sessions VALUES (x'00', 9, 1, 9999999999999)",
+             INSERT INTO admin_sessions (hash, admin_id, created_at, expires_at) VALUES (x'00', 9, 1, 9999999999999)",
         )
         .expect("a sign-in");
     let said = lines(dir, &["restore", &past.file()]);

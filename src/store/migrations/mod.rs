@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("9_waiting.sql"),
     include_str!("10_tenants.sql"),
     include_str!("11_keys.sql"),
+    include_str!("12_sign_in.sql"),
 ];
 
 /// How many there are.

@@ -73,7 +73,7 @@ fn what_is_hidden_or_back_already_is_not_hidden_or_brought_back_again() {
     browser.post(&format!("{}/restore", page_of(id)), &[]).expect(409);
     browser.post(&format!("{}/hide", page_of(id)), &[]).expect(303);
     let since = held(&server, id).expect("the user").deleted_at;
-    server.clock.advance(HOUR);
+    server.clock.advance(HOUR / 2);
     browser.post(&format!("{}/hide", page_of(id)), &[]).expect(409);
     assert_eq!(held(&server, id).expect("the user").deleted_at, since);
 }

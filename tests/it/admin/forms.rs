@@ -52,6 +52,24 @@ const ROUTES: &str = "
     POST /admin/keys/{key}/rotate          SignedIn
     POST /admin/keys/{key}/end-old         SignedIn
     POST /admin/keys/{key}/revoke          SignedIn
+    GET  /admin/login/code                 Everybody
+    POST /admin/login/code                 Everybody
+    GET  /admin/account                    SignedIn
+    POST /admin/account/sign-ins/{sign-in}/end  SignedIn
+    POST /admin/account/sign-ins/end-others     SignedIn
+    POST /admin/account/sign-ins/end-all        SignedIn
+    GET  /admin/account/password                SignedIn
+    POST /admin/account/password                SignedIn
+    GET  /admin/account/second-factor           SignedIn
+    POST /admin/account/second-factor           SignedIn
+    GET  /admin/account/second-factor/confirm   SignedIn
+    POST /admin/account/second-factor/confirm   SignedIn
+    GET  /admin/account/second-factor/codes     SignedIn
+    POST /admin/account/second-factor/codes     SignedIn
+    GET  /admin/account/second-factor/off       SignedIn
+    POST /admin/account/second-factor/off       SignedIn
+    GET  /admin/account/second-factor/needed    SignedIn
+    POST /admin/account/second-factor/needed    SignedIn
 ";
 
 fn routes() -> Vec<[&'static str; 3]> {
@@ -92,6 +110,7 @@ impl House {
             .replace("{project}", &self.server.project().key)
             .replace("{number}", "1")
             .replace("{kind}", "everything")
+            .replace("{sign-in}", &"00".repeat(16))
             .replace("{token}", self.server.setup_path.rsplit('/').next().unwrap_or("none"))
     }
 
@@ -108,6 +127,9 @@ impl House {
             "admin_sessions",
             "events",
             "audit",
+            "second_factors",
+            "recovery_codes",
+            "sign_in_rules",
         ];
         let mut all = Vec::new();
         for table in tables {
@@ -135,6 +157,9 @@ fn fields() -> Vec<(&'static str, &'static str)> {
         ("project", ""),
         ("theme", "dark"),
         ("overlap", "0"),
+        ("present", super::PASSWORD),
+        ("new_password", super::PASSWORD),
+        ("code", "000000"),
     ]
 }
 

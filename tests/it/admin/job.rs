@@ -131,6 +131,7 @@ fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
 
     server.clock.advance(HOUR);
     server.tick();
+    let browser = Browser::owner(&server);
     let page = browser.get(&path).expect(200);
     for (step, name) in steps(&page.text).iter().zip(["Erasing", "Scrubbing", "Verifying", "Completed"]) {
         assert!(step.starts_with(&format!("done {name}")), "{step}");

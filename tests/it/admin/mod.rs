@@ -1,5 +1,6 @@
 //! The admin pages, as a browser without a screen sees them.
 
+mod account;
 mod audit;
 pub mod backups;
 mod deeds;
@@ -11,7 +12,9 @@ mod job;
 mod keys;
 mod pages;
 mod receipts;
+pub mod second_factor;
 mod settings;
+mod sign_in_codes;
 mod templates;
 
 use std::cell::RefCell;

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use usher::domain::jobs;
 
-use super::{Browser, PASSWORD, page_of};
+use super::{Browser, PASSWORD, page_of, second_factor};
 use crate::harness::{Server, named};
 
 /// A template, and a text that is on a page by it alone.
 const MARKS: &[(&str, &str)] = &[
+    ("account.html", "<h2 id=\"sign-ins\">"),
     ("audit.html", "<table class=\"ledger audit\">"),
     ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
@@ -27,10 +28,13 @@ const MARKS: &[(&str, &str)] = &[
     ("receipt.html", "<body class=\"sheet\">"),
     ("receipt_check.html", "<h2 id=\"offline\">"),
     ("receipts.html", "<table class=\"ledger receipts\">"),
+    ("recovery_codes.html", "<h2 id=\"recovery-codes\">"),
     ("repairs.html", "<h2 id=\"days\">"),
+    ("second_factor.html", "<h2 id=\"scan\">"),
     ("settings.html", "<h2 id=\"settings\">"),
     ("setup.html", "<form method=\"post\" action=\"/admin/setup\""),
     ("token.html", "<h2 id=\"ingest-token\">"),
+    ("sign_in_code.html", "<form method=\"post\" action=\"/admin/login/code\""),
     ("trash.html", "<table class=\"ledger people trash\">"),
     ("user.html", "<h2 id=\"held\">"),
     ("users.html", "role=\"search\""),
@@ -73,6 +77,12 @@ fn every_template_is_rendered_by_some_page() {
     }
     pages.push(browser.post("/admin/keys", &[("name", "k"), ("project", ""), ("scopes", "read")]));
     pages.push(browser.get("/admin/keys/1"));
+    pages.push(browser.get("/admin/account"));
+    pages.push(browser.post("/admin/account/second-factor", &[("password", PASSWORD)]));
+    let code = second_factor::code(&second_factor::secret_of(&pages.last().expect("a page").text), &server);
+    pages.push(browser.post("/admin/account/second-factor/confirm", &[("code", &code)]));
+    guest.post("/admin/login", &[("name", "owner"), ("password", PASSWORD)]).expect(303);
+    pages.push(guest.get("/admin/login/code"));
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");

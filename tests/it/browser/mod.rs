@@ -3,6 +3,7 @@
 
 pub mod chromium;
 mod cross_site;
+mod second_factor;
 
 use actix_web::rt::System;
 use fantoccini::key::Key;
@@ -227,6 +228,7 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
             "/admin/audit".to_owned(),
             "/admin/backups".to_owned(),
             "/admin/clock".to_owned(),
+            "/admin/account".to_owned(),
             "/admin/projects".to_owned(),
             format!("/admin/projects/{}/repairs", server.project().key),
             "/admin/nothing".to_owned(),

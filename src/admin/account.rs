@@ -1,0 +1,211 @@
+//! One's own account: where one is signed in, and one's password. The second factor has a file of its
+//! own.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+use data_encoding::HEXLOWER;
+
+use super::doorkeeper::Doorkeeper;
+use super::flash::Flash;
+use super::page::{Page, sentence};
+use super::show::{Time, many, plain};
+use super::visit::{Answer, Gate, Route, Visit};
+use super::{again, cookies, device, sign_in};
+use crate::clock::{HOUR, MINUTE};
+use crate::domain::second_factor::{self, Standing};
+use crate::domain::{admins, credentials, sign_ins};
+use crate::error::{Error, Place, Result};
+use crate::model::SignIn;
+
+pub const PATH: &str = "/admin/account";
+const PASSWORD: &str = "/admin/account/password";
+/// Whoever must set up a second factor first is led here, and may go on here alone.
+const OWED: [&str; 3] = [PATH, "/admin/logout", "/admin/theme"];
+
+/// Whether a page is open to an admin who must set up a second factor first.
+pub fn is_open(path: &str) -> bool {
+    OWED.iter()
+        .any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, PATH, Gate::SignedIn, show),
+        Route::new(Method::POST, "/admin/account/sign-ins/{sign-in}/end", Gate::SignedIn, end),
+        Route::new(Method::POST, "/admin/account/sign-ins/end-others", Gate::SignedIn, end_others),
+        Route::new(Method::POST, "/admin/account/sign-ins/end-all", Gate::SignedIn, end_all),
+        Route::new(Method::GET, PASSWORD, Gate::SignedIn, elsewhere),
+        Route::new(Method::POST, PASSWORD, Gate::SignedIn, change_password),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    page: Page,
+    sign_ins: Vec<SignInRow>,
+    idle: String,
+    longest: String,
+    min_length: usize,
+    factor: Factor,
+    /// Whether everybody must have one.
+    is_needed: bool,
+    error: Option<String>,
+    error_field: &'static str,
+}
+
+struct SignInRow {
+    /// As its address has it.
+    name: String,
+    browser: String,
+    address: String,
+    created: Time,
+    seen: Time,
+    is_here: bool,
+}
+
+/// How the second factor stands, as the page says it.
+struct Factor {
+    is_on: bool,
+    has_ended: bool,
+    codes: String,
+}
+
+/// What is wrong with a form of the page.
+pub struct Fault {
+    pub field: &'static str,
+    pub text: String,
+}
+
+impl Fault {
+    pub fn new(field: &'static str, text: &str) -> Fault {
+        Fault { field, text: text.to_owned() }
+    }
+}
+
+impl SignInRow {
+    fn new(visit: &Visit, sign_in: &SignIn, here: &[u8; 32]) -> SignInRow {
+        SignInRow {
+            name: HEXLOWER.encode(&sign_ins::name(sign_in)),
+            browser: sign_in.browser.as_deref().map_or_else(|| "Unknown browser".to_owned(), plain),
+            address: sign_in.address.map_or_else(|| "–".to_owned(), |address| address.to_string()),
+            created: Time::new(sign_in.created_at, visit.now),
+            seen: Time::new(sign_in.seen_at, visit.now),
+            is_here: sign_in.hash == *here,
+        }
+    }
+}
+
+impl Factor {
+    fn of(standing: Standing) -> Factor {
+        let (is_on, has_ended, codes) = match standing {
+            Standing::Off => (false, false, 0),
+            Standing::On { codes } => (true, false, codes),
+            Standing::Ended { codes } => (true, true, codes),
+        };
+        let codes = many(i64::try_from(codes).unwrap_or(i64::MAX), "recovery code");
+        Factor { is_on, has_ended, codes }
+    }
+}
+
+async fn show(visit: Visit) -> Answer {
+    page(&visit, StatusCode::OK, None)
+}
+
+/// The answers to forms are shown at their own addresses; who asks for those again is led back.
+pub async fn elsewhere(visit: Visit) -> Answer {
+    Ok(visit.go(PATH).finish())
+}
+
+async fn end(visit: Visit) -> Answer {
+    let name = HEXLOWER.decode(visit.segment("sign-in").as_bytes()).unwrap_or_default();
+    let name = sign_ins::Name::try_from(name).map_err(|_| Error::NotFound("sign-in"))?;
+    let (id, is_here) = (visit.admin()?.id, sign_ins::name(visit.sign_in()?) == name);
+    visit.app.erase(move |tx| sign_ins::end(tx, id, name)).await?;
+    if is_here { signed_out(&visit) } else { Ok(visit.go_and_say(PATH, Flash::SignInEnded)) }
+}
+
+async fn end_others(visit: Visit) -> Answer {
+    let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
+    visit.app.erase(move |tx| sign_ins::end_others(tx, id, &here)).await?;
+    Ok(visit.go_and_say(PATH, Flash::OtherSignInsEnded))
+}
+
+async fn end_all(visit: Visit) -> Answer {
+    let id = visit.admin()?.id;
+    visit.app.erase(move |tx| sign_ins::end_all_of(tx, id)).await?;
+    signed_out(&visit)
+}
+
+fn signed_out(visit: &Visit) -> Answer {
+    let mut response = visit.go_and_say(sign_in::PATH, Flash::SignedOut);
+    response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
+    Ok(response)
+}
+
+async fn change_password(visit: Visit) -> Answer {
+    match changed(&visit).await {
+        Ok(device) => {
+            let mut response = visit.go_and_say(PATH, Flash::PasswordChanged);
+            response.add_cookie(&visit.jar().device(&device)).map_err(Error::internal)?;
+            Ok(response)
+        }
+        Err(Error::Invalid(faults)) => {
+            let fault = faults.into_iter().next().map(|fault| match fault.field.as_str() {
+                "present" => {
+                    Fault { field: "present", text: sentence("The present password", &fault.message) }
+                }
+                "password_again" => {
+                    Fault { field: "password_again", text: sentence("The second password", &fault.message) }
+                }
+                _ => Fault { field: "new_password", text: sentence("The new password", &fault.message) },
+            });
+            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, fault)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Changes the password as the form asks for: the cookie by which this browser is known from now on,
+/// for those of other browsers are worth nothing any more.
+async fn changed(visit: &Visit) -> Result<String> {
+    let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
+    let new = visit.form.text("new_password").to_owned();
+    admins::check_password(&new)?;
+    if visit.form.text("password_again") != new {
+        return fault("password_again", "is not the same as the first");
+    }
+    if !again::is_password(visit, visit.form.text("present")).await? {
+        return fault("present", "is wrong");
+    }
+    let hash = visit.shared::<Doorkeeper>()?.hash(move || admins::hash_password(&new)).await??;
+    let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
+    let change = move |tx: &crate::store::Tx| {
+        credentials::change_password(tx, admin.id, &admin.password_hash, &hash, Some(&here))
+    };
+    let admin = visit.app.erase(change).await?;
+    device::cookie(&visit.app, &admin)
+}
+
+/// The page, with what is wrong with one of its forms.
+pub fn page(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
+    let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
+    let (listed, standing, is_needed) = visit.app.read(|db| {
+        let listed = sign_ins::list(db, id, visit.now)?;
+        Ok((listed, second_factor::standing(db, id)?, second_factor::is_needed(db)?))
+    })?;
+    let mut page = visit.page("account", "Your account")?;
+    page.path = PATH.to_owned();
+    let page = AccountPage {
+        page,
+        sign_ins: listed.iter().map(|sign_in| SignInRow::new(visit, sign_in, &here)).collect(),
+        idle: many(sign_ins::IDLE / MINUTE, "minute"),
+        longest: many(sign_ins::LONGEST / HOUR, "hour"),
+        min_length: admins::PASSWORD_MIN,
+        factor: Factor::of(standing),
+        is_needed,
+        error_field: fault.as_ref().map_or("", |fault| fault.field),
+        error: fault.map(|fault| fault.text),
+    };
+    visit.html(status, &page)
+}

@@ -1,0 +1,45 @@
+//! Asking somebody who is signed in once more for the password, or for a code: a browser that was left
+//! open is not enough for what lets somebody in.
+
+use super::device;
+use super::doorkeeper::{Doorkeeper, Guest};
+use super::visit::Visit;
+use crate::domain::{admins, credentials};
+use crate::error::Result;
+use crate::store::Tx;
+
+/// Whether this is the password of who is signed in. [`crate::error::Error::RateLimited`] after too
+/// many attempts.
+pub async fn is_password(visit: &Visit, password: &str) -> Result<bool> {
+    let (door, admin) = (visit.shared::<Doorkeeper>()?, visit.admin()?.clone());
+    let guest = Guest { name: &admin.name, address: visit.sender(), device: device::of(visit, &admin) };
+    let delay = door.let_try(&guest)?;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let (checked, password) = (admin.clone(), password.to_owned());
+    let right = door.hash(move || admins::is_password(Some(&checked), &password)).await?;
+    match right {
+        true => door.forgive(&guest),
+        false => visit.app.write(move |tx| credentials::refuse(tx, admin.id)).await?,
+    }
+    Ok(right)
+}
+
+/// Does what takes a code of the second factor. None: the code is wrong.
+/// [`crate::error::Error::RateLimited`] after too many attempts.
+pub async fn with_code<T, F>(visit: &Visit, run: F) -> Result<Option<T>>
+where
+    T: Send + 'static,
+    F: FnMut(&Tx) -> Result<Option<T>> + Send + 'static,
+{
+    let (door, admin) = (visit.shared::<Doorkeeper>()?, visit.admin()?);
+    let device = device::of(visit, admin);
+    door.let_try_code(admin.id, device)?;
+    // It lets somebody in no more: it is taken though the disk is full.
+    let done = visit.app.erase(run).await?;
+    if done.is_some() {
+        door.forgive_code(admin.id, device);
+    }
+    Ok(done)
+}

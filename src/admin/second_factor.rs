@@ -1,0 +1,175 @@
+//! Setting up one's second factor, new recovery codes, and turning it off.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+use data_encoding::BASE32_NOPAD;
+use qrcode::{Color, EcLevel, QrCode};
+
+use super::account::{self, Fault, elsewhere};
+use super::doorkeeper::Doorkeeper;
+use super::flash::Flash;
+use super::page::Page;
+use super::visit::{Answer, Gate, Route, Visit};
+use super::{again, device};
+use crate::domain::second_factor::{self, Confirmed};
+use crate::error::{Error, Result};
+
+const PATH: &str = "/admin/account/second-factor";
+const CONFIRM: &str = "/admin/account/second-factor/confirm";
+const CODES: &str = "/admin/account/second-factor/codes";
+const NEEDED: &str = "/admin/account/second-factor/needed";
+const OFF: &str = "/admin/account/second-factor/off";
+
+/// Light modules around the code, as its standard asks for.
+const QUIET: usize = 4;
+/// Longer names do not fit into an app's list.
+const NAME_MAX: usize = 40;
+
+pub fn routes() -> Vec<Route> {
+    let shown = [PATH, CONFIRM, CODES, OFF, NEEDED];
+    let mut routes: Vec<Route> =
+        shown.into_iter().map(|path| Route::new(Method::GET, path, Gate::SignedIn, elsewhere)).collect();
+    routes.extend([
+        Route::new(Method::POST, PATH, Gate::SignedIn, begin),
+        Route::new(Method::POST, CONFIRM, Gate::SignedIn, confirm),
+        Route::new(Method::POST, CODES, Gate::SignedIn, renew_codes),
+        Route::new(Method::POST, OFF, Gate::SignedIn, turn_off),
+        Route::new(Method::POST, NEEDED, Gate::SignedIn, set_needed),
+    ]);
+    routes
+}
+
+#[derive(Template)]
+#[template(path = "second_factor.html")]
+struct SecondFactorPage {
+    page: Page,
+    drawing: Drawing,
+    secret: String,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+struct RecoveryCodesPage {
+    page: Page,
+    /// The second factor was just turned on.
+    is_new: bool,
+    codes: Vec<String>,
+}
+
+/// A QR code: a square of so many modules, and its dark ones as a path of SVG.
+struct Drawing {
+    size: usize,
+    path: String,
+}
+
+impl Drawing {
+    fn of(text: &str) -> Result<Drawing> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(Error::internal)?;
+        let width = code.width();
+        let dark = code.to_colors().into_iter().enumerate().filter(|(_, color)| *color == Color::Dark);
+        let path = dark.map(|(n, _)| format!("M{} {}h1v1h-1z", n % width + QUIET, n / width + QUIET));
+        Ok(Drawing { size: width + 2 * QUIET, path: path.collect() })
+    }
+}
+
+async fn begin(visit: Visit) -> Answer {
+    if !again::is_password(&visit, visit.form.text("password")).await? {
+        return refused(&visit, "factor_password", "The password is wrong.");
+    }
+    let id = visit.admin()?.id;
+    let secret = visit.app.write(move |tx| second_factor::begin(tx, id)).await?;
+    set_up(&visit, StatusCode::OK, &secret, None)
+}
+
+async fn confirm(visit: Visit) -> Answer {
+    let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
+    let code = visit.form.text("code").to_owned();
+    // Who has not seen the secret is not to guess: it would be shown, and recovery codes with it.
+    let (door, id, device) = (visit.shared::<Doorkeeper>()?, admin.id, device::of(&visit, &admin));
+    door.let_try_code(id, device)?;
+    match visit.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
+        Confirmed::On(codes) => {
+            door.forgive_code(id, device);
+            recovery_codes(&visit, codes, true)
+        }
+        Confirmed::Wrong(secret) => {
+            let error = "The code is none of this secret. Enter the one that the app shows now; if it is wrong \
+                         again, look whether the phone's clock is right.";
+            set_up(&visit, StatusCode::UNPROCESSABLE_ENTITY, &secret, Some(error))
+        }
+    }
+}
+
+async fn renew_codes(visit: Visit) -> Answer {
+    if let Some(refused) = refuse_password(&visit).await? {
+        return Ok(refused);
+    }
+    let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
+    match again::with_code(&visit, move |tx| second_factor::renew_codes(tx, id, &code)).await? {
+        Some(codes) => recovery_codes(&visit, codes, false),
+        None => refused(&visit, "factor_code", WRONG_CODE),
+    }
+}
+
+async fn turn_off(visit: Visit) -> Answer {
+    if let Some(refused) = refuse_password(&visit).await? {
+        return Ok(refused);
+    }
+    let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
+    let off = move |tx: &crate::store::Tx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
+    match again::with_code(&visit, off).await? {
+        Some(()) => Ok(visit.go_and_say(account::PATH, Flash::SecondFactorOff)),
+        None => refused(&visit, "factor_code", WRONG_CODE),
+    }
+}
+
+/// Whether everybody must have one. It asks for the password: what it loosens, it loosens for all.
+async fn set_needed(visit: Visit) -> Answer {
+    if !again::is_password(&visit, visit.form.text("password")).await? {
+        return refused(&visit, "needed_password", "The password is wrong.");
+    }
+    let (id, needed) = (visit.admin()?.id, visit.form.given("needed").is_some());
+    visit.app.write(move |tx| second_factor::set_needed(tx, id, needed)).await?;
+    Ok(visit.go_and_say(account::PATH, Flash::SettingsSaved))
+}
+
+const WRONG_CODE: &str = "The code is wrong, or it was used already.";
+
+/// The answer to a wrong password. None: it is right.
+async fn refuse_password(visit: &Visit) -> Result<Option<actix_web::HttpResponse>> {
+    match again::is_password(visit, visit.form.text("password")).await? {
+        true => Ok(None),
+        false => refused(visit, "factor_password", "The password is wrong.").map(Some),
+    }
+}
+
+fn refused(visit: &Visit, field: &'static str, text: &str) -> Answer {
+    account::page(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(Fault::new(field, text)))
+}
+
+fn set_up(visit: &Visit, status: StatusCode, secret: &[u8], error: Option<&str>) -> Answer {
+    let secret = BASE32_NOPAD.encode(secret);
+    let name: String = visit.admin()?.name.chars().take(NAME_MAX).collect();
+    let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+    let address = format!("otpauth://totp/Usher:{name}?secret={secret}&issuer=Usher");
+    let page = SecondFactorPage {
+        page: page(visit, "Second factor")?,
+        drawing: Drawing::of(&address)?,
+        secret: second_factor::grouped(&secret),
+        error: error.map(str::to_owned),
+    };
+    visit.html(status, &page)
+}
+
+fn recovery_codes(visit: &Visit, codes: Vec<String>, is_new: bool) -> Answer {
+    let page = RecoveryCodesPage { page: page(visit, "Recovery codes")?, is_new, codes };
+    visit.html(StatusCode::OK, &page)
+}
+
+/// What a theme's button leads back to is the account.
+fn page(visit: &Visit, title: &str) -> Result<Page> {
+    let mut page = visit.page("account", title)?;
+    page.path = account::PATH.to_owned();
+    Ok(page)
+}

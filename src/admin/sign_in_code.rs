@@ -1,0 +1,99 @@
+//! The second step of signing in, for who has a second factor. That somebody has one is told only to
+//! who knows the password.
+
+use actix_web::HttpResponse;
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::doorkeeper::Doorkeeper;
+use super::halfway::{Comer, Halfway};
+use super::page::Page;
+use super::sign_in::{self, Entry};
+use super::visit::{Answer, Gate, Route, Visit};
+use super::{cookies, device};
+use crate::domain::{admins, sign_ins};
+use crate::error::{Error, Result};
+use crate::trace::Actor;
+
+pub const PATH: &str = "/admin/login/code";
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, PATH, Gate::Everybody, show),
+        Route::new(Method::POST, PATH, Gate::Everybody, enter),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct CodePage {
+    page: Page,
+    error: Option<String>,
+}
+
+async fn show(visit: Visit) -> Answer {
+    match comer(&visit)? {
+        Some(_) => form(&visit, StatusCode::OK, None),
+        None => Ok(again(&visit)),
+    }
+}
+
+async fn enter(visit: Visit) -> Answer {
+    let Some((secret, comer)) = comer(&visit)? else { return Ok(again(&visit)) };
+    match entry(&visit, &comer).await {
+        Ok(Some(entry)) => {
+            visit.shared::<Halfway>()?.forget(&secret);
+            let mut response = sign_in::enter(&visit, &entry, &comer.next)?;
+            response.add_cookie(&visit.jar().removal(cookies::HALFWAY)).map_err(Error::internal)?;
+            Ok(response)
+        }
+        Ok(None) => {
+            let text = "The code is wrong, or it was used already.".to_owned();
+            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(text))
+        }
+        Err(Error::RateLimited { retry_after }) => {
+            let response = form(&visit, StatusCode::TOO_MANY_REQUESTS, Some(sign_in::too_many(retry_after)))?;
+            Ok(sign_in::retry_after(response, retry_after))
+        }
+        // The password is another by now.
+        Err(Error::Conflict(_)) => {
+            visit.shared::<Halfway>()?.forget(&secret);
+            Ok(again(&visit))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Who has come as far as here, and by which secret.
+fn comer(visit: &Visit) -> Result<Option<(String, Comer)>> {
+    let Some(secret) = visit.jar().get(cookies::HALFWAY) else { return Ok(None) };
+    let comer = visit.shared::<Halfway>()?.of(&secret);
+    Ok(comer.map(|comer| (secret, comer)))
+}
+
+/// A new sign-in. None: the code is wrong. [`Error::RateLimited`] after too many,
+/// [`Error::Conflict`] if the password is another by now.
+async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
+    let door = visit.shared::<Doorkeeper>()?;
+    let admin = visit.app.read(|db| admins::by_id(db, comer.admin))?;
+    let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
+    door.let_try_code(comer.admin, device)?;
+    let (id, hash) = (comer.admin, comer.password_hash.clone());
+    let (code, from) = (visit.form.text("code").to_owned(), visit.from());
+    let opened = visit.app.write(move |tx| sign_ins::open_with_code(tx, id, &hash, &code, &from)).await?;
+    let (Some(token), Some(admin)) = (opened, admin) else { return Ok(None) };
+    door.forgive_code(comer.admin, device);
+    if let Some(before) = visit.sign_in_token() {
+        sign_in::end(visit, before).await?;
+    }
+    Actor::Admin(admin.id.0).is();
+    Ok(Some(Entry { token, device: device::new(visit, &admin, device)? }))
+}
+
+fn again(visit: &Visit) -> HttpResponse {
+    visit.go(sign_in::PATH).finish()
+}
+
+fn form(visit: &Visit, status: StatusCode, error: Option<String>) -> Answer {
+    visit.html(status, &CodePage { page: visit.page("", "Code")?, error })
+}
