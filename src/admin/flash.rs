@@ -20,6 +20,9 @@ pub enum Flash {
     SettingsSaved,
     KeyRevoked,
     ClockConfirmed,
+    AdminChanged,
+    AdminRemoved,
+    PasswordSet,
 }
 
 /// The same, for a template.
@@ -50,6 +53,9 @@ impl Flash {
             Flash::SettingsSaved => "settings-saved".into(),
             Flash::KeyRevoked => "key-revoked".into(),
             Flash::ClockConfirmed => "clock-confirmed".into(),
+            Flash::AdminChanged => "admin-changed".into(),
+            Flash::AdminRemoved => "admin-removed".into(),
+            Flash::PasswordSet => "password-set".into(),
         }
     }
 
@@ -69,6 +75,9 @@ impl Flash {
             ("settings-saved", None) => Flash::SettingsSaved,
             ("key-revoked", None) => Flash::KeyRevoked,
             ("clock-confirmed", None) => Flash::ClockConfirmed,
+            ("admin-changed", None) => Flash::AdminChanged,
+            ("admin-removed", None) => Flash::AdminRemoved,
+            ("password-set", None) => Flash::PasswordSet,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -96,6 +105,9 @@ impl Flash {
             Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
             Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
+            Flash::AdminChanged => "The admin is changed.".into(),
+            Flash::AdminRemoved => "The admin is removed.".into(),
+            Flash::PasswordSet => "The password is set. Sign in with it.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

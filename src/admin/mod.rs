@@ -5,6 +5,7 @@
 //! under `/admin` passes [`visit::answer`], which lets the request in, and dresses the
 //! answer in the headers that all pages have.
 
+mod admins;
 mod assets;
 mod audit;
 mod backups;
@@ -21,6 +22,7 @@ mod ids;
 mod job;
 mod jobs;
 mod keys;
+mod link;
 mod outside;
 mod page;
 mod paths;
@@ -45,6 +47,7 @@ use actix_web::{HttpRequest, web};
 
 use crate::app::App;
 pub use doorkeeper::{Doorkeeper, Guest};
+pub use link::path as password_path;
 pub use setup::SetupLink;
 pub use tokens::Tokens;
 pub use visit::{Gate, Route};
@@ -70,6 +73,8 @@ pub fn routes() -> Vec<Route> {
         repairs::routes(),
         settings::routes(),
         keys::routes(),
+        admins::routes(),
+        link::routes(),
     ];
     sections.into_iter().flatten().collect()
 }

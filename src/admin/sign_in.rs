@@ -11,7 +11,9 @@ use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device, guard, show};
 use crate::domain::admins;
+use crate::domain::roles::{self, Permission};
 use crate::error::{Error, Result};
+use crate::model::Admin;
 use crate::trace::Actor;
 
 pub const PATH: &str = "/admin/login";
@@ -52,13 +54,23 @@ pub fn first(request: &HttpRequest) -> HttpResponse {
 }
 
 async fn home(visit: Visit) -> Answer {
-    Ok(visit.go(HOME).finish())
+    Ok(visit.go(first_page(visit.admin()?)).finish())
+}
+
+/// The first page that the role has.
+fn first_page(admin: &Admin) -> &'static str {
+    if roles::may(admin, Permission::FindPeople) { HOME } else { "/admin/jobs" }
+}
+
+/// Where one wanted to go; the first page of all for those who wanted nothing else.
+fn onward<'a>(next: &'a str, admin: &Admin) -> &'a str {
+    if next == HOME { first_page(admin) } else { next }
 }
 
 async fn show(visit: Visit) -> Answer {
     let next = next(visit.query.text("next"));
     if visit.is_signed_in() {
-        return Ok(visit.go(&next).finish());
+        return Ok(visit.go(onward(&next, visit.admin()?)).finish());
     }
     form(&visit, StatusCode::OK, next, None)
 }
@@ -66,8 +78,8 @@ async fn show(visit: Visit) -> Answer {
 async fn sign_in(visit: Visit) -> Answer {
     let next = next(visit.form.text("next"));
     match entry(&visit).await {
-        Ok(Some(Entry { token, device })) => {
-            let (jar, mut response) = (visit.jar(), visit.go(&next));
+        Ok(Some(Entry { token, device, admin })) => {
+            let (jar, mut response) = (visit.jar(), visit.go(onward(&next, &admin)));
             response.cookie(jar.sign_in(&token));
             if let Some(device) = device {
                 response.cookie(jar.device(&device));
@@ -94,6 +106,7 @@ struct Entry {
     token: String,
     /// Of a browser that was not known.
     device: Option<String>,
+    admin: Admin,
 }
 
 /// A new sign-in. None: the name or the password is wrong. [`Error::RateLimited`] after too
@@ -127,8 +140,9 @@ async fn entry(visit: &Visit) -> Result<Option<Entry>> {
     // From here on it is known who asks.
     Actor::Admin(admin.id.0).is();
     let device = if device.is_none() { Some(device::cookie(&visit.app, &admin)?) } else { None };
-    let token = visit.app.write(move |tx| admins::sign_in(tx, &admin)).await?;
-    Ok(Some(Entry { token, device }))
+    let signing_in = admin.clone();
+    let token = visit.app.write(move |tx| admins::sign_in(tx, &signing_in)).await?;
+    Ok(Some(Entry { token, device, admin }))
 }
 
 async fn sign_out(visit: Visit) -> Answer {

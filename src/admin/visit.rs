@@ -18,13 +18,14 @@ use super::cookies::{self, Jar};
 use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
-use super::page::{self, Page};
+use super::page::{self, Can, Page};
 use super::{outside, sign_in};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::domain::admins;
+use crate::domain::roles::{self, Permission};
 use crate::error::{Error, Result};
-use crate::model::{Admin, JobId, UserId};
+use crate::model::{Admin, JobId, Reach, UserId};
 use crate::trace::{Actor, Pattern};
 
 /// A handler's answer; an error becomes a page of its own.
@@ -36,7 +37,10 @@ type Handler = Rc<dyn Fn(Visit) -> Pin<Box<dyn Future<Output = Answer>>>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     Everybody,
+    /// Every admin, whatever the role: what concerns nobody but themselves.
     SignedIn,
+    /// Admins with this permission.
+    May(Permission),
 }
 
 /// One address of the pages.
@@ -97,6 +101,9 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     let Some(mut visit) = Visit::open(app, request, route)? else {
         return Ok(sign_in::first(request));
     };
+    if let Gate::May(permission) = route.gate {
+        visit.check(permission)?;
+    }
     if posted {
         visit.form = Fields::of_form(request, payload, route.form_max).await?;
         visit.seal.check(visit.form.text(guard::FIELD))?;
@@ -172,8 +179,8 @@ impl Visit {
         };
         let mut new_guest = None;
         let seal = match (&signed_in, route.gate) {
-            (Some(signed_in), Gate::SignedIn) => Seal::new(&signed_in.token),
-            (None, Gate::SignedIn) => return Ok(None),
+            (Some(signed_in), Gate::SignedIn | Gate::May(_)) => Seal::new(&signed_in.token),
+            (None, Gate::SignedIn | Gate::May(_)) => return Ok(None),
             (_, Gate::Everybody) => match jar.get(cookies::GUEST) {
                 Some(guest) => Seal::new(&guest),
                 None => {
@@ -195,6 +202,27 @@ impl Visit {
             new_guest,
             app,
         }))
+    }
+
+    /// Who is signed in. [`Error::Forbidden`] where nobody is.
+    pub fn admin(&self) -> Result<&Admin> {
+        let signed_in = self.signed_in.as_ref().map(|signed_in| &signed_in.admin);
+        signed_in.ok_or(Error::Forbidden("Sign in first."))
+    }
+
+    /// The projects that the admin works on; none for a guest.
+    pub fn reach(&self) -> Reach {
+        self.admin().map_or_else(|_| Reach::Only(Vec::new()), |admin| admin.reach.clone())
+    }
+
+    /// Whether the admin may do something, where the page shows more to some than to others.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.admin().is_ok_and(|admin| roles::may(admin, permission))
+    }
+
+    /// [`Error::Forbidden`] unless the admin may do something.
+    pub fn check(&self, permission: Permission) -> Result<()> {
+        roles::check(self.admin()?, permission)
     }
 
     pub fn is_signed_in(&self) -> bool {
@@ -270,6 +298,7 @@ impl Visit {
             form_token: self.seal.token()?,
             admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
             path: path.to_owned(),
+            can: self.admin().map(Can::of).unwrap_or_default(),
             clock: self.signed_in.as_ref().and_then(|_| self.clock()),
         })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
+use super::admin::Admin;
 use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
@@ -13,7 +14,7 @@ use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
-use crate::domain::{admins, keys, projects};
+use crate::domain::{keys, projects};
 use crate::error::Result;
 use crate::model::{KeyId, Scopes};
 use crate::store::Lane;
@@ -45,10 +46,7 @@ pub enum Act {
     RevokeKey {
         id: i64,
     },
-    CreateAdmin {
-        name: String,
-        password: String,
-    },
+    Admin(Admin),
     Suppress(Suppress),
     Demo {
         users: u32,
@@ -106,11 +104,7 @@ impl Act {
                 app.reload_keys()?;
                 Ok(Vec::new())
             }
-            Act::CreateAdmin { name, password } => {
-                let (name, hash) = (name.clone(), admins::hash_password(password)?);
-                app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
-                Ok(Vec::new())
-            }
+            Act::Admin(admin) => Ok(admin.perform(app)?),
             Act::Suppress(suppress) => Ok(suppress.perform(app)?),
             Act::Backup { folder } => {
                 check_folder(app, folder)?;

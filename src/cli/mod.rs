@@ -1,6 +1,7 @@
 //! The command line.
 
 mod act;
+mod admin;
 mod control;
 mod copies;
 mod demo;
@@ -20,7 +21,6 @@ mod serve;
 mod suppress;
 mod verify;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ enum Command {
     Key(Key),
     /// People who sign in to the admin pages
     #[command(subcommand)]
-    Admin(Admin),
+    Admin(admin::Admin),
     /// Keep people out, and let them in again: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -142,12 +142,6 @@ struct KeyOf {
 }
 
 #[derive(Subcommand)]
-enum Admin {
-    /// Make an admin; the password is asked for, or read from standard input
-    Create { name: String },
-}
-
-#[derive(Subcommand)]
 enum ClockCommand {
     /// Say whether the clock is trusted, and why not
     Show,
@@ -208,10 +202,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
         }
         Some(Command::Key(Key::List)) => Act::ListKeys,
         Some(Command::Key(Key::Revoke { id })) => Act::RevokeKey { id },
-        Some(Command::Admin(Admin::Create { name })) => {
+        Some(Command::Admin(admin)) => {
             // Before it asks for a password.
             directory::must_be(&config.data)?;
-            Act::CreateAdmin { name, password: password()? }
+            Act::Admin(admin.with_password()?)
         }
         Some(Command::Suppress(suppress)) => {
             // Before it asks for a name.
@@ -235,6 +229,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     match act {
+        Act::Admin(admin) if admin.prints_link() => {
+            let link = format!("{}{text}", serve::base(&config, config.listen));
+            out::once(&link)
+                .context("the link could not be shown: `usher admin reset-password` makes another")?;
+        }
         Act::CreateKey { .. } => {
             out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
@@ -378,17 +377,6 @@ fn sweep(data: &DataDir) -> anyhow::Result<()> {
     vault::sweep_unpacked(data.path())?;
     vault::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)
-}
-
-fn password() -> anyhow::Result<String> {
-    if std::io::stdin().is_terminal() {
-        let first = rpassword::prompt_password("Password: ")?;
-        anyhow::ensure!(rpassword::prompt_password("Again: ")? == first, "the two passwords differ");
-        return Ok(first);
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the password")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A bar on standard error, which appears with the first progress. Nothing on a pipe.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{erase, jobs, keys, projects as houses, suppressions, waiting};
+use crate::domain::{admin_ends, erase, jobs, keys, projects as houses, suppressions, waiting};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
@@ -67,6 +67,8 @@ pub const REPLAYED: &str = "replay ledger";
 /// written. `entries` of the ledger have followed.
 pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
     let Some(made_at) = upkeep::done_at(tx, upkeep::RESTORED)? else { return Ok(()) };
+    // One that was used since would set a password once more.
+    admins::forget_links(tx)?;
     // Each job has an entry, and one that a restore makes is for one.
     tx.leave_room(2 * i64::try_from(entries).unwrap_or(i64::MAX / 2))?;
     let reason = format!(
@@ -95,6 +97,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 note(tx, REPLAYED, reason)?;
                 // Who signed out since would be signed in again.
                 admins::sign_everybody_out(tx)?;
+                admins::forget_links(tx)?;
             }
             Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
@@ -117,6 +120,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
             }
         }
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
+        done.keys += admin_ends::replay(tx, |credential| orders.has_ended(credential))?;
         note(tx, "done again", &done.to_string())?;
     }
     if let Some(lost) = orders.lost() {

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("8_sources.sql"),
     include_str!("9_waiting.sql"),
     include_str!("10_tenants.sql"),
+    include_str!("11_roles.sql"),
 ];
 
 /// How many there are.

@@ -1,5 +1,6 @@
 //! The admin pages, as a browser without a screen sees them.
 
+mod accounts;
 mod audit;
 pub mod backups;
 mod deeds;
@@ -9,8 +10,10 @@ mod forms;
 mod guesses;
 mod job;
 mod keys;
+mod masks;
 mod pages;
 mod receipts;
+pub mod roles;
 mod settings;
 mod templates;
 
@@ -48,6 +51,9 @@ impl<'a> Browser<'a> {
     pub fn owner(server: &'a Server) -> Browser<'a> {
         server.write(|tx| match admins::by_name(tx, "owner")? {
             Some(_) => Ok(()),
+            None if admins::any(tx)? => {
+                admins::create(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ())
+            }
             None => admins::create_owner(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ()),
         });
         let browser = Browser::new(server);
