@@ -161,7 +161,8 @@ async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answ
     let time = |at: Millis| Time::new(at, now);
     let head = Head::new(&user, &project);
     let page = UserPage {
-        page: visit.page("users", head.heading.clone())?,
+        // The theme's buttons lead back to it, also from the answer to a form.
+        page: Page { path: path(user.id), ..visit.page("users", head.heading.clone())? },
         user: head,
         hidden: user.deleted_at.filter(|_| user.state == State::Hidden).map(|since| Hidden {
             left: format!("{} left", left(since + REVIVABLE - now)),
