@@ -4,9 +4,9 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::jobs::{Progress, origin, reference, user_href, what};
+use super::jobs::{Progress, error, origin, reference, user_href, what};
 use super::page::{Page, capital};
-use super::show::{Count, Time, plain};
+use super::show::{Count, Time};
 use super::tokens::Tokens;
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit};
@@ -135,8 +135,8 @@ async fn show(visit: Visit) -> Answer {
             .collect(),
         mentions: job.mentions,
         receipt: job.receipt_no,
-        error: job.error.as_deref().map(|text| Trouble {
-            text: capital(&plain(text)),
+        error: error(&visit, &job).map(|text| Trouble {
+            text: capital(&text),
             attempts: job.attempts,
             retry: job.retry_at.map(|at| Time::new(at, now)),
         }),

@@ -14,7 +14,7 @@ use crate::clock::Millis;
 use crate::domain::roles::Permission;
 use crate::domain::{jobs, masks, within};
 use crate::error::{Error, Place, Result};
-use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project};
+use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project, Reach};
 
 const PAGE: u32 = 50;
 
@@ -115,7 +115,7 @@ fn row(visit: &Visit, job: &Job, projects: &[Project], now: Millis) -> Row {
         status: job.status.as_str(),
         overdue: job.is_overdue(now),
         attempts: job.attempts,
-        error: job.error.as_deref().map(plain),
+        error: error(visit, job),
         progress: Progress::of(job),
         rows: Count(job.rows_erased),
         start: Time::new(job.start_at, now),
@@ -127,6 +127,15 @@ fn row(visit: &Visit, job: &Job, projects: &[Project], now: Millis) -> Row {
 /// Whom a job is about, for those who see names.
 pub fn reference(visit: &Visit, job: &Job) -> String {
     if visit.may(Permission::SeeValues) { plain(&job.reference) } else { masks::WHOLE.to_owned() }
+}
+
+/// What went wrong. Where in the files something was found, and what the machine said, is of the
+/// whole installation: others are told as a project is.
+pub fn error(visit: &Visit, job: &Job) -> Option<String> {
+    match visit.reach() {
+        Reach::All => job.error.as_deref().map(plain),
+        Reach::Only(_) => jobs::told(job).map(str::to_owned),
+    }
 }
 
 pub fn what(erasure: Erasure) -> &'static str {

@@ -168,7 +168,7 @@ async fn show(visit: Visit) -> Answer {
     let fault = check_one(&stored.bytes, &visit.app.signer().public()).err();
     let job = visit.app.read(|db| job(db, stored.receipt.id))?.filter(jobs::failed_later);
     let failed = job.map(|job| Failed {
-        why: job.error.map(|error| capital(&plain(&error))),
+        why: super::jobs::error(&visit, &job).map(|error| capital(&error)),
         job_href: super::job::path(job.id),
     });
     // What is handed out of a receipt of the first version has its figures.

@@ -268,3 +268,69 @@ fn lists_of_some_projects_reach_past_those_of_others() {
         assert!(Browser::owner(&server).get(path).text.contains("Next page"), "{path}: the twin");
     }
 }
+
+/// What went wrong with a job says where in the files something lay: that is of the installation.
+#[test]
+fn only_admins_of_all_projects_read_what_the_machine_said() {
+    let world = World::new();
+    let said = "values of the person were found in page 4711";
+    let sql = "UPDATE jobs SET status = 'failed', step = 'verifying', error = ?1 WHERE id = ?2";
+    world.server.sqlite().execute(sql, (said, world.ours.job)).expect("a failed job");
+    let reach = Reach::Only(vec![world.ours.project.id]);
+    let part = signed_in(&world.server, "part", Role::Owner, &reach);
+    let (job, receipt) = (world.path("/admin/jobs/{job}", Some(&world.ours)), world.ours.receipt);
+    for path in ["/admin/jobs".to_owned(), job, format!("/admin/receipts/{receipt}")] {
+        let page = part.get(&path).expect(200).text;
+        assert!(!page.contains("page 4711") && page.contains("pages say why"), "{path}: {page}");
+        let owner = Browser::owner(&world.server).get(&path).expect(200).text;
+        assert!(owner.contains("page 4711"), "{path}: the twin");
+    }
+}
+
+#[test]
+fn figures_of_the_installation_are_for_admins_of_all_projects() {
+    let world = World::new();
+    let reach = Reach::Only(vec![world.ours.project.id]);
+    let part = signed_in(&world.server, "part", Role::Auditor, &reach);
+    let all = signed_in(&world.server, "all", Role::Auditor, &Reach::All);
+    let path = world.path("/admin/receipts/{number}", Some(&world.ours));
+    let (figures, page) = (format!("{path}/download?with=figures"), part.get(&path).expect(200).text);
+    assert!(!page.contains("with=figures") && !page.contains("Pages cleaned") && !page.contains("of all"));
+    part.get(&figures).expect(403);
+    part.get(&format!("{path}/download")).expect(200);
+    let page = all.get(&path).expect(200).text;
+    assert!(page.contains("with=figures") && page.contains("Pages cleaned") && page.contains("of all"));
+    all.get(&figures).expect(200);
+}
+
+#[test]
+fn nobody_of_another_project_is_found() {
+    let world = World::new();
+    let reach = Reach::Only(vec![world.ours.project.id]);
+    let part = signed_in(&world.server, "part", Role::Owner, &reach);
+    let owner = Browser::owner(&world.server);
+    let id = world.theirs.user.to_string();
+    for text in ["bob-kept", "bob%40example.com", id.as_str()] {
+        let path = format!("/admin/users?q={text}");
+        let link = super::page_of(world.theirs.user);
+        assert!(!part.get(&path).expect(200).text.contains(&link), "{path}");
+        assert!(owner.get(&path).expect(200).text.contains(&link), "{path}: the twin");
+    }
+    let of = |key: &str| part.get(&format!("/admin/users?project={key}")).expect(404).text;
+    assert_eq!(of(&world.theirs.project.key), of("nothing"));
+}
+
+#[test]
+fn a_receipt_of_another_project_is_checked_and_not_shown() {
+    let world = World::new();
+    let reach = Reach::Only(vec![world.ours.project.id]);
+    let part = signed_in(&world.server, "part", Role::Auditor, &reach);
+    let owner = Browser::owner(&world.server);
+    for (things, is_ours) in [(&world.ours, true), (&world.theirs, false)] {
+        let path = world.path("/admin/receipts/{number}", Some(things));
+        let receipt = owner.get(&format!("{path}/download")).expect(200).text;
+        let page = part.post("/admin/receipts/check", &[("receipt", &receipt)]).expect(200).text;
+        assert!(page.contains("The receipt is good"), "{page}");
+        assert_eq!(page.contains(&format!("href=\"{path}\"")), is_ours, "{page}");
+    }
+}
