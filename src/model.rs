@@ -5,6 +5,7 @@ mod intake;
 mod interaction;
 mod job;
 mod regulation;
+mod role;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said}
 pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
 pub use regulation::{Progress, Regulated, RegulatedJob, Regulation, RegulationKind};
+pub use role::{Reach, Role};
 
 /// Named values of a user or an event.
 pub type Attributes = Map<String, Value>;
@@ -622,8 +624,12 @@ pub struct OldSecret {
 pub struct Admin {
     pub id: AdminId,
     pub name: String,
+    /// Empty: no password is set, and nobody signs in.
     pub password_hash: String,
     pub created_at: Millis,
+    pub role: Role,
+    pub reach: Reach,
+    pub signed_in_at: Option<Millis>,
 }
 
 /// A browser in which an admin is signed in.

@@ -10,6 +10,7 @@ use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::domain::roles::Permission;
 use crate::domain::{admins, audit, keys, projects};
 use crate::error::{Error, Place, Result};
 use crate::model::{Admin, JobId, Key, Project, ProjectId};
@@ -21,7 +22,7 @@ const PAGE: u32 = 100;
 const SHORT: usize = 8;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, PATH, Gate::SignedIn, list)]
+    vec![Route::new(Method::GET, PATH, Gate::May(Permission::SeeAudit), list)]
 }
 
 #[derive(Template)]

@@ -9,10 +9,11 @@ use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::backups::{self, Backup, Stay};
 use crate::clock::Millis;
+use crate::domain::roles::Permission;
 use crate::error::Error;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/backups", Gate::SignedIn, list)]
+    vec![Route::new(Method::GET, "/admin/backups", Gate::May(Permission::SeeBackups), list)]
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ use super::page::{Page, capital};
 use super::show::{Time, many};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::jobs;
+use crate::domain::roles::Permission;
 use crate::error::Error;
 use crate::trace::Actor;
 
@@ -16,8 +17,8 @@ pub const PATH: &str = "/admin/clock";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, show),
-        Route::new(Method::POST, PATH, Gate::SignedIn, confirm),
+        Route::new(Method::GET, PATH, Gate::May(Permission::SeeClock), show),
+        Route::new(Method::POST, PATH, Gate::May(Permission::ConfirmClock), confirm),
     ]
 }
 

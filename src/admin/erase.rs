@@ -12,7 +12,8 @@ use super::show::{Count, plain};
 use super::tokens::Tokens;
 use super::user::{self, Head};
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::{erase, projects, users};
+use crate::domain::roles::Permission;
+use crate::domain::{erase, projects, within};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, User, UserId};
 use crate::trace::Ground;
@@ -20,8 +21,8 @@ use crate::trace::Ground;
 pub fn routes() -> Vec<Route> {
     let path = "/admin/users/{user}/erase/{kind}";
     vec![
-        Route::new(Method::GET, path, Gate::SignedIn, show),
-        Route::new(Method::POST, path, Gate::SignedIn, begin),
+        Route::new(Method::GET, path, Gate::May(Permission::ErasePeople), show),
+        Route::new(Method::POST, path, Gate::May(Permission::ErasePeople), begin),
     ]
 }
 
@@ -51,10 +52,10 @@ async fn show(visit: Visit) -> Answer {
 
 async fn begin(visit: Visit) -> Answer {
     let (id, kind) = asked(&visit)?;
-    let typed = visit.form.text("confirm").to_owned();
+    let (typed, reach) = (visit.form.text("confirm").to_owned(), visit.reach());
     stated_ground(&visit)?.is();
     let begun = visit.app.erase(move |tx| {
-        let user = users::held(tx, id, tx.now())?;
+        let user = within::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {
             return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
@@ -109,9 +110,9 @@ fn must_type(user: &User) -> (&'static str, String) {
 }
 
 async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>) -> Answer {
-    let now = visit.now;
+    let (reach, now) = (visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
-        let user = users::held(db, id, now)?;
+        let user = within::held(db, &reach, id, now)?;
         check(&user, kind)?;
         let (project, outlook) = (projects::get(db, user.project)?, erase::dry_run(db, &user, kind)?);
         Ok((user, project, outlook))

@@ -27,6 +27,9 @@ pub enum Flash {
     OtherSignInsEnded,
     PasswordChanged,
     SecondFactorOff,
+    AdminChanged,
+    AdminRemoved,
+    PasswordSet,
 }
 
 /// The same, for a template.
@@ -64,6 +67,9 @@ impl Flash {
             Flash::OtherSignInsEnded => "other-sign-ins-ended".into(),
             Flash::PasswordChanged => "password-changed".into(),
             Flash::SecondFactorOff => "second-factor-off".into(),
+            Flash::AdminChanged => "admin-changed".into(),
+            Flash::AdminRemoved => "admin-removed".into(),
+            Flash::PasswordSet => "password-set".into(),
         }
     }
 
@@ -90,6 +96,9 @@ impl Flash {
             ("other-sign-ins-ended", None) => Flash::OtherSignInsEnded,
             ("password-changed", None) => Flash::PasswordChanged,
             ("second-factor-off", None) => Flash::SecondFactorOff,
+            ("admin-changed", None) => Flash::AdminChanged,
+            ("admin-removed", None) => Flash::AdminRemoved,
+            ("password-set", None) => Flash::PasswordSet,
             (word, Some(job)) => Flash::Erasing(Erasure::parse(word)?, JobId(job)),
             _ => return None,
         })
@@ -124,6 +133,9 @@ impl Flash {
             Flash::OtherSignInsEnded => "All other browsers are signed out.".into(),
             Flash::PasswordChanged => "The password is changed. All other browsers are signed out.".into(),
             Flash::SecondFactorOff => "The second factor is off.".into(),
+            Flash::AdminChanged => "The admin is changed.".into(),
+            Flash::AdminRemoved => "The admin is removed.".into(),
+            Flash::PasswordSet => "The password is set. Sign in with it.".into(),
         };
         let undo = match self {
             Flash::Hidden(user) => {

@@ -61,7 +61,7 @@ pub fn local(path: &str) -> Option<&str> {
     let climbs = pages.split('/').any(|segment| matches!(segment, "." | "..") || segment.contains('%'));
     let inside = pages.strip_prefix("/admin/").is_some_and(|page| {
         !page.is_empty()
-            && !["login", "logout", "setup"].contains(&page.split('/').next().unwrap_or_default())
+            && !["login", "logout", "setup", "password"].contains(&page.split('/').next().unwrap_or_default())
     });
     (plain && inside && !climbs).then_some(path)
 }

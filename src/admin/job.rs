@@ -4,21 +4,27 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::jobs::{Progress, origin, user_href, what};
+use super::jobs::{Progress, error, origin, reference, user_href, what};
 use super::page::{Page, capital};
-use super::show::{Count, Time, plain};
+use super::show::{Count, Time};
 use super::tokens::Tokens;
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::Millis;
-use crate::domain::{jobs, projects, receipts};
+use crate::domain::roles::Permission;
+use crate::domain::{jobs, receipts, within};
 use crate::model::{Job, JobId, JobStatus, Step};
 use crate::proof::receipt::right;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/jobs/{job}", Gate::SignedIn, show),
-        Route::new(Method::POST, "/admin/jobs/{job}/handed-over", Gate::SignedIn, hand_over),
+        Route::new(Method::GET, "/admin/jobs/{job}", Gate::May(Permission::SeeJobs), show),
+        Route::new(
+            Method::POST,
+            "/admin/jobs/{job}/handed-over",
+            Gate::May(Permission::ErasePeople),
+            hand_over,
+        ),
     ]
 }
 
@@ -87,8 +93,9 @@ struct Trouble {
 }
 
 async fn show(visit: Visit) -> Answer {
-    let (id, now) = (visit.job()?, visit.now);
-    let (projects, job) = visit.app.read(|db| Ok((projects::list(db)?, jobs::get(db, None, id)?)))?;
+    let (id, reach, now) = (visit.job()?, visit.reach(), visit.now);
+    let (projects, job) =
+        visit.app.read(|db| Ok((within::projects(db, &reach)?, within::job(db, &reach, id)?)))?;
     let token = match visit.sign_in_token().filter(|_| !visit.is_head()) {
         Some(sign_in) => visit.shared::<Tokens>()?.of(&sign_in, id),
         None => None,
@@ -105,8 +112,8 @@ async fn show(visit: Visit) -> Answer {
         overdue: job.is_overdue(now),
         steps: stages(&job, now),
         facts: Facts {
-            user_href: user_href(&job, &projects),
-            reference: plain(&job.reference),
+            user_href: user_href(&job, &projects).filter(|_| visit.may(Permission::FindPeople)),
+            reference: reference(&visit, &job),
             project: name(&names(&projects), job.project),
             origin: origin(job.origin),
             right: right(job.origin, job.ground),
@@ -128,16 +135,16 @@ async fn show(visit: Visit) -> Answer {
             .collect(),
         mentions: job.mentions,
         receipt: job.receipt_no,
-        error: job.error.as_deref().map(|text| Trouble {
-            text: capital(&plain(text)),
+        error: error(&visit, &job).map(|text| Trouble {
+            text: capital(&text),
             attempts: job.attempts,
             retry: job.retry_at.map(|at| Time::new(at, now)),
         }),
         running,
         // Somebody may be copying it.
         refresh: running && !off && token.is_none(),
-        can_cancel: jobs::may_cancel(&job),
-        can_retry: job.status == JobStatus::Failed,
+        can_cancel: jobs::may_cancel(&job) && visit.may(Permission::RunJobs),
+        can_retry: job.status == JobStatus::Failed && visit.may(Permission::RunJobs),
         token: token.map(|token| token.to_string()),
     };
     visit.html(StatusCode::OK, &page)
@@ -145,7 +152,8 @@ async fn show(visit: Visit) -> Answer {
 
 /// The person has the token, and the page need not show it any more.
 async fn hand_over(visit: Visit) -> Answer {
-    let id = visit.job()?;
+    let (id, reach) = (visit.job()?, visit.reach());
+    visit.app.read(|db| within::job(db, &reach, id))?;
     if let Some(sign_in) = visit.sign_in_token() {
         visit.shared::<Tokens>()?.hand_over(&sign_in, id);
     }

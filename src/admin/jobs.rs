@@ -11,17 +11,18 @@ use super::user;
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::clock::Millis;
-use crate::domain::{jobs, projects};
+use crate::domain::roles::Permission;
+use crate::domain::{jobs, masks, within};
 use crate::error::{Error, Place, Result};
-use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project};
+use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project, Reach};
 
 const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/jobs", Gate::SignedIn, list),
-        Route::new(Method::POST, "/admin/jobs/{job}/cancel", Gate::SignedIn, cancel),
-        Route::new(Method::POST, "/admin/jobs/{job}/retry", Gate::SignedIn, retry),
+        Route::new(Method::GET, "/admin/jobs", Gate::May(Permission::SeeJobs), list),
+        Route::new(Method::POST, "/admin/jobs/{job}/cancel", Gate::May(Permission::RunJobs), cancel),
+        Route::new(Method::POST, "/admin/jobs/{job}/retry", Gate::May(Permission::RunJobs), retry),
     ]
 }
 
@@ -73,10 +74,12 @@ impl Progress {
 }
 
 async fn list(visit: Visit) -> Answer {
-    let (below, now) = (below(&visit)?, visit.now);
-    let read = visit
-        .app
-        .scan(move |db| Ok((projects::list(db)?, jobs::list(db, below, PAGE + 1)?, jobs::any_running(db)?)));
+    let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
+    let read = visit.app.scan(move |db| {
+        let found = within::jobs(db, &reach, below, PAGE + 1)?;
+        let running = within::any_running(db, &reach, &found)?;
+        Ok((within::projects(db, &reach)?, found, running))
+    });
     let (projects, mut found, running) = read.await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
@@ -87,7 +90,7 @@ async fn list(visit: Visit) -> Answer {
     };
     let page = JobsPage {
         page: visit.page("jobs", "Jobs")?,
-        jobs: found.iter().map(|job| row(job, &projects, now)).collect(),
+        jobs: found.iter().map(|job| row(&visit, job, &projects, now)).collect(),
         running,
         refresh: running && off.is_none(),
         first: below.map(|_| link(None)),
@@ -101,23 +104,37 @@ fn below(visit: &Visit) -> Result<Option<JobId>> {
     visit.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
 }
 
-fn row(job: &Job, projects: &[Project], now: Millis) -> Row {
+fn row(visit: &Visit, job: &Job, projects: &[Project], now: Millis) -> Row {
     Row {
         number: job.id,
         what: what(job.erasure),
-        user_href: user_href(job, projects),
-        reference: plain(&job.reference),
+        user_href: user_href(job, projects).filter(|_| visit.may(Permission::FindPeople)),
+        reference: reference(visit, job),
         project: name(&names(projects), job.project),
         origin: origin(job.origin),
         status: job.status.as_str(),
         overdue: job.is_overdue(now),
         attempts: job.attempts,
-        error: job.error.as_deref().map(plain),
+        error: error(visit, job),
         progress: Progress::of(job),
         rows: Count(job.rows_erased),
         start: Time::new(job.start_at, now),
-        can_cancel: jobs::may_cancel(job),
-        can_retry: job.status == JobStatus::Failed,
+        can_cancel: jobs::may_cancel(job) && visit.may(Permission::RunJobs),
+        can_retry: job.status == JobStatus::Failed && visit.may(Permission::RunJobs),
+    }
+}
+
+/// Whom a job is about, for those who see names.
+pub fn reference(visit: &Visit, job: &Job) -> String {
+    if visit.may(Permission::SeeValues) { plain(&job.reference) } else { masks::WHOLE.to_owned() }
+}
+
+/// What went wrong. Where in the files something was found, and what the machine said, is of the
+/// whole installation: others are told as a project is.
+pub fn error(visit: &Visit, job: &Job) -> Option<String> {
+    match visit.reach() {
+        Reach::All => job.error.as_deref().map(plain),
+        Reach::Only(_) => jobs::told(job).map(str::to_owned),
     }
 }
 
@@ -154,14 +171,26 @@ pub fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
 }
 
 async fn cancel(visit: Visit) -> Answer {
-    let id = visit.job()?;
-    visit.app.erase(move |tx| jobs::cancel(tx, None, id)).await?;
+    let (id, reach) = (visit.job()?, visit.reach());
+    visit
+        .app
+        .erase(move |tx| {
+            within::job(tx, &reach, id)?;
+            jobs::cancel(tx, None, id)
+        })
+        .await?;
     Ok(visit.go_and_say(&back(&visit, id), Flash::Cancelled(id)))
 }
 
 async fn retry(visit: Visit) -> Answer {
-    let id = visit.job()?;
-    visit.app.erase(move |tx| jobs::retry(tx, id)).await?;
+    let (id, reach) = (visit.job()?, visit.reach());
+    visit
+        .app
+        .erase(move |tx| {
+            within::job(tx, &reach, id)?;
+            jobs::retry(tx, id)
+        })
+        .await?;
     Ok(visit.go_and_say(&back(&visit, id), Flash::Retried(id)))
 }
 

@@ -10,17 +10,28 @@ use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::{self, HOUR, Millis};
 use crate::domain::keys::{self, Change};
-use crate::domain::{key_addresses, projects, rotation};
+use crate::domain::roles::Permission;
+use crate::domain::{key_addresses, projects, rotation, within};
 use crate::error::{Error, Place, Result};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project};
 use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/keys/{key}", Gate::SignedIn, show),
-        Route::new(Method::POST, "/admin/keys/{key}", Gate::SignedIn, change),
-        Route::new(Method::POST, "/admin/keys/{key}/rotate", Gate::SignedIn, rotate),
-        Route::new(Method::POST, "/admin/keys/{key}/end-old", Gate::SignedIn, end_old),
+        Route::new(Method::GET, "/admin/keys/{key}", Gate::May(Permission::ChangeCredentials), show),
+        Route::new(Method::POST, "/admin/keys/{key}", Gate::May(Permission::ChangeCredentials), change),
+        Route::new(
+            Method::POST,
+            "/admin/keys/{key}/rotate",
+            Gate::May(Permission::ChangeCredentials),
+            rotate,
+        ),
+        Route::new(
+            Method::POST,
+            "/admin/keys/{key}/end-old",
+            Gate::May(Permission::ChangeCredentials),
+            end_old,
+        ),
     ]
 }
 
@@ -94,8 +105,9 @@ struct Held {
 
 /// [`Error::KeyNotFound`] for one that is revoked, too: nothing can be done with it.
 fn held(visit: &Visit) -> Result<Held> {
-    let id = id(visit)?;
+    let (id, reach) = (id(visit)?, visit.reach());
     visit.app.read(|db: &Db| {
+        within::check_key(db, &reach, id)?;
         Ok(Held { key: keys::good(db, id)?, projects: projects::list(db)?, old: rotation::list(db)? })
     })
 }
@@ -130,6 +142,7 @@ async fn change(visit: Visit) -> Answer {
     let id = id(&visit)?;
     let text = |name: &str| visit.form.text(name).trim().to_owned();
     let (name, expires, addresses) = (text("name"), text("expires"), text("addresses"));
+    // Also whether the key is there for this admin.
     let before = Form::of(&held(&visit)?.key);
     let asked = || {
         Ok(Change {
@@ -170,7 +183,7 @@ pub fn overlap(visit: &Visit) -> Result<Millis> {
 }
 
 async fn rotate(visit: Visit) -> Answer {
-    let id = id(&visit)?;
+    let id = held(&visit)?.key.id;
     let rotated = match overlap(&visit) {
         Ok(overlap) => visit.app.erase(move |tx| rotation::of_key(tx, id, overlap)).await,
         Err(error) => Err(error),
@@ -193,7 +206,7 @@ async fn rotate(visit: Visit) -> Answer {
 }
 
 async fn end_old(visit: Visit) -> Answer {
-    let id = id(&visit)?;
+    let id = held(&visit)?.key.id;
     match visit.app.erase(move |tx| rotation::end_old(tx, Credential::Key(id))).await {
         // They have ended meanwhile.
         Ok(()) | Err(Error::Conflict(_)) => {}

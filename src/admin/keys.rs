@@ -12,15 +12,21 @@ use super::users::{Choice, choices};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::Millis;
 use crate::domain::keys::{self, Bounds, Powers};
-use crate::domain::{key_addresses, projects as project_rules};
+use crate::domain::roles::{self, Permission};
+use crate::domain::{key_addresses, projects as project_rules, within};
 use crate::error::{self, Error, Place, Result};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId, Scope, Scopes};
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/keys", Gate::SignedIn, elsewhere),
-        Route::new(Method::POST, "/admin/keys", Gate::SignedIn, create),
-        Route::new(Method::POST, "/admin/keys/{key}/revoke", Gate::SignedIn, revoke),
+        Route::new(Method::GET, "/admin/keys", Gate::May(Permission::SeeProjects), elsewhere),
+        Route::new(Method::POST, "/admin/keys", Gate::May(Permission::ChangeCredentials), create),
+        Route::new(
+            Method::POST,
+            "/admin/keys/{key}/revoke",
+            Gate::May(Permission::ChangeCredentials),
+            revoke,
+        ),
     ]
 }
 
@@ -225,12 +231,14 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
     let fault = |message: &str| Error::invalid(Place::Body, "project", message);
     // An empty one is the organisation: one that is left out must not become that.
     let project_key = visit.form.given("project").ok_or_else(|| fault("must be chosen"))?.to_owned();
+    let maker = visit.admin()?.clone();
     let made = visit.app.write(move |tx| {
         let project = match project_key.as_str() {
             "" => None,
             key => Some(project_rules::by_key(tx, key)?),
         };
         let id = project.as_ref().map(|project| project.id);
+        roles::check_maker(&maker, id)?;
         if let (Powers::Public, None) = (powers, id) {
             return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
         }
@@ -245,7 +253,14 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
 
 async fn revoke(visit: Visit) -> Answer {
     let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
-    visit.app.erase(move |tx| keys::revoke(tx, id)).await?;
+    let reach = visit.reach();
+    visit
+        .app
+        .erase(move |tx| {
+            within::check_key(tx, &reach, id)?;
+            keys::revoke(tx, id)
+        })
+        .await?;
     visit.app.reload_keys()?;
     Ok(visit.go_and_say(PROJECTS, Flash::KeyRevoked))
 }

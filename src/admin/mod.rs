@@ -6,6 +6,7 @@
 //! answer in the headers that all pages have.
 
 mod account;
+mod admins;
 mod again;
 mod assets;
 mod audit;
@@ -25,6 +26,7 @@ mod job;
 mod jobs;
 mod key;
 mod keys;
+mod link;
 mod outside;
 mod page;
 mod paths;
@@ -53,6 +55,7 @@ use actix_web::{HttpRequest, web};
 use crate::app::App;
 pub use doorkeeper::{Doorkeeper, Guest};
 pub use halfway::Halfway;
+pub use link::path as password_path;
 pub use setup::SetupLink;
 pub use tokens::Tokens;
 pub use visit::{Gate, Route};
@@ -83,6 +86,8 @@ pub fn routes() -> Vec<Route> {
         sign_in_code::routes(),
         account::routes(),
         second_factor::routes(),
+        admins::routes(),
+        link::routes(),
     ];
     sections.into_iter().flatten().collect()
 }

@@ -8,7 +8,9 @@ use askama::Template;
 use super::cookies::{self, Jar};
 use super::flash::FlashView;
 use super::{assets, guard};
+use crate::domain::roles::{self, Permission};
 use crate::error::Error;
+use crate::model::Admin;
 use crate::trace::RequestId;
 
 /// What the layouts show.
@@ -26,6 +28,51 @@ pub struct Page {
     pub path: String,
     /// Why the clock is not trusted, if it is not.
     pub clock: Option<String>,
+    /// Which links and buttons are shown.
+    pub can: Can,
+}
+
+/// What the admin may do, as far as links and buttons lead there. The routes ask once more.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Can {
+    pub find: bool,
+    pub list: bool,
+    pub erase: bool,
+    pub jobs: bool,
+    pub run_jobs: bool,
+    pub receipts: bool,
+    pub audit: bool,
+    pub backups: bool,
+    pub clock: bool,
+    pub confirm_clock: bool,
+    pub projects: bool,
+    pub settings: bool,
+    pub credentials: bool,
+    pub make_projects: bool,
+    pub admins: bool,
+}
+
+impl Can {
+    pub fn of(admin: &Admin) -> Can {
+        let may = |permission| roles::may(admin, permission);
+        Can {
+            find: may(Permission::FindPeople),
+            list: may(Permission::ListPeople),
+            erase: may(Permission::ErasePeople),
+            jobs: may(Permission::SeeJobs),
+            run_jobs: may(Permission::RunJobs),
+            receipts: may(Permission::SeeReceipts),
+            audit: may(Permission::SeeAudit),
+            backups: may(Permission::SeeBackups),
+            clock: may(Permission::SeeClock),
+            confirm_clock: may(Permission::ConfirmClock),
+            projects: may(Permission::SeeProjects),
+            settings: may(Permission::ChangeSettings),
+            credentials: may(Permission::ChangeCredentials),
+            make_projects: may(Permission::MakeProjects),
+            admins: may(Permission::ManageAdmins),
+        }
+    }
 }
 
 /// A page that says one thing.
@@ -74,7 +121,7 @@ pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
     let came_from = guard::came_from(request).filter(|_| request.method() == Method::POST);
     let link = match came_from {
         Some(page) => (page, "Open the page again"),
-        None => ("/admin/users".to_owned(), "Go to the users"),
+        None => ("/admin/".to_owned(), "Go to the pages"),
     };
     let mut response = message(request, status, (title, text), link);
     let headers = response.headers_mut();
@@ -113,6 +160,7 @@ pub fn message(
             admin_name: String::new(),
             path: String::new(),
             clock: None,
+            can: Can::default(),
         },
         status: Some(status.as_u16()),
         text,

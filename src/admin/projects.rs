@@ -10,16 +10,22 @@ use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{repairs, settings, token};
-use crate::domain::{keys as key_rules, origins, projects, rotation};
+use crate::domain::roles::Permission;
+use crate::domain::{origins, projects, rotation, within};
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
 use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, list),
-        Route::new(Method::POST, PATH, Gate::SignedIn, create),
-        Route::new(Method::POST, "/admin/projects/{project}/origins", Gate::SignedIn, set_origins),
+        Route::new(Method::GET, PATH, Gate::May(Permission::SeeProjects), list),
+        Route::new(Method::POST, PATH, Gate::May(Permission::MakeProjects), create),
+        Route::new(
+            Method::POST,
+            "/admin/projects/{project}/origins",
+            Gate::May(Permission::ChangeCredentials),
+            set_origins,
+        ),
     ]
 }
 
@@ -90,7 +96,9 @@ async fn show_with(
     origins_form: Option<OriginsForm>,
     key_fault: Option<keys::Fault>,
 ) -> Answer {
-    let read = |db: &Db| Ok((projects::list(db)?, key_rules::list(db)?, rotation::list(db)?));
+    let reach = visit.reach();
+    let read =
+        move |db: &Db| Ok((within::projects(db, &reach)?, within::keys(db, &reach)?, rotation::list(db)?));
     let (projects, keys, old) = visit.app.scan(read).await?;
     let row = |project: &Project| {
         let form = origins_form.as_ref().filter(|form| form.project == project.id);
@@ -167,7 +175,7 @@ async fn set_origins(visit: Visit) -> Answer {
     let key = visit.segment("project").to_owned();
     let text = visit.form.text("origins").to_owned();
     let list = origins::split(&text);
-    let project = visit.app.read(|db| projects::by_key(db, &key))?.id;
+    let project = visit.app.read(|db| within::project(db, &visit.reach(), &key))?.id;
     let set = visit.app.write(move |tx| projects::set_origins(tx, project, &list)).await;
     let error = match set {
         Ok(_) => {

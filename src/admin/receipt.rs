@@ -11,9 +11,10 @@ use super::show::{Count, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::app::App;
 use crate::clock::{self, Millis};
-use crate::domain::jobs;
+use crate::domain::roles::Permission;
+use crate::domain::{jobs, receipts as domain_receipts, within};
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, Origin};
+use crate::model::{Erasure, Job, Origin, Reach};
 use crate::proof::check::{self, check_one};
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{self, FIRST, Id, MentionsOf, Receipt, Scan, ScanMode, file_name};
@@ -22,8 +23,13 @@ use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/receipts/{number}", Gate::SignedIn, show),
-        Route::new(Method::GET, "/admin/receipts/{number}/download", Gate::SignedIn, download),
+        Route::new(Method::GET, "/admin/receipts/{number}", Gate::May(Permission::SeeReceipts), show),
+        Route::new(
+            Method::GET,
+            "/admin/receipts/{number}/download",
+            Gate::May(Permission::SeeReceipts),
+            download,
+        ),
     ]
 }
 
@@ -93,6 +99,7 @@ struct ReceiptPage {
     mentions: u64,
     some_rows: bool,
     first_version: bool,
+    with_figures: bool,
     pages: Count,
     changed: Count,
     frames: Count,
@@ -161,11 +168,16 @@ async fn show(visit: Visit) -> Answer {
     let fault = check_one(&stored.bytes, &visit.app.signer().public()).err();
     let job = visit.app.read(|db| job(db, stored.receipt.id))?.filter(jobs::failed_later);
     let failed = job.map(|job| Failed {
-        why: job.error.map(|error| capital(&plain(&error))),
+        why: super::jobs::error(&visit, &job).map(|error| capital(&error)),
         job_href: super::job::path(job.id),
     });
-    let page =
-        ReceiptPage { failed, ..view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault) };
+    // What is handed out of a receipt of the first version has its figures.
+    let with_figures = visit.reach().is_all();
+    let page = ReceiptPage {
+        failed,
+        with_figures,
+        ..view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault)
+    };
     visit.html(StatusCode::OK, &page)
 }
 
@@ -182,6 +194,11 @@ pub fn job(db: &Db, id: Id) -> Result<Option<Job>> {
 async fn download(visit: Visit) -> Answer {
     let listed = listed(&visit).await?;
     let (name, whole) = (listed.file_name(), visit.query.text("with") == "figures");
+    if whole && !visit.reach().is_all() {
+        return Err(Error::Forbidden(
+            "The figures are of the installation as a whole: they are for admins who work on all projects.",
+        ));
+    }
     let bytes = web::block(move || if whole { listed.file_bytes() } else { listed.bytes() })
         .await
         .map_err(Error::internal)?;
@@ -194,7 +211,25 @@ async fn download(visit: Visit) -> Answer {
 /// The path's receipt. [`Error::ReceiptNotFound`].
 async fn listed(visit: &Visit) -> Result<Listed> {
     let number = visit.segment("number").parse().map_err(|_| Error::ReceiptNotFound)?;
-    find(&visit.app, number).await?.ok_or(Error::ReceiptNotFound)
+    let found = find(&visit.app, number).await?.ok_or(Error::ReceiptNotFound)?;
+    let (app, reach, listed) = (visit.app.clone(), visit.reach(), found.clone());
+    let is_theirs = web::block(move || is_within(&app, &reach, &listed)).await.map_err(Error::internal)??;
+    if is_theirs { Ok(found) } else { Err(Error::ReceiptNotFound) }
+}
+
+/// Whether a receipt is of a project that is reached: its job says so or, where a database from
+/// before it was put back, the receipt itself. One of the first version does not.
+pub fn is_within(app: &App, reach: &Reach, listed: &Listed) -> Result<bool> {
+    if reach.is_all() {
+        return Ok(true);
+    }
+    if let Some(job) = app.read(|db| job(db, listed.id))? {
+        return Ok(reach.has(job.project));
+    }
+    let Ok(stored) = listed.clone().read() else { return Ok(false) };
+    let Some(chain) = stored.receipt.project else { return Ok(false) };
+    let projects = app.read(|db| within::projects(db, reach))?;
+    Ok(projects.iter().any(|project| domain_receipts::chain(app.store(), project) == chain))
 }
 
 /// The receipt of this number, on a thread that may wait: one that is being written holds
@@ -247,6 +282,7 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         mentions: receipt.mentions,
         some_rows: receipt.mentions_of == Some(MentionsOf::SomeRows),
         first_version: receipt.version == FIRST,
+        with_figures: true,
         pages: count(scrub.as_ref().map_or(0, |scrub| scrub.pages)),
         changed: count(scrub.as_ref().map_or(0, |scrub| scrub.changed)),
         frames: count(receipt.checkpoint.map_or(0, |checkpoint| checkpoint.frames)),

@@ -9,10 +9,13 @@ use super::page::{Page, capital};
 use super::receipt::{self, erased};
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::app::App;
 use crate::clock::Millis;
 use crate::domain::jobs;
 use crate::domain::receipts::{self, Person};
+use crate::domain::roles::Permission;
 use crate::error::{Error, Place, Result};
+use crate::model::Reach;
 use crate::proof::check::check_one;
 use crate::proof::form;
 use crate::proof::receipt::Receipt;
@@ -22,15 +25,17 @@ use crate::proof::signing::PublicKey;
 pub const PATH: &str = "/admin/receipts";
 const CHECK: &str = "/admin/receipts/check";
 const PAGE: usize = 50;
+/// Receipts that are looked through at once for those of some projects.
+const STRETCH: usize = 100;
 /// One that names a backup for each hour of a month has some 100 KB; a form adds a half.
 const FORM_MAX: usize = 1024 * 1024;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, list),
+        Route::new(Method::GET, PATH, Gate::May(Permission::SeeReceipts), list),
         // Before the one of a number, which would take it, too.
-        Route::new(Method::GET, CHECK, Gate::SignedIn, ask),
-        Route::new(Method::POST, CHECK, Gate::SignedIn, answer).form_max(FORM_MAX),
+        Route::new(Method::GET, CHECK, Gate::May(Permission::SeeReceipts), ask),
+        Route::new(Method::POST, CHECK, Gate::May(Permission::SeeReceipts), answer).form_max(FORM_MAX),
     ]
 }
 
@@ -64,14 +69,14 @@ struct Said {
 }
 
 async fn list(visit: Visit) -> Answer {
-    let (below, now) = (below(&visit)?, visit.now);
+    let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
     let app = visit.app.clone();
     let rows = web::block(move || {
         let key = app.signer().public();
-        let found = app.receipts().below(below, PAGE + 1);
-        found.into_iter().map(|listed| row(listed, &key, now)).collect::<Vec<Row>>()
+        let found = newest(&app, &reach, below, PAGE + 1)?;
+        Ok(found.into_iter().map(|listed| row(listed, &key, now)).collect::<Vec<Row>>())
     });
-    let mut rows = rows.await.map_err(Error::internal)?;
+    let mut rows = rows.await.map_err(Error::internal)??;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().map(|last| last.number);
@@ -95,6 +100,27 @@ async fn list(visit: Visit) -> Answer {
         next: last.filter(|_| more).map(|last| link(Some(last))),
     };
     visit.html(StatusCode::OK, &page)
+}
+
+/// The receipts of the projects that are reached, below a number, the newest first.
+fn newest(app: &App, reach: &Reach, mut below: Option<u64>, limit: usize) -> Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    loop {
+        let read = app.receipts().below(below, STRETCH.max(limit));
+        let is_last = read.len() < STRETCH.max(limit);
+        below = read.last().map(|listed| listed.number);
+        for listed in read {
+            if receipt::is_within(app, reach, &listed)? {
+                found.push(listed);
+            }
+            if found.len() == limit {
+                return Ok(found);
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
 }
 
 fn below(visit: &Visit) -> Result<Option<u64>> {
@@ -198,9 +224,16 @@ async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
         Ok(receipt) => receipt,
         Err(faults) => return Ok(Err(faults)),
     };
-    let (app, id) = (visit.app.clone(), receipt.id);
-    let here = web::block(move || app.receipts().of_id(id)).await.map_err(Error::internal)?;
-    let job = visit.app.read(|db| receipt::job(db, receipt.id))?;
+    let (app, reach, id) = (visit.app.clone(), visit.reach(), receipt.id);
+    let here = web::block(move || {
+        let Some(listed) = app.receipts().of_id(id) else { return Ok(None) };
+        Ok(receipt::is_within(&app, &reach, &listed)?.then_some(listed))
+    });
+    let here = here.await.map_err(Error::internal)??;
+    let job = visit
+        .app
+        .read(|db| receipt::job(db, receipt.id))?
+        .filter(|_| here.is_some() || visit.reach().is_all());
     Ok(Ok(Good {
         number: receipt.number,
         id: receipt.id.to_string(),

@@ -12,11 +12,17 @@ use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::{self, Millis};
 use crate::domain::repairs::{self, Recent};
-use crate::domain::{keys, projects as project_rules};
+use crate::domain::roles::Permission;
+use crate::domain::{keys, within};
 use crate::model::{Key, Project};
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/projects/{project}/repairs", Gate::SignedIn, list)]
+    vec![Route::new(
+        Method::GET,
+        "/admin/projects/{project}/repairs",
+        Gate::May(Permission::SeeProjects),
+        list,
+    )]
 }
 
 pub fn path(project: &Project) -> String {
@@ -62,9 +68,9 @@ impl Reason {
 }
 
 async fn list(visit: Visit) -> Answer {
-    let (key, now) = (visit.segment("project").to_owned(), visit.now);
+    let (key, reach, now) = (visit.segment("project").to_owned(), visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
-        let project = project_rules::by_key(db, &key)?;
+        let project = within::project(db, &reach, &key)?;
         let counts = repairs::counts(db, project.id, repairs::DAYS, now)?;
         Ok((repairs::recent(db, project.id)?, counts, keys::list(db)?, project))
     });

@@ -11,6 +11,7 @@ use super::flash::Flash;
 use super::page::Page;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, device};
+use crate::domain::roles::Permission;
 use crate::domain::second_factor::{self, Confirmed};
 use crate::error::{Error, Result};
 
@@ -26,15 +27,17 @@ const QUIET: usize = 4;
 const NAME_MAX: usize = 40;
 
 pub fn routes() -> Vec<Route> {
-    let shown = [PATH, CONFIRM, CODES, OFF, NEEDED];
+    let shown = [PATH, CONFIRM, CODES, OFF];
     let mut routes: Vec<Route> =
         shown.into_iter().map(|path| Route::new(Method::GET, path, Gate::SignedIn, elsewhere)).collect();
+    let of_all = Gate::May(Permission::ManageAdmins);
     routes.extend([
         Route::new(Method::POST, PATH, Gate::SignedIn, begin),
         Route::new(Method::POST, CONFIRM, Gate::SignedIn, confirm),
         Route::new(Method::POST, CODES, Gate::SignedIn, renew_codes),
         Route::new(Method::POST, OFF, Gate::SignedIn, turn_off),
-        Route::new(Method::POST, NEEDED, Gate::SignedIn, set_needed),
+        Route::new(Method::GET, NEEDED, of_all, elsewhere),
+        Route::new(Method::POST, NEEDED, of_all, set_needed),
     ]);
     routes
 }

@@ -8,8 +8,9 @@ use super::page::{Page, sentence};
 use super::paths::PROJECTS;
 use super::show::plain;
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::placeholders;
 use crate::domain::projects::{self as rules, Change, Kept};
+use crate::domain::roles::Permission;
+use crate::domain::{placeholders, within};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Intake, Project, PublicWrites};
 
@@ -19,8 +20,8 @@ const FORM_MAX: usize = 4 * 1024 * 1024;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, show),
-        Route::new(Method::POST, PATH, Gate::SignedIn, save).form_max(FORM_MAX),
+        Route::new(Method::GET, PATH, Gate::May(Permission::SeeProjects), show),
+        Route::new(Method::POST, PATH, Gate::May(Permission::ChangeSettings), save).form_max(FORM_MAX),
     ]
 }
 
@@ -148,6 +149,9 @@ async fn save(visit: Visit) -> Answer {
     let project = project(&visit)?;
     let form = Form::typed(&visit);
     let secret = visit.form.some("client_secret").map(str::to_owned);
+    if secret.is_some() || form.removes_secret {
+        visit.check(Permission::ChangeCredentials)?;
+    }
     let (id, change) = (project.id, form.change(secret));
     let saved = match change {
         Ok(change) => visit.app.write(move |tx| rules::change(tx, id, &change)).await,
@@ -167,7 +171,7 @@ async fn save(visit: Visit) -> Answer {
 }
 
 fn project(visit: &Visit) -> Result<Project> {
-    visit.app.read(|db| rules::by_key(db, visit.segment("project")))
+    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
 }
 
 fn page(visit: &Visit, status: StatusCode, project: &Project, form: Form, errors: Vec<String>) -> Answer {

@@ -11,8 +11,10 @@ use super::page::Page;
 use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device, guard, show, sign_in_code};
+use crate::domain::roles::{self, Permission};
 use crate::domain::{admins, second_factor, sign_ins};
 use crate::error::{Error, Result};
+use crate::model::Admin;
 use crate::trace::Actor;
 
 pub const PATH: &str = "/admin/login";
@@ -53,13 +55,23 @@ pub fn first(request: &HttpRequest) -> HttpResponse {
 }
 
 async fn home(visit: Visit) -> Answer {
-    Ok(visit.go(HOME).finish())
+    Ok(visit.go(first_page(visit.admin()?)).finish())
+}
+
+/// The first page that the role has.
+fn first_page(admin: &Admin) -> &'static str {
+    if roles::may(admin, Permission::FindPeople) { HOME } else { "/admin/jobs" }
+}
+
+/// Where one wanted to go; the first page of all for those who wanted nothing else.
+fn onward<'a>(next: &'a str, admin: &Admin) -> &'a str {
+    if next == HOME { first_page(admin) } else { next }
 }
 
 async fn show(visit: Visit) -> Answer {
     let next = next(visit.query.text("next"));
     if visit.is_signed_in() {
-        return Ok(visit.go(&next).finish());
+        return Ok(visit.go(onward(&next, visit.admin()?)).finish());
     }
     form(&visit, StatusCode::OK, next, None)
 }
@@ -100,6 +112,7 @@ pub struct Entry {
     pub token: String,
     /// Of a browser that was not known.
     pub device: Option<String>,
+    pub admin: Admin,
 }
 
 /// How far the right password leads.
@@ -111,7 +124,7 @@ enum Step {
 
 /// On to the pages, with what the browser gets.
 pub fn enter(visit: &Visit, entry: &Entry, next: &str) -> Answer {
-    let (jar, mut response) = (visit.jar(), visit.go(next));
+    let (jar, mut response) = (visit.jar(), visit.go(onward(next, &entry.admin)));
     response.cookie(jar.sign_in(&entry.token));
     if let Some(device) = &entry.device {
         response.cookie(jar.device(device));
@@ -152,8 +165,9 @@ async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     Actor::Admin(admin.id.0).is();
     let device = device::new(visit, &admin, device)?;
     let from = visit.from();
-    let token = visit.app.write(move |tx| sign_ins::open_with_password(tx, &admin, &from)).await?;
-    Ok(Some(Step::In(Entry { token, device })))
+    let who = admin.clone();
+    let token = visit.app.write(move |tx| sign_ins::open_with_password(tx, &who, &from)).await?;
+    Ok(Some(Step::In(Entry { token, device, admin })))
 }
 
 async fn sign_out(visit: Visit) -> Answer {

@@ -87,7 +87,8 @@ async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
         sign_in::end(visit, before).await?;
     }
     Actor::Admin(admin.id.0).is();
-    Ok(Some(Entry { token, device: device::new(visit, &admin, device)? }))
+    let device = device::new(visit, &admin, device)?;
+    Ok(Some(Entry { token, device, admin }))
 }
 
 fn again(visit: &Visit) -> HttpResponse {

@@ -11,7 +11,8 @@ use super::paths::PROJECTS;
 use super::show::{Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::HOUR;
-use crate::domain::{projects, rotation};
+use crate::domain::roles::Permission;
+use crate::domain::{rotation, within};
 use crate::error::{Error, Result};
 use crate::model::{Credential, Project};
 
@@ -19,9 +20,19 @@ const PATH: &str = "/admin/projects/{project}/token";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, show),
-        Route::new(Method::POST, "/admin/projects/{project}/token/rotate", Gate::SignedIn, rotate),
-        Route::new(Method::POST, "/admin/projects/{project}/token/end-old", Gate::SignedIn, end_old),
+        Route::new(Method::GET, PATH, Gate::May(Permission::ChangeCredentials), show),
+        Route::new(
+            Method::POST,
+            "/admin/projects/{project}/token/rotate",
+            Gate::May(Permission::ChangeCredentials),
+            rotate,
+        ),
+        Route::new(
+            Method::POST,
+            "/admin/projects/{project}/token/end-old",
+            Gate::May(Permission::ChangeCredentials),
+            end_old,
+        ),
     ]
 }
 
@@ -48,7 +59,7 @@ async fn show(visit: Visit) -> Answer {
 }
 
 fn project(visit: &Visit) -> Result<Project> {
-    visit.app.read(|db| projects::by_key(db, visit.segment("project")))
+    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
 }
 
 fn page(visit: &Visit, status: StatusCode, overlap: String, error: Option<String>) -> Answer {

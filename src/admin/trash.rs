@@ -8,14 +8,15 @@ use super::show::{Time, left, plain};
 use super::users::{heading, name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::clock::{DAY, Millis};
-use crate::domain::{projects, users};
+use crate::domain::roles::Permission;
+use crate::domain::within;
 use crate::error::{Error, Place, Result};
 use crate::model::{REVIVABLE, User, UserId};
 
 const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/trash", Gate::SignedIn, list)]
+    vec![Route::new(Method::GET, "/admin/trash", Gate::May(Permission::ListPeople), list)]
 }
 
 #[derive(Template)]
@@ -40,8 +41,10 @@ struct Row {
 }
 
 async fn list(visit: Visit) -> Answer {
-    let (after, now) = (after(&visit)?, visit.now);
-    let read = visit.app.scan(move |db| Ok((projects::list(db)?, users::trash(db, after, PAGE + 1, now)?)));
+    let (after, reach, now) = (after(&visit)?, visit.reach(), visit.now);
+    let read = visit.app.scan(move |db| {
+        Ok((within::projects(db, &reach)?, within::trash(db, &reach, after, PAGE + 1, now)?))
+    });
     let (projects, mut found) = read.await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);

@@ -5,16 +5,17 @@ use askama::Template;
 use serde_json::Value;
 
 use super::flash::Flash;
-use super::page::Page;
+use super::page::{Page, sentence};
 use super::show::{Count, Time, beginning, left, plain};
-use super::users::{heading, nameless, state_label};
+use super::users::{Choice, heading, nameless, state_label};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{holdings, ids};
 use crate::clock::Millis;
+use crate::domain::roles::Permission;
 use crate::domain::users::Held;
-use crate::domain::{activity, audit, projects, users};
+use crate::domain::{activity, audit, masks, projects, users, within};
 use crate::error::{Error, Result};
-use crate::model::{Attributes, Event, Project, REVIVABLE, State, User, UserId};
+use crate::model::{Attributes, Event, Project, REVIVABLE, Reach, State, User, UserId};
 use crate::store::Db;
 
 /// Entries of the timeline that are shown.
@@ -26,9 +27,10 @@ const DATA: usize = 400;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/users/{user}", Gate::SignedIn, show),
-        Route::new(Method::POST, "/admin/users/{user}/hide", Gate::SignedIn, hide),
-        Route::new(Method::POST, "/admin/users/{user}/restore", Gate::SignedIn, restore),
+        Route::new(Method::GET, "/admin/users/{user}", Gate::May(Permission::FindPeople), show),
+        Route::new(Method::POST, "/admin/users/{user}/hide", Gate::May(Permission::MovePeople), hide),
+        Route::new(Method::POST, "/admin/users/{user}/restore", Gate::May(Permission::MovePeople), restore),
+        Route::new(Method::POST, "/admin/users/{user}/reveal", Gate::May(Permission::RevealValues), reveal),
     ]
 }
 
@@ -44,6 +46,12 @@ struct UserPage {
     holdings: Vec<holdings::Line>,
     activity: Vec<Entry>,
     more_activity: bool,
+    /// Values are masked; those that can be uncovered.
+    masked: bool,
+    values: Vec<Choice>,
+    revealed: Option<Pair>,
+    reveal_error: Option<String>,
+    reason: String,
 }
 
 /// Who a page is about.
@@ -93,6 +101,18 @@ struct Found {
     activity: Vec<Event>,
 }
 
+impl Found {
+    /// As roles see it that see no values.
+    fn masked(self) -> Found {
+        Found {
+            user: masks::user(&self.user),
+            aliases: self.aliases.iter().map(|alias| masks::alias(alias)).collect(),
+            activity: self.activity.iter().map(masks::event).collect(),
+            ..self
+        }
+    }
+}
+
 impl Head {
     pub fn new(user: &User, project: &Project) -> Head {
         Head {
@@ -108,19 +128,41 @@ impl Head {
 }
 
 async fn show(visit: Visit) -> Answer {
-    let (id, now) = (visit.user()?, visit.now);
-    let found = visit.app.scan(move |db| found(db, id, now)).await?;
+    page(&visit, StatusCode::OK, Uncovering::default()).await
+}
+
+/// A value that is uncovered on the page, or what is wrong with the form that asks for one.
+#[derive(Default)]
+struct Uncovering {
+    revealed: Option<Pair>,
+    error: Option<String>,
+    key: String,
+    reason: String,
+}
+
+async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answer {
+    let (id, reach, now) = (visit.user()?, visit.reach(), visit.now);
+    let found = visit.app.scan(move |db| found(db, &reach, id, now)).await?;
     if found.user.id != id {
         return Ok(visit.go(&path(found.user.id)).finish());
     }
+    note_view(visit, &found.user).await?;
+    let masked = !visit.may(Permission::SeeValues);
+    let hidden = if masked { masks::hidden(&found.user) } else { Vec::new() };
+    let found = if masked { found.masked() } else { found };
     let Found { user, project, held, aliases, mut activity } = found;
-    note_view(&visit, &user).await?;
     let more_activity = activity.len() > ACTIVITY as usize;
     activity.truncate(ACTIVITY as usize);
+    let choice = |hidden: &masks::Hidden| Choice {
+        selected: hidden.key == uncovering.key,
+        name: plain(&hidden.label),
+        key: hidden.key.clone(),
+    };
     let time = |at: Millis| Time::new(at, now);
     let head = Head::new(&user, &project);
     let page = UserPage {
-        page: visit.page("users", head.heading.clone())?,
+        // The theme's buttons lead back to it, also from the answer to a form.
+        page: Page { path: path(user.id), ..visit.page("users", head.heading.clone())? },
         user: head,
         hidden: user.deleted_at.filter(|_| user.state == State::Hidden).map(|since| Hidden {
             left: format!("{} left", left(since + REVIVABLE - now)),
@@ -138,8 +180,47 @@ async fn show(visit: Visit) -> Answer {
         holdings: holdings::lines(&user, &held),
         activity: activity.iter().map(|event| entry(event, now)).collect(),
         more_activity,
+        masked,
+        values: hidden.iter().map(choice).collect(),
+        revealed: uncovering.revealed,
+        reveal_error: uncovering.error,
+        reason: uncovering.reason,
     };
-    visit.html(StatusCode::OK, &page)
+    visit.html(status, &page)
+}
+
+/// Shows the page once more with one value uncovered, after that is written down.
+async fn reveal(visit: Visit) -> Answer {
+    let (id, reach) = (visit.user()?, visit.reach());
+    let (key, reason) = (visit.form.text("value").to_owned(), visit.form.text("reason").to_owned());
+    let asked = (key.clone(), reason.clone());
+    let revealed = visit
+        .app
+        .write(move |tx| {
+            let user = within::held(tx, &reach, id, tx.now())?;
+            // Nothing of these is shown to anybody any more.
+            if !matches!(user.state, State::Live | State::Hidden) {
+                return Err(Error::Conflict("there are no values of this user to be seen"));
+            }
+            masks::reveal(tx, &user, &asked.0, &asked.1)
+        })
+        .await;
+    match revealed {
+        Ok(hidden) => {
+            let revealed = Pair { label: plain(&hidden.label), value: plain(&hidden.value), mono: true };
+            let uncovering = Uncovering { revealed: Some(revealed), ..Uncovering::default() };
+            page(&visit, StatusCode::OK, uncovering).await
+        }
+        Err(Error::Invalid(faults)) => {
+            let error = faults.first().map(|fault| match fault.field.as_str() {
+                "value" => sentence("The value", &fault.message),
+                _ => sentence("The reason", &fault.message),
+            });
+            let uncovering = Uncovering { error, key, reason, ..Uncovering::default() };
+            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, uncovering).await
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes down that this person is looked at. What cannot be written down is not shown.
@@ -148,8 +229,8 @@ pub async fn note_view(visit: &Visit, user: &User) -> Result<()> {
     visit.app.write(move |tx| audit::note_view(tx, &user)).await
 }
 
-fn found(db: &Db, id: UserId, now: Millis) -> Result<Found> {
-    let user = users::held(db, id, now)?;
+fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
+    let user = within::held(db, reach, id, now)?;
     let activity = match user.state {
         // It is gone for every caller; how much is left may be seen, what it is may not.
         State::Waiting | State::Erasing | State::Merged => Vec::new(),
@@ -232,9 +313,9 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
 }
 
 async fn hide(visit: Visit) -> Answer {
-    let id = visit.user()?;
+    let (id, reach) = (visit.user()?, visit.reach());
     let hidden = visit.app.erase(move |tx| {
-        let user = users::held(tx, id, tx.now())?;
+        let user = within::held(tx, &reach, id, tx.now())?;
         match user.state {
             State::Live => users::hide(tx, &user).map(|_| user.id),
             State::Hidden => Err(Error::Conflict("the user is hidden already")),
@@ -246,10 +327,10 @@ async fn hide(visit: Visit) -> Answer {
 }
 
 async fn restore(visit: Visit) -> Answer {
-    let id = visit.user()?;
+    let (id, reach) = (visit.user()?, visit.reach());
     visit
         .app
-        .write(move |tx| match users::held(tx, id, tx.now())?.state {
+        .write(move |tx| match within::held(tx, &reach, id, tx.now())?.state {
             State::Live => Err(Error::Conflict("the user is not hidden any more")),
             _ => users::restore(tx, id),
         })

@@ -10,7 +10,8 @@ use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::clock::Millis;
-use crate::domain::{projects, users};
+use crate::domain::roles::Permission;
+use crate::domain::{masks, users, within};
 use crate::error::{Error, Place, Result};
 use crate::model::{Project, ProjectId, State, User, UserId};
 use crate::store::Db;
@@ -19,7 +20,7 @@ use crate::store::Db;
 const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/users", Gate::SignedIn, list)]
+    vec![Route::new(Method::GET, "/admin/users", Gate::May(Permission::FindPeople), list)]
 }
 
 #[derive(Template)]
@@ -30,6 +31,8 @@ struct UsersPage {
     projects: Vec<Choice>,
     filtered: bool,
     project_chosen: bool,
+    /// Without a search, all users are listed.
+    lists: bool,
     users: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
@@ -66,14 +69,17 @@ async fn list(visit: Visit) -> Answer {
     let asked = asked(&visit)?;
     let now = visit.now;
     let (text, key, below) = (asked.text.clone(), asked.project.clone(), asked.below);
+    let (reach, lists) = (visit.reach(), visit.may(Permission::ListPeople));
     let (projects, chosen, mut found) = visit
         .app
         .scan(move |db| {
-            let projects = projects::list(db)?;
-            let chosen = key.map(|key| projects::by_key(db, &key)).transpose()?.map(|project| project.id);
-            let found = match text.is_empty() {
-                true => users::newest(db, chosen, below, PAGE + 1, now)?,
-                false => find(db, &projects, chosen, &text, now)?,
+            let projects = within::projects(db, &reach)?;
+            let chosen =
+                key.map(|key| within::project(db, &reach, &key)).transpose()?.map(|project| project.id);
+            let found = match (text.is_empty(), lists) {
+                (true, true) => within::newest(db, &reach, chosen, below, PAGE + 1, now)?,
+                (true, false) => Vec::new(),
+                (false, _) => find(db, &projects, chosen, &text, now)?,
             };
             Ok((projects, chosen, found))
         })
@@ -89,10 +95,14 @@ async fn list(visit: Visit) -> Answer {
         address("/admin/users", &[("project", project.as_deref()), ("below", below.as_deref())])
     };
     let names = names(&projects);
+    if !visit.may(Permission::SeeValues) {
+        found = found.iter().map(masks::user).collect();
+    }
     let page = UsersPage {
         page: visit.page("users", "Users")?,
         filtered: !asked.text.is_empty() || chosen.is_some(),
         project_chosen: chosen.is_some(),
+        lists,
         projects: choices(&projects, chosen),
         first: asked.below.map(|_| link(None)),
         next: found.last().filter(|_| more).map(|last| link(Some(last.id))),

@@ -18,13 +18,14 @@ use super::cookies::{self, Jar};
 use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
-use super::page::{self, Page};
+use super::page::{self, Can, Page};
 use super::{account, outside, sign_in};
 use crate::app::App;
 use crate::clock::Millis;
+use crate::domain::roles::{self, Permission};
 use crate::domain::{second_factor, sign_ins};
 use crate::error::{Error, Result};
-use crate::model::{Admin, JobId, SignIn, UserId};
+use crate::model::{Admin, JobId, Reach, SignIn, UserId};
 use crate::trace::{Actor, Pattern};
 use crate::web::agent;
 
@@ -37,7 +38,10 @@ type Handler = Rc<dyn Fn(Visit) -> Pin<Box<dyn Future<Output = Answer>>>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     Everybody,
+    /// Every admin, whatever the role: what concerns nobody but themselves.
     SignedIn,
+    /// Admins with this permission.
+    May(Permission),
 }
 
 /// One address of the pages.
@@ -99,8 +103,11 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
         return Ok(sign_in::first(request));
     };
     visit.note_seen().await;
-    if visit.owes_factor() && route.gate == Gate::SignedIn && !account::is_open(request.path()) {
+    if visit.owes_factor() && route.gate != Gate::Everybody && !account::is_open(request.path()) {
         return Ok(visit.go(account::PATH).finish());
+    }
+    if let Gate::May(permission) = route.gate {
+        visit.check(permission)?;
     }
     if posted {
         visit.form = Fields::of_form(request, payload, route.form_max).await?;
@@ -186,8 +193,8 @@ impl Visit {
         };
         let mut new_guest = None;
         let seal = match (&signed_in, route.gate) {
-            (Some(signed_in), Gate::SignedIn) => Seal::new(&signed_in.token),
-            (None, Gate::SignedIn) => return Ok(None),
+            (Some(signed_in), Gate::SignedIn | Gate::May(_)) => Seal::new(&signed_in.token),
+            (None, Gate::SignedIn | Gate::May(_)) => return Ok(None),
             (_, Gate::Everybody) => match jar.get(cookies::GUEST) {
                 Some(guest) => Seal::new(&guest),
                 None => {
@@ -209,6 +216,21 @@ impl Visit {
             new_guest,
             app,
         }))
+    }
+
+    /// The projects that the admin works on; none for a guest.
+    pub fn reach(&self) -> Reach {
+        self.admin().map_or_else(|_| Reach::Only(Vec::new()), |admin| admin.reach.clone())
+    }
+
+    /// Whether the admin may do something, where the page shows more to some than to others.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.admin().is_ok_and(|admin| roles::may(admin, permission))
+    }
+
+    /// [`Error::Forbidden`] unless the admin may do something.
+    pub fn check(&self, permission: Permission) -> Result<()> {
+        roles::check(self.admin()?, permission)
     }
 
     pub fn is_signed_in(&self) -> bool {
@@ -322,6 +344,7 @@ impl Visit {
             form_token: self.seal.token()?,
             admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
             path: path.to_owned(),
+            can: self.admin().map(Can::of).unwrap_or_default(),
             clock: self.signed_in.as_ref().and_then(|_| self.clock()),
         })
     }

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
+use super::admin::Admin;
 use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
 use super::project::{self, Settings};
 use super::suppress::Suppress;
-use super::totp_off;
 use crate::app::App;
 use crate::clock;
-use crate::domain::{admins, projects};
+use crate::domain::projects;
 use crate::store::Lane;
 use crate::worker::backup;
 
@@ -41,13 +41,7 @@ pub enum Act {
     EndOldTokens {
         project: String,
     },
-    CreateAdmin {
-        name: String,
-        password: String,
-    },
-    TurnTotpOff {
-        name: String,
-    },
+    Admin(Admin),
     Suppress(Suppress),
     Demo {
         users: u32,
@@ -94,12 +88,7 @@ impl Act {
                 app.confirm_clock()?;
                 Ok(vec![show_clock(app)])
             }
-            Act::CreateAdmin { name, password } => {
-                let (name, hash) = (name.clone(), admins::hash_password(password)?);
-                app.write_blocking(Lane::Request, move |tx| admins::create(tx, &name, &hash))?;
-                Ok(Vec::new())
-            }
-            Act::TurnTotpOff { name } => Ok(totp_off::perform(app, name)?),
+            Act::Admin(admin) => Ok(admin.perform(app)?),
             Act::Suppress(suppress) => Ok(suppress.perform(app)?),
             Act::Backup { folder } => {
                 check_folder(app, folder)?;

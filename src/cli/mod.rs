@@ -1,6 +1,7 @@
 //! The command line.
 
 mod act;
+mod admin;
 mod control;
 mod copies;
 mod demo;
@@ -23,7 +24,6 @@ mod totp_off;
 mod upgrade;
 mod verify;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ enum Command {
     Key(key::Key),
     /// People who sign in to the admin pages
     #[command(subcommand)]
-    Admin(Admin),
+    Admin(admin::Admin),
     /// Keep people out, and let them in again: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -126,14 +126,6 @@ enum Project {
         /// As `project list` prints it
         key: String,
     },
-}
-
-#[derive(Subcommand)]
-enum Admin {
-    /// Make an admin; the password is asked for, or read from standard input
-    Create { name: String },
-    /// Turn an admin's second factor off, for one who has no code any more; signs that admin out
-    TotpOff { name: String },
 }
 
 #[derive(Subcommand)]
@@ -204,12 +196,11 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Project(Project::EndOldTokens { key })) => Act::EndOldTokens { project: key },
         Some(Command::Project(Project::Show { key })) => Act::ShowProject { key },
         Some(Command::Key(key)) => Act::Key(key),
-        Some(Command::Admin(Admin::Create { name })) => {
+        Some(Command::Admin(admin)) => {
             // Before it asks for a password.
             directory::must_be(&config.data)?;
-            Act::CreateAdmin { name, password: password()? }
+            Act::Admin(admin.with_password()?)
         }
-        Some(Command::Admin(Admin::TotpOff { name })) => Act::TurnTotpOff { name },
         Some(Command::Suppress(suppress)) => {
             // Before it asks for a name.
             directory::must_be(&config.data)?;
@@ -232,6 +223,11 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     match act {
+        Act::Admin(admin) if admin.prints_link() => {
+            let link = format!("{}{text}", serve::base(&config, config.listen));
+            out::once(&link)
+                .context("the link could not be shown: `usher admin reset-password` makes another")?;
+        }
         Act::Key(key) if key.is_shown_once() => {
             out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
@@ -391,17 +387,6 @@ fn sweep(data: &DataDir) -> anyhow::Result<()> {
     vault::sweep_unpacked(data.path())?;
     vault::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)
-}
-
-fn password() -> anyhow::Result<String> {
-    if std::io::stdin().is_terminal() {
-        let first = rpassword::prompt_password("Password: ")?;
-        anyhow::ensure!(rpassword::prompt_password("Again: ")? == first, "the two passwords differ");
-        return Ok(first);
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the password")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A bar on standard error, which appears with the first progress. Nothing on a pipe.

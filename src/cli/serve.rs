@@ -126,10 +126,9 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
     Ok(Some(listener))
 }
 
-/// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
-/// nobody reads is no fault.
-fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
-    let base = match &config.public_url {
+/// Where browsers find a server that listens on this address.
+pub fn base(config: &Config, addr: SocketAddr) -> String {
+    match &config.public_url {
         Some(public) => public.to_string(),
         None => {
             let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
@@ -138,7 +137,13 @@ fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) 
                 false => format!("{scheme}://{addr}"),
             }
         }
-    };
+    }
+}
+
+/// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
+/// nobody reads is no fault.
+fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
+    let base = base(config, addr);
     let say = |text: &str| {
         if let Err(error) = out::print(text) {
             log::warn!("nobody could be told where to open the pages: {error}");

@@ -2,7 +2,7 @@
 
 use crate::domain::{credentials, names, passwords};
 use crate::error::{Error, Place, Result};
-use crate::model::{Admin, AdminId};
+use crate::model::{Admin, AdminId, Reach, Role};
 use crate::store::{Db, Tx, admins, audit};
 
 /// The shortest password, in characters.
@@ -31,27 +31,35 @@ pub fn check_password(password: &str) -> Result<()> {
 pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
     const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG91cnM$\
                           2mvvUR1zOQvQ4t2cVIkLD9vvPO5bvNjDLTsQYJu4XYc";
-    let hash = admin.map(|admin| admin.password_hash.as_str()).filter(|hash| *hash != credentials::ENDED);
-    passwords::is_of(hash.unwrap_or(NOBODY), password) && hash.is_some()
+    let set = admin.map(|admin| admin.password_hash.as_str()).filter(|hash| *hash != credentials::NONE);
+    passwords::is_of(set.unwrap_or(NOBODY), password) && set.is_some()
 }
 
-/// A new admin. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
+/// A new admin who may do everything. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
 pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
-    insert(tx, name, password_hash, "create admin")
+    insert(tx, name, password_hash, Role::Owner, &Reach::All, "create admin")
 }
 
-fn insert(tx: &Tx, name: &str, password_hash: &str, action: &str) -> Result<Admin> {
+/// The same for one of a role, and of some projects.
+pub(super) fn insert(
+    tx: &Tx,
+    name: &str,
+    password_hash: &str,
+    role: Role,
+    reach: &Reach,
+    action: &str,
+) -> Result<Admin> {
     let name = name.trim();
     check_name(name)?;
     if admins::by_name(tx, name)?.is_some() {
         return Err(Error::NameTaken("name"));
     }
-    let admin = admins::insert(tx, name, password_hash)?;
+    let admin = admins::insert(tx, name, password_hash, role, reach)?;
     note(tx, action, Some(&format!("admin {}", admin.id)))?;
     Ok(admin)
 }
 
-fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
+pub(super) fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
     audit::note(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
 }
 
@@ -65,7 +73,7 @@ pub fn create_owner(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
     if admins::any(tx)? {
         return Err(Error::Conflict("the owner's password was set already; sign in"));
     }
-    insert(tx, name, password_hash, "set up owner")
+    insert(tx, name, password_hash, Role::Owner, &Reach::All, "set up owner")
 }
 
 /// Everybody who can sign in.

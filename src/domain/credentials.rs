@@ -11,8 +11,8 @@ use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, AdminId};
 use crate::store::{Tx, admins, audit, second_factors};
 
-/// What stands where the hash of a password was that has ended. No password has it.
-pub const ENDED: &str = "ended";
+/// What stands where the hash of a password would be: there is none, or it has ended.
+pub const NONE: &str = "";
 
 /// The admin's password is another from now on, and every sign-in ends but the one `here`. `before` is
 /// the hash that the present password was checked with. [`Error::Conflict`] if it is another by now.
@@ -32,7 +32,7 @@ pub fn change_password(
 
 /// Sets another password. Nothing else changes, and nothing is noted in the audit log.
 pub fn set_password(tx: &Tx, admin: &Admin, hash: &str) -> Result<()> {
-    if admin.password_hash != ENDED {
+    if admin.password_hash != NONE {
         tx.enter(Act::CredentialEnded { credential: of_password(tx, admin) });
     }
     admins::set_password(tx, admin.id, hash)
@@ -74,7 +74,7 @@ pub fn end_again(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> 
             }
         }
         if has_ended(of_password(tx, &admin)) {
-            admins::set_password(tx, admin.id, ENDED)?;
+            admins::set_password(tx, admin.id, NONE)?;
             note(tx, "end password", admin.id)?;
             ended += 1;
         }

@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use crate::clock::{self, Millis};
-use crate::domain::{credentials, erase, jobs, keys, projects as houses, rotation, suppressions, waiting};
+use crate::domain::{
+    admin_ends, credentials, erase, jobs, keys, projects as houses, rotation, suppressions, waiting,
+};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
 use crate::proof::receipt::Receipt;
 use crate::store::{
-    Tx, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, sign_ins, upkeep,
-    users as rows,
+    Tx, admins, aliases, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, sign_ins,
+    upkeep, users as rows,
 };
 
 /// What a replay did.
@@ -67,6 +69,8 @@ pub const REPLAYED: &str = "replay ledger";
 /// written. `entries` of the ledger have followed.
 pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
     let Some(made_at) = upkeep::done_at(tx, upkeep::RESTORED)? else { return Ok(()) };
+    // One that was used since would set a password once more.
+    admins::forget_links(tx)?;
     // Each job has an entry, and one that a restore makes is for one.
     tx.leave_room(2 * i64::try_from(entries).unwrap_or(i64::MAX / 2))?;
     let reason = format!(
@@ -95,6 +99,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 note(tx, REPLAYED, reason)?;
                 // Who signed out since would be signed in again.
                 sign_ins::sign_everybody_out(tx)?;
+                admins::forget_links(tx)?;
             }
             Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
@@ -118,6 +123,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
         }
         done.keys += rotation::replay(tx, |secret| orders.end_of_secret(secret))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
+        done.keys += admin_ends::replay(tx, |credential| orders.has_ended(credential))?;
         // After a mere stop the admin was not answered, and has nothing else to come in by.
         if behind == Behind::PutBack {
             done.keys += credentials::end_again(tx, |credential| orders.has_ended(credential))?;

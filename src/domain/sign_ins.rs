@@ -41,6 +41,7 @@ pub fn open(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
     let browser: Option<String> = from.browser.as_ref().map(|name| name.chars().take(BROWSER_MAX).collect());
     let expires_at = tx.now() + LONGEST;
     sign_ins::open(tx, &secrets::hash(&token), admin.id, expires_at, from.address, browser.as_deref())?;
+    admins::note_sign_in(tx, admin.id)?;
     note(tx, "sign in", None)?;
     Ok(token)
 }
@@ -128,8 +129,9 @@ pub fn end_silently(tx: &Tx, admin: AdminId, but: Option<&[u8; 32]>) -> Result<(
     sign_ins::close_all_of(tx, admin, but).map(drop)
 }
 
-/// Forgets those that have ended. How many.
+/// Forgets those that have ended, and links that set passwords no more. How many sign-ins.
 pub fn prune(tx: &Tx) -> Result<usize> {
+    admins::prune_links(tx)?;
     sign_ins::prune(tx, tx.now() - IDLE)
 }
 

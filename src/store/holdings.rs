@@ -546,7 +546,15 @@ pub const TABLES: &[Table] = &[
             column("name", Bookkeeping),
             column("password_hash", Bookkeeping),
             column("created_at", Bookkeeping),
+            column("role", Bookkeeping),
+            column("all_projects", Bookkeeping),
+            column("signed_in_at", Bookkeeping),
         ],
+    ),
+    ours("admin_projects", &[column("admin_id", Bookkeeping), column("project_id", Bookkeeping)]),
+    ours(
+        "admin_links",
+        &[column("admin_id", Bookkeeping), column("hash", Bookkeeping), column("expires_at", Bookkeeping)],
     ),
     ours(
         "admin_sessions",

@@ -70,7 +70,7 @@ fn an_admin_made_with_a_piped_password_makes_the_first_run_link_worthless() {
     let link =
         server.greeting.lines().find(|line| line.contains("/admin/setup")).expect("a link").trim().to_owned();
     let add = |password: &str| {
-        let mut child = usher(dir.path(), &["admin", "create", "mia"])
+        let mut child = usher(dir.path(), &["admin", "create", "mia", "--password-stdin"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

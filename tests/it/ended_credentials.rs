@@ -62,7 +62,7 @@ fn a_password_that_was_changed_does_not_return() {
         assert!(!lets_in(&house.server, NEW), "what came after it is not known");
         if changed {
             assert_eq!(house.server.app.replayed().keys, 1);
-            assert!(!lets_in(&house.server, credentials::ENDED));
+            assert!(!lets_in(&house.server, credentials::NONE));
             reset(&house.server, NEW);
             assert!(lets_in(&house.server, NEW));
         }

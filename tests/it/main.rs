@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod admin_cli;
+mod admin_ends;
 mod alloy;
 mod attack;
 mod bodies;

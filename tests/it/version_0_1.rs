@@ -87,6 +87,13 @@ fn a_directory_of_0_1_opens_with_everybody_as_they_were() {
 }
 
 #[test]
+fn an_admin_of_0_1_is_an_owner_of_all_projects() {
+    let dir = opened();
+    let all = lines(dir.path(), &["admin", "list"]);
+    assert!(all.len() == 1 && all[0].starts_with("mia\towner\t(all projects)\tsince "), "{all:?}");
+}
+
+#[test]
 fn tokens_of_0_1_show_whose_the_receipts_are() {
     let dir = opened();
     let house = House::open(dir.path());

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("10_tenants.sql"),
     include_str!("11_keys.sql"),
     include_str!("12_sign_in.sql"),
+    include_str!("13_roles.sql"),
 ];
 
 /// How many there are.

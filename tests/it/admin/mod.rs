@@ -1,6 +1,7 @@
 //! The admin pages, as a browser without a screen sees them.
 
 mod account;
+mod accounts;
 mod audit;
 pub mod backups;
 mod deeds;
@@ -10,8 +11,10 @@ mod forms;
 mod guesses;
 mod job;
 mod keys;
+mod masks;
 mod pages;
 mod receipts;
+pub mod roles;
 pub mod second_factor;
 mod settings;
 mod sign_in_codes;
@@ -51,6 +54,9 @@ impl<'a> Browser<'a> {
     pub fn owner(server: &'a Server) -> Browser<'a> {
         server.write(|tx| match admins::by_name(tx, "owner")? {
             Some(_) => Ok(()),
+            None if admins::any(tx)? => {
+                admins::create(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ())
+            }
             None => admins::create_owner(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ()),
         });
         let browser = Browser::new(server);

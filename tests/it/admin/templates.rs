@@ -11,6 +11,9 @@ use crate::harness::{Server, named};
 /// A template, and a text that is on a page by it alone.
 const MARKS: &[(&str, &str)] = &[
     ("account.html", "<h2 id=\"sign-ins\">"),
+    ("admin.html", "<h2 id=\"admin-rename\">"),
+    ("admin_link.html", "<h2 id=\"set-link\">"),
+    ("admins.html", "<h2 id=\"new-admin\">"),
     ("audit.html", "<table class=\"ledger audit\">"),
     ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
@@ -24,6 +27,7 @@ const MARKS: &[(&str, &str)] = &[
     ("login.html", "<form method=\"post\" action=\"/admin/login\""),
     ("macros.html", "<svg class=\"icon\""),
     ("message.html", "<p class=\"muted mono\">"),
+    ("password.html", "<form method=\"post\" action=\"/admin/password\""),
     ("projects.html", "<h2 id=\"projects\">"),
     ("receipt.html", "<body class=\"sheet\">"),
     ("receipt_check.html", "<h2 id=\"offline\">"),
@@ -83,6 +87,11 @@ fn every_template_is_rendered_by_some_page() {
     pages.push(browser.post("/admin/account/second-factor/confirm", &[("code", &code)]));
     guest.post("/admin/login", &[("name", "owner"), ("password", PASSWORD)]).expect(303);
     pages.push(guest.get("/admin/login/code"));
+    pages.extend(["/admin/admins", "/admin/admins/1"].map(|path| browser.get(path)));
+    let made = browser.post("/admin/admins", &[("name", "sue"), ("role", "support"), ("reach", "all")]);
+    let link = made.text.split_once("/admin/password/").expect("a link").1;
+    let token = link.split('<').next().expect("a token").to_owned();
+    pages.extend([made, guest.get(&format!("/admin/password/{token}"))]);
     assert!(!PASSWORD.is_empty() && pages.iter().all(|page| page.status < 500));
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");

@@ -1,0 +1,118 @@
+//! The link that sets an admin's password, once.
+
+use actix_web::HttpResponse;
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::doorkeeper::Doorkeeper;
+use super::flash::Flash;
+use super::page::{self, Page};
+use super::show::plain;
+use super::sign_in;
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::domain::admin_rights::{self, Link};
+use crate::domain::admins;
+use crate::error::{Error, Place, Result};
+use crate::trace::Actor;
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/admin/password/{token}", Gate::Everybody, show),
+        Route::new(Method::POST, "/admin/password", Gate::Everybody, set),
+    ]
+}
+
+/// The address of a link, without the host.
+pub fn path(token: &str) -> String {
+    format!("/admin/password/{token}")
+}
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    page: Page,
+    error: Option<String>,
+    error_field: &'static str,
+    token: String,
+    name: String,
+    min_length: usize,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let token = visit.segment("token").to_owned();
+    match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
+        Link::Opens(admin) => form(&visit, StatusCode::OK, token, &admin.name, "", None),
+        Link::Ended => Ok(ended(&visit)),
+        Link::Unknown => Ok(unknown(&visit)),
+    }
+}
+
+/// Nobody is signed in by it: the password is typed once more, as at any other sign-in.
+async fn set(visit: Visit) -> Answer {
+    let token = visit.form.text("token").to_owned();
+    let admin = match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
+        Link::Opens(admin) => admin,
+        Link::Ended => return Ok(ended(&visit)),
+        Link::Unknown => return Ok(unknown(&visit)),
+    };
+    // Who has the link is who it was made for.
+    Actor::Admin(admin.id.0).is();
+    match set_password(&visit, token.clone()).await {
+        Ok(()) => Ok(visit.go_and_say(sign_in::PATH, Flash::PasswordSet)),
+        Err(Error::Invalid(faults)) => {
+            let fault = faults.into_iter().next();
+            let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {
+                Some(("password_again", message)) => {
+                    ("password_again", page::sentence("The second password", message))
+                }
+                Some((_, message)) => ("password", page::sentence("The password", message)),
+                None => ("", String::new()),
+            };
+            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, token, &admin.name, field, Some(text))
+        }
+        Err(Error::NotFound(_)) => Ok(unknown(&visit)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn set_password(visit: &Visit, token: String) -> Result<()> {
+    let password = visit.form.text("password").to_owned();
+    admins::check_password(&password)?;
+    if visit.form.text("password_again") != password {
+        return Err(Error::invalid(Place::Body, "password_again", "is not the same as the first"));
+    }
+    let door = visit.shared::<Doorkeeper>()?;
+    let hash = door.hash(move || admins::hash_password(&password)).await??;
+    visit.app.write(move |tx| admin_rights::set_by_link(tx, &token, &hash).map(drop)).await
+}
+
+fn form(
+    visit: &Visit,
+    status: StatusCode,
+    token: String,
+    name: &str,
+    error_field: &'static str,
+    error: Option<String>,
+) -> Answer {
+    let page = PasswordPage {
+        page: visit.page("", "Set your password")?,
+        error,
+        error_field,
+        token,
+        name: plain(name),
+        min_length: admins::PASSWORD_MIN,
+    };
+    visit.html(status, &page)
+}
+
+fn unknown(visit: &Visit) -> HttpResponse {
+    let text = "A link of this kind works once, and for an hour. Ask an owner for a new one, or run \
+                `usher admin reset-password` on the machine.";
+    visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)
+}
+
+fn ended(visit: &Visit) -> HttpResponse {
+    let text = "A link of this kind works for an hour. Ask an owner for a new one, or run \
+                `usher admin reset-password` on the machine.";
+    visit.message(StatusCode::GONE, "This link has ended", text)
+}

@@ -1,0 +1,221 @@
+//! Admins on the command line.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use super::totp_off;
+use crate::admin::password_path;
+use crate::app::App;
+use crate::clock;
+use crate::domain::admin_rights::{self, LastOwner};
+use crate::domain::{admins, projects};
+use crate::error::{Error, Place, Result};
+use crate::model::{Reach, Role};
+use crate::store::Lane;
+
+/// What is to be done with whom.
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Admin {
+    /// Make an admin; prints a link that sets the password, once and within an hour
+    Create {
+        /// As typed at the sign-in
+        name: String,
+        /// owner, privacy-officer, support or auditor
+        #[arg(long, default_value = "owner")]
+        role: String,
+        /// A project to work on, as `project list` prints it; may be given several times; all unless given
+        #[arg(long = "project", value_name = "KEY")]
+        projects: Vec<String>,
+        /// Read the password from standard input, or ask for it, instead of making a link
+        #[arg(long)]
+        #[serde(skip)]
+        password_stdin: bool,
+        #[arg(skip)]
+        password: Option<String>,
+    },
+    /// An admin a line: name, role, projects, since when, last sign-in
+    List,
+    /// Give an admin another name
+    Rename { name: String, new: String },
+    /// Give an admin another role: owner, privacy-officer, support or auditor
+    Role {
+        name: String,
+        role: String,
+        #[command(flatten)]
+        last: Last,
+    },
+    /// Say which projects an admin works on
+    Projects {
+        name: String,
+        /// All, those that come later, too
+        #[arg(long, required_unless_present = "projects", conflicts_with = "projects")]
+        all: bool,
+        /// As `project list` prints it; may be given several times
+        #[arg(long = "project", value_name = "KEY")]
+        projects: Vec<String>,
+        #[command(flatten)]
+        last: Last,
+    },
+    /// Remove an admin, whose sign-ins end at once
+    Remove {
+        name: String,
+        #[command(flatten)]
+        last: Last,
+    },
+    /// Turn an admin's second factor off, for one who has no code any more; signs that admin out
+    TotpOff { name: String },
+    /// End an admin's password and sign-ins; prints a link that sets another, once and within an hour
+    ResetPassword { name: String },
+}
+
+#[derive(Debug, Clone, Copy, Args, Serialize, Deserialize)]
+pub struct Last {
+    /// Even if nobody is left then who may do everything
+    #[arg(long)]
+    last_owner: bool,
+}
+
+impl Last {
+    fn owner(self) -> LastOwner {
+        if self.last_owner { LastOwner::MayGo } else { LastOwner::Stays }
+    }
+}
+
+impl Admin {
+    /// With the password from standard input, if it is to be read from there.
+    pub fn with_password(mut self) -> anyhow::Result<Admin> {
+        if let Admin::Create { password_stdin: true, password, .. } = &mut self {
+            *password = Some(typed()?);
+        }
+        Ok(self)
+    }
+
+    /// Whether what it prints is a link, which is not to be had again.
+    pub fn prints_link(&self) -> bool {
+        matches!(self, Admin::Create { password: None, .. } | Admin::ResetPassword { .. })
+    }
+
+    /// The lines to print; of a link, the path alone.
+    pub fn perform(&self, app: &App) -> Result<Vec<String>> {
+        match self {
+            Admin::Create { name, role, projects, password, .. } => {
+                create(app, name, role, projects, password.as_deref())
+            }
+            Admin::List => list(app),
+            Admin::Rename { name, new } => {
+                let new = new.clone();
+                change(app, name, move |tx, admin| admin_rights::rename(tx, admin.id, &new))
+            }
+            Admin::Role { name, role, last } => {
+                let (role, last) = (parse(role)?, last.owner());
+                change(app, name, move |tx, admin| {
+                    admin_rights::change(tx, admin.id, role, &admin.reach, last)
+                })
+            }
+            Admin::Projects { name, projects, last, .. } => {
+                let (reach, last) = (reach(app, projects)?, last.owner());
+                change(app, name, move |tx, admin| {
+                    admin_rights::change(tx, admin.id, admin.role, &reach, last)
+                })
+            }
+            Admin::Remove { name, last } => {
+                let last = last.owner();
+                change(app, name, move |tx, admin| admin_rights::remove(tx, admin.id, last))
+            }
+            Admin::TotpOff { name } => totp_off::perform(app, name),
+            Admin::ResetPassword { name } => {
+                let name = name.clone();
+                let token = app.write_blocking(Lane::Erasure, move |tx| {
+                    admin_rights::reset_password(tx, admin_rights::named(tx, &name)?.id)
+                })?;
+                Ok(vec![password_path(&token)])
+            }
+        }
+    }
+}
+
+fn typed() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        let first = rpassword::prompt_password("Password: ")?;
+        anyhow::ensure!(rpassword::prompt_password("Again: ")? == first, "the two passwords differ");
+        return Ok(first);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read the password")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn create(
+    app: &App,
+    name: &str,
+    role: &str,
+    projects: &[String],
+    password: Option<&str>,
+) -> Result<Vec<String>> {
+    let (name, role, reach) = (name.to_owned(), parse(role)?, reach(app, projects)?);
+    let hash = password.map(admins::hash_password).transpose()?;
+    let has_password = hash.is_some();
+    let token = app.write_blocking(Lane::Request, move |tx| {
+        let (_, token) = admin_rights::invite(tx, &name, role, &reach)?;
+        if let Some(hash) = &hash {
+            admin_rights::set_by_link(tx, &token, hash)?;
+        }
+        Ok(token)
+    })?;
+    Ok(if has_password { Vec::new() } else { vec![password_path(&token)] })
+}
+
+fn list(app: &App) -> Result<Vec<String>> {
+    let (all, projects) = app.read(|db| Ok((admins::list(db)?, projects::list(db)?)))?;
+    let line = |admin: &crate::model::Admin| {
+        let keys: Vec<&str> = projects
+            .iter()
+            .filter(|project| admin.reach.has(project.id))
+            .map(|project| project.key.as_str())
+            .collect();
+        let reach = match (&admin.reach, keys.is_empty()) {
+            (Reach::All, _) => "(all projects)".to_owned(),
+            (Reach::Only(_), true) => "(no projects)".to_owned(),
+            (Reach::Only(_), false) => keys.join(","),
+        };
+        let seen = match (admin.password_hash.is_empty(), admin.signed_in_at) {
+            (true, _) => "no password set".to_owned(),
+            (false, Some(at)) => format!("signed in {}", clock::rfc3339(at)),
+            (false, None) => "never signed in".to_owned(),
+        };
+        let since = clock::rfc3339(admin.created_at);
+        format!("{}\t{}\t{reach}\tsince {since}\t{seen}", admin.name, admin.role.as_str())
+    };
+    Ok(all.iter().map(line).collect())
+}
+
+/// Also on a full disk: it takes rights away.
+fn change<F>(app: &App, name: &str, run: F) -> Result<Vec<String>>
+where
+    F: Fn(&crate::store::Tx, &crate::model::Admin) -> Result<()> + Send + 'static,
+{
+    let name = name.to_owned();
+    app.write_blocking(Lane::Erasure, move |tx| run(tx, &admin_rights::named(tx, &name)?))?;
+    Ok(Vec::new())
+}
+
+fn parse(role: &str) -> Result<Role> {
+    let why = "must be owner, privacy-officer, support or auditor";
+    Role::parse(role).ok_or_else(|| Error::invalid(Place::Body, "ROLE", why))
+}
+
+/// None named: all.
+fn reach(app: &App, keys: &[String]) -> Result<Reach> {
+    if keys.is_empty() {
+        return Ok(Reach::All);
+    }
+    let found = keys.iter().map(|key| app.read(|db| projects::by_key(db, key)).map(|project| project.id));
+    let mut found: Vec<crate::model::ProjectId> = found.collect::<Result<_>>()?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(Reach::Only(found))
+}
