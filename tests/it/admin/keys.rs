@@ -275,6 +275,9 @@ fn a_key_with_an_end_and_addresses_is_made_in_the_pages() {
     assert!(list().contains("expires in 2 h from some addresses alone"), "{}", list());
     server.clock.advance(2 * usher::clock::HOUR);
     assert!(!opens(&server, &key));
+    // The sign-in has ended meanwhile.
+    let browser = Browser::owner(&server);
+    let list = || words(&browser.get("/admin/projects").expect(200).text);
     assert!(list().contains("expired just now from some addresses alone"), "{}", list());
 }
 
