@@ -88,11 +88,16 @@ impl Edge {
     /// server listens on, with a warning once. Never the request's Host: who poisons that
     /// would have users' data sent elsewhere.
     pub fn base(&self) -> PublicUrl {
+        if self.public.is_none() && !self.warned.swap(true, Ordering::Relaxed) {
+            log::warn!("clients are told the address that the server listens on: set --public-url");
+        }
+        self.address()
+    }
+
+    /// The same for admins, without a warning.
+    pub fn address(&self) -> PublicUrl {
         if let Some(public) = &self.public {
             return public.clone();
-        }
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            log::warn!("clients are told the address that the server listens on: set --public-url");
         }
         let host = match self.listen.get() {
             Some(address) if address.ip().is_unspecified() => format!("localhost:{}", address.port()),

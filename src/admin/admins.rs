@@ -266,7 +266,7 @@ fn shown(visit: &Visit, admin: &Admin, token: &str, is_new: bool) -> Answer {
     let page = LinkPage {
         page: own(visit, "Link to set a password")?,
         name: plain(&admin.name),
-        link: format!("{}{}", visit.app.edge().base(), link::path(token)),
+        link: format!("{}{}", visit.app.edge().address(), link::path(token)),
         is_new,
     };
     visit.html(StatusCode::OK, &page)

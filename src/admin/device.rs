@@ -1,6 +1,7 @@
 //! Browsers that an admin has signed in with before. Such a browser has tries of its own, so
 //! that nobody who guesses elsewhere can keep the admin out. Its cookie opens nothing, and is
-//! worth nothing once the password is another.
+//! worth nothing once the password or the second factor is another: who knows the password alone could
+//! collect some before there is a second factor, and with them tries at its codes.
 
 use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
@@ -8,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::cookies;
 use super::visit::Visit;
 use crate::app::App;
+use crate::domain::second_factor;
 use crate::error::{Error, Result};
 use crate::model::Admin;
 
@@ -34,17 +36,19 @@ pub fn new(visit: &Visit, admin: &Admin, known: Option<Device>) -> Result<Option
 pub fn cookie(app: &App, admin: &Admin) -> Result<String> {
     let mut device = Device::default();
     getrandom::fill(&mut device).map_err(Error::internal)?;
-    Ok(BASE64URL_NOPAD.encode(&[device.as_slice(), &mac(app, admin, &device)].concat()))
+    Ok(BASE64URL_NOPAD.encode(&[device.as_slice(), &mac(app, admin, &device)?].concat()))
 }
 
 /// The browser that a cookie stands for. None: this admin has never signed in with it.
 fn known(app: &App, admin: &Admin, cookie: &str) -> Option<Device> {
     let cookie = BASE64URL_NOPAD.decode(cookie.as_bytes()).ok()?;
     let (device, given) = cookie.split_first_chunk::<NONCE>()?;
-    (given.len() == MAC && bool::from(mac(app, admin, device).ct_eq(given))).then_some(*device)
+    let right = mac(app, admin, device).ok()?;
+    (given.len() == MAC && bool::from(right.ct_eq(given))).then_some(*device)
 }
 
-fn mac(app: &App, admin: &Admin, device: &Device) -> [u8; MAC] {
-    let parts = [&admin.id.0.to_be_bytes()[..], device, admin.password_hash.as_bytes()];
-    app.store().keyed("a browser of an admin", &parts)
+fn mac(app: &App, admin: &Admin, device: &Device) -> Result<[u8; MAC]> {
+    let factor = app.read(|db| second_factor::mark(db, admin.id))?;
+    let parts = [&admin.id.0.to_be_bytes()[..], device, admin.password_hash.as_bytes(), &factor];
+    Ok(app.store().keyed("a browser of an admin", &parts))
 }

@@ -193,7 +193,9 @@ async fn rotate(visit: Visit) -> Answer {
             visit.app.reload_keys()?;
             let Held { projects, old, .. } = held(&visit)?;
             let project = projects.iter().find(|project| Some(project.id) == key.project);
-            let until = old.iter().filter(|old| old.of == Credential::Key(id)).map(|old| old.ends_at).max();
+            let before =
+                old.iter().filter(|old| old.of == Credential::Key(id)).max_by_key(|old| old.replaced_at);
+            let until = before.map(|old| old.ends_at);
             return list::show_secret(&visit, "rotated", &key, project, secret, until);
         }
         Err(Error::Invalid(faults)) => faults.first().map(|fault| list::worded(fault).text),

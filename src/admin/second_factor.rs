@@ -46,8 +46,8 @@ pub fn routes() -> Vec<Route> {
 #[template(path = "second_factor.html")]
 struct SecondFactorPage {
     page: Page,
-    drawing: Drawing,
-    secret: String,
+    /// None: it is not shown again.
+    shown: Option<Shown>,
     error: Option<String>,
 }
 
@@ -58,6 +58,12 @@ struct RecoveryCodesPage {
     /// The second factor was just turned on.
     is_new: bool,
     codes: Vec<String>,
+}
+
+/// A secret, to be scanned or typed.
+struct Shown {
+    drawing: Drawing,
+    secret: String,
 }
 
 /// A QR code: a square of so many modules, and its dark ones as a path of SVG.
@@ -82,7 +88,7 @@ async fn begin(visit: Visit) -> Answer {
     }
     let id = visit.admin()?.id;
     let secret = visit.app.write(move |tx| second_factor::begin(tx, id)).await?;
-    set_up(&visit, StatusCode::OK, &secret, None)
+    set_up(&visit, StatusCode::OK, Some(&secret), None)
 }
 
 async fn confirm(visit: Visit) -> Answer {
@@ -94,12 +100,16 @@ async fn confirm(visit: Visit) -> Answer {
     match visit.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
         Confirmed::On(codes) => {
             door.forgive_code(id, device);
-            recovery_codes(&visit, codes, true)
+            let mut response = recovery_codes(&visit, codes, true)?;
+            // This browser goes on to be known.
+            let cookie = visit.jar().device(&device::cookie(&visit.app, visit.admin()?)?);
+            response.add_cookie(&cookie).map_err(Error::internal)?;
+            Ok(response)
         }
-        Confirmed::Wrong(secret) => {
-            let error = "The code is none of this secret. Enter the one that the app shows now; if it is wrong \
-                         again, look whether the phone's clock is right.";
-            set_up(&visit, StatusCode::UNPROCESSABLE_ENTITY, &secret, Some(error))
+        Confirmed::Wrong => {
+            let error = "This code does not match. Enter the one that the app shows now; if it does not match \
+                         either, look whether the phone's clock is right, or cancel and begin again.";
+            set_up(&visit, StatusCode::UNPROCESSABLE_ENTITY, None, Some(error))
         }
     }
 }
@@ -151,18 +161,21 @@ fn refused(visit: &Visit, field: &'static str, text: &str) -> Answer {
     account::page(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(Fault::new(field, text)))
 }
 
-fn set_up(visit: &Visit, status: StatusCode, secret: &[u8], error: Option<&str>) -> Answer {
+fn set_up(visit: &Visit, status: StatusCode, secret: Option<&[u8]>, error: Option<&str>) -> Answer {
+    let page = SecondFactorPage {
+        page: page(visit, "Second factor")?,
+        shown: secret.map(|secret| shown(visit, secret)).transpose()?,
+        error: error.map(str::to_owned),
+    };
+    visit.html(status, &page)
+}
+
+fn shown(visit: &Visit, secret: &[u8]) -> Result<Shown> {
     let secret = BASE32_NOPAD.encode(secret);
     let name: String = visit.admin()?.name.chars().take(NAME_MAX).collect();
     let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
     let address = format!("otpauth://totp/Usher:{name}?secret={secret}&issuer=Usher");
-    let page = SecondFactorPage {
-        page: page(visit, "Second factor")?,
-        drawing: Drawing::of(&address)?,
-        secret: second_factor::grouped(&secret),
-        error: error.map(str::to_owned),
-    };
-    visit.html(status, &page)
+    Ok(Shown { drawing: Drawing::of(&address)?, secret: second_factor::grouped(&secret) })
 }
 
 fn recovery_codes(visit: &Visit, codes: Vec<String>, is_new: bool) -> Answer {

@@ -1,5 +1,5 @@
 //! What people are to be handed after an erasure: kept until the admin who asked for it says that
-//! it was handed over, or signs out; 30 days at most. In memory alone: it must not lie in any file.
+//! it was handed over, or the sign-in ends; 30 days at most. In memory alone: it must not lie in any file.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

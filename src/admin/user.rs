@@ -51,7 +51,8 @@ struct UserPage {
     values: Vec<Choice>,
     revealed: Option<Pair>,
     reveal_error: Option<String>,
-    reason: String,
+    reasons: Vec<Choice>,
+    ticket: String,
 }
 
 /// Who a page is about.
@@ -138,6 +139,7 @@ struct Uncovering {
     error: Option<String>,
     key: String,
     reason: String,
+    ticket: String,
 }
 
 async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answer {
@@ -184,7 +186,14 @@ async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answ
         values: hidden.iter().map(choice).collect(),
         revealed: uncovering.revealed,
         reveal_error: uncovering.error,
-        reason: uncovering.reason,
+        reasons: masks::REASONS
+            .map(|(word, words)| Choice {
+                selected: word == uncovering.reason,
+                name: words.to_owned(),
+                key: word.to_owned(),
+            })
+            .into(),
+        ticket: uncovering.ticket,
     };
     visit.html(status, &page)
 }
@@ -192,8 +201,9 @@ async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answ
 /// Shows the page once more with one value uncovered, after that is written down.
 async fn reveal(visit: Visit) -> Answer {
     let (id, reach) = (visit.user()?, visit.reach());
-    let (key, reason) = (visit.form.text("value").to_owned(), visit.form.text("reason").to_owned());
-    let asked = (key.clone(), reason.clone());
+    let text = |name: &str| visit.form.text(name).to_owned();
+    let (key, reason, ticket) = (text("value"), text("reason"), text("ticket"));
+    let asked = (key.clone(), reason.clone(), ticket.clone());
     let revealed = visit
         .app
         .write(move |tx| {
@@ -202,7 +212,7 @@ async fn reveal(visit: Visit) -> Answer {
             if !matches!(user.state, State::Live | State::Hidden) {
                 return Err(Error::Conflict("there are no values of this user to be seen"));
             }
-            masks::reveal(tx, &user, &asked.0, &asked.1)
+            masks::reveal(tx, &user, &asked.0, &asked.1, &asked.2)
         })
         .await;
     match revealed {
@@ -214,9 +224,10 @@ async fn reveal(visit: Visit) -> Answer {
         Err(Error::Invalid(faults)) => {
             let error = faults.first().map(|fault| match fault.field.as_str() {
                 "value" => sentence("The value", &fault.message),
+                "ticket" => sentence("The ticket's number", &fault.message),
                 _ => sentence("The reason", &fault.message),
             });
-            let uncovering = Uncovering { error, key, reason, ..Uncovering::default() };
+            let uncovering = Uncovering { error, key, reason, ticket, ..Uncovering::default() };
             page(&visit, StatusCode::UNPROCESSABLE_ENTITY, uncovering).await
         }
         Err(error) => Err(error),

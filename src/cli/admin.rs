@@ -94,12 +94,12 @@ impl Admin {
         Ok(self)
     }
 
-    /// Whether what it prints is a link, which is not to be had again.
+    /// Whether what it prints is a link, which is not shown again.
     pub fn prints_link(&self) -> bool {
         matches!(self, Admin::Create { password: None, .. } | Admin::ResetPassword { .. })
     }
 
-    /// The lines to print; of a link, the path alone.
+    /// The lines to print.
     pub fn perform(&self, app: &App) -> Result<Vec<String>> {
         match self {
             Admin::Create { name, role, projects, password, .. } => {
@@ -132,7 +132,7 @@ impl Admin {
                 let token = app.write_blocking(Lane::Erasure, move |tx| {
                     admin_rights::reset_password(tx, admin_rights::named(tx, &name)?.id)
                 })?;
-                Ok(vec![password_path(&token)])
+                Ok(vec![link(app, &token)])
             }
         }
     }
@@ -166,7 +166,12 @@ fn create(
         }
         Ok(token)
     })?;
-    Ok(if has_password { Vec::new() } else { vec![password_path(&token)] })
+    Ok(if has_password { Vec::new() } else { vec![link(app, &token)] })
+}
+
+/// As browsers reach the server that holds the directory.
+fn link(app: &App, token: &str) -> String {
+    format!("{}{}", app.edge().address(), password_path(token))
 }
 
 fn list(app: &App) -> Result<Vec<String>> {

@@ -224,8 +224,7 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     match act {
         Act::Admin(admin) if admin.prints_link() => {
-            let link = format!("{}{text}", serve::base(&config, config.listen));
-            out::once(&link)
+            out::once(&text)
                 .context("the link could not be shown: `usher admin reset-password` makes another")?;
         }
         Act::Key(key) if key.is_shown_once() => {
@@ -294,6 +293,9 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
 /// Acts on a directory that no server holds.
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system(), Decided::default())?;
+    let edge = config.edge();
+    edge.listens_on(config.listen);
+    app.stands_at(edge);
     let mut copier = None;
     if let Act::Backup { folder } = act {
         // Before a key is shown.

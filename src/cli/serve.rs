@@ -126,24 +126,12 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
     Ok(Some(listener))
 }
 
-/// Where browsers find a server that listens on this address.
-pub fn base(config: &Config, addr: SocketAddr) -> String {
-    match &config.public_url {
-        Some(public) => public.to_string(),
-        None => {
-            let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
-            match addr.ip().is_unspecified() {
-                true => format!("{scheme}://localhost:{}", addr.port()),
-                false => format!("{scheme}://{addr}"),
-            }
-        }
-    }
-}
-
 /// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
 /// nobody reads is no fault.
 fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
-    let base = base(config, addr);
+    let edge = config.edge();
+    edge.listens_on(addr);
+    let base = edge.address();
     let say = |text: &str| {
         if let Err(error) = out::print(text) {
             log::warn!("nobody could be told where to open the pages: {error}");

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::clock::Millis;
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
+use crate::store::backup::has_projects;
 use crate::store::{Lane, audit, upkeep};
 use crate::worker::backup;
 
@@ -41,7 +42,8 @@ impl<'a> Upgrade<'a> {
 
     /// For [`crate::store::Store::open_beside`].
     pub fn back_up(&self, schema: usize) -> Result<()> {
-        if !self.is_wanted {
+        // A first start that was killed among its steps has left nothing to keep.
+        if !self.is_wanted || !has_projects(&self.data.database())? {
             return Ok(());
         }
         // Opening is tried again on a full disk, with the room that is kept for erasing. That is not for this.

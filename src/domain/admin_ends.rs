@@ -2,7 +2,7 @@
 //! not bring it back. The ledger has digests alone, so that each right that ends is entered by
 //! itself; a right that is given later is not entered, and must be given again after a restore.
 
-use crate::domain::{projects, roles, sign_ins};
+use crate::domain::{credentials, projects, roles, sign_ins};
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, ProjectId, Reach, Role};
@@ -64,12 +64,14 @@ pub fn replay(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
         if has_ended(of(tx, &admin, "account")) {
             sign_ins::end_silently(tx, admin.id, None)?;
             admins::remove(tx, admin.id)?;
+            credentials::note(tx, "remove admin", admin.id)?;
             lost += 1;
             continue;
         }
         let mut loses = false;
         if has_ended(of_role(tx, &admin, admin.role)) {
             loses = true;
+            credentials::note(tx, "change role", admin.id)?;
             match Role::ALL.into_iter().find(|role| !has_ended(of_role(tx, &admin, *role))) {
                 Some(role) => admins::set_role(tx, admin.id, role)?,
                 // Of several changes the last cannot be told: an owner sets it anew.
@@ -90,6 +92,7 @@ pub fn replay(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
             listed.iter().copied().filter(|project| !has_ended(of_project(tx, &admin, *project))).collect();
         if all_ended || kept.len() < listed.len() {
             admins::set_reach(tx, admin.id, &Reach::Only(kept))?;
+            credentials::note(tx, "change projects of admin", admin.id)?;
             loses = true;
         }
         lost += u64::from(loses);

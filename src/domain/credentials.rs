@@ -5,7 +5,7 @@
 //! What came in its place, the ledger does not say. After such a copy is put back the admin is let in
 //! again on the machine.
 
-use crate::domain::sign_ins;
+use crate::domain::{sign_ins, totp};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, AdminId};
@@ -66,6 +66,10 @@ pub fn end_again(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> 
             second_factors::put(tx, admin.id, &[], Some(tx.now()))?;
             note(tx, "end second factor", admin.id)?;
             ended += 1;
+        }
+        if is_on {
+            // Codes of these minutes may have been taken after the backup was made.
+            second_factors::note_step(tx, admin.id, totp::newest_step(tx.now()))?;
         }
         for digest in second_factors::recovery_codes(tx, admin.id)? {
             if has_ended(of_recovery_code(tx, admin.id, &digest)) {

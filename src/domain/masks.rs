@@ -10,8 +10,18 @@ use crate::store::{Tx, audit};
 
 /// Stands for a whole value.
 pub const WHOLE: &str = "•••";
-/// A reason has so many characters.
-const REASON: std::ops::RangeInclusive<usize> = 3..=200;
+/// Why a value may be uncovered, by a word and in words. They are given: what somebody types might name
+/// the person, and stays in the audit log after an erasure; and were it compared with the person's
+/// values, the answer would tell them.
+pub const REASONS: [(&str, &str); 5] = [
+    ("request", "the person asks for something"),
+    ("match", "to see whether it is the person who asks"),
+    ("fault", "a fault in the app"),
+    ("abuse", "abuse of the app"),
+    ("legal", "a legal duty"),
+];
+/// A ticket's number has so many digits at most.
+const TICKET_MAX: usize = 9;
 
 /// A name or identifier by its first letter; a short one by none, for that would be half of it.
 pub fn text(text: &str) -> String {
@@ -23,9 +33,13 @@ pub fn text(text: &str) -> String {
 
 /// An e-mail by the first letter of its name and the end of its domain.
 pub fn email(email: &str) -> String {
-    let Some((name, domain)) = email.rsplit_once('@') else { return text(email) };
-    let end = domain.rsplit_once('.').map(|(_, end)| format!(".{end}")).unwrap_or_default();
-    format!("{}@{WHOLE}{end}", text(name))
+    let Some((name, domain)) = email.rsplit_once('@').filter(|(name, _)| !name.is_empty()) else {
+        return text(email);
+    };
+    let is_end =
+        |end: &str| (2..=6).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let end = domain.rsplit_once('.').map(|(_, end)| end).filter(|end| is_end(end));
+    format!("{}@{WHOLE}{}", text(name), end.map(|end| format!(".{end}")).unwrap_or_default())
 }
 
 /// What looks like an e-mail is masked as one, wherever it stands.
@@ -122,38 +136,28 @@ pub fn hidden(user: &User) -> Vec<Hidden> {
     texts.into_iter().filter_map(text).chain(extra).chain(attributes).collect()
 }
 
-/// Uncovers one value of a user, and writes down who asked for it and why. [`Error::Invalid`] on
-/// `reason` or `value`.
-pub fn reveal(tx: &Tx, user: &User, key: &str, reason: &str) -> Result<Hidden> {
-    let reason = reason.trim();
+/// Uncovers one value of a user, and writes down who asked for it and why: a word of [`REASONS`], and
+/// the number of a ticket, which may be empty. [`Error::Invalid`] on `reason`, `ticket` or `value`.
+pub fn reveal(tx: &Tx, user: &User, key: &str, reason: &str, ticket: &str) -> Result<Hidden> {
     let fault = |field: &str, why: &str| Err(Error::invalid(Place::Body, field, why));
-    if !REASON.contains(&reason.chars().count()) || reason.chars().any(char::is_control) {
-        return fault("reason", "must have 3 to 200 characters, none of them control");
+    let Some((_, reason)) = REASONS.into_iter().find(|(word, _)| *word == reason) else {
+        return fault("reason", "must be one of those that are offered");
+    };
+    let ticket = ticket.trim();
+    if ticket.len() > TICKET_MAX || !ticket.bytes().all(|byte| byte.is_ascii_digit()) {
+        return fault("ticket", "must have digits alone, at most 9");
     }
-    let all = hidden(user);
-    let Some(found) = all.iter().find(|hidden| hidden.key == key) else {
+    let Some(found) = hidden(user).into_iter().find(|hidden| hidden.key == key) else {
         return fault("value", "is none that this user has");
     };
-    if all.iter().any(|hidden| is_in(&hidden.value, reason)) {
-        return fault("reason", "must not name the person: it stays in the audit log after an erasure");
-    }
+    let ticket = if ticket.is_empty() { String::new() } else { format!(", ticket {ticket}") };
     let entry = audit::Entry {
         action: "reveal value",
         subject: Some(users::pseudonym(tx, user)),
         project: Some(user.project),
-        reason: Some(&format!("{}: {reason}", found.kind)),
+        reason: Some(&format!("{}: {reason}{ticket}", found.kind)),
         ..audit::Entry::default()
     };
     audit::note(tx, &entry)?;
-    Ok(found.clone())
-}
-
-/// Whether a reason has this value in it: a long one anywhere, a short one as a word.
-fn is_in(value: &str, reason: &str) -> bool {
-    let (value, reason) = (value.trim().to_lowercase(), reason.to_lowercase());
-    match value.chars().count() {
-        0..3 => false,
-        3..8 => reason.split(|c: char| !c.is_alphanumeric()).any(|word| word == value) || reason == value,
-        _ => reason.contains(&value),
-    }
+    Ok(found)
 }

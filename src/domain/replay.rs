@@ -121,7 +121,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 done.keys += 1;
             }
         }
-        done.keys += rotation::replay(tx, |secret| orders.end_of_secret(secret))?;
+        done.keys += rotation::replay(tx, behind == Behind::PutBack, |secret| orders.end_of_secret(secret))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
         done.keys += admin_ends::replay(tx, |credential| orders.has_ended(credential))?;
         // After a mere stop the admin was not answered, and has nothing else to come in by.

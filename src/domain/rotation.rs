@@ -119,16 +119,20 @@ fn note(tx: &Tx, action: &str, of: Credential, project: Option<ProjectId>) -> Re
     audit::note(tx, &audit::Entry { action, project, reason: reason.as_deref(), ..audit::Entry::default() })
 }
 
-/// Ends secrets as the ledger orders it: `end_of` says when. One that is the present one here was
-/// replaced since by one that no copy has. A project then gets a token that nobody knows yet, and a
-/// key has none until it is rotated. How many.
-pub fn replay(tx: &Tx, end_of: impl Fn(Pseudonym) -> Option<Millis>) -> Result<u64> {
+/// Ends secrets as the ledger orders it: `end_of` says when. In a database that was put back one that is
+/// the present one was replaced since by one that no copy has: a project then gets a token that nobody
+/// knows yet, and a key has none until it is rotated. After a mere stop nobody has the new one, and the
+/// present one stays. How many.
+pub fn replay(tx: &Tx, is_put_back: bool, end_of: impl Fn(Pseudonym) -> Option<Millis>) -> Result<u64> {
     let mut ended = 0;
     for old in old_secrets::list(tx)? {
         if let Some(end) = end_of(tx.names().key(&old.hash)).filter(|end| *end < old.ends_at) {
             old_secrets::set_end(tx, &old.hash, end)?;
             ended += 1;
         }
+    }
+    if !is_put_back {
+        return Ok(ended);
     }
     let now = tx.now();
     for key in key_rows::list(tx)?.into_iter().filter(|key| key.revoked_at.is_none()) {

@@ -2,6 +2,7 @@
 
 use data_encoding::BASE32_NOPAD;
 
+use crate::clock::{MINUTE, Millis};
 use crate::domain::{admins as rules, credentials, sign_ins, totp};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
@@ -9,6 +10,8 @@ use crate::model::{Admin, AdminId};
 use crate::store::second_factors::{self, SecondFactor};
 use crate::store::{Db, Purpose, Tx, audit};
 
+/// So long a secret waits for its first code.
+pub const SET_UP: Millis = 15 * MINUTE;
 /// How many recovery codes there are at first.
 pub const RECOVERY_CODES: usize = 10;
 /// Letters and digits of one: 60 bits.
@@ -34,6 +37,11 @@ pub fn standing(db: &Db, admin: AdminId) -> Result<Standing> {
     let Some(factor) = active(db, admin)? else { return Ok(Standing::Off) };
     let codes = second_factors::recovery_codes(db, admin)?.len();
     Ok(if factor.secret.is_empty() { Standing::Ended { codes } } else { Standing::On { codes } })
+}
+
+/// What an admin's second factor is told from others by, before and after; nothing where there is none.
+pub fn mark(db: &Db, admin: AdminId) -> Result<Vec<u8>> {
+    Ok(active(db, admin)?.map(|factor| factor.secret).unwrap_or_default())
 }
 
 /// Whether the password alone does not let the admin in.
@@ -68,14 +76,13 @@ pub fn is_owed(db: &Db, admin: AdminId) -> Result<bool> {
     Ok(is_needed(db)? && !is_asked_for(db, admin)?)
 }
 
-/// From now on everybody must have one, or nobody must. [`Error::Conflict`] if `by` has none and asks it
-/// of others.
+/// From now on everybody must have one, or nobody must. [`Error::Conflict`] if `by` has none.
 pub fn set_needed(tx: &Tx, by: AdminId, needed: bool) -> Result<()> {
     if needed == is_needed(tx)? {
         return Ok(());
     }
-    if needed && !is_asked_for(tx, by)? {
-        return Err(Error::Conflict("set up your own second factor before you ask it of everybody"));
+    if !is_asked_for(tx, by)? {
+        return Err(Error::Conflict("set up your own second factor before you decide about everybody's"));
     }
     if needed {
         tx.enter(Act::CredentialEnded { credential: credentials::of_passwords_alone(tx) });
@@ -89,20 +96,25 @@ pub fn set_needed(tx: &Tx, by: AdminId, needed: bool) -> Result<()> {
 pub enum Confirmed {
     /// The recovery codes, which nobody can read again.
     On(Vec<String>),
-    /// The code is none of this secret's; it waits for another.
-    Wrong(Vec<u8>),
+    /// The code is none of the secret's; it waits for another. The secret is not shown again: who finds
+    /// the browser open has not given the password.
+    Wrong,
 }
 
 /// The code shows that the app has the secret: from now on the password alone lets nobody in. All
-/// sign-ins end but the one `here`. [`Error::Conflict`] if nothing was begun.
+/// sign-ins end but the one `here`. [`Error::Conflict`] if nothing was begun, or the password is another
+/// by now.
 pub fn confirm(tx: &Tx, admin: &Admin, code: &str, here: &[u8; 32]) -> Result<Confirmed> {
+    let admin = &credentials::current(tx, admin.id, &admin.password_hash)?;
+    let is_fresh = |factor: &SecondFactor| tx.now() - factor.created_at < SET_UP;
     let begun = second_factors::of(tx, admin.id)?.filter(|factor| factor.confirmed_at.is_none());
+    let begun = begun.filter(is_fresh);
     let begun = begun.ok_or(Error::Conflict("no second factor is being set up; begin again"))?;
     let secret = unsealed(tx, admin.id, &begun);
     let secret = secret.ok_or(Error::Conflict("the secret does not read; begin again"))?;
-    let Given::Code(code) = read(code) else { return Ok(Confirmed::Wrong(secret)) };
+    let Given::Code(code) = read(code) else { return Ok(Confirmed::Wrong) };
     let Some(step) = totp::step_of(&secret, tx.now(), begun.last_step, &code) else {
-        return Ok(Confirmed::Wrong(secret));
+        return Ok(Confirmed::Wrong);
     };
     second_factors::confirm(tx, admin.id)?;
     second_factors::note_step(tx, admin.id, step)?;
@@ -154,11 +166,9 @@ pub fn renew_codes(tx: &Tx, admin: AdminId, code: &str) -> Result<Option<Vec<Str
 }
 
 /// From now on the password alone lets in, for who has a code of either kind. False: the code is wrong.
-/// [`Error::Conflict`] without a second factor, or where everybody must have one.
+/// Where everybody must have one, another is set up before anything else: so a phone is replaced.
+/// [`Error::Conflict`] without a second factor.
 pub fn turn_off(tx: &Tx, admin: AdminId, code: &str) -> Result<bool> {
-    if is_needed(tx)? {
-        return Err(Error::Conflict("everybody must have a second factor here"));
-    }
     if !may_change(tx, admin, code)? {
         return Ok(false);
     }

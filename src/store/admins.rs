@@ -119,8 +119,9 @@ pub fn list(db: &Db) -> Result<Vec<Admin>> {
     db.rows(sql, [], read)
 }
 
+/// Whether anybody has a password.
 pub fn any(db: &Db) -> Result<bool> {
-    Ok(db.row("SELECT 1 FROM admins LIMIT 1", [], |_| Ok(()))?.is_some())
+    Ok(db.row("SELECT 1 FROM admins WHERE password_hash <> '' LIMIT 1", [], |_| Ok(()))?.is_some())
 }
 
 /// Forgets the links that have expired.

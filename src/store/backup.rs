@@ -166,6 +166,14 @@ impl Store {
     }
 }
 
+/// Whether a database that nobody has open, of this schema or an older one, was begun to be used: a first
+/// start ends with a project.
+pub fn has_projects(path: &Path) -> Result<bool> {
+    let glance = Glance::open(path)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM projects)";
+    glance.conn.query_row(sql, [], |row| row.get(0)).map_err(from_sql)
+}
+
 /// The same of a database that nobody has open, of this schema or an older one. It stays as it is.
 pub fn copy_closed(path: &Path, folder: &Path) -> Result<Copy> {
     let (folder, target) = begin(folder)?;
@@ -196,17 +204,26 @@ fn vacuum(conn: &Connection, target: &Path) -> rusqlite::Result<()> {
     conn.execute("VACUUM INTO ?1", params![target.to_string_lossy()]).map(drop)
 }
 
+/// What a backup has none of, for it lasts longer: a visitor's name is to be as good as random after a
+/// day; a sign-in, with its address and browser, and a link for a password end within hours; and a
+/// second factor that is being set up is none yet.
+const SHORT_LIVED: [(&str, &str); 4] = [
+    ("visitor_salts", "true"),
+    ("admin_sessions", "true"),
+    ("admin_links", "true"),
+    ("second_factors", "confirmed_at IS NULL"),
+];
+
 /// Looks the copy over.
 fn finish(folder: Folder, target: &Path) -> Result<Copy> {
-    // A visitor's name is to be as good as random after a day, and a backup lasts longer. So it does
-    // than a sign-in, whose address and browser are kept no longer than that.
     let copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(from_sql)?;
-    // A database from before its migration may have no such table.
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'visitor_salts')";
-    if copy.query_row(sql, [], |row| row.get(0)).map_err(from_sql)? {
-        let forget = "PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON; DELETE FROM visitor_salts; \
-                      DELETE FROM admin_sessions";
-        copy.execute_batch(forget).map_err(from_sql)?;
+    copy.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA secure_delete = ON").map_err(from_sql)?;
+    for (table, which) in SHORT_LIVED {
+        // A database from before its migration may have no such table.
+        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)";
+        if copy.query_row(sql, params![table], |row| row.get(0)).map_err(from_sql)? {
+            copy.execute_batch(&format!("DELETE FROM {table} WHERE {which}")).map_err(from_sql)?;
+        }
     }
     drop(copy);
     let glance = Glance::open(target)?;

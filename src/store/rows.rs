@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use super::{Db, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::model::{Erasure, JobStatus, Kind, Origin, PublicWrites, RegulationKind, State, Step};
+use crate::model::{Erasure, JobStatus, Kind, Origin, PublicWrites, RegulationKind, Role, State, Step};
 use crate::trace::Ground;
 
 /// Times that can be written down: the years -9999 to 9999.
@@ -58,14 +58,16 @@ impl Rule {
             ("users", "attributes" | "extra") | ("events", "data") | ("jobs", "counts") => Rule::Object,
             ("projects", "placeholders") => Rule::List,
             (_, "incarnation" | "receipt") => Rule::Bytes(16),
-            ("api_keys" | "old_secrets" | "admin_sessions" | "audit" | "audit_heads", "hash") => {
-                Rule::Bytes(32)
-            }
+            (
+                "api_keys" | "old_secrets" | "admin_sessions" | "admin_links" | "audit" | "audit_heads",
+                "hash",
+            ) => Rule::Bytes(32),
+            ("admins", "role") => Rule::Word(|word| Role::parse(word).is_some()),
             ("recovery_codes", "digest") => Rule::Bytes(32),
             // Hashes, and the number of a run beside times.
             (_, "message_key" | "word") | ("upkeep", "done_at") => Rule::Any,
             ("visitor_salts", "day") => Rule::Number,
-            (_, "live_mode" | "deleted" | "ends_with_user") => Rule::Flag,
+            (_, "live_mode" | "deleted" | "ends_with_user" | "all_projects") => Rule::Flag,
             (_, name) if name.starts_with("is_") => Rule::Flag,
             (_, "at" | "day" | "until" | "first_seen" | "last_seen" | "cutoff") => Rule::Time,
             (_, name) if name.ends_with("_at") => Rule::Time,

@@ -11,15 +11,21 @@ use crate::model::AdminId;
 pub struct SecondFactor {
     /// Sealed; empty where it ended.
     pub secret: Vec<u8>,
+    pub created_at: Millis,
     /// None: nobody has entered a code yet.
     pub confirmed_at: Option<Millis>,
     pub last_step: i64,
 }
 
 pub fn of(db: &Db, admin: AdminId) -> Result<Option<SecondFactor>> {
-    let sql = "SELECT secret, confirmed_at, last_step FROM second_factors WHERE admin_id = ?1";
+    let sql = "SELECT secret, created_at, confirmed_at, last_step FROM second_factors WHERE admin_id = ?1";
     db.row(sql, params![admin.0], |row| {
-        Ok(SecondFactor { secret: row.get(0)?, confirmed_at: row.get(1)?, last_step: row.get(2)? })
+        Ok(SecondFactor {
+            secret: row.get(0)?,
+            created_at: row.get(1)?,
+            confirmed_at: row.get(2)?,
+            last_step: row.get(3)?,
+        })
     })
 }
 

@@ -81,7 +81,11 @@ pub fn prune(app: &App) -> Result<usize> {
         return Ok(0);
     }
     let now = time.now;
-    let before_upgrade = prune_upgrade(app)?;
+    // One that stays must not keep the others.
+    let before_upgrade = prune_upgrade(app).unwrap_or_else(|error| {
+        log::error!("the backup from before the upgrade could not be removed: {error}");
+        0
+    });
     let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
     if let Some(name) = &pruned.lasting {
         log::warn!("backup {name} has had its time, and stays: there is no younger one");

@@ -78,6 +78,9 @@ fn a_recovery_code_that_was_used_does_not_return() {
     let house = house.put_back(aside.path());
     assert_eq!(sign_in(&house.server, &codes[0]).1, 422);
     assert_eq!(sign_in(&house.server, &codes[1]).1, 303, "the others are as they were");
+    // A code of these minutes may have been taken after the copy was made.
+    assert_eq!(sign_in(&house.server, &code(&secret, &house.server)).1, 422);
+    house.server.clock.advance(60 * SECOND);
     assert_eq!(sign_in(&house.server, &code(&secret, &house.server)).1, 303);
 }
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Reply, Server};
 use crate::needs::SmallDisk;
-use crate::process::{Process, agent, begin, directory, lines, usher, wait_until};
+use crate::process::{Process, agent, begin, directory, key, lines, usher, wait_until};
 
 /// All that is looked at, where the secrets are no files.
 const CHECKS: [&str; 9] =
@@ -105,11 +105,19 @@ fn a_write_that_does_not_come_through_is_told_within_a_second() {
 fn a_full_disk_is_not_ready_until_there_is_room() {
     let Some(disk) = SmallDisk::of(160 * 1024) else { return };
     let dir = disk.path().join("data");
+    let key = key(&dir, "test");
     let server = Process::start(&dir);
     let status = || agent().get(server.url("/readyz")).call().expect("an answer").status().as_u16();
     assert_eq!(status(), 200);
     let filler = crate::full_disk::fill(&disk);
-    wait_until("not ready", || (status() == 503).then_some(()));
+    // What the WAL has room for already is written still.
+    let event =
+        json!({ "type": "track", "userId": "ann", "event": "x", "properties": { "x": "x".repeat(9_000) } });
+    wait_until("not ready", || {
+        let sent = agent().post(server.url("/v1/track")).header("Authorization", &format!("Bearer {key}"));
+        sent.send_json(&event).expect("an answer");
+        (status() == 503).then_some(())
+    });
     fs::remove_file(filler).expect("room");
     wait_until("ready", || (status() == 200).then_some(()));
     assert!(server.terminate().success());

@@ -155,3 +155,40 @@ fn a_link_of_the_owners_leads_root_nowhere() {
         }
     }
 }
+
+/// The data directory itself is a link of the owner's, to a folder of root's that everybody may write to.
+#[test]
+fn a_directory_that_the_owner_has_linked_elsewhere_leads_root_nowhere() {
+    let Some((machine, tools, program)) = theirs() else { return };
+    let roots = directory();
+    fs::set_permissions(roots.path(), PermissionsExt::from_mode(0o1777)).expect("a mode");
+    let victim = tools.path().join("victim");
+    fs::write(&victim, "root's").expect("a file");
+    fs::set_permissions(&victim, PermissionsExt::from_mode(0o660)).expect("a mode");
+    fs::create_dir(roots.path().join("secrets")).expect("a folder");
+    symlink(&victim, roots.path().join("secrets/store.key.new")).expect("a link");
+    let data = machine.path().join("data");
+    symlink(roots.path(), &data).expect("a link");
+    std::os::unix::fs::lchown(&data, Some(UID), Some(0)).expect("a change");
+    chown(machine.path(), Some(UID), Some(0)).expect("a change");
+    let mut command = Command::new(&program);
+    command.args(["demo", "--users", "50", "--heavy", "0", "--data"]).arg(&data);
+    let _ = command.output().expect("the program runs");
+    assert_eq!(fs::read_to_string(&victim).expect("a text"), "root's");
+    let made = all(roots.path()).into_iter().filter(|path| path.is_file());
+    for path in made.filter(|path| !path.ends_with("store.key.new")) {
+        let about = path.symlink_metadata().expect("a file");
+        assert!(about.uid() == UID && about.gid() != 0, "{}", path.display());
+    }
+}
+
+/// Either could lead root where the other may not go.
+#[test]
+fn a_way_through_folders_of_two_users_is_refused() {
+    let Some((machine, _tools, _)) = theirs() else { return };
+    let inner = machine.path().join("data");
+    fs::create_dir(&inner).expect("a folder");
+    chown(&inner, Some(UID + 1), Some(GID)).expect("a change");
+    let output = usher(&inner, &["project", "list"]).output().expect("the program runs");
+    assert!(said(&output).contains("user 64206 and of user 64207"), "{}", said(&output));
+}

@@ -3,7 +3,7 @@
 use data_encoding::BASE32_NOPAD;
 use sha1::{Digest, Sha1};
 use usher::clock::{Millis, SECOND};
-use usher::domain::{admins, totp};
+use usher::domain::{admins, second_factor, totp};
 
 use super::{Browser, PASSWORD, part, value_of, words};
 use crate::harness::{Reply, Server};
@@ -120,8 +120,8 @@ fn it_is_on_once_a_code_was_entered() {
     // Nothing is asked for yet, and a wrong code does not change that.
     assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/users"));
     let wrong = browser.post("/admin/account/second-factor/confirm", &[("code", "000000")]).expect(422);
-    assert_eq!(secret_of(&wrong.text), secret, "it is shown again");
-    assert!(words(&wrong.text).contains("The code is none of this secret."));
+    assert!(!wrong.text.contains("class=\"secret"), "who finds the browser open is not shown it");
+    assert!(words(&wrong.text).contains("This code does not match."));
     assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/users"));
 
     let page = browser.post("/admin/account/second-factor/confirm", &[("code", &code(&secret, &server))]);
@@ -248,16 +248,67 @@ fn where_everybody_must_have_one_nothing_else_is_open_without() {
     assert!(words(&mia.get(ACCOUNT).expect(200).text).contains("Set yours up to go on."));
     turn_on(&mia);
     assert!(mia.is_in());
-    // Nobody turns the own one off then.
+    // Who turns theirs off, for a new phone, sets up another before anything else.
     owner.get(ACCOUNT).expect(200);
     let off = |code: &str| {
         let fields = [("password", PASSWORD), ("code", code)];
         owner.post("/admin/account/second-factor/off", &fields)
     };
-    off(&code(&secret, &server)).expect(409);
-    set_needed(&owner, PASSWORD, false).expect(303);
-    owner.get(ACCOUNT).expect(200);
     off(&code(&secret, &server)).expect(303);
+    assert!(!owner.is_in());
+    turn_on(&owner);
+    assert!(owner.is_in());
+    owner.get(ACCOUNT).expect(200);
+    set_needed(&owner, PASSWORD, false).expect(303);
     assert_eq!(audited(&server, "require second factors"), 1);
     assert_eq!(audited(&server, "make second factors optional"), 1);
+}
+
+#[test]
+fn a_secret_waits_for_its_first_code_for_15_minutes() {
+    for (waited, status) in [(second_factor::SET_UP - 1, 200), (second_factor::SET_UP, 409)] {
+        let server = Server::start();
+        let browser = Browser::owner(&server);
+        browser.get(ACCOUNT);
+        let secret = secret_of(&browser.post(SET_UP, &[("password", PASSWORD)]).expect(200).text);
+        server.clock.advance(waited);
+        let given = code(&secret, &server);
+        browser.post("/admin/account/second-factor/confirm", &[("code", &given)]).expect(status);
+    }
+}
+
+/// Who knows the password could have collected browsers that have tries of their own.
+#[test]
+fn browsers_from_before_a_second_factor_have_no_tries_of_their_own() {
+    let server = Server::start();
+    let before = [Browser::owner(&server), Browser::owner(&server)];
+    let browser = Browser::owner(&server);
+    browser.get(ACCOUNT);
+    let secret = secret_of(&browser.post(SET_UP, &[("password", PASSWORD)]).expect(200).text);
+    let right = code(&secret, &server);
+    browser.post("/admin/account/second-factor/confirm", &[("code", &right)]).expect(200);
+    for guesser in &before {
+        assert_eq!(give_password(guesser).header("location"), Some(CODE));
+    }
+    let guess = |n: usize| {
+        before[n % 2].get(CODE);
+        before[n % 2].post(CODE, &[("code", "000000")]).status
+    };
+    let answers: Vec<u16> = (0..12).map(guess).collect();
+    assert!(answers[..10].iter().all(|status| *status == 422), "{answers:?}");
+    assert_eq!(answers[10..], [429, 429], "ten for both together: {answers:?}");
+}
+
+#[test]
+fn who_has_none_does_not_free_others_of_theirs() {
+    let server = Server::start();
+    let browser = Browser::owner(&server);
+    server.write(|tx| {
+        let sue = admins::create(tx, "sue", &admins::hash_password(PASSWORD)?)?;
+        usher::store::second_factors::put(tx, sue.id, &[1], Some(tx.now()))?;
+        second_factor::set_needed(tx, sue.id, true)
+    });
+    browser.get(ACCOUNT).expect(200);
+    browser.post("/admin/account/second-factor/needed", &[("password", PASSWORD)]).expect(409);
+    assert!(server.read(second_factor::is_needed));
 }

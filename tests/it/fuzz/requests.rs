@@ -203,8 +203,7 @@ fn bodies_of(faces: &[&str]) {
             .replace("{projectKey}", &server.project().key)
             .replace("{sourceId}", &server.project().key)
             .replace("{version}", "2025-09")
-            .replace('{', "")
-            .replace('}', "");
+            .replace(['{', '}'], "");
         let body = alter::body(rng, &good_body(face, path));
         let answer = Sent { method, target: target.into_bytes(), headers, body }.to(&server);
         assert_ne!(answer.status, 401, "{method} {path}: the key is good");
