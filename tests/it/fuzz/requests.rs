@@ -193,9 +193,7 @@ fn bodies_of(faces: &[&str]) {
     let server = inhabited();
     let organisation = server.key(None, "ingest,read,write,delete,admin");
     let routes: Vec<_> = routes(faces).into_iter().filter(|(_, method, _)| *method != "GET").collect();
-    let mut taken = 0;
-    rounds(60 * faces.len() as u64, |rng| {
-        let (face, method, path) = &routes[rng.usize(..routes.len())];
+    let send = |(face, method, path): &(String, &'static str, String), body: Vec<u8>| {
         let key = key_for(&server, &organisation, face, path);
         let mut headers = with_key(face, &key);
         headers.push(("Content-Type", b"application/json".to_vec()));
@@ -204,12 +202,18 @@ fn bodies_of(faces: &[&str]) {
             .replace("{sourceId}", &server.project().key)
             .replace("{version}", "2025-09")
             .replace(['{', '}'], "");
-        let body = alter::body(rng, &good_body(face, path));
         let answer = Sent { method, target: target.into_bytes(), headers, body }.to(&server);
-        assert_ne!(answer.status, 401, "{method} {path}: the key is good");
-        taken += u32::from(answer.status < 300);
+        // Vemetric's `/l` answers so where no session has begun.
+        assert!(answer.status != 401 || path == "/l", "{method} {path}: the key is good");
+        answer.status
+    };
+    // The twin: as they are, they are not refused for what they look like.
+    let good = routes.iter().map(|route| send(route, good_body(&route.0, &route.2).to_string().into_bytes()));
+    assert!(good.filter(|status| *status < 300).count() > 0, "nothing was taken");
+    rounds(60 * faces.len() as u64, |rng| {
+        let route = &routes[rng.usize(..routes.len())];
+        send(route, alter::body(rng, &good_body(&route.0, &route.2)));
     });
-    assert!(taken > 0, "nothing was ever taken");
     check_unhurt(&server);
 }
 
