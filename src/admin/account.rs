@@ -8,26 +8,17 @@ use data_encoding::HEXLOWER;
 use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
 use super::page::{Page, sentence};
+use super::paths::{ACCOUNT as PATH, LOGIN};
 use super::show::{Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{again, cookies, device, sign_in};
+use super::{again, cookies, device};
 use crate::clock::{HOUR, MINUTE};
 use crate::domain::second_factor::{self, Standing};
 use crate::domain::{admins, credentials, sign_ins};
 use crate::error::{Error, Place, Result};
 use crate::model::SignIn;
 
-pub const PATH: &str = "/admin/account";
 const PASSWORD: &str = "/admin/account/password";
-/// Whoever must set up a second factor first is led here, and may go on here alone.
-const OWED: [&str; 3] = [PATH, "/admin/logout", "/admin/theme"];
-
-/// Whether a page is open to an admin who must set up a second factor first.
-pub fn is_open(path: &str) -> bool {
-    OWED.iter()
-        .any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-}
-
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, PATH, Gate::SignedIn, show),
@@ -138,7 +129,7 @@ async fn end_all(visit: Visit) -> Answer {
 }
 
 fn signed_out(visit: &Visit) -> Answer {
-    let mut response = visit.go_and_say(sign_in::PATH, Flash::SignedOut);
+    let mut response = visit.go_and_say(LOGIN, Flash::SignedOut);
     response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
     Ok(response)
 }

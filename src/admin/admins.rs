@@ -112,7 +112,7 @@ impl Row {
             },
             created: Time::new(admin.created_at, visit.now),
             signed_in: admin.signed_in_at.map(|at| Time::new(at, visit.now)),
-            has_password: !admin.password_hash.is_empty(),
+            has_password: admin.has_password(),
             is_self: visit.admin().is_ok_and(|own| own.id == admin.id),
         }
     }

@@ -170,7 +170,7 @@ impl Doorkeeper {
     }
 
     /// Counts a try of a code of a second factor. [`Error::RateLimited`] if there is something to wait
-    /// for; that one does not count. Whoever comes to that knows the password, so all who are not on a
+    /// for; that one does not count. Anyone who comes to that knows the password, so all who are not on a
     /// browser of the admin's wait together, wherever they are.
     pub fn let_try_code(&self, admin: AdminId, device: Option<Device>) -> Result<()> {
         let (now, mut attempts) = (self.clock.monotonic(), self.attempts());

@@ -7,8 +7,8 @@ use askama::Template;
 use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
 use super::page::{self, Page};
+use super::paths::LOGIN;
 use super::show::plain;
-use super::sign_in;
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::domain::admin_rights::{self, Link};
 use crate::domain::admins;
@@ -58,7 +58,7 @@ async fn set(visit: Visit) -> Answer {
     // Who has the link is who it was made for.
     Actor::Admin(admin.id.0).is();
     match set_password(&visit, token.clone()).await {
-        Ok(()) => Ok(visit.go_and_say(sign_in::PATH, Flash::PasswordSet)),
+        Ok(()) => Ok(visit.go_and_say(LOGIN, Flash::PasswordSet)),
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next();
             let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {

@@ -9,7 +9,7 @@ use super::page::{Page, capital, sentence};
 use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{repairs, settings, token};
+use super::{paths, repairs, settings};
 use crate::domain::roles::Permission;
 use crate::domain::{origins, projects, rotation, within};
 use crate::error::Error;
@@ -106,7 +106,7 @@ async fn show_with(
             name: plain(&project.name),
             key: project.key.clone(),
             ingest_token: project.ingest_token.clone(),
-            token: token::path(project),
+            token: paths::token(project),
             created: Time::new(project.created_at, visit.now),
             public_writes: allowed(project.intake.public_writes),
             per_address: Count(project.intake.per_address().into()),

@@ -9,6 +9,7 @@ use super::account::{self, Fault, elsewhere};
 use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
 use super::page::Page;
+use super::paths::ACCOUNT;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, device};
 use crate::domain::roles::Permission;
@@ -132,7 +133,7 @@ async fn turn_off(visit: Visit) -> Answer {
     let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
     let off = move |tx: &crate::store::Tx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
     match again::with_code(&visit, off).await? {
-        Some(()) => Ok(visit.go_and_say(account::PATH, Flash::SecondFactorOff)),
+        Some(()) => Ok(visit.go_and_say(ACCOUNT, Flash::SecondFactorOff)),
         None => refused(&visit, "factor_code", WRONG_CODE),
     }
 }
@@ -144,7 +145,7 @@ async fn set_needed(visit: Visit) -> Answer {
     }
     let (id, needed) = (visit.admin()?.id, visit.form.given("needed").is_some());
     visit.app.write(move |tx| second_factor::set_needed(tx, id, needed)).await?;
-    Ok(visit.go_and_say(account::PATH, Flash::SettingsSaved))
+    Ok(visit.go_and_say(ACCOUNT, Flash::SettingsSaved))
 }
 
 const WRONG_CODE: &str = "The code is wrong, or it was used already.";
@@ -186,6 +187,6 @@ fn recovery_codes(visit: &Visit, codes: Vec<String>, is_new: bool) -> Answer {
 /// What a theme's button leads back to is the account.
 fn page(visit: &Visit, title: &str) -> Result<Page> {
     let mut page = visit.page("account", title)?;
-    page.path = account::PATH.to_owned();
+    page.path = ACCOUNT.to_owned();
     Ok(page)
 }

@@ -1,23 +1,23 @@
 //! Signing in and out.
 
+use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::doorkeeper::{Doorkeeper, Guest};
 use super::flash::{Flash, FlashView};
 use super::halfway::Halfway;
 use super::page::Page;
+use super::paths::{LOGIN as PATH, LOGIN_CODE};
 use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
-use super::{cookies, device, guard, show, sign_in_code};
+use super::{cookies, device, guard, show};
 use crate::domain::roles::{self, Permission};
 use crate::domain::{admins, second_factor, sign_ins};
 use crate::error::{Error, Result};
 use crate::model::Admin;
 use crate::trace::Actor;
 
-pub const PATH: &str = "/admin/login";
 const HOME: &str = "/admin/users";
 
 pub fn routes() -> Vec<Route> {
@@ -37,21 +37,6 @@ struct SignInPage {
     error: Option<String>,
     name: String,
     next: String,
-}
-
-/// To the sign-in page, which leads back to where one wanted to go.
-pub fn first(request: &HttpRequest) -> HttpResponse {
-    let wanted = match *request.method() {
-        // What a form was to do is not done after the sign-in; its page is shown again.
-        Method::POST => guard::came_from(request),
-        _ => request.uri().path_and_query().and_then(|path| guard::local(path.as_str())).map(str::to_owned),
-    };
-    let query = wanted.map(|path| {
-        let path = percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC);
-        format!("?next={path}")
-    });
-    let to = format!("{PATH}{}", query.unwrap_or_default());
-    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 
 async fn home(visit: Visit) -> Answer {
@@ -82,7 +67,7 @@ async fn sign_in(visit: Visit) -> Answer {
         Ok(Some(Step::In(entry))) => enter(&visit, &entry, &next),
         Ok(Some(Step::Halfway(secret))) => {
             let cookie = visit.jar().halfway(&secret);
-            Ok(visit.go(sign_in_code::PATH).cookie(cookie).finish())
+            Ok(visit.go(LOGIN_CODE).cookie(cookie).finish())
         }
         Ok(None) => {
             let text = "The name or the password is wrong.".to_owned();

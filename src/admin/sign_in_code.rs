@@ -8,14 +8,13 @@ use askama::Template;
 use super::doorkeeper::Doorkeeper;
 use super::halfway::{Comer, Halfway};
 use super::page::Page;
+use super::paths::{LOGIN, LOGIN_CODE as PATH};
 use super::sign_in::{self, Entry};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device};
 use crate::domain::{admins, sign_ins};
 use crate::error::{Error, Result};
 use crate::trace::Actor;
-
-pub const PATH: &str = "/admin/login/code";
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -92,7 +91,7 @@ async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
 }
 
 fn again(visit: &Visit) -> HttpResponse {
-    visit.go(sign_in::PATH).finish()
+    visit.go(LOGIN).finish()
 }
 
 fn form(visit: &Visit, status: StatusCode, error: Option<String>) -> Answer {

@@ -7,7 +7,7 @@ use super::flash::Flash;
 use super::key::{Old, overlap};
 use super::keys;
 use super::page::Page;
-use super::paths::PROJECTS;
+use super::paths::token as path;
 use super::show::{Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::clock::HOUR;
@@ -34,10 +34,6 @@ pub fn routes() -> Vec<Route> {
             end_old,
         ),
     ]
-}
-
-pub fn path(project: &Project) -> String {
-    format!("{}/{}/token", PROJECTS, project.key)
 }
 
 #[derive(Template)]

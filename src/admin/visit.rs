@@ -19,7 +19,7 @@ use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
 use super::guard::{self, Seal};
 use super::page::{self, Can, Page};
-use super::{account, outside, sign_in};
+use super::{outside, paths};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::domain::roles::{self, Permission};
@@ -100,11 +100,12 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
         guard::check_origin(request)?;
     }
     let Some(mut visit) = Visit::open(app, request, route)? else {
-        return Ok(sign_in::first(request));
+        return Ok(to_sign_in(request));
     };
     visit.note_seen().await;
-    if visit.owes_factor() && route.gate != Gate::Everybody && !account::is_open(request.path()) {
-        return Ok(visit.go(account::PATH).finish());
+    if visit.owes_factor() && route.gate != Gate::Everybody && !paths::is_open_without_factor(request.path())
+    {
+        return Ok(visit.go(paths::ACCOUNT).finish());
     }
     if let Gate::May(permission) = route.gate {
         visit.check(permission)?;
@@ -114,6 +115,21 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
         visit.seal.check(visit.form.text(guard::FIELD))?;
     }
     (route.handler)(visit).await
+}
+
+/// To the sign-in page, which leads back to where one wanted to go.
+fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    let wanted = match *request.method() {
+        // What a form was to do is not done after the sign-in; its page is shown again.
+        Method::POST => guard::came_from(request),
+        _ => request.uri().path_and_query().and_then(|path| guard::local(path.as_str())).map(str::to_owned),
+    };
+    let query = wanted.map(|path| {
+        let path = percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC);
+        format!("?next={path}")
+    });
+    let to = format!("{}{}", paths::LOGIN, query.unwrap_or_default());
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 
 /// The route of a request. [`Error::NoSuchRoute`] or [`Error::MethodNotAllowed`].
@@ -384,7 +400,7 @@ impl Visit {
 
     /// The answer with a page that says one thing and leads to the sign-in.
     pub fn message(&self, status: StatusCode, title: &str, text: &str) -> HttpResponse {
-        let link = (sign_in::PATH.to_owned(), "Sign in");
+        let link = (paths::LOGIN.to_owned(), "Sign in");
         page::message(&self.request, status, (title, text.to_owned()), link)
     }
 
