@@ -173,8 +173,7 @@ impl Keyring {
                 Arc::new(Allowed::of(&key.addresses));
             add(key.hash, &access, false, key.expires_at);
             for old in old.iter().filter(|old| old.of == of) {
-                let end = key.expires_at.map_or(old.ends_at, |end| end.min(old.ends_at));
-                add(old.hash, &access, true, Some(end));
+                add(old.hash, &access, true, Some(old.ends_at));
             }
         }
         let lists: HashMap<ProjectId, Arc<[String]>> =

@@ -632,6 +632,12 @@ pub struct Admin {
     pub signed_in_at: Option<Millis>,
 }
 
+impl Admin {
+    pub fn has_password(&self) -> bool {
+        !self.password_hash.is_empty()
+    }
+}
+
 /// A browser in which an admin is signed in.
 #[derive(Debug, Clone)]
 pub struct SignIn {

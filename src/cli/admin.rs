@@ -6,12 +6,11 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use super::totp_off;
 use crate::admin::password_path;
 use crate::app::App;
 use crate::clock;
 use crate::domain::admin_rights::{self, LastOwner};
-use crate::domain::{admins, projects};
+use crate::domain::{admins, projects, second_factor};
 use crate::error::{Error, Place, Result};
 use crate::model::{Reach, Role};
 use crate::store::Lane;
@@ -108,25 +107,25 @@ impl Admin {
             Admin::List => list(app),
             Admin::Rename { name, new } => {
                 let new = new.clone();
-                change(app, name, move |tx, admin| admin_rights::rename(tx, admin.id, &new))
+                change(app, Lane::Request, name, move |tx, admin| admin_rights::rename(tx, admin.id, &new))
             }
             Admin::Role { name, role, last } => {
                 let (role, last) = (parse(role)?, last.owner());
-                change(app, name, move |tx, admin| {
+                change(app, Lane::Erasure, name, move |tx, admin| {
                     admin_rights::change(tx, admin.id, role, &admin.reach, last)
                 })
             }
             Admin::Projects { name, projects, last, .. } => {
                 let (reach, last) = (reach(app, projects)?, last.owner());
-                change(app, name, move |tx, admin| {
+                change(app, Lane::Erasure, name, move |tx, admin| {
                     admin_rights::change(tx, admin.id, admin.role, &reach, last)
                 })
             }
             Admin::Remove { name, last } => {
                 let last = last.owner();
-                change(app, name, move |tx, admin| admin_rights::remove(tx, admin.id, last))
+                change(app, Lane::Erasure, name, move |tx, admin| admin_rights::remove(tx, admin.id, last))
             }
-            Admin::TotpOff { name } => totp_off::perform(app, name),
+            Admin::TotpOff { name } => turn_totp_off(app, name),
             Admin::ResetPassword { name } => {
                 let name = name.clone();
                 let token = app.write_blocking(Lane::Erasure, move |tx| {
@@ -169,6 +168,15 @@ fn create(
     Ok(if has_password { Vec::new() } else { vec![link(app, &token)] })
 }
 
+/// For an admin who has neither the phone nor a recovery code.
+fn turn_totp_off(app: &App, name: &str) -> Result<Vec<String>> {
+    let owned = name.to_owned();
+    app.write_blocking(Lane::Erasure, move |tx| second_factor::turn_off_by_operator(tx, &owned))?;
+    Ok(vec![format!(
+        "The second factor of {name} is off, and {name} is signed out everywhere. The password alone signs in."
+    )])
+}
+
 /// As browsers reach the server that holds the directory.
 fn link(app: &App, token: &str) -> String {
     format!("{}{}", app.edge().address(), password_path(token))
@@ -187,10 +195,10 @@ fn list(app: &App) -> Result<Vec<String>> {
             (Reach::Only(_), true) => "(no projects)".to_owned(),
             (Reach::Only(_), false) => keys.join(","),
         };
-        let seen = match (admin.password_hash.is_empty(), admin.signed_in_at) {
-            (true, _) => "no password set".to_owned(),
-            (false, Some(at)) => format!("signed in {}", clock::rfc3339(at)),
-            (false, None) => "never signed in".to_owned(),
+        let seen = match (admin.has_password(), admin.signed_in_at) {
+            (false, _) => "no password set".to_owned(),
+            (true, Some(at)) => format!("signed in {}", clock::rfc3339(at)),
+            (true, None) => "never signed in".to_owned(),
         };
         let since = clock::rfc3339(admin.created_at);
         format!("{}\t{}\t{reach}\tsince {since}\t{seen}", admin.name, admin.role.as_str())
@@ -198,13 +206,13 @@ fn list(app: &App) -> Result<Vec<String>> {
     Ok(all.iter().map(line).collect())
 }
 
-/// Also on a full disk: it takes rights away.
-fn change<F>(app: &App, name: &str, run: F) -> Result<Vec<String>>
+/// What may take rights away is done on a full disk, too.
+fn change<F>(app: &App, lane: Lane, name: &str, run: F) -> Result<Vec<String>>
 where
     F: Fn(&crate::store::Tx, &crate::model::Admin) -> Result<()> + Send + 'static,
 {
     let name = name.to_owned();
-    app.write_blocking(Lane::Erasure, move |tx| run(tx, &admin_rights::named(tx, &name)?))?;
+    app.write_blocking(lane, move |tx| run(tx, &admin_rights::named(tx, &name)?))?;
     Ok(Vec::new())
 }
 

@@ -348,7 +348,7 @@ fn waiting(failed: &[JobId]) -> Option<String> {
             "1 erasure failed and waits for somebody: job {one}; its page says why; retry it there"
         )),
         all => Some(format!(
-            "{} erasures failed and wait for somebody: jobs {}; their pages say why, and let them go on",
+            "{} erasures failed and wait for somebody: jobs {}; their pages say why; retry them there",
             all.len(),
             all.join(", ")
         )),

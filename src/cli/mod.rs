@@ -20,7 +20,6 @@ mod restore;
 mod secret;
 mod serve;
 mod suppress;
-mod totp_off;
 mod upgrade;
 mod verify;
 

@@ -8,13 +8,10 @@ use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, ProjectId, Reach, Role};
 use crate::store::{Tx, admins};
 
-/// No project: what ends is of an admin.
-const NONE: ProjectId = ProjectId(0);
-
 /// What stands for something of an admin. The time tells an admin from another who has the number
 /// in a copy that was put back.
 fn of(tx: &Tx, admin: &Admin, what: &str) -> Pseudonym {
-    tx.names().credential("admin", NONE, &format!("{} {} {what}", admin.id, admin.created_at))
+    tx.names().of_admin(what, admin.id, &admin.created_at.to_be_bytes())
 }
 
 fn of_role(tx: &Tx, admin: &Admin, role: Role) -> Pseudonym {

@@ -3,6 +3,7 @@
 use crate::clock::{HOUR, Millis};
 use crate::domain::{admin_ends, admins as rules, credentials, secrets, sign_ins};
 use crate::error::{Error, Place, Result};
+use crate::ledger::Act;
 use crate::model::{Admin, AdminId, Reach, Role};
 use crate::store::{Db, Tx, admins, projects};
 
@@ -124,6 +125,8 @@ pub fn link(db: &Db, token: &str, now: Millis) -> Result<Link> {
 pub fn set_by_link(tx: &Tx, token: &str, password_hash: &str) -> Result<Admin> {
     let Link::Opens(admin) = link(tx, token, tx.now())? else { return Err(Error::NotFound("link")) };
     credentials::set_password(tx, &admin, password_hash)?;
+    // So that a database from before, without a password to end, does not take it again.
+    tx.enter(Act::CredentialEnded { credential: tx.names().key(&secrets::hash(token)) });
     admins::forget_link(tx, admin.id)?;
     sign_ins::end_silently(tx, admin.id, None)?;
     rules::note(tx, "set password", Some(&format!("admin {}", admin.id)))?;
@@ -139,9 +142,8 @@ fn check_last(tx: &Tx, admin: &Admin, last: LastOwner) -> Result<()> {
     if last == LastOwner::MayGo || !is_owner(admin.role, &admin.reach) {
         return Ok(());
     }
-    let is_other = |other: &Admin| {
-        other.id != admin.id && is_owner(other.role, &other.reach) && other.password_hash != credentials::NONE
-    };
+    let is_other =
+        |other: &Admin| other.id != admin.id && is_owner(other.role, &other.reach) && other.has_password();
     if rules::list(tx)?.iter().any(is_other) { Ok(()) } else { Err(LAST) }
 }
 

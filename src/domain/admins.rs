@@ -1,6 +1,6 @@
 //! People who sign in to the pages.
 
-use crate::domain::{credentials, names, passwords};
+use crate::domain::{names, passwords};
 use crate::error::{Error, Place, Result};
 use crate::model::{Admin, AdminId, Reach, Role};
 use crate::store::{Db, Tx, admins, audit};
@@ -31,7 +31,7 @@ pub fn check_password(password: &str) -> Result<()> {
 pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
     const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG91cnM$\
                           2mvvUR1zOQvQ4t2cVIkLD9vvPO5bvNjDLTsQYJu4XYc";
-    let set = admin.map(|admin| admin.password_hash.as_str()).filter(|hash| *hash != credentials::NONE);
+    let set = admin.filter(|admin| admin.has_password()).map(|admin| admin.password_hash.as_str());
     passwords::is_of(set.unwrap_or(NOBODY), password) && set.is_some()
 }
 

@@ -32,7 +32,7 @@ pub fn change_password(
 
 /// Sets another password. Nothing else changes, and nothing is noted in the audit log.
 pub fn set_password(tx: &Tx, admin: &Admin, hash: &str) -> Result<()> {
-    if admin.password_hash != NONE {
+    if admin.has_password() {
         tx.enter(Act::CredentialEnded { credential: of_password(tx, admin) });
     }
     admins::set_password(tx, admin.id, hash)

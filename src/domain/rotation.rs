@@ -106,9 +106,16 @@ pub fn note_uses(tx: &Tx, tokens: &[(ProjectId, Millis)], old: &[([u8; 32], Mill
     old.iter().try_for_each(|(hash, at)| old_secrets::note_use(tx, hash, *at))
 }
 
-/// Every replaced secret that is kept, those that have ended too.
+/// Every replaced secret that is kept, those that have ended too. None outlives its key.
 pub fn list(db: &Db) -> Result<Vec<OldSecret>> {
-    old_secrets::list(db)
+    let (keys, mut all) = (key_rows::list(db)?, old_secrets::list(db)?);
+    for old in &mut all {
+        let key = keys.iter().find(|key| old.of == Credential::Key(key.id));
+        if let Some(end) = key.and_then(|key| key.expires_at) {
+            old.ends_at = old.ends_at.min(end);
+        }
+    }
+    Ok(all)
 }
 
 fn note(tx: &Tx, action: &str, of: Credential, project: Option<ProjectId>) -> Result<()> {
