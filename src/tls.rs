@@ -144,11 +144,11 @@ pub fn examine(files: &Files, now: Millis) -> Vec<String> {
 
 fn of_time(since: Millis, until: Millis, now: Millis) -> Option<String> {
     if until < now {
-        Some(format!("the certificate has been over since {}: clients refuse it", rfc3339(until)))
+        Some(format!("the certificate expired on {}: clients refuse it", rfc3339(until)))
     } else if now < since {
         Some(format!("the certificate is good only from {} on: clients refuse it until then", rfc3339(since)))
     } else if until < now.saturating_add(SOON) {
-        Some(format!("the certificate is over on {}", rfc3339(until)))
+        Some(format!("the certificate expires on {}", rfc3339(until)))
     } else {
         None
     }

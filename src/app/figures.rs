@@ -107,7 +107,7 @@ fn write_rest(app: &App, read: &Read, now: Millis, to: &mut Text) {
         to.one("usher_disk_bytes", Kind::Gauge, "Size of the disk of the data.", room.all);
     }
     if let Some(tls) = app.tls() {
-        let help = "When the certificate that is shown is over, in seconds since 1970.";
+        let help = "When the certificate expires, in seconds since 1970.";
         to.one("usher_tls_not_after_seconds", Kind::Gauge, help, seconds(tls.until()));
     }
     let clock = "The time by which rows are dated, in seconds since 1970.";

@@ -116,7 +116,7 @@ fn a_second_factor_since_the_copy_is_asked_for_still() {
 }
 
 #[test]
-fn a_second_factor_that_was_turned_off_lets_nobody_in_by_its_codes() {
+fn codes_of_a_factor_that_was_turned_off_let_nobody_in() {
     let house = House::new(Server::start());
     let (secret, codes) = turn_on(&Browser::owner(&house.server));
     let (house, aside) = house.copied();

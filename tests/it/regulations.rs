@@ -366,3 +366,26 @@ fn a_request_about_thousands_lets_others_write_in_between() {
     assert!(ids.iter().all(|id| find(&server, id).is_none()), "all are erased");
     assert_eq!(subjects(&server).len(), 2_000);
 }
+
+/// Nobody waits for the answer any more.
+#[test]
+fn a_request_that_is_given_up_is_carried_out_to_its_end() {
+    use std::io::Write;
+
+    let server = Server::start();
+    let ids: Vec<String> = (0..500).map(|n| format!("user {n}")).collect();
+    let body =
+        json!({ "regulationType": "SUPPRESS_ONLY", "subjectType": "USER_ID", "subjectIds": ids }).to_string();
+    let key = &server.project().all;
+    let mut stream = std::net::TcpStream::connect(server.addr).expect("a connection");
+    let head =
+        format!("POST /regulations HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\n", server.addr);
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("a request");
+    // Some of it is done by then, and not all.
+    crate::process::wait_until("begun", || (count(&server, "suppressions") > 0).then_some(()));
+    drop(stream);
+    let listed = || list(&server, key, "1")["regulations"].as_array().map_or(0, Vec::len);
+    crate::process::wait_until("done", || (listed() == 1).then_some(()));
+    assert_eq!(count(&server, "suppressions"), 500);
+    assert_eq!(subjects(&server).len(), 500);
+}

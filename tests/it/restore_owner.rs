@@ -158,7 +158,7 @@ fn a_link_of_the_owners_leads_root_nowhere() {
 
 /// The data directory itself is a link of the owner's, to a folder of root's that everybody may write to.
 #[test]
-fn a_directory_that_the_owner_has_linked_elsewhere_leads_root_nowhere() {
+fn a_directory_that_is_a_link_leads_root_nowhere() {
     let Some((machine, tools, program)) = theirs() else { return };
     let roots = directory();
     fs::set_permissions(roots.path(), PermissionsExt::from_mode(0o1777)).expect("a mode");

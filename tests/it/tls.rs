@@ -247,11 +247,11 @@ fn a_certificate_that_is_over_soon_is_told_at_its_bound() {
     on.server.clock.advance(999);
     assert_eq!(troubles(), "");
     on.server.clock.advance(1);
-    assert_eq!(troubles(), "the certificate is over on 2026-03-18T10:00:00Z");
+    assert_eq!(troubles(), "the certificate expires on 2026-03-18T10:00:00Z");
     on.server.clock.advance(14 * DAY - 1);
-    assert_eq!(troubles(), "the certificate is over on 2026-03-18T10:00:00Z");
+    assert_eq!(troubles(), "the certificate expires on 2026-03-18T10:00:00Z");
     on.server.clock.advance(1);
-    assert_eq!(troubles(), "the certificate has been over since 2026-03-18T10:00:00Z: clients refuse it");
+    assert_eq!(troubles(), "the certificate expired on 2026-03-18T10:00:00Z: clients refuse it");
     let early = secure_with(made(START + 1_000, START + 90 * DAY), |_| {});
     let troubles = || early.server.app.tls().expect("a certificate").troubles().len();
     assert_eq!(troubles(), 1);
@@ -399,7 +399,7 @@ fn asked(dir: &std::path::Path, args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_hangup_reads_the_files_anew_and_health_and_doctor_ask_over_tls() {
+fn after_a_hangup_health_and_doctor_see_the_new_certificate() {
     let (dir, folder) = (directory(), directory());
     crate::process::begin(dir.path());
     let (first, next) = (good(), good());

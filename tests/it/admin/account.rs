@@ -75,7 +75,7 @@ fn the_account_lists_the_browsers_of_its_admin_alone() {
     assert!(listed[1].0.starts_with("Firefox, Windows 10 This one 192.0.2.7 1 minute ago"), "{listed:?}");
     assert_eq!(listed.iter().filter(|(text, _)| text.contains("This one")).count(), 1);
     assert_eq!(rows(&mia).len(), 1);
-    // Another's is not there, whoever knows its name.
+    // Another's is not there, also for one who knows its name.
     let of_mia = rows(&mia).remove(0).1;
     here.get(ACCOUNT);
     here.post(&of_mia, &[]).expect(404);
@@ -174,7 +174,7 @@ fn a_sign_in_outlives_a_start_and_its_time_goes_on() {
     assert!(!browser.is_in());
 }
 
-/// Whoever planted a cookie in a browser knows nothing after its owner signed in.
+/// A cookie that somebody planted in a browser tells nothing after its owner signed in.
 #[test]
 fn each_sign_in_has_a_fresh_secret() {
     let server = Server::start();

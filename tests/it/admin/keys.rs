@@ -272,13 +272,13 @@ fn a_key_with_an_end_and_addresses_is_made_in_the_pages() {
     let key = part(&page.text, "ush_", "<").to_owned();
     let list = || words(&browser.get("/admin/projects").expect(200).text);
     assert!(opens(&server, &key));
-    assert!(list().contains("expires in 2 h from some addresses alone"), "{}", list());
+    assert!(list().contains("expires in 2 h only from some addresses"), "{}", list());
     server.clock.advance(2 * usher::clock::HOUR);
     assert!(!opens(&server, &key));
     // The sign-in has ended meanwhile.
     let browser = Browser::owner(&server);
     let list = || words(&browser.get("/admin/projects").expect(200).text);
-    assert!(list().contains("expired just now from some addresses alone"), "{}", list());
+    assert!(list().contains("expired just now only from some addresses"), "{}", list());
 }
 
 #[test]

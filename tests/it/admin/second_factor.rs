@@ -279,7 +279,7 @@ fn a_secret_waits_for_its_first_code_for_15_minutes() {
 
 /// Who knows the password could have collected browsers that have tries of their own.
 #[test]
-fn browsers_from_before_a_second_factor_have_no_tries_of_their_own() {
+fn browsers_from_before_a_second_factor_have_no_own_tries() {
     let server = Server::start();
     let before = [Browser::owner(&server), Browser::owner(&server)];
     let browser = Browser::owner(&server);

@@ -16,7 +16,7 @@ fn give_code_from(browser: &Browser, address: &str, code: &str) -> Reply {
 }
 
 #[test]
-fn only_who_knows_the_password_learns_that_there_is_a_second_factor() {
+fn only_the_right_password_tells_of_a_second_factor() {
     let server = Server::start();
     let guess = |server: &Server| {
         let browser = Browser::new(server);
@@ -116,7 +116,7 @@ fn a_recovery_code_lets_in_once() {
 }
 
 #[test]
-fn whoever_is_halfway_has_five_minutes() {
+fn between_password_and_code_there_are_five_minutes() {
     let server = Server::start();
     let (secret, _) = turn_on(&Browser::owner(&server));
     for (wait, location) in [(5 * MINUTE - 1, "/admin/users"), (5 * MINUTE, "/admin/login")] {
@@ -159,7 +159,7 @@ fn the_way_to_the_code_is_used_once_and_ends_with_the_password() {
     assert!(!late.is_in());
 }
 
-/// Whoever tries codes knows the password: they wait together, wherever they are.
+/// Those who try codes know the password: they wait together, wherever they are.
 #[test]
 fn guesses_at_a_code_wait_and_a_known_browser_does_not() {
     let server = Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]);
