@@ -1,6 +1,5 @@
 //! A certificate and its key, out of their files.
 
-use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -17,6 +16,7 @@ use tokio_rustls::rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::{Files, provider, validity};
 use crate::clock::Millis;
+use crate::files;
 
 /// The largest file that is read: a chain has some KiB.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -64,12 +64,11 @@ pub fn read(files: &Files) -> Result<Contents, String> {
 fn contents(flag: &str, at: &Path) -> Result<(Vec<u8>, u32), String> {
     let fault = |why: String| format!("{flag} {}: {why}", at.display());
     let unreadable = |error: std::io::Error| fault(format!("it cannot be read: {error}"));
-    // Opening a pipe would wait for somebody who writes.
-    if !fs::metadata(at).map_err(unreadable)?.is_file() {
+    let file = files::open(at).map_err(unreadable)?;
+    let about = file.metadata().map_err(unreadable)?;
+    if !about.is_file() {
         return Err(fault("it is no file".to_owned()));
     }
-    let file = File::open(at).map_err(unreadable)?;
-    let about = file.metadata().map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_MAX {

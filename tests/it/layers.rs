@@ -25,7 +25,7 @@ const ROOMS: &[Room] = &[
     Room { name: "owner", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "disk", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
-    Room { name: "tls", may_use: &["clock"], never: HTTP_AND_SQL },
+    Room { name: "tls", may_use: &["clock", "files"], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
