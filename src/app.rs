@@ -15,15 +15,18 @@ use std::sync::{
 };
 use std::time::Duration;
 
+use crate::access::keyring::Keyring;
+use crate::archive::{self, Notices};
 use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
-use crate::domain::replay::{self, Behind, Replayed};
-use crate::domain::{jobs, projects, repairs};
 use crate::edge::Edge;
+use crate::erasure::replay::{Behind, Replayed};
+use crate::erasure::{jobs, replay};
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
 use crate::ledger::{Entry, Looked, Orders};
 use crate::metrics::Requests;
+use crate::people::repairs;
+use crate::projects;
 use crate::proof::check::{check_one, figures as figures_of};
 use crate::proof::figures::JobNumbers;
 use crate::proof::hex::Hex;
@@ -35,7 +38,6 @@ use crate::store::unsearched::Unsearched;
 use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
 use crate::tls::Certificates;
 use crate::trace::{Actor, RequestId, Source, Who};
-use crate::vault::{self, Notices};
 use heads::Heads;
 use held::Known;
 use readiness::Watch;
@@ -101,7 +103,7 @@ pub struct Keeping {
 
 impl Default for Keeping {
     fn default() -> Keeping {
-        Keeping { every: None, keep: vault::KEEP, copies: None }
+        Keeping { every: None, keep: archive::KEEP, copies: None }
     }
 }
 

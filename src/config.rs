@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::access::keyring::Limit;
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
-use crate::keyring::Limit;
 use crate::tls::Files;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client

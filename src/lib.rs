@@ -1,10 +1,27 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that): `clock`, `error`, `edge`, `model`, `bell`, `owner`, `disk`, `metrics`, `tls`; `ledger`, the
-//! file of erasures; `proof`, receipts and chains; `vault`, backups as files; `trace`, who
-//! asks; `store`, all SQL; `domain`, the rules; `app`, the handle that handlers hold; `web`, what
-//! both faces share of HTTP; `api` and `admin`, the two faces; `worker`, the background thread; `server`, `config`, `cli`, wiring.
+//! (`tests/it/layers.rs` holds that):
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `clock`, `error`, `edge`, `model`, `bell`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
+//! | `ledger` | the append-only file of what was ordered: erasures, suppressions, ends of credentials |
+//! | `proof` | receipts, the audit log's chain, signatures |
+//! | `archive` | backups as files: packed, encrypted, listed, copied, unpacked |
+//! | `store` | the database: all SQL, the one writing thread, overwriting, searching |
+//! | `projects` | apps whose users are kept apart |
+//! | `access` | who may do what: admins, roles, sign-ins, keys, rate limits |
+//! | `people` | users and what they do: taken in, found, changed, merged, kept out |
+//! | `erasure` | the trash, deletions, their jobs, proofs and receipts, the replay after a restore |
+//! | `app` | the handle that handlers, pages, commands and the worker hold |
+//! | `web` | what `api` and `admin` share of HTTP |
+//! | `api`, `admin` | the vendors' APIs and our own; the pages |
+//! | `worker` | the background threads |
+//! | `server`, `config`, `data_dir`, `cli` | putting it together |
+//!
+//! In `projects`, `access`, `people` and `erasure` stand the rules, one verb a function, used through its
+//! module: `identify::identify`, `trash::hide`, `erasure::begin`. They know nothing of HTTP or SQL.
 
 // These panic where nobody reads what is printed; see `cli::out`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -18,20 +35,22 @@ pub mod files;
 pub mod metrics;
 pub mod model;
 pub mod owner;
+pub mod secrets;
 pub mod tls;
 pub mod trace;
 
+pub mod archive;
 pub mod ledger;
 pub mod proof;
-pub mod vault;
 
 pub mod store;
 
-pub mod domain;
+pub mod access;
+pub mod erasure;
+pub mod people;
+pub mod projects;
 
 pub mod app;
-pub mod keyring;
-pub mod quota;
 
 pub mod web;
 

@@ -27,6 +27,10 @@ pub type Attributes = Map<String, Value>;
 
 /// How long a hidden user can be revived: 7 days.
 pub const REVIVABLE: Millis = 7 * crate::clock::DAY;
+
+/// A message of unknown age is late for this long after an erasure: clients keep what they
+/// could not send, and give up before.
+pub const UNDATED: Millis = 30 * crate::clock::DAY;
 /// Two events of one user this far apart, or less, are of one session.
 pub const SESSION_GAP: Millis = 30 * crate::clock::MINUTE;
 /// The longest identifier, in code points.

@@ -12,9 +12,9 @@ use super::paths::{ACCOUNT as PATH, LOGIN};
 use super::show::{Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, cookies, device};
+use crate::access::second_factor::Standing;
+use crate::access::{admins, credentials, second_factor, sign_ins};
 use crate::clock::{HOUR, MINUTE};
-use crate::domain::second_factor::{self, Standing};
-use crate::domain::{admins, credentials, sign_ins};
 use crate::error::{Error, Place, Result};
 use crate::model::SignIn;
 

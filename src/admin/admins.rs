@@ -8,11 +8,12 @@ use super::link;
 use super::page::{Page, sentence};
 use super::show::{Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::admin_rights::{self, LastOwner};
-use crate::domain::roles::Permission::ManageAdmins;
-use crate::domain::{admins, projects};
+use crate::access::admin_rights::LastOwner;
+use crate::access::roles::Permission::ManageAdmins;
+use crate::access::{admin_rights, admins};
 use crate::error::{Error, Place, Result};
 use crate::model::{Admin, AdminId, Project, Reach, Role};
+use crate::projects;
 
 const PATH: &str = "/admin/admins";
 

@@ -4,7 +4,7 @@
 use super::device;
 use super::doorkeeper::{Doorkeeper, Guest};
 use super::visit::Visit;
-use crate::domain::{admins, credentials};
+use crate::access::{admins, credentials};
 use crate::error::Result;
 use crate::store::Tx;
 

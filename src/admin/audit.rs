@@ -10,10 +10,11 @@ use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
-use crate::domain::roles::Permission;
-use crate::domain::{admins, audit, keys, projects};
+use crate::access::roles::Permission;
+use crate::access::{admins, audit, keys};
 use crate::error::{Error, Place, Result};
 use crate::model::{Admin, JobId, Key, Project, ProjectId};
+use crate::projects;
 use crate::proof::audit::{Head, Link, Row as Logged};
 
 const PATH: &str = "/admin/audit";

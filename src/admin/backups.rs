@@ -7,9 +7,9 @@ use askama::Template;
 use super::page::{Page, capital};
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::roles::Permission;
 use crate::app::backups::{self, Backup, Stay};
 use crate::clock::Millis;
-use crate::domain::roles::Permission;
 use crate::error::Error;
 
 pub fn routes() -> Vec<Route> {

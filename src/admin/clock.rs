@@ -8,8 +8,8 @@ use super::flash::Flash;
 use super::page::{Page, capital};
 use super::show::{Time, many};
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::jobs;
-use crate::domain::roles::Permission;
+use crate::access::roles::Permission;
+use crate::erasure::jobs;
 use crate::error::Error;
 use crate::trace::Actor;
 

@@ -8,9 +8,10 @@ use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
 
 use super::flash::Flash;
 use super::outside;
+use crate::access::sign_ins;
 use crate::clock::SECOND;
-use crate::domain::{secrets, sign_ins};
 use crate::error::Result;
+use crate::secrets;
 
 /// The secret of a sign-in.
 pub const SIGN_IN: &str = "usher_sign_in";

@@ -8,8 +8,8 @@ use subtle::ConstantTimeEq;
 
 use super::cookies;
 use super::visit::Visit;
+use crate::access::second_factor;
 use crate::app::App;
-use crate::domain::second_factor;
 use crate::error::{Error, Result};
 use crate::model::Admin;
 

@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 
 use super::device::Device;
 use crate::clock::Clock;
-use crate::domain::secrets;
 use crate::error::{Error, Result};
 use crate::model::AdminId;
+use crate::secrets;
 
 /// For a name at an address, and for a browser that is known.
 const OF_A_NAME: Limit =

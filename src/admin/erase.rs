@@ -12,10 +12,13 @@ use super::show::{Count, plain};
 use super::tokens::Tokens;
 use super::user::{self, Head};
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::roles::Permission;
-use crate::domain::{erase, projects, within};
+use crate::access::roles::Permission;
+use crate::admin::within;
+use crate::erasure;
+use crate::erasure::{preview, token};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, User, UserId};
+use crate::projects;
 use crate::trace::Ground;
 
 pub fn routes() -> Vec<Route> {
@@ -60,8 +63,8 @@ async fn begin(visit: Visit) -> Answer {
         if typed != must_type(&user).1 {
             return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
         }
-        let job = erase::begin(tx, &user, kind, Origin::Page)?;
-        let token = erase::token(tx, &job, &user);
+        let job = erasure::begin(tx, &user, kind, Origin::Page)?;
+        let token = token::of(tx, &job, &user);
         Ok((job.id, token))
     });
     match begun.await {
@@ -95,7 +98,7 @@ fn asked(visit: &Visit) -> Result<(UserId, Erasure)> {
 }
 
 fn check(user: &User, kind: Erasure) -> Result<()> {
-    match erase::may_begin(user, kind) {
+    match erasure::may_begin(user, kind) {
         true => Ok(()),
         false => Err(Error::Conflict("this is erased already, or is being erased")),
     }
@@ -114,7 +117,7 @@ async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>
     let read = visit.app.scan(move |db| {
         let user = within::held(db, &reach, id, now)?;
         check(&user, kind)?;
-        let (project, outlook) = (projects::get(db, user.project)?, erase::dry_run(db, &user, kind)?);
+        let (project, outlook) = (projects::get(db, user.project)?, preview::dry_run(db, &user, kind)?);
         Ok((user, project, outlook))
     });
     let (user, project, outlook) = read.await?;

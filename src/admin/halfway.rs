@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::secrets;
 use crate::error::Result;
 use crate::model::{Admin, AdminId};
+use crate::secrets;
 
 /// How long one has for the code.
 const KEEP: Duration = Duration::from_secs(5 * 60);

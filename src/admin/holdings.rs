@@ -3,9 +3,9 @@
 
 use super::page::capital;
 use super::show::Count;
-use crate::domain::erase::{Fate, Outlook};
-use crate::domain::users::Held;
+use crate::erasure::preview::{Fate, Outlook};
 use crate::model::{Erasure, State, User};
+use crate::people::find::Held;
 
 /// How many rows of one table are about the user.
 pub struct Line {

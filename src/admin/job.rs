@@ -10,9 +10,10 @@ use super::show::{Count, Time};
 use super::tokens::Tokens;
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::Millis;
-use crate::domain::roles::Permission;
-use crate::domain::{jobs, receipts, within};
+use crate::erasure::{jobs, receipts};
 use crate::model::{Job, JobId, JobStatus, Step};
 use crate::proof::receipt::right;
 

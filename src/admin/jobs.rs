@@ -10,11 +10,13 @@ use super::show::{Count, Time, plain};
 use super::user;
 use super::users::{name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::Millis;
-use crate::domain::roles::Permission;
-use crate::domain::{jobs, masks, within};
+use crate::erasure::jobs;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project, Reach};
+use crate::people::masks;
 
 const PAGE: u32 = 50;
 

@@ -8,12 +8,14 @@ use super::keys::{self as list, KeyRow};
 use super::page::{Page, capital};
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::keys::Change;
+use crate::access::roles::Permission;
+use crate::access::{key_addresses, keys, rotation};
+use crate::admin::within;
 use crate::clock::{self, HOUR, Millis};
-use crate::domain::keys::{self, Change};
-use crate::domain::roles::Permission;
-use crate::domain::{key_addresses, projects, rotation, within};
 use crate::error::{Error, Place, Result};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project};
+use crate::projects;
 use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {

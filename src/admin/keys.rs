@@ -10,12 +10,14 @@ use super::projects::{self, ProjectForm};
 use super::show::{Time, plain};
 use super::users::{Choice, choices};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::keys::{Bounds, Powers};
+use crate::access::roles::Permission;
+use crate::access::{key_addresses, keys, roles};
+use crate::admin::within;
 use crate::clock::Millis;
-use crate::domain::keys::{self, Bounds, Powers};
-use crate::domain::roles::{self, Permission};
-use crate::domain::{key_addresses, projects as project_rules, within};
 use crate::error::{self, Error, Place, Result};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId, Scope, Scopes};
+use crate::projects as project_rules;
 
 pub fn routes() -> Vec<Route> {
     vec![

@@ -10,8 +10,8 @@ use super::page::{self, Page};
 use super::paths::LOGIN;
 use super::show::plain;
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::admin_rights::{self, Link};
-use crate::domain::admins;
+use crate::access::admin_rights::Link;
+use crate::access::{admin_rights, admins};
 use crate::error::{Error, Place, Result};
 use crate::trace::Actor;
 

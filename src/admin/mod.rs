@@ -47,6 +47,7 @@ mod trash;
 mod user;
 mod users;
 mod visit;
+mod within;
 
 use std::rc::Rc;
 

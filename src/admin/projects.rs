@@ -10,10 +10,13 @@ use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{paths, repairs, settings};
-use crate::domain::roles::Permission;
-use crate::domain::{origins, projects, rotation, within};
+use crate::access::roles::Permission;
+use crate::access::rotation;
+use crate::admin::within;
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
+use crate::projects;
+use crate::projects::origins;
 use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {

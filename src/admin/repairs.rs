@@ -10,11 +10,13 @@ use super::page::Page;
 use super::paths::PROJECTS;
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::keys;
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::{self, Millis};
-use crate::domain::repairs::{self, Recent};
-use crate::domain::roles::Permission;
-use crate::domain::{keys, within};
 use crate::model::{Key, Project};
+use crate::people::repairs;
+use crate::people::repairs::Recent;
 
 pub fn routes() -> Vec<Route> {
     vec![Route::new(

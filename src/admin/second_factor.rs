@@ -12,8 +12,9 @@ use super::page::Page;
 use super::paths::ACCOUNT;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, device};
-use crate::domain::roles::Permission;
-use crate::domain::second_factor::{self, Confirmed};
+use crate::access::roles::Permission;
+use crate::access::second_factor;
+use crate::access::second_factor::Confirmed;
 use crate::error::{Error, Result};
 
 const PATH: &str = "/admin/account/second-factor";

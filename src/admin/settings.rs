@@ -8,11 +8,12 @@ use super::page::{Page, sentence};
 use super::paths::PROJECTS;
 use super::show::plain;
 use super::visit::{Answer, Gate, Route, Visit};
-use crate::domain::projects::{self as rules, Change, Kept};
-use crate::domain::roles::Permission;
-use crate::domain::{placeholders, within};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Intake, Project, PublicWrites};
+use crate::people::placeholders;
+use crate::projects::{self as rules, Change, Kept};
 
 const PATH: &str = "/admin/projects/{project}/settings";
 /// A thousand names, each as long as may be, as a form has them.

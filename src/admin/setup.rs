@@ -8,10 +8,11 @@ use subtle::ConstantTimeEq;
 use super::doorkeeper::Doorkeeper;
 use super::page::{self, Page};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::{admins, sign_ins};
 use crate::app::App;
 use crate::clock::HOUR;
-use crate::domain::{admins, secrets, sign_ins};
 use crate::error::{Error, Result};
+use crate::secrets;
 use crate::trace::Actor;
 
 pub fn routes() -> Vec<Route> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
-use crate::domain::names;
+use crate::projects::label;
 
 /// A time as people say it, with the absolute one beside it.
 pub struct Time {
@@ -80,7 +80,7 @@ impl fmt::Display for Count {
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if names::is_misleading(c) {
+        if label::is_misleading(c) {
             shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
         } else {
             shown.push(c);

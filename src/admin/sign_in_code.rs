@@ -12,7 +12,7 @@ use super::paths::{LOGIN, LOGIN_CODE as PATH};
 use super::sign_in::{self, Entry};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device};
-use crate::domain::{admins, sign_ins};
+use crate::access::{admins, sign_ins};
 use crate::error::{Error, Result};
 use crate::trace::Actor;
 

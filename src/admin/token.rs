@@ -10,9 +10,10 @@ use super::page::Page;
 use super::paths::token as path;
 use super::show::{Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::roles::Permission;
+use crate::access::rotation;
+use crate::admin::within;
 use crate::clock::HOUR;
-use crate::domain::roles::Permission;
-use crate::domain::{rotation, within};
 use crate::error::{Error, Result};
 use crate::model::{Credential, Project};
 

@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::secrets;
 use crate::model::JobId;
 use crate::proof::receipt::Token;
+use crate::secrets;
 
 /// How long one is kept that nobody hands over.
 const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);

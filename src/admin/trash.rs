@@ -7,9 +7,9 @@ use super::page::Page;
 use super::show::{Time, left, plain};
 use super::users::{heading, name, names};
 use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::{DAY, Millis};
-use crate::domain::roles::Permission;
-use crate::domain::within;
 use crate::error::{Error, Place, Result};
 use crate::model::{REVIVABLE, User, UserId};
 

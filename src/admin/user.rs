@@ -10,12 +10,15 @@ use super::show::{Count, Time, beginning, left, plain};
 use super::users::{Choice, heading, nameless, state_label};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{holdings, ids};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::Millis;
-use crate::domain::roles::Permission;
-use crate::domain::users::Held;
-use crate::domain::{activity, audit, masks, projects, users, within};
+use crate::erasure::trash;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Event, Project, REVIVABLE, Reach, State, User, UserId};
+use crate::people::find::Held;
+use crate::people::{activity, find, masks, person};
+use crate::projects;
 use crate::store::Db;
 
 /// Entries of the timeline that are shown.
@@ -237,7 +240,7 @@ async fn reveal(visit: Visit) -> Answer {
 /// Writes down that this person is looked at. What cannot be written down is not shown.
 pub async fn note_view(visit: &Visit, user: &User) -> Result<()> {
     let user = user.clone();
-    visit.app.write(move |tx| audit::note_view(tx, &user)).await
+    visit.app.write(move |tx| person::note_view(tx, &user)).await
 }
 
 fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
@@ -251,8 +254,8 @@ fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
     };
     Ok(Found {
         project: projects::get(db, user.project)?,
-        held: users::inventory(db, &user)?,
-        aliases: users::anonymous_ids(db, &user, ALIASES + 1)?,
+        held: find::inventory(db, &user)?,
+        aliases: find::anonymous_ids(db, &user, ALIASES + 1)?,
         activity,
         user,
     })
@@ -328,7 +331,7 @@ async fn hide(visit: Visit) -> Answer {
     let hidden = visit.app.erase(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         match user.state {
-            State::Live => users::hide(tx, &user).map(|_| user.id),
+            State::Live => trash::hide(tx, &user).map(|_| user.id),
             State::Hidden => Err(Error::Conflict("the user is hidden already")),
             _ => Err(Error::Conflict("what is left of an erased user cannot be hidden")),
         }
@@ -343,7 +346,7 @@ async fn restore(visit: Visit) -> Answer {
         .app
         .write(move |tx| match within::held(tx, &reach, id, tx.now())?.state {
             State::Live => Err(Error::Conflict("the user is not hidden any more")),
-            _ => users::restore(tx, id),
+            _ => trash::restore(tx, id),
         })
         .await?;
     // From the trash one goes on with the trash.

@@ -9,11 +9,12 @@ use super::ids;
 use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit, address};
+use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::clock::Millis;
-use crate::domain::roles::Permission;
-use crate::domain::{masks, users, within};
 use crate::error::{Error, Place, Result};
 use crate::model::{Project, ProjectId, State, User, UserId};
+use crate::people::{find, masks};
 use crate::store::Db;
 
 /// Users on a page.
@@ -133,10 +134,10 @@ fn find(
 ) -> Result<Vec<User>> {
     let among: Vec<ProjectId> =
         projects.iter().map(|project| project.id).filter(|id| chosen.is_none_or(|one| one == *id)).collect();
-    let found = users::find(db, &among, text, &ids::read(text), now)?;
+    let found = find::find(db, &among, text, &ids::read(text), now)?;
     let trimmed = text.trim();
     match found.is_empty() && trimmed != text {
-        true => users::find(db, &among, trimmed, &ids::read(trimmed), now),
+        true => find::find(db, &among, trimmed, &ids::read(trimmed), now),
         false => Ok(found),
     }
 }

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use super::streamed;
-use crate::domain::erase;
-use crate::domain::users;
+use crate::erasure;
+use crate::erasure::token;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, ProfileChange, ProjectId, Scope, User, UserId};
+use crate::people::{find, users};
 use crate::store::{Db, Tx};
 
 pub static DIALECT: &dyn Dialect = &Alloy;
@@ -107,7 +108,7 @@ async fn create_user(mut call: Call) -> Answer {
 async fn get_user(call: Call) -> Answer {
     let project = project(&call)?;
     let name = call.identifier("userId")?;
-    let user = call.app.read(|db| find(db, project, name.as_str(), users::get_by_id))?;
+    let user = call.app.read(|db| find(db, project, name.as_str(), find::get_by_id))?;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 
@@ -119,7 +120,7 @@ async fn update_user(mut call: Call) -> Answer {
     let change = change(&body)?;
     let may_know = call.may_know()?;
     let edit = move |tx: &Tx| {
-        let user = find(tx, project, name.as_str(), users::get_by_id)?;
+        let user = find(tx, project, name.as_str(), find::get_by_id)?;
         let renamed = match &username {
             Some(username) => users::rename(tx, user.clone(), username)?,
             None => Ok(user.clone()),
@@ -148,9 +149,9 @@ async fn delete_user(call: Call) -> Answer {
     let token = call
         .app
         .erase(move |tx| {
-            let user = find(tx, project, name.as_str(), users::get_by_id)?;
-            let job = erase::begin(tx, &user, Erasure::Account, Origin::Request)?;
-            Ok(erase::token(tx, &job, &user))
+            let user = find(tx, project, name.as_str(), find::get_by_id)?;
+            let job = erasure::begin(tx, &user, Erasure::Account, Origin::Request)?;
+            Ok(token::of(tx, &job, &user))
         })
         .await?;
     Ok(dialect::with_token(HttpResponse::Ok().json(json!({ "success": true })), Some(token)))
@@ -164,9 +165,9 @@ async fn delete_logs(call: Call) -> Answer {
     let token = call
         .app
         .erase(move |tx| {
-            let user = find(tx, project, name.as_str(), users::get_detached_too_by_id)?;
-            let job = erase::begin(tx, &user, Erasure::Activity, Origin::Request)?;
-            Ok(erase::token(tx, &job, &user))
+            let user = find(tx, project, name.as_str(), find::get_detached_too_by_id)?;
+            let job = erasure::begin(tx, &user, Erasure::Activity, Origin::Request)?;
+            Ok(token::of(tx, &job, &user))
         })
         .await?;
     Ok(dialect::with_token(HttpResponse::Ok().json(json!({ "message": "Success" })), Some(token)))
@@ -194,7 +195,7 @@ fn find(
     by_id: fn(&Db, ProjectId, UserId) -> Result<User>,
 ) -> Result<User> {
     match read_id(name).map(|id| by_id(db, project, id)) {
-        None | Some(Err(Error::UserNotFound { .. })) => users::get(db, project, name),
+        None | Some(Err(Error::UserNotFound { .. })) => find::get(db, project, name),
         Some(found) => found,
     }
 }

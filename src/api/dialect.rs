@@ -22,10 +22,10 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Body};
 use super::{broken, cors, forms, lenient};
+use crate::access::keyring::{Access, Allowance};
 use crate::app::App;
 use crate::edge;
 use crate::error::{Error, Fault, Place, Result};
-use crate::keyring::{Access, Allowance};
 use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
 use crate::trace::{Ground, Source};

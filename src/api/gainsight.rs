@@ -21,9 +21,11 @@ use serde_json::{Value, json};
 
 use super::dialect::repairs::Repairs;
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Query, Route};
-use crate::domain::{denylist as switches, repairs as repaired, users};
+use crate::erasure;
+use crate::erasure::trash;
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, Scope};
+use crate::people::{find, repairs as repaired, users};
 use crate::store::Tx;
 use search::Search;
 
@@ -180,8 +182,8 @@ async fn erase(call: &Call, project: ProjectId, id: Identifier, hard: bool) -> A
     let token = call
         .app
         .erase(move |tx| match hard {
-            false => users::hide(tx, &users::get(tx, project, id.as_str())?),
-            true => switches::erase(tx, project, &id),
+            false => trash::hide(tx, &find::get(tx, project, id.as_str())?),
+            true => erasure::with_switches(tx, project, &id),
         })
         .await?;
     Ok(dialect::with_token(done(StatusCode::OK), Some(token)))
@@ -244,7 +246,7 @@ async fn update(call: &Call, project: ProjectId, id: Identifier, body: &Object) 
 async fn get_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = call.identifier("identifyId")?;
-    let user = call.app.read(|db| users::get(db, project, id.as_str()))?;
+    let user = call.app.read(|db| find::get(db, project, id.as_str()))?;
     Ok(HttpResponse::Ok().json(fields::user_json(&user)))
 }
 

@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use super::streamed;
+use crate::access::keyring::Access;
 use crate::clock::{self, Millis};
-use crate::domain::activity::{self, Incoming, Taken};
-use crate::domain::recordings;
-use crate::domain::repairs::{self as repaired, OVER_THE_HOUR};
-use crate::domain::users::Subject;
 use crate::error::{Error, Fault, Place, Result};
-use crate::keyring::Access;
 use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Repair, Scope};
+use crate::people::activity::{Incoming, Taken};
+use crate::people::repairs::{self as repaired, OVER_THE_HOUR};
+use crate::people::subject::Subject;
+use crate::people::{activity, recordings};
 use crate::store::Tx;
 use crate::trace::RequestId;
 

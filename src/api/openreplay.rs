@@ -9,9 +9,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Query, Route};
-use crate::domain::{activity, erase, jobs, projects, users};
+use crate::erasure::{jobs, token};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Event, Job, Project, Scope, Session, SessionId, User};
+use crate::people::{activity, find, holder};
+use crate::projects;
 use crate::store::Db;
 
 /// The longest list of jobs.
@@ -113,8 +115,8 @@ async fn get_user(call: Call) -> Answer {
     let found = call.app.read(|db| {
         let project = project_in(db, &call)?;
         let user_id = call.identifier("userId")?;
-        let user = known(users::get(db, project.id, user_id.as_str()))?;
-        Ok((user_id, user.map(|user| users::stats(db, &user)).transpose()?))
+        let user = known(find::get(db, project.id, user_id.as_str()))?;
+        Ok((user_id, user.map(|user| find::stats(db, &user)).transpose()?))
     })?;
     Ok(data(match found {
         (_, None) => Value::Null,
@@ -136,8 +138,8 @@ async fn delete_user(call: Call) -> Answer {
         .erase(move |tx| {
             let job = jobs::schedule(tx, project.id, &user_id)?;
             // Of whoever holds the name now: good if they still do when it falls due.
-            let holder = users::named(tx, project.id, user_id.as_str())?;
-            let token = holder.map(|user| erase::token(tx, &job, &user));
+            let holder = holder::named(tx, project.id, user_id.as_str())?;
+            let token = holder.map(|user| token::of(tx, &job, &user));
             Ok((job, token))
         })
         .await?;
@@ -153,7 +155,7 @@ async fn user_sessions(call: Call) -> Answer {
     let found = call
         .app
         .scan(move |db| {
-            let Some(user) = known(users::get(db, project.id, user_id.as_str()))? else {
+            let Some(user) = known(find::get(db, project.id, user_id.as_str()))? else {
                 return Ok(Vec::new());
             };
             let sessions = activity::sessions(db, &user, bounds, 50)?;

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use super::streamed;
-use crate::domain::erase;
-use crate::domain::users;
+use crate::erasure;
+use crate::erasure::token;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
+use crate::people::{find, users};
 use crate::store::Tx;
 
 pub static DIALECT: &dyn Dialect = &Proficient;
@@ -126,7 +127,7 @@ async fn create_user(mut call: Call) -> Answer {
 async fn get_user(call: Call) -> Answer {
     let project = call.project()?;
     let id = user_id(&call)?;
-    let user = call.app.read(|db| users::get_by_id(db, project, id))?;
+    let user = call.app.read(|db| find::get_by_id(db, project, id))?;
     Ok(HttpResponse::Ok().json(user_json(&user)))
 }
 
@@ -137,7 +138,7 @@ async fn update_user(mut call: Call) -> Answer {
     let id = user_id(&call)?;
     let may_know = call.may_know()?;
     let edit = move |tx: &Tx| {
-        let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
+        let user = find::get_hidden_too_by_id(tx, project, id, tx.now())?;
         let edited = users::edit(tx, user.clone(), &change)?;
         Ok(dialect::told(may_know, edited, || users::as_if_edited(tx, user, &change)))
     };
@@ -153,9 +154,9 @@ async fn delete_user(call: Call) -> Answer {
     let (user, token) = call
         .app
         .erase(move |tx| {
-            let user = users::get_hidden_too_by_id(tx, project, id, tx.now())?;
-            let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
-            let token = erase::token(tx, &job, &user);
+            let user = find::get_hidden_too_by_id(tx, project, id, tx.now())?;
+            let job = erasure::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+            let token = token::of(tx, &job, &user);
             Ok((user, token))
         })
         .await?;

@@ -20,7 +20,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
-use crate::domain::regulations::{self, Whole};
+use crate::erasure::regulations;
+use crate::erasure::regulations::Whole;
 use crate::error::{Error, Place, Result};
 use crate::model::Scope;
 

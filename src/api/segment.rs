@@ -21,9 +21,9 @@ use super::broken::{self, Envelope, Wrong};
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use super::forms;
 use super::lenient::{self, Mended};
-use crate::domain::activity;
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::Scope;
+use crate::people::activity;
 use message::Sending;
 use taking::Taking;
 

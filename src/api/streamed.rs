@@ -14,10 +14,11 @@ use serde_json::Value;
 
 use super::dialect::Answer;
 use crate::app::App;
-use crate::domain::recordings::Recording;
-use crate::domain::users::{self, Stretch};
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, User, UserId};
+use crate::people::listings;
+use crate::people::listings::Stretch;
+use crate::people::recordings::Recording;
 use crate::trace::RequestId;
 
 /// `{"data":[…]}` with the project's live users that have an identifier, the newest first,
@@ -85,7 +86,7 @@ impl<F: Fn(&User) -> Option<Value>> List<F> {
 }
 
 async fn read(app: &App, project: ProjectId, below: Option<UserId>) -> Result<Stretch> {
-    app.read_aside(move |db| users::stretch(db, project, below)).await
+    app.read_aside(move |db| listings::stretch(db, project, below)).await
 }
 
 /// A recording's bytes, read piece by piece as the client takes them. One that is erased

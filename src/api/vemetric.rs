@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::clock::{Millis, rfc3339};
-use crate::domain::repairs::{self, Sum};
-use crate::domain::seen::{self, Stretch};
-use crate::domain::{addresses, projects};
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, Project, Scope, User};
+use crate::people::repairs::Sum;
+use crate::people::seen::Stretch;
+use crate::people::{addresses, repairs, seen};
+use crate::projects;
 use asked::{Page, Span};
 
 pub static DIALECT: &dyn Dialect = &Vemetric;

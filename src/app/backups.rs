@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use super::App;
+use crate::archive::{self, LedgerPosition, Listed};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::{Again, LedgerId, Position, Refusal};
 use crate::proof::hex::Hex;
-use crate::vault::{self, LedgerPosition, Listed};
 
 pub struct Backup {
     pub name: String,
@@ -37,11 +37,11 @@ pub enum Stay {
 /// on; not for an async thread. [`Error::Internal`] if the folder cannot be read.
 pub fn list(app: &App) -> Result<Vec<Backup>> {
     let (now, keep) = (app.clock().now(), app.keeping().keep);
-    let listed = vault::list(app.backups()).map_err(Error::internal)?;
+    let listed = archive::list(app.backups()).map_err(Error::internal)?;
     let places: Vec<Result<Position, String>> = listed.iter().map(place).collect();
     let known: Vec<Position> = places.iter().flatten().copied().collect();
     let mut counted = Again::count(&app.store().ledger(), &known, &app.store().seal()).into_iter();
-    let lasting = vault::lasting(&listed, now, keep).map(|last| &last.name);
+    let lasting = archive::lasting(&listed, now, keep).map(|last| &last.name);
     let mut backups = Vec::new();
     for (backup, place) in listed.iter().zip(places) {
         let again = match place {

@@ -1,13 +1,13 @@
 //! The figures of the whole installation, for `/metrics`.
 
 use super::App;
+use crate::archive;
 use crate::clock::Millis;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::metrics::{Kind, Text};
 use crate::model::REVIVABLE;
 use crate::store::{figures, users};
-use crate::vault;
 
 /// What is read for one answer.
 struct Read {
@@ -40,13 +40,13 @@ pub async fn text(app: &App) -> Result<String> {
 fn read(app: &App) -> Result<Read> {
     let (jobs, repairs, hidden) = app
         .read(|db| Ok((figures::open_jobs(db)?, figures::repairs_since(db, 0)?, users::hidden_since(db)?)))?;
-    let listed = vault::list(app.backups()).map_err(Error::internal)?;
+    let listed = archive::list(app.backups()).map_err(Error::internal)?;
     let last_good = listed.iter().rev().find(|backup| backup.manifest.is_ok());
     Ok(Read {
         jobs,
         repairs,
         reap_due: hidden.map(|at| at.saturating_add(REVIVABLE)),
-        last_backup: last_good.and_then(vault::Listed::made_at),
+        last_backup: last_good.and_then(archive::Listed::made_at),
         disk: disk::room(app.store().folder()).ok(),
     })
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::archive;
 use crate::clock::{self, Millis};
 use crate::ledger::{Act, Chain, LedgerId, Looked, Refusal, Seal, look};
 use crate::model::Origin;
@@ -13,7 +14,6 @@ use crate::proof::check::{BYTES_MAX, check_one};
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::PublicKey;
-use crate::vault;
 
 /// All that was signed about ledgers, as far as it could be read and its signature was good.
 #[derive(Debug, Clone, Default)]
@@ -137,7 +137,7 @@ impl Known {
             if !name.ends_with(".backup") {
                 continue;
             }
-            let Ok(manifest) = vault::read_manifest(&path) else { continue };
+            let Ok(manifest) = archive::read_manifest(&path) else { continue };
             let place = super::backups::position(&manifest.ledger);
             if let Some(place) = place.filter(|_| manifest.is_signed_by(key)) {
                 self.places.push(Place {

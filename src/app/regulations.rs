@@ -2,10 +2,11 @@
 //! between.
 
 use super::App;
-use crate::domain::projects;
-use crate::domain::regulations::{self, Seen, Whole};
+use crate::erasure::regulations;
+use crate::erasure::regulations::{Seen, Whole};
 use crate::error::{Error, Result};
 use crate::model::{Handle, Identifier, Project, RegulationKind};
+use crate::projects;
 use crate::proof::receipt::Token;
 use crate::store::Tx;
 use crate::trace::Who;

@@ -2,7 +2,8 @@
 
 use super::App;
 use crate::clock::{Clock, Known, MINUTE, Millis, Standing};
-use crate::domain::timekeeping::{self, Sign};
+use crate::erasure::timekeeping;
+use crate::erasure::timekeeping::Sign;
 use crate::error::Result;
 use crate::ledger::Entry;
 use crate::proof::receipts::Receipts;

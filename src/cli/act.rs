@@ -15,7 +15,7 @@ use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
-use crate::domain::projects;
+use crate::projects;
 use crate::store::Lane;
 use crate::worker::backup;
 

@@ -6,13 +6,14 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use crate::access::admin_rights::LastOwner;
+use crate::access::{admin_rights, admins, second_factor};
 use crate::admin::password_path;
 use crate::app::App;
 use crate::clock;
-use crate::domain::admin_rights::{self, LastOwner};
-use crate::domain::{admins, projects, second_factor};
 use crate::error::{Error, Place, Result};
 use crate::model::{Reach, Role};
+use crate::projects;
 use crate::store::Lane;
 
 /// What is to be done with whom.

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 
 use super::secret;
 use crate::app::{App, Keeping};
+use crate::archive::{Copier, Pace, Place, RecoveryKey, Refusal, Sources, keys};
 use crate::clock::{DAY, HOUR};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::store::{RECOVERY_KEY, keyed};
-use crate::vault::{Copier, Pace, Place, RecoveryKey, Refusal, Sources, keys};
 
 /// How long the owner's command may take for one file.
 const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);

@@ -10,13 +10,13 @@ use std::path::Path;
 use super::inspect::{self, Directory, WRONG};
 use super::secret::{RECOVERY_KEY, SETUP_LINK};
 use crate::app::App;
+use crate::archive;
 use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
 use crate::config::Config;
 use crate::disk;
 use crate::store::backup::Glance;
 use crate::store::figures;
 use crate::tls::{self, Certificates};
-use crate::vault;
 
 /// A backup is wanted this often.
 const BACKUP_AGE: Millis = 2 * DAY;
@@ -239,11 +239,11 @@ fn room(path: &Path) -> Vec<Finding> {
 
 fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
     let todo = "make one with `usher backup`, and have them made with `usher serve --backup-every 24`";
-    let listed = match vault::list(folder) {
+    let listed = match archive::list(folder) {
         Ok(listed) => listed,
         Err(refusal) => return vec![finding(refusal.to_string(), "see that the folder can be read")],
     };
-    match listed.iter().rev().find(|backup| backup.manifest.is_ok()).and_then(vault::Listed::made_at) {
+    match listed.iter().rev().find(|backup| backup.manifest.is_ok()).and_then(archive::Listed::made_at) {
         None => vec![finding(format!("there is no good backup in {}", folder.display()), todo)],
         Some(at) if now.saturating_sub(at) > BACKUP_AGE => {
             vec![finding(format!("the newest good backup is from {}", rfc3339(at)), todo)]

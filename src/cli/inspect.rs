@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 
 use crate::app::held::{self, Known};
+use crate::archive::{self, Identities, Refusal, keys};
 use crate::clock::Millis;
-use crate::domain::replay;
+use crate::erasure::replay;
 use crate::ledger::{self, Seal, UNSEALED};
 use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
@@ -22,7 +23,6 @@ use crate::store::backup::{self, Glance};
 use crate::store::{
     Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
 };
-use crate::vault::{self, Identities, Refusal, keys};
 
 use super::ledgers;
 
@@ -358,14 +358,14 @@ fn waiting(failed: &[JobId]) -> Option<String> {
 fn backups(directory: &Directory) -> Result<Outcome> {
     let secrets = directory.path.join("secrets");
     let machine = Identities::machine(&secrets)?;
-    let listed = vault::list(&directory.backups())?;
+    let listed = archive::list(&directory.backups())?;
     let (mut opened, mut closed, mut faults) = (0_u64, 0_u64, Vec::new());
     let secret = store_key(directory)?;
     if let Err(refusal) = keys::check_recovery(&secrets, |key| keyed(&secret, RECOVERY_KEY, &[key])) {
         faults.push(refusal.to_string());
     }
     for backup in listed {
-        match vault::check(&backup.path, &machine) {
+        match archive::check(&backup.path, &machine) {
             Ok(_) => opened += 1,
             // Of another machine: the owner's key opens it.
             Err(Refusal::NoKeyFits { .. }) => closed += 1,
@@ -381,7 +381,7 @@ fn backups(directory: &Directory) -> Result<Outcome> {
 
 /// What a kill has left, which nobody has encrypted.
 fn leftovers(directory: &Directory) -> Result<Outcome> {
-    let mut left = vault::left_unpacked(directory.path)?;
+    let mut left = archive::left_unpacked(directory.path)?;
     let kept = ["usher.db.before-restore", "usher.db.before-restore-wal"];
     left.extend(kept.map(|name| directory.path.join(name)));
     let copies = backup::left(&directory.backups())?;

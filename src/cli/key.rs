@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use crate::access::keys::{Bounds, Change, Powers};
+use crate::access::{key_addresses, keys, rotation};
 use crate::app::App;
 use crate::clock::{self, HOUR, Millis};
-use crate::domain::keys::{self, Bounds, Change, Powers};
-use crate::domain::{key_addresses, projects, rotation};
 use crate::error::{Error, Result};
 use crate::model::{Credential, Key as Held, KeyId, OldSecret, Project, Scopes};
+use crate::projects;
 use crate::store::{Lane, Tx};
 
 /// In the place of an end.

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 
 use crate::app::held::Known;
 use crate::data_dir::{DataDir, State};
-use crate::domain::replay::Replayed;
+use crate::erasure::replay::Replayed;
 use crate::ledger::{self, LedgerId, Position, Refusal, Seal, UNSEALED};
 use crate::proof::ledger_head;
 use crate::proof::signing::PublicKey;

@@ -30,18 +30,18 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
+use crate::archive;
 use crate::bell::Bell;
 use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
-use crate::keyring::Keyring;
 use crate::owner;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
 use crate::store::{Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
 use crate::trace::Actor;
-use crate::vault;
 use crate::worker::upkeep;
 use act::Act;
 use upgrade::Upgrade;
@@ -385,8 +385,8 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
 /// Removes what a kill has left half made. It is not encrypted.
 fn sweep(data: &DataDir) -> anyhow::Result<()> {
     data.settle_kept()?;
-    vault::sweep_unpacked(data.path())?;
-    vault::sweep(&data.backups())?;
+    archive::sweep_unpacked(data.path())?;
+    archive::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)
 }
 

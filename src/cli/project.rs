@@ -6,12 +6,15 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::access::rotation;
 use crate::app::App;
 use crate::clock;
-use crate::domain::projects::{self, Change, Kept};
-use crate::domain::{origins, placeholders, rotation};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Credential, Project, PublicWrites};
+use crate::people::placeholders;
+use crate::projects;
+use crate::projects::origins;
+use crate::projects::{Change, Kept};
 use crate::store::Lane;
 
 /// In the place of a number or a list.

@@ -13,10 +13,11 @@ use clap::Args;
 use super::{Decided, copies, ledgers, out};
 use crate::app::held::{self, Known};
 use crate::app::{App, backups};
+use crate::archive::{self, Identities, Unpacked};
 use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
-use crate::domain::replay::Replayed;
+use crate::erasure::replay::Replayed;
 use crate::files::open_beside;
 use crate::ledger::{self, Again, Position, Seal, UNSEALED};
 use crate::proof::ledger_head::Head;
@@ -24,7 +25,6 @@ use crate::proof::receipt::of_file_name;
 use crate::proof::signing::PublicKey;
 use crate::store::backup::{self, Glance};
 use crate::store::jobs;
-use crate::vault::{self, Identities, Unpacked};
 use crate::worker::{self, upkeep};
 
 /// The recovery key, in the environment.
@@ -119,7 +119,7 @@ struct Ready {
 /// version 1 is brought over.
 fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Result<Ready> {
     let file = &what.file;
-    let manifest = vault::read_manifest(file)?;
+    let manifest = archive::read_manifest(file)?;
     let mark =
         backups::position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
     let is_empty = State::of(data.path()) != State::Begun && !data.ledger().exists();
@@ -127,7 +127,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
         check_own(data, &mark, what.ledger_head)?;
     }
     let keys = owners.clone().and(Identities::machine(&data.secrets())?);
-    let unpacked = vault::unpack(file, &keys, data.path())?;
+    let unpacked = archive::unpack(file, &keys, data.path())?;
     let glance = Glance::open(&unpacked.database())?;
     if let Some(fault) = glance.faults()?.first() {
         bail!("the database in {} is not sound: {fault}; take another backup", file.display());

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock;
-use crate::domain::projects;
-use crate::domain::subjects::Subject;
-use crate::domain::suppressions::{self, Policy, Suppression};
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, Identifier, Project, UserId};
+use crate::people::subjects::Subject;
+use crate::people::suppressions;
+use crate::people::suppressions::{Policy, Suppression};
+use crate::projects;
 use crate::store::Lane;
 
 /// So many are read at once for a list.

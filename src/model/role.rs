@@ -2,7 +2,7 @@
 
 use super::ProjectId;
 
-/// What an admin is for. What each may do stands in `domain::roles`.
+/// What an admin is for. What each may do stands in `access::roles`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Everything.

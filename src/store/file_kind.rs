@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::holdings::TABLES;
 use super::marks;
+use crate::archive;
 use crate::ledger::{Entry, Header};
 use crate::proof::check::read_unsigned;
 use crate::proof::receipt::{Evidence, Receipt, of_file_name, right, why_stays};
 use crate::proof::signing::PublicKey;
 use crate::trace::Ground;
-use crate::vault;
 
 /// What kind of file it is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,5 +70,5 @@ fn is_own(receipt: &Receipt) -> bool {
         && counts.iter().chain(since.iter().flatten()).all(|gone| known(&gone.kind, &gone.label))
         && evidence.as_ref().is_none_or(|evidence| *evidence == Evidence::of_sqlite())
         && stays.iter().all(|stay| known(&stay.kind, &stay.label) && why == Some(&stay.why))
-        && backups.iter().all(|backup| vault::is_name(&backup.name))
+        && backups.iter().all(|backup| archive::is_name(&backup.name))
 }

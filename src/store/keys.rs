@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 
 use super::{Db, Tx, sequences};
 use crate::clock::Millis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Key, KeyId, ProjectId, Scopes};
 
 const COLUMNS: &str = "id, project_id, name, hint, hash, scopes, created_at, last_used_at, revoked_at, is_public, \
@@ -125,4 +125,10 @@ pub fn note_refused_addresses(tx: &Tx, id: KeyId, count: i64) -> Result<()> {
     let sql = "UPDATE api_keys SET refused_addresses = refused_addresses + ?2 WHERE id = ?1";
     tx.execute(sql, params![id.0, count])?;
     Ok(())
+}
+
+/// The key, if it is not revoked: one whose date has come can be given another.
+/// [`Error::KeyNotFound`].
+pub fn good(db: &Db, id: KeyId) -> Result<Key> {
+    by_id(db, id)?.filter(|key| key.revoked_at.is_none()).ok_or(Error::KeyNotFound)
 }

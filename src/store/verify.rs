@@ -12,9 +12,9 @@ use super::file::Pages;
 use super::file_kind::FileKind;
 use super::layout::{self, PAGE};
 use super::search::{Found, SearchKey, Sieve, Sought};
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::model::JobId;
-use crate::vault;
 
 /// Pages of the file looked at in one go by a survey.
 const STRETCH: u32 = 4_096;
@@ -254,7 +254,7 @@ fn others(top: &Path, but: Option<&Path>) -> Result<HashMap<PathBuf, Stamp>> {
 /// anybody's.
 fn is_left_out(inside: &Path) -> bool {
     match inside.strip_prefix("backups") {
-        Ok(name) => name.to_str().is_some_and(vault::is_name),
+        Ok(name) => name.to_str().is_some_and(archive::is_name),
         Err(_) => DATABASE.iter().any(|file| inside == Path::new(file)),
     }
 }

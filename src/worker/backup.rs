@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
+use crate::archive::{
+    self, About, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, Refusal, keys,
+};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::store::backup::{Copy, copy_closed};
 use crate::store::{Lane, audit, upkeep};
-use crate::vault::{self, About, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, Refusal, keys};
 
 /// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
 /// told as [`Error::Internal`], a full disk as [`Error::DiskFull`]; after any of them no
@@ -42,7 +44,7 @@ fn prune_upgrade(app: &App) -> Result<usize> {
     if !time.standing.is_trusted() {
         return Ok(0);
     }
-    let removed = match vault::prune_upgrade(app.backups(), made_at, time.now).map_err(trouble)? {
+    let removed = match archive::prune_upgrade(app.backups(), made_at, time.now).map_err(trouble)? {
         BeforeUpgrade::Stays => return Ok(0),
         BeforeUpgrade::Removed(name) => {
             log::info!("backup {name} from before the upgrade was removed");
@@ -69,7 +71,7 @@ fn pack(dir: &Path, copy: &Copy, made_at: Millis, recipients: &Recipients, folde
         schema: copy.schema,
         ledger: position(copy),
     };
-    vault::pack(&Contents::of(dir, &copy.database()), about, recipients, folder).map_err(trouble)
+    archive::pack(&Contents::of(dir, &copy.database()), about, recipients, folder).map_err(trouble)
 }
 
 /// Removes the backups that have had their time, but for the last good one. Returns how many. As
@@ -86,7 +88,7 @@ pub fn prune(app: &App) -> Result<usize> {
         log::error!("the backup from before the upgrade could not be removed: {error}");
         0
     });
-    let pruned = vault::prune(app.backups(), now, keep).map_err(trouble)?;
+    let pruned = archive::prune(app.backups(), now, keep).map_err(trouble)?;
     if let Some(name) = &pruned.lasting {
         log::warn!("backup {name} has had its time, and stays: there is no younger one");
     }
@@ -116,7 +118,7 @@ fn position(copy: &Copy) -> LedgerPosition {
     }
 }
 
-/// What the vault refuses, as the one error.
+/// What the archive refuses, as the one error.
 pub fn trouble(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NoRoom { .. } => Error::DiskFull,

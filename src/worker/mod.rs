@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::access::{admins, keys, rotation};
 use crate::app::App;
 use crate::bell::Bell;
-use crate::domain::{admins, jobs, keys, projects, rotation};
+use crate::erasure::jobs;
 use crate::error::{Error, Result};
+use crate::projects;
 use crate::store::Lane;
 
 /// The longest sleep; key uses are written down as often.

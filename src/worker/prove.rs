@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::app::App;
-use crate::domain::jobs::{self, Searched};
-use crate::domain::receipts::{self, Mentions, Proof, Search};
-use crate::domain::{erase, projects};
+use crate::archive::{self, Listed};
+use crate::erasure::jobs::Searched;
+use crate::erasure::receipts::{Mentions, Proof, Search};
+use crate::erasure::{delete_rows, jobs, receipts};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobId, ProjectId, UserId};
+use crate::projects;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{Backup, MentionsOf, ScanMode, Scrub};
 use crate::proof::receipts::{Last, Stored, Trouble};
@@ -19,7 +21,6 @@ use crate::store::unsearched::Unsearched;
 use crate::store::{
     Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, mentions, needles, users,
 };
-use crate::vault::{self, Listed};
 
 use super::backup;
 
@@ -165,7 +166,7 @@ fn chain(app: &App, job: &Job) -> Result<Hex<16>> {
 /// The backups that are there, here or in the place of copies: each was begun before the proof, so it may hold somebody.
 fn backups(app: &App) -> Result<Vec<Backup>> {
     let ledger = app.read(ledger_position)?;
-    let now = vault::LedgerPosition {
+    let now = archive::LedgerPosition {
         ledger: ledger.ledger.to_string(),
         // After the last entry: one that was made while rows were leaving holds some, too.
         seq: ledger.seq + 1,
@@ -173,8 +174,8 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
         offset: ledger.offset,
     };
     let keeping = app.keeping();
-    let holding = |listed: &[Listed]| vault::holding(listed, &now, 0, keeping.keep);
-    let mut held = holding(&vault::list(app.backups()).map_err(backup::trouble)?);
+    let holding = |listed: &[Listed]| archive::holding(listed, &now, 0, keeping.keep);
+    let mut held = holding(&archive::list(app.backups()).map_err(backup::trouble)?);
     // After a restore on an empty machine the place of copies has some that are not here.
     for copy in keeping.copies.iter().flat_map(|copies| holding(&copies.there())) {
         if !held.iter().any(|here| here.name == copy.name) {
@@ -276,7 +277,7 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searc
     let mentions = said.mentions.get(&job.id).copied().unwrap_or(nothing);
     let mut searched =
         Searched { id: job.id, mentions: mentions.places, places: found.places, receipt: None };
-    if !searched.places.is_empty() || app.read(|db| erase::any_left(db, job))? {
+    if !searched.places.is_empty() || app.read(|db| delete_rows::any_left(db, job))? {
         return Ok(searched);
     }
     let search = Search { needles: found.needles, dropped: found.common };

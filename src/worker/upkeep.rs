@@ -2,14 +2,16 @@
 //! hours after the last, a search of whole files for those who were erased.
 
 use crate::app::App;
+use crate::archive;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
-use crate::domain::{jobs, projects, visitors};
+use crate::erasure::jobs;
 use crate::error::Result;
 use crate::model::JobId;
+use crate::people::visitors;
+use crate::projects;
 use crate::proof::audit::Head;
 use crate::store::search::Sought;
 use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
-use crate::vault;
 
 use super::{backup, prove};
 
@@ -67,9 +69,9 @@ fn forget_salts(app: &App) -> Result<()> {
 /// Forgets the digests of erased names that have had their time, but for those of people whom a backup
 /// may hold still: they are kept out as long as it is there.
 fn forget_erased(app: &App) -> Result<()> {
-    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
+    let listed = archive::list(app.backups()).map_err(backup::trouble)?;
     // A backup of unknown age may hold anybody.
-    let Some(since) = vault::reach_back_to(&listed) else { return Ok(()) };
+    let Some(since) = archive::reach_back_to(&listed) else { return Ok(()) };
     let now = app.clock().now();
     if app.read(|db| projects::has_erased_to_forget(db, since, now))? {
         while app.write_blocking(Lane::Background, move |tx| projects::forget_erased(tx, since))? {}
@@ -102,12 +104,12 @@ fn done(app: &App, task: &'static str) -> Result<()> {
 /// replaced by a new one first: it goes on the day that receipts name.
 fn backups(app: &App) -> Result<()> {
     let (now, keeping) = (app.clock().now(), app.keeping());
-    let listed = vault::list(app.backups()).map_err(backup::trouble)?;
+    let listed = archive::list(app.backups()).map_err(backup::trouble)?;
     let due = match keeping.every {
         Some(every) => is_due(app, BACKUP, every)?,
         None => false,
     };
-    if (due || vault::lasting(&listed, now, keeping.keep).is_some())
+    if (due || archive::lasting(&listed, now, keeping.keep).is_some())
         && is_due(app, BACKUP_TRIED, keeping.every.map_or(RETRY, |every| every.min(RETRY)))?
     {
         done(app, BACKUP_TRIED)?;
@@ -121,7 +123,7 @@ fn backups(app: &App) -> Result<()> {
             Err(error) => log::error!("no backup could be made, it is tried again: {error}"),
         }
     }
-    let over = !vault::expired(&listed, now, keeping.keep).is_empty();
+    let over = !archive::expired(&listed, now, keeping.keep).is_empty();
     if is_due(app, PRUNE, if over { RETRY } else { DAY })? {
         prune(app)?;
     }

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use tempfile::TempDir;
+use usher::access::admin_rights::LastOwner;
+use usher::access::{admin_rights, admins};
 use usher::clock::Clock;
-use usher::domain::admin_rights::{self, LastOwner};
-use usher::domain::{admins, projects};
 use usher::model::{Admin, ProjectId, Reach, Role};
+use usher::projects;
 
 use crate::admin::PASSWORD;
 use crate::harness::Server;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::MINUTE;
-use usher::domain::{activity, users};
+use usher::erasure::trash;
 use usher::model::{Dropped, Kind, UserId};
+use usher::people::{activity, find, subject};
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -355,7 +356,7 @@ fn an_anonymous_visitor_is_in_no_list() {
     let project = server.project().id;
     server.write(move |tx| {
         let mut seen = event(&named("x"), "seen", START);
-        seen.subject = users::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
+        seen.subject = subject::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
         seen.kind = Kind::Page;
         activity::record(tx, project, &seen)
     });
@@ -436,7 +437,7 @@ fn one_request_too_many_is_told_when_to_come_again() {
 
 fn hide(server: &Server, name: &'static str) {
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
 }
 
 fn count(server: &Server, rows: &str) -> i64 {

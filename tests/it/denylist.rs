@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::suppressions::Policy;
+use usher::people::suppressions::Policy;
 
 use crate::harness::{Reply, Server};
 use crate::regulations::say;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use usher::clock::{HOUR, MINUTE, Millis};
-use usher::domain::users::Subject;
-use usher::domain::{activity, erase, recordings, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Dropped, Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
+use usher::people::subject::Subject;
+use usher::people::{activity, find, recordings, registration, users};
 use usher::store::Lane;
 
 use crate::harness::{START, Server, event, named};
@@ -17,8 +19,8 @@ use crate::segment::{batch, check_counters, count, find, names, send, user};
 fn erase(server: &Server, name: &'static str, kind: Erasure) {
     let project = server.project().id;
     server.write(move |tx| {
-        let user = users::get(tx, project, name)?;
-        erase::begin(tx, &user, kind, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, name)?;
+        erasure::begin(tx, &user, kind, Origin::Request).map(|_| ())
     });
 }
 
@@ -105,7 +107,7 @@ fn a_recording_goes_and_stays_with_its_session() {
     let project = server.project().id;
     let record = || {
         server.write(move |tx| {
-            let user = users::get(tx, project, "ann")?;
+            let user = find::get(tx, project, "ann")?;
             let session = activity::sessions(tx, &user, (0, Millis::MAX), 50)?.pop().expect("a session");
             let name = session.id.to_string();
             recordings::append(tx, project, &name, "text/plain", b"x", 1_000).map(|_| session.id)
@@ -216,7 +218,7 @@ fn a_write_that_panics_is_answered_and_undone_and_the_others_go_on() {
                     app.write_blocking(Lane::Request, move |tx| {
                         users::create(tx, project, &name, &ProfileChange::default())?.expect("taken");
                         assert_ne!(n, 3, "a panic within a savepoint");
-                        tx.nested(|| users::hide(tx, &users::get(tx, project, name.as_str())?))
+                        tx.nested(|| trash::hide(tx, &find::get(tx, project, name.as_str())?))
                     })
                     .is_ok()
                 })
@@ -238,11 +240,11 @@ fn the_states_of_a_life_are_told_apart_by_everyone_who_looks() {
     let id = server.seed("ann").events(1).insert();
     assert_eq!(user(&server, "ann").state, State::Live);
     let subject = Subject { identifier: Some(named("ann")), anonymous_id: None };
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     server.clock.advance(REVIVABLE - 1);
     let ensured = |subject: &Subject| {
         let subject = subject.clone();
-        server.write(move |tx| users::ensure(tx, project, &subject).map(|user| (user.id, user.state)))
+        server.write(move |tx| registration::ensure(tx, project, &subject).map(|user| (user.id, user.state)))
     };
     assert_eq!(ensured(&subject), (id, State::Hidden));
     server.clock.advance(1);

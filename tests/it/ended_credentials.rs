@@ -1,8 +1,8 @@
 //! What let an admin in and does so no more, in an older copy of the database that is put back: it does
 //! not let in again, and there is a way in on the machine.
 
+use usher::access::{admins, credentials, second_factor};
 use usher::clock::{Clock, SECOND};
-use usher::domain::{admins, credentials, second_factor};
 
 use crate::admin::second_factor::{code, sign_in, turn_on};
 use crate::admin::{Browser, PASSWORD};

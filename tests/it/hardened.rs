@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use usher::clock::{DAY, MINUTE};
-use usher::domain::projects;
 use usher::error::Error;
+use usher::projects;
 use usher::store::Lane;
 
 use crate::harness::{Reply, Server};

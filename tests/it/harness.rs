@@ -10,19 +10,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use usher::access::keyring::Keyring;
+use usher::access::keys;
 use usher::admin::SetupLink;
 use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::{Clock, MINUTE, Millis};
-use usher::domain::activity::{self, Incoming};
-use usher::domain::users::{self, Subject};
-use usher::domain::{keys, projects};
 use usher::edge::Edge;
 use usher::error::{Place, Result};
-use usher::keyring::Keyring;
 use usher::model::{
     Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Scope, Scopes, UserId,
 };
+use usher::people::activity::Incoming;
+use usher::people::subject::Subject;
+use usher::people::{activity, users};
+use usher::projects;
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::domain::{activity, users};
+use usher::erasure::trash;
 use usher::model::{SESSION_GAP, Session};
+use usher::people::{activity, find, holder};
 
 use crate::harness::{START, Server};
 use crate::segment::{batch, check_counters, count, events, find, names, send, user};
@@ -66,7 +67,7 @@ fn a_message_counts_once_while_its_user_is_hidden_and_after_it_is_back() {
     let server = Server::start();
     let project = server.project().id;
     batch(&server, json!([track("Once", "m-1")]));
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     batch(&server, json!([track("Once", "m-1"), track("Hidden", "m-2")]));
     assert_eq!(find(&server, "ann").map(|user| user.id), None);
     send(&server, "/v1/identify", json!({ "userId": "ann" })).expect(200);
@@ -286,7 +287,7 @@ fn identify_revives_and_nothing_else_does() {
     );
     let first = user(&server, "ann").id;
     let hide = || {
-        server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+        server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
         server.clock.advance(MINUTE);
     };
     hide();
@@ -336,6 +337,6 @@ fn any_message_creates_its_unknown_user() {
             "{kind}"
         );
     }
-    let visitor = server.write(move |tx| users::alias_holder(tx, project, "f0"));
+    let visitor = server.write(move |tx| holder::alias_holder(tx, project, "f0"));
     assert_eq!(visitor.and_then(|user| user.identifier).as_deref(), Some("f"));
 }

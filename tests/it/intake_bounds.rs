@@ -3,9 +3,11 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
-use usher::domain::suppressions::Policy;
-use usher::domain::{erase, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Origin};
+use usher::people::find;
+use usher::people::suppressions::Policy;
 
 use crate::harness::{START, Server};
 use crate::ingestion::time;
@@ -94,7 +96,7 @@ fn a_public_credential_takes_no_visitor_into_the_trash() {
     let server = Server::start();
     let (project, token) = (server.project().id, server.project().token.clone());
     server.seed("ann").insert();
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?).map(drop));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?).map(drop));
     send(&server, "/v1/page", json!({ "anonymousId": "v" })).expect(200);
     post(&server, "/v1/identify", &token, json!({ "userId": "ann", "anonymousId": "v" })).expect(200);
     post(&server, "/v1/alias", &token, json!({ "userId": "ann", "previousId": "v" })).expect(200);
@@ -124,8 +126,8 @@ fn what_was_sent_before_a_log_deletion_is_late() {
     server.seed("ann").events(2).insert();
     server.clock.advance(HOUR);
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
     });
     server.tick();
     server.clock.advance(HOUR);
@@ -178,7 +180,7 @@ fn a_short_suppression_of_another_ends_no_longer_one() {
     let project = server.project().id;
     server.seed("bob").insert();
     server.write(move |tx| {
-        let bob = users::get(tx, project, "bob")?;
+        let bob = find::get(tx, project, "bob")?;
         usher::store::aliases::link(tx, project, "a1", bob.id)
     });
     suppress(&server, "bob", Policy::Days(1));

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::json;
+use usher::access::keys::{Bounds, Change};
+use usher::access::rotation::OVERLAP;
+use usher::access::{keys, rotation};
 use usher::clock::{DAY, HOUR, Millis};
-use usher::domain::keys::{self, Bounds, Change};
-use usher::domain::rotation::{self, OVERLAP};
 use usher::model::{Credential, KeyId, ProjectId};
 
 use crate::harness::Server;
@@ -121,7 +122,7 @@ fn a_replaced_ingest_token_ends_in_an_older_copy() {
 }
 
 fn token(server: &Server, project: ProjectId) -> String {
-    server.read(|db| usher::domain::projects::get(db, project)).ingest_token
+    server.read(|db| usher::projects::get(db, project)).ingest_token
 }
 
 fn sends(server: &Server, token: &str) -> u16 {

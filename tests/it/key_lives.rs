@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use usher::access::keys::{Bounds, Change, Powers};
+use usher::access::rotation::{OVERLAP, OVERLAP_MAX};
+use usher::access::{keys, rotation};
 use usher::clock::{DAY, HOUR, Millis, SECOND};
-use usher::domain::keys::{self, Bounds, Change, Powers};
-use usher::domain::rotation::{self, OVERLAP, OVERLAP_MAX};
 use usher::error::Error;
 use usher::model::{Credential, Key, KeyId, Scopes};
 use usher::store::Tx;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::domain::{late, projects};
 use usher::model::Intake;
+use usher::people::late;
+use usher::projects;
 
 use crate::harness::{START, Server};
 use crate::segment::{count, events, find, names, send, user};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::domain::late::UNDATED;
+use usher::people::late::UNDATED;
 
 use crate::harness::{START, Server};
 use crate::late_bounds::erase;

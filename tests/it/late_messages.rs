@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use usher::clock::{DAY, HOUR, Millis};
-use usher::domain::late::UNDATED;
-use usher::domain::{erase, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Origin, REVIVABLE};
+use usher::people::late::UNDATED;
+use usher::people::{find, holder};
 
 use crate::harness::{START, Server};
 use crate::ingestion::{at, time, track};
@@ -13,8 +15,8 @@ use crate::segment::{batch, check_counters, count, events, find, late, names, se
 fn erase(server: &Server, name: &'static str, kind: Erasure) {
     let project = server.project().id;
     server.write(move |tx| {
-        let user = users::get(tx, project, name)?;
-        erase::begin(tx, &user, kind, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, name)?;
+        erasure::begin(tx, &user, kind, Origin::Request).map(|_| ())
     });
 }
 
@@ -181,10 +183,10 @@ fn what_is_done_after_the_seventh_day_is_a_new_users() {
         let project = server.project().id;
         batch(&server, json!([track("Before", "m-1")]));
         batch(&server, json!([{ "type": "page", "anonymousId": "v" }]));
-        server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+        server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
         server.write(move |tx| {
-            let visitor = users::alias_holder(tx, project, "v")?.expect("the visitor");
-            users::hide(tx, &visitor)
+            let visitor = holder::alias_holder(tx, project, "v")?.expect("the visitor");
+            trash::hide(tx, &visitor)
         });
         let gone = START + REVIVABLE;
         server.clock.advance(REVIVABLE + DAY);
@@ -208,7 +210,7 @@ fn what_is_done_after_the_seventh_day_is_a_new_users() {
         // The same by an anonymous id.
         let page = |at: Millis| json!({ "type": "page", "anonymousId": "v", "timestamp": time(at) });
         assert_eq!(late(&server, json!([page(gone), page(gone + 1)])), [0]);
-        let visitor = server.write(move |tx| users::alias_holder(tx, project, "v"));
+        let visitor = server.write(move |tx| holder::alias_holder(tx, project, "v"));
         assert_eq!(visitor.map(|user| user.event_count), Some(1));
         assert_eq!(late_events(&server), 3);
         check_counters(&server);

@@ -29,32 +29,47 @@ const ROOMS: &[Room] = &[
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["clock", "error", "model"], never: HTTP_AND_SQL },
     Room { name: "proof", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
+    Room { name: "secrets", may_use: &["error", "model"], never: HTTP_AND_SQL },
     Room {
-        name: "vault",
+        name: "archive",
         may_use: &["clock", "error", "files", "model", "bell", "proof"],
         never: HTTP_AND_SQL,
     },
     Room {
         name: "store",
-        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "vault"],
+        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "archive"],
         never: HTTP,
     },
     Room {
-        name: "domain",
-        may_use: &["clock", "edge", "error", "model", "store", "trace", "ledger", "proof"],
+        name: "projects",
+        may_use: &["clock", "edge", "error", "model", "secrets", "store", "ledger"],
         never: HTTP_AND_SQL,
     },
-    Room { name: "quota", may_use: &["clock", "error", "model", "trace"], never: HTTP_AND_SQL },
     Room {
-        name: "keyring",
-        may_use: &["clock", "error", "model", "quota", "store", "domain", "trace"],
+        name: "access",
+        may_use: &[
+            "clock", "edge", "error", "model", "secrets", "store", "trace", "ledger", "proof", "projects",
+        ],
+        never: HTTP_AND_SQL,
+    },
+    Room {
+        name: "people",
+        may_use: &["clock", "error", "model", "secrets", "store", "trace", "ledger", "projects", "access"],
+        never: HTTP_AND_SQL,
+    },
+    Room {
+        name: "erasure",
+        may_use: &[
+            "clock", "error", "model", "secrets", "store", "trace", "ledger", "proof", "projects", "access",
+            "people",
+        ],
         never: HTTP_AND_SQL,
     },
     Room {
         name: "app",
         may_use: &[
             "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
-            "vault", "store", "domain", "keyring", "tls",
+            "archive", "store", "projects", "access", "people", "erasure", "tls",
         ],
         never: HTTP_AND_SQL,
     },
@@ -66,25 +81,28 @@ const ROOMS: &[Room] = &[
     Room {
         name: "api",
         may_use: &[
-            "clock", "error", "edge", "model", "metrics", "proof", "store", "domain", "keyring", "app",
-            "trace", "web",
+            "clock", "error", "edge", "model", "metrics", "proof", "store", "projects", "access", "people",
+            "erasure", "app", "trace", "web",
         ],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
     Room {
         name: "admin",
         may_use: &[
-            "clock", "error", "edge", "model", "ledger", "proof", "vault", "store", "domain", "app", "trace",
-            "web",
+            "clock", "error", "edge", "model", "proof", "secrets", "store", "projects", "access", "people",
+            "erasure", "app", "trace", "web",
         ],
         never: SQL,
     },
     Room {
         name: "worker",
-        may_use: &["clock", "error", "model", "bell", "proof", "vault", "store", "domain", "app"],
+        may_use: &[
+            "clock", "error", "model", "bell", "proof", "archive", "store", "projects", "access", "people",
+            "erasure", "app",
+        ],
         never: HTTP_AND_SQL,
     },
-    Room { name: "config", may_use: &["edge", "keyring", "tls"], never: HTTP_AND_SQL },
+    Room { name: "config", may_use: &["access", "edge", "tls"], never: HTTP_AND_SQL },
     Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
     Room {
         name: "server",
@@ -94,9 +112,9 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         may_use: &[
-            "admin", "app", "bell", "clock", "config", "data_dir", "disk", "domain", "error", "keyring",
-            "files", "ledger", "model", "owner", "proof", "server", "store", "tls", "trace", "vault",
-            "worker",
+            "access", "admin", "app", "archive", "bell", "clock", "config", "data_dir", "disk", "erasure",
+            "error", "files", "ledger", "model", "owner", "people", "projects", "proof", "server", "store",
+            "tls", "trace", "worker",
         ],
         never: SQL,
     },
@@ -171,10 +189,10 @@ fn what_may_panic_says_why_it_cannot() {
 /// The reader itself must see what it is meant to see.
 #[test]
 fn the_reader_of_sources_sees_each_way_to_name_a_room() {
-    let text = "use crate::store::Db;\nuse crate::{api, domain::users};\nfn f() { crate::admin::g(); }\n\
+    let text = "use crate::store::Db;\nuse crate::{api, people::users};\nfn f() { crate::admin::g(); }\n\
                 // crate::server in a comment is nothing\n";
     let seen: Vec<String> = used_rooms(text).into_iter().collect();
-    assert_eq!(seen, ["admin", "api", "domain", "store"]);
+    assert_eq!(seen, ["admin", "api", "people", "store"]);
     assert!(names("use rusqlite::Connection;", "rusqlite"));
     assert!(!names("//! knows nothing of rusqlite::Connection", "rusqlite"));
 }

@@ -4,9 +4,11 @@
 
 use serde_json::json;
 use usher::clock::{DAY, MINUTE, Millis};
-use usher::domain::late::UNDATED;
-use usher::domain::{activity, erase, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Origin, REVIVABLE, UserId};
+use usher::people::late::UNDATED;
+use usher::people::{activity, find};
 
 use crate::harness::{START, Server, encode};
 
@@ -45,10 +47,10 @@ fn everybody(server: &Server) -> Vec<Subject> {
     let project = server.project().id;
     let act = |name: &'static str, erasure: Erasure| {
         server.write(move |tx| {
-            let user = users::get(tx, project, name)?;
+            let user = find::get(tx, project, name)?;
             match erasure {
-                Erasure::Hide => users::hide(tx, &user).map(|_| ()),
-                kind => erase::begin(tx, &user, kind, Origin::Request).map(|_| ()),
+                Erasure::Hide => trash::hide(tx, &user).map(|_| ()),
+                kind => erasure::begin(tx, &user, kind, Origin::Request).map(|_| ()),
             }
         });
     };
@@ -64,7 +66,7 @@ fn everybody(server: &Server) -> Vec<Subject> {
 
 fn after(server: &Server, subject: &Subject) -> After {
     let (project, now) = (server.project().id, server.clock.now());
-    let Ok(user) = server.app.read(|db| users::get_hidden_too(db, project, subject.name, now)) else {
+    let Ok(user) = server.app.read(|db| find::get_hidden_too(db, project, subject.name, now)) else {
         return Absent;
     };
     let events = server.read(|db| activity::timeline(db, &user, 0, now - MINUTE, 1_000, 0)).len();
@@ -98,7 +100,7 @@ fn try_on_each(operation: impl Fn(&Server, &Subject) -> u16, expected: [(u16, Af
 
 fn everybody_again(server: &Server) -> Vec<Subject> {
     let project = server.project().id;
-    let find = |name: &'static str| server.app.read(|db| users::get(db, project, name)).ok();
+    let find = |name: &'static str| server.app.read(|db| find::get(db, project, name)).ok();
     STATES.iter().filter_map(|name| Some(Subject { name, id: find(name)?.id })).collect()
 }
 
@@ -462,7 +464,7 @@ fn restoring_is_for_the_hidden() {
     let restore = |server: &Server, s: &Subject| {
         let id = s.id;
         let restored =
-            server.app.write_blocking(usher::store::Lane::Request, move |tx| users::restore(tx, id));
+            server.app.write_blocking(usher::store::Lane::Request, move |tx| trash::restore(tx, id));
         if restored.is_ok() { 200 } else { 404 }
     };
     let gone = (404, Absent);

@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use usher::archive::Place;
 use usher::ledger::{Ledger, Seal};
-use usher::vault::Place;
 
 use crate::harness::START;
 use crate::process::directory;

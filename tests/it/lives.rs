@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
 use serde_json::json;
 use usher::clock::{DAY, HOUR, MINUTE, Millis};
-use usher::domain::{activity, erase, jobs, merge, users};
+use usher::erasure;
+use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobStatus, Origin, ProjectId, REVIVABLE, User, UserId};
+use usher::people::{activity, find, holder, merge};
 use usher::store::Lane;
 
 use crate::harness::{Server, named};
@@ -103,7 +105,7 @@ impl Tale<'_> {
             let mut statement = conn.prepare("SELECT id FROM users ORDER BY id").expect("a query");
             statement.query_map([], |row| row.get(0)).expect("ids").map(|id| id.expect("an id")).collect()
         };
-        let live = |id| self.server.app.read(|db| users::get_by_id(db, project, UserId(id))).ok();
+        let live = |id| self.server.app.read(|db| find::get_by_id(db, project, UserId(id))).ok();
         ids.into_iter().filter_map(live).collect()
     }
 
@@ -118,20 +120,20 @@ impl Tale<'_> {
         let events = self.seen(&user);
         let user_id = user.id;
         self.server.write(move |tx| {
-            let user = users::get_hidden_too_by_id(tx, user.project, user_id, tx.now())?;
-            erase::begin(tx, &user, kind, Origin::Request)
+            let user = find::get_hidden_too_by_id(tx, user.project, user_id, tx.now())?;
+            erasure::begin(tx, &user, kind, Origin::Request)
         });
         self.erased.extend(events);
     }
 
     fn visitor(&self, visitor: usize) -> Option<User> {
         let project = self.project;
-        self.server.write(move |tx| users::alias_holder(tx, project, VISITORS[visitor]))
+        self.server.write(move |tx| holder::alias_holder(tx, project, VISITORS[visitor]))
     }
 
     fn person(&self, who: usize) -> Option<User> {
         let (project, now) = (self.project, self.server.clock.now());
-        self.server.app.read(|db| users::get_hidden_too(db, project, PEOPLE[who], now)).ok()
+        self.server.app.read(|db| find::get_hidden_too(db, project, PEOPLE[who], now)).ok()
     }
 
     fn happen(&mut self, deed: &Deed) {
@@ -157,12 +159,12 @@ impl Tale<'_> {
             Deed::Group(who) => self.post(json!({ "type": "group", "userId": PEOPLE[who], "groupId": "g" })),
             Deed::Hide(who) => {
                 if let Some(user) = find(server, PEOPLE[who]) {
-                    server.write(move |tx| users::hide(tx, &user));
+                    server.write(move |tx| trash::hide(tx, &user));
                 }
             }
             Deed::Restore(who) => {
                 if let Some(user) = self.person(who) {
-                    let _ = server.app.write_blocking(Lane::Request, move |tx| users::restore(tx, user.id));
+                    let _ = server.app.write_blocking(Lane::Request, move |tx| trash::restore(tx, user.id));
                 }
             }
             Deed::Erase(who, kind) => self.erase(self.person(who), kind),

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use usher::domain::users::{self, Direction, Field, Filter, Paging};
+use usher::people::listings::{Direction, Field, Filter, Paging};
+use usher::people::{find, listings};
 
 use crate::harness::Server;
 
@@ -33,12 +34,12 @@ fn the_pages_find_by_email_about_as_fast_as_by_identifier() {
     crowd(&server);
     let project = server.project().id;
     let by_identifier = time(|n| {
-        let found = server.read(|db| users::get(db, project, &format!("user-{n}")));
+        let found = server.read(|db| find::get(db, project, &format!("user-{n}")));
         assert_eq!(found.identifier, Some(format!("user-{n}")));
     });
     let by_email = time(|n| {
         let email = format!("uSER-{n}@example.com");
-        let found = server.read(|db| users::find(db, &[project], &email, &[], 0));
+        let found = server.read(|db| find::find(db, &[project], &email, &[], 0));
         assert_eq!(found.len(), 1);
     });
     assert!(by_email < by_identifier * 30, "{by_email:?} by e-mail, {by_identifier:?} by identifier");
@@ -78,9 +79,9 @@ fn the_last_page_of_many_costs_what_the_first_one_does() {
         let paging = Paging { project, filter: Filter::Identified, order };
         let page = |after: Option<&str>| {
             server.read(|db| {
-                let after = after.map(|name| users::get(db, project, name)).transpose()?;
+                let after = after.map(|name| find::get(db, project, name)).transpose()?;
                 let after = after.map(|user| paging.position(&user));
-                users::page(db, &paging, after.as_ref(), 10, None)
+                listings::page(db, &paging, after.as_ref(), 10, None)
             })
         };
         assert_eq!(page(Some(last)).len(), 10);

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, Millis};
-use usher::domain::users::Subject;
-use usher::domain::{activity, merge, users};
+use usher::erasure::trash;
 use usher::model::{ProfileChange, User, UserId};
+use usher::people::subject::Subject;
+use usher::people::{activity, find, holder, merge, profile};
 
 use crate::harness::{START, Server, event, named};
 use crate::segment::{batch, check_counters, count, events, find, names, refusals, refused, send, user};
@@ -26,7 +27,7 @@ fn alias(name: &str, previous: &str) -> Value {
 /// Whose an anonymous id is.
 pub fn holder(server: &Server, visitor: &'static str) -> Option<User> {
     let project = server.project().id;
-    server.write(move |tx| users::alias_holder(tx, project, visitor))
+    server.write(move |tx| holder::alias_holder(tx, project, visitor))
 }
 
 pub fn track(server: &Server, name: &str, what: &str, at: Millis) {
@@ -44,7 +45,7 @@ pub fn wander(server: &Server, visitor: &'static str, number: u32) -> UserId {
             seen.message_id = Some(format!("{visitor} {n}"));
             activity::record(tx, project, &seen)?;
         }
-        users::alias_holder(tx, project, visitor).map(|user| user.expect("the visitor").id)
+        holder::alias_holder(tx, project, visitor).map(|user| user.expect("the visitor").id)
     })
 }
 
@@ -102,7 +103,7 @@ fn a_visitor_of_a_known_user_is_part_of_it_at_once_and_moves_in_pieces() {
             assert_eq!(events(&server, "ann").len(), 601, "after {moves} moves");
             let sessions = server.read(|db| activity::sessions(db, &ann, (0, Millis::MAX), 50));
             assert_eq!(sessions.len(), 2);
-            let project = server.read(|db| usher::domain::projects::get(db, ann.project));
+            let project = server.read(|db| usher::projects::get(db, ann.project));
             let shown = server.read(|db| activity::of_session(db, &project, sessions[1].id, 10_000));
             assert_eq!(shown.len(), 600, "events of the visit, after {moves} moves");
             // A copy that comes late is known, wherever the first one is.
@@ -265,9 +266,9 @@ fn what_the_visitor_said_of_itself_fills_what_the_named_user_left_open() {
     server.write(move |tx| {
         let extra = |value: &str| json!({ "title": value, value: 1 }).as_object().expect("a map").clone();
         let change = |value: &str| ProfileChange { extra: extra(value), ..ProfileChange::default() };
-        let visitor = users::alias_holder(tx, project, "v")?.expect("the visitor");
-        users::apply(tx, visitor, &change("visitor"))?;
-        users::apply(tx, users::get(tx, project, "ann")?, &change("named")).map(|_| ())
+        let visitor = holder::alias_holder(tx, project, "v")?.expect("the visitor");
+        profile::update_and_restore(tx, visitor, &change("visitor"))?;
+        profile::update_and_restore(tx, find::get(tx, project, "ann")?, &change("named")).map(|_| ())
     });
     send(&server, "/v1/alias", json!({ "userId": "ann", "previousId": "v" })).expect(200);
     let profile = user(&server, "ann").profile;
@@ -308,7 +309,7 @@ fn a_hidden_users_visitor_stays_hidden_with_it() {
     let project = server.project().id;
     track(&server, "ann", "before", START);
     batch(&server, json!([page("v", "1")]));
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     batch(&server, json!([alias("ann", "v")]));
     assert_eq!(find(&server, "ann").map(|user| user.id), None);
     server.tick();
@@ -317,8 +318,8 @@ fn a_hidden_users_visitor_stays_hidden_with_it() {
     // Nobody is brought back by being made part of somebody; only by saying who it is.
     batch(&server, json!([page("w", "2")]));
     server.write(move |tx| {
-        let visitor = users::alias_holder(tx, project, "w")?.expect("the visitor");
-        users::hide(tx, &visitor)
+        let visitor = holder::alias_holder(tx, project, "w")?.expect("the visitor");
+        trash::hide(tx, &visitor)
     });
     assert_eq!(
         refusals(&server, json!([alias("ann", "w")])),

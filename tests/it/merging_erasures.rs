@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use usher::clock::{HOUR, MINUTE, Millis};
-use usher::domain::{activity, erase, recordings, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin};
+use usher::people::{activity, find, listings, recordings};
 
 use crate::harness::{START, Server};
 use crate::merging::{holder, identify, move_some, page, track, wander};
@@ -21,7 +22,7 @@ fn an_erasure_by_either_name_takes_all_also_before_the_moves_are_over() {
         let ann = user(&server, "ann").id;
         (0..moves).for_each(|_| _ = move_some(&server));
         server.write(move |tx| {
-            users::erase_by_identifier(tx, project, by, Erasure::Everything, Origin::Request).map(|_| ())
+            erasure::by_identifier(tx, project, by, Erasure::Everything, Origin::Request).map(|_| ())
         });
         assert_eq!(find(&server, "ann").map(|user| user.id), None);
         assert!(holder(&server, "v").is_none());
@@ -84,8 +85,8 @@ fn a_visitors_past_leaves_when_the_user_it_becomes_had_its_own_erased() {
         recordings::append(tx, project, &session, "text/plain", b"recorded", 100).map(|_| ())
     });
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
     });
     server.tick();
     server.clock.advance(HOUR);
@@ -111,8 +112,8 @@ fn a_visitors_past_leaves_when_the_user_it_becomes_had_its_own_erased() {
 /// The oldest session there is.
 fn tx_session(db: &usher::store::Db, project: usher::model::ProjectId) -> usher::error::Result<String> {
     let filters = Vec::new();
-    let order = vec![(users::Field::Id, users::Direction::Ascending)];
-    let everybody = users::list(db, &users::Listing { project, filters, order, limit: 10, offset: 0 })?;
+    let order = vec![(listings::Field::Id, listings::Direction::Ascending)];
+    let everybody = listings::list(db, &listings::Listing { project, filters, order, limit: 10, offset: 0 })?;
     let mut sessions = Vec::new();
     for user in everybody.iter().filter(|user| user.identifier.is_none()) {
         sessions.extend(activity::sessions(db, user, (0, Millis::MAX), 10)?);
@@ -137,7 +138,7 @@ fn a_visitor_whose_activity_is_being_erased_merges_without_it() {
         let ann = user(&server, "ann");
         assert_eq!((ann.event_count, ann.session_count), (1, 1), "{what}");
         assert_eq!(names(&server, "ann"), ["kept"], "{what}");
-        let stats = server.read(|db| users::stats(db, &ann));
+        let stats = server.read(|db| find::stats(db, &ann));
         assert_eq!((stats.first, stats.last), (START - HOUR, START - HOUR), "{what}");
     };
     check("while the erasure has met a fault");
@@ -185,8 +186,8 @@ fn activity_erased_in_the_middle_of_the_moves_is_erased_wherever_it_is() {
     assert!(move_some(&server));
     server.clock.advance(MINUTE);
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
     });
     server.clock.advance(MINUTE);
     track(&server, "ann", "after", START + 2 * MINUTE);
@@ -208,8 +209,8 @@ fn an_account_deleted_in_the_middle_of_the_moves_keeps_all_activity_under_its_nu
     let ann = user(&server, "ann").id;
     assert!(move_some(&server));
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
     });
     server.tick();
     // The events and their two visits, the bare row, and that a visitor was part of it.
@@ -239,7 +240,7 @@ fn an_erasure_takes_a_recording_that_moved_before_its_session() {
     let ann = user(&server, "ann").id;
     server.write(move |tx| {
         usher::store::holdings::rehome(tx, visitor, ann, 250)?;
-        users::erase_by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
+        erasure::by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
     });
     let report = server.tick();
     assert_eq!((report.faults, report.completed), (0, 1));

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, MINUTE};
-use usher::domain::{activity, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Event, Origin, UserId};
+use usher::people::{activity, find};
 
 use crate::harness::{Reply, Request, START, Server, encode, fields};
 
@@ -29,13 +31,13 @@ fn timeline(server: &Server, name: &str) -> Vec<Event> {
     let project = server.project().id;
     let now = server.clock.now();
     server.read(|db| {
-        activity::timeline(db, &users::get_hidden_too(db, project, name, now)?, 0, i64::MAX, 1_000, 0)
+        activity::timeline(db, &find::get_hidden_too(db, project, name, now)?, 0, i64::MAX, 1_000, 0)
     })
 }
 
 fn id_of(server: &Server, name: &str) -> UserId {
     let project = server.project().id;
-    server.read(|db| users::get(db, project, name)).id
+    server.read(|db| find::get(db, project, name)).id
 }
 
 #[track_caller]
@@ -56,7 +58,7 @@ fn session(server: &Server, name: &str) -> String {
     let reply = send(server, json!([{ "type": "page", "userId": name, "sessionId": format!("of {name}") }]));
     assert_eq!(counts(&reply), (1, 0, 0));
     let at = server.app.read(|db| {
-        let user = users::get(db, server.project().id, name)?;
+        let user = find::get(db, server.project().id, name)?;
         activity::sessions(db, &user, (0, i64::MAX), 10)
     });
     at.expect("sessions").last().expect("a session").id.to_string()
@@ -250,10 +252,10 @@ fn a_hidden_users_activity_is_kept_and_brings_nobody_back() {
     let server = Server::start();
     let id = server.seed("ann").events(2).insert();
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     assert_eq!(counts(&send(&server, json!([{ "type": "page", "userId": "ann" }])).expect(200)), (1, 0, 0));
-    assert!(server.app.read(|db| users::get(db, project, "ann")).is_err());
-    assert_eq!(server.write(move |tx| users::restore(tx, id)).event_count, 3);
+    assert!(server.app.read(|db| find::get(db, project, "ann")).is_err());
+    assert_eq!(server.write(move |tx| trash::restore(tx, id)).event_count, 3);
 }
 
 #[test]
@@ -400,10 +402,10 @@ fn a_recording_is_out_of_sight_with_its_user_and_erased_with_it() {
     // The event, its session, the piece, and the user.
     assert_eq!(server.rows_of(user), 4);
 
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     refused(recording(&server, "GET", &id).send(), 404, "session_not_found");
     refused(recording(&server, "PUT", &id).body("x", "text/plain").send(), 404, "session_not_found");
-    server.write(move |tx| users::restore(tx, user));
+    server.write(move |tx| trash::restore(tx, user));
     recording(&server, "GET", &id).send().expect(200);
 
     erase(&server, "ann");
@@ -482,6 +484,6 @@ fn one_request_too_many_is_told_when_to_come_again() {
 fn erase(server: &Server, name: &'static str) {
     let project = server.project().id;
     server.write(move |tx| {
-        users::erase_by_identifier(tx, project, name, Erasure::Everything, Origin::Request).map(|_| ())
+        erasure::by_identifier(tx, project, name, Erasure::Everything, Origin::Request).map(|_| ())
     });
 }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::{erase, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin};
+use usher::people::find;
 
 use crate::admin::backups::{pack, pack_at};
+use crate::archive::House;
 use crate::harness::{Server, fields};
-use crate::vault::House;
 
 fn list(server: &Server) -> Vec<Value> {
     let key = server.key(None, "admin");
@@ -23,8 +24,8 @@ fn each_backup_tells_its_age_its_size_its_end_and_the_erasures_since_the_newest_
     let erase = |n: usize| {
         let id = people[n];
         server.write(move |tx| {
-            let user = users::held(tx, id, tx.now())?;
-            erase::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ())
+            let user = find::held(tx, id, tx.now())?;
+            erasure::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ())
         });
     };
     let first = pack(&server, &house);
@@ -57,7 +58,7 @@ fn one_that_a_restore_would_refuse_says_why_and_one_without_an_end_has_none() {
     let damaged = pack(&server, &house);
     std::fs::write(&damaged, "cut").expect("a cut");
     server.clock.advance(DAY);
-    pack_at(&server, &house, crate::vault::position(12));
+    pack_at(&server, &house, crate::archive::position(12));
     server.clock.advance(30 * DAY);
     let told = list(&server);
     assert_eq!(fields(&told[0]), ["bytes", "erasuresSince", "madeAt", "name", "prunedAt", "refused"]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
-use usher::domain::jobs;
+use usher::erasure::jobs;
 
 use crate::harness::{Reply, Server, TestProject, fields, named};
 

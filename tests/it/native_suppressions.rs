@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::suppressions::VISITOR;
+use usher::people::subject::VISITOR;
 
 use crate::harness::{Reply, Server, fields};
 use crate::late_bounds::erase;

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE, Millis};
-use usher::domain::{activity, erase, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Kind, Origin, SESSION_GAP};
+use usher::people::{activity, find, identify, subject, users};
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -128,9 +130,9 @@ fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
     assert_eq!(house.stats("ann"), expected(START, START));
     house.server.clock.advance(DAY);
     house.server.write(move |tx| {
-        let subject = users::Subject { identifier: Some(named("ann")), anonymous_id: None };
-        users::identify(tx, project, &subject, &Default::default(), Some(START - MINUTE))?.expect("taken");
-        users::identify(tx, project, &subject, &Default::default(), None).map(|_| ())
+        let subject = subject::Subject { identifier: Some(named("ann")), anonymous_id: None };
+        identify::identify(tx, project, &subject, &Default::default(), Some(START - MINUTE))?.expect("taken");
+        identify::identify(tx, project, &subject, &Default::default(), None).map(|_| ())
     });
     assert_eq!(house.stats("ann"), expected(START - MINUTE, START + DAY));
     assert_eq!(house.sessions("ann", ""), Vec::<Value>::new());
@@ -154,7 +156,7 @@ fn an_unknown_user_is_null_and_has_no_sessions() {
     let theirs = format!("/api/v1/{}/users/ann", second.key);
     assert_eq!(house.call("GET", &theirs).send().expect(200).json(), json!({ "data": null }));
     let project = house.server.project().id;
-    house.server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    house.server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     assert_eq!(house.stats("ann"), Value::Null);
     assert_eq!(house.sessions("ann", ""), Vec::<Value>::new());
 }
@@ -166,8 +168,8 @@ fn after_its_activity_is_erased_a_user_begins_at_nothing() {
     house.track("ann", "before", START);
     house.server.clock.advance(MINUTE);
     house.server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Activity, Origin::Request).map(|_| ())
     });
     // At once, not when the rows have left.
     let none = json!({ "userId": "ann", "sessionCount": 0, "lastSeen": START, "firstSeen": START });
@@ -338,7 +340,7 @@ fn a_sessions_events_come_oldest_first_with_their_own_fields() {
     let theirs = format!("/api/v1/{}/sessions/{id}/events", second.key);
     assert_eq!(house.call("GET", &theirs).send().expect(200).json(), json!({ "data": none }));
     let project = project.id;
-    house.server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    house.server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     assert_eq!(house.data(&format!("sessions/{id}/events")), none);
 }
 

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, next_midnight};
-use usher::domain::{activity, erase, jobs, users};
+use usher::erasure;
+use usher::erasure::{delete_rows, jobs, trash};
 use usher::error::Place;
 use usher::model::{Erasure, Identifier, JobId, Origin};
+use usher::people::{activity, find, users};
 
 use crate::harness::{Reply, START, Server, encode, event, fields, named};
 use crate::openreplay::{House, refused, unprocessable};
@@ -164,8 +166,8 @@ fn whoever_has_the_name_at_midnight_is_erased() {
     let job = house.schedule("ann");
     server.clock.advance(HOUR);
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
     });
     server.tick();
     assert_eq!(server.rows_of(before), 0);
@@ -189,10 +191,10 @@ fn a_hidden_user_is_erased_at_midnight_and_one_who_is_back_as_well() {
     let [ann, bob] = ["ann", "bob"].map(|name| {
         let user = server.seed(name).events(2).insert();
         house.schedule(name);
-        server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+        server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
         user
     });
-    server.write(move |tx| users::restore(tx, bob));
+    server.write(move |tx| trash::restore(tx, bob));
     server.clock.advance(MIDNIGHT - START);
     server.tick();
     assert_eq!((server.rows_of(ann), server.rows_of(bob)), (0, 0));
@@ -315,7 +317,7 @@ fn faults_count_in_a_row_so_a_job_that_gets_on_does_not_fail() {
         server.clock.advance(HOUR);
         let mut row = stored(server, &job);
         // The time is up at once: 250 rows leave.
-        server.write(move |tx| erase::chunk(tx, &mut row, Instant::now()));
+        server.write(move |tx| delete_rows::some(tx, &mut row, Instant::now()));
         let row = stored(server, &job);
         assert_eq!((row.attempts, row.retry_at, row.error), (0, None, None));
         assert_eq!(server.rows_of(user), 2_002 - 250 * (round + 1));
@@ -399,8 +401,8 @@ fn an_erasure_of_another_api_is_none_of_its_jobs() {
     let (server, project) = (&house.server, house.server.project().id);
     server.seed("ann").events(1).insert();
     let erasure = server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Request)
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Request)
     });
     let job = json!({ "jobId": erasure.id.0 });
     assert_eq!(house.data("jobs"), json!([]));
@@ -454,8 +456,8 @@ fn jobs_that_ended_forget_the_name_with_the_user_whoever_erases_it() {
     house.cancel(&cancelled).expect(200);
     let waiting = house.schedule("ann");
     server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Account, Origin::Request).map(|_| ())
     });
     scrubbed(&house.job(&cancelled));
     assert_ne!(house.job(&waiting)["referenceId"], "ann");
@@ -520,7 +522,7 @@ fn a_job_asked_for_by_a_name_that_nobody_has_any_more_is_answered_by_it_and_keep
     call(json!({"userId": old, "event": "Came", "messageId": "1"}));
     let project = server.project().id;
     server.write(move |tx| {
-        let user = users::get(tx, project, old)?;
+        let user = find::get(tx, project, old)?;
         users::rename(tx, user, &Identifier::parse(Place::Body, "name", new)?).map(|_| ())
     });
     let org = server.key(None, "read,write,delete");

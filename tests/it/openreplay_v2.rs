@@ -7,7 +7,7 @@ mod visits;
 
 use serde_json::{Value, json};
 use usher::clock::Millis;
-use usher::domain::activity;
+use usher::people::activity;
 
 use crate::harness::{Reply, Request, Server, event, fields, named};
 

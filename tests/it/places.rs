@@ -5,7 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 use usher::clock::{Clock, DAY};
-use usher::domain::receipts::{Person, check};
+use usher::erasure::receipts::{Person, check};
 use usher::model::{Job, JobId, JobStatus};
 use usher::store::layout::PAGE;
 use usher::store::{Hygiene, jobs};
@@ -36,7 +36,7 @@ fn receipts(server: &Server) -> usize {
 }
 
 fn retry(server: &Server, id: i64) -> u64 {
-    server.write(move |tx| usher::domain::jobs::retry(tx, JobId(id)));
+    server.write(move |tx| usher::erasure::jobs::retry(tx, JobId(id)));
     server.tick().completed
 }
 

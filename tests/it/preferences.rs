@@ -1,7 +1,8 @@
 //! PX's preferences: kept and shown, and who wants no usage tracked is kept out.
 
 use serde_json::{Value, json};
-use usher::domain::suppressions::{self, Policy};
+use usher::people::suppressions;
+use usher::people::suppressions::Policy;
 
 use crate::harness::{Reply, Server, fields, named};
 use crate::regulations::say;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE};
-use usher::domain::{activity, users};
+use usher::erasure::trash;
 use usher::model::{Kind, REVIVABLE, UserId};
+use usher::people::{activity, find};
 
 use crate::harness::{Reply, Request, START, Server, event, fields, named};
 
@@ -46,7 +47,7 @@ fn refused(reply: Reply, status: u16, code: &str) -> String {
 
 fn hide(server: &Server, name: &'static str) {
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
 }
 
 #[test]

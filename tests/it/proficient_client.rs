@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use usher::clock::MINUTE;
-use usher::domain::projects;
+use usher::projects;
 
 use crate::harness::{Reply, Request, START, Server, fields};
 

@@ -3,10 +3,13 @@
 //! have erased is in `public_deletions.rs`, how many people they may make in `public_quotas.rs`.
 
 use serde_json::{Value, json};
+use usher::access::keys;
 use usher::clock::HOUR;
-use usher::domain::suppressions::{self, Policy};
-use usher::domain::{keys, projects, users};
+use usher::erasure::trash;
 use usher::model::{Intake, PublicWrites, State, User};
+use usher::people::suppressions::Policy;
+use usher::people::{find, holder, suppressions};
+use usher::projects;
 
 use crate::admin::Browser;
 use crate::harness::{Reply, Server, named};
@@ -39,13 +42,13 @@ pub fn post(server: &Server, path: &str, key: &str, body: Value) -> Reply {
 
 fn hide(server: &Server, name: &'static str) {
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
 }
 
 /// Somebody, in the trash, too.
 fn held(server: &Server, name: &'static str) -> User {
     let (project, now) = (server.project().id, server.clock.now());
-    server.read(|db| users::get_hidden_too(db, project, name, now))
+    server.read(|db| find::get_hidden_too(db, project, name, now))
 }
 
 fn set_writes(server: &Server, public_writes: PublicWrites) {
@@ -123,7 +126,7 @@ fn a_second_e_mail_is_kept_apart_and_found() {
         assert_eq!(profile.claimed_email.as_deref(), Some("other@example.com"));
     }
     let (project, now) = (server.project().id, server.clock.now());
-    let by = |text: &str| server.read(|db| users::find(db, &[project], text, &[], now)).len();
+    let by = |text: &str| server.read(|db| find::find(db, &[project], text, &[], now)).len();
     assert_eq!((by("OTHER@example.com"), by("ann@example.com"), by("third@example.com")), (1, 1, 0));
     let pages = Browser::owner(&server);
     let search = |text: &str| pages.get(&format!("/admin/users?q={text}")).expect(200).text.contains("ann@");
@@ -209,8 +212,8 @@ fn a_visitor_in_the_trash_is_brought_out_by_no_public_one() {
     let page = || send(&server, "/v1/page", json!({ "anonymousId": "v" })).expect(200);
     page();
     server.write(move |tx| {
-        let visitor = users::alias_holder(tx, project, "v")?.expect("the visitor");
-        users::hide(tx, &visitor)
+        let visitor = holder::alias_holder(tx, project, "v")?.expect("the visitor");
+        trash::hide(tx, &visitor)
     });
     let both = json!({ "userId": "ann", "anonymousId": "v" });
     post(&server, "/v1/identify", &server.project().token, both.clone()).expect(200);

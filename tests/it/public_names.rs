@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::{activity, merge, users};
 use usher::model::{Intake, PublicWrites};
+use usher::people::{activity, find, holder, merge};
 
 use crate::harness::{Reply, Server, event, named};
 use crate::late_bounds::erase;
@@ -139,8 +139,8 @@ fn no_alias_is_what_somebody_else_is_called() {
             public(&server, path, json!({ "userId": "trouble", field: BOB }));
         }
         let aliases = server.write(move |tx| {
-            let trouble = users::holder(tx, project, "trouble")?.expect("trouble");
-            users::anonymous_ids(tx, &trouble, 10)
+            let trouble = holder::holder(tx, project, "trouble")?.expect("trouble");
+            find::anonymous_ids(tx, &trouble, 10)
         });
         assert_eq!(aliases, [] as [&str; 0], "{visitor_too}");
     }
@@ -321,7 +321,7 @@ fn who_is_meant_is_judged_by_whichever_name() {
         let link = json!({ "userId": "ann", "anonymousId": "ann-anon", "traits": { "plan": "old" } });
         send(&server, "/v1/identify", link).expect(200);
         let intake = Intake { public_writes: writes, erased_kept_days: Some(3_650), ..Intake::default() };
-        server.write(move |tx| usher::domain::projects::set_intake(tx, project, &intake));
+        server.write(move |tx| usher::projects::set_intake(tx, project, &intake));
         for name in ["ann-anon", "ann"] {
             let traits = json!({ "plan": format!("by {name}") });
             public(&server, "/v1/identify", json!({ "anonymousId": name, "traits": traits }));

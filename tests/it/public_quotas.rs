@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, SECOND};
-use usher::domain::projects;
 use usher::model::Intake;
+use usher::projects;
 
 use crate::harness::Server;
 use crate::public_credentials::{ingest_key, post, public_key};

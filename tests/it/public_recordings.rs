@@ -2,8 +2,8 @@
 //! noticed.
 
 use serde_json::json;
+use usher::access::keys;
 use usher::clock::DAY;
-use usher::domain::keys;
 
 use crate::harness::{Reply, Server};
 use crate::public_credentials::{ingest_key, post, public, public_key};

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use usher::access::keys;
 use usher::clock::DAY;
-use usher::domain::reasons::REASONS;
-use usher::domain::{keys, repairs};
 use usher::model::{Erasure, Origin, Repair};
+use usher::people::reasons::REASONS;
+use usher::people::repairs;
 
 use crate::admin::{Browser, words};
 use crate::harness::{Reply, Server, fields};
@@ -148,7 +149,7 @@ fn vemetrics_project_has_the_sums_of_30_days() {
     let id = server.project().id;
     server.write(move |tx| {
         let (kind, origin) = (Erasure::Everything, Origin::Request);
-        usher::domain::users::erase_by_identifier(tx, id, "ann", kind, origin).map(|_| ())
+        usher::erasure::by_identifier(tx, id, "ann", kind, origin).map(|_| ())
     });
     post(&server, &server.project().all, json!({ "type": "track", "userId": "ann", "event": "x" }));
     assert_eq!(project()["lateEvents"], 1);

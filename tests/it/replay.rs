@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 use usher::clock::{Clock, DAY, HOUR, MINUTE};
-use usher::domain::receipts::{Person, check};
+use usher::erasure;
+use usher::erasure::receipts::{Person, check};
 use usher::model::{REVIVABLE, UserId};
 
 use crate::harness::{START, Server};
@@ -101,8 +102,8 @@ fn whoever_was_erased_hidden_or_revoked_since_is_so_at_the_first_answer() {
     alloy("/users/detached");
     alloy("/users/emptied/logs");
     house.server.write(|tx| {
-        let last = usher::domain::keys::list(tx)?.into_iter().rfind(|key| key.scopes.names() == ["read"]);
-        usher::domain::keys::revoke(tx, last.expect("a key").id)
+        let last = usher::access::keys::list(tx)?.into_iter().rfind(|key| key.scopes.names() == ["read"]);
+        usher::access::keys::revoke(tx, last.expect("a key").id)
     });
     house.server.tick();
     house.server.clock.advance(DAY / 2);
@@ -441,10 +442,11 @@ fn an_older_database_beside_a_newer_head_is_no_cut_off_write() {
 
 #[test]
 fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
-    use usher::domain::suppressions::{self, Policy};
-    use usher::domain::{denylist, projects};
     use usher::error::Place;
     use usher::model::Identifier;
+    use usher::people::denylist;
+    use usher::people::suppressions::{self, Policy};
+    use usher::projects;
 
     let house = House::new(Server::start());
     let project = house.server.project().id;
@@ -483,7 +485,7 @@ fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
     // It goes with her, as it was set to.
     house.server.write({
         let fay = id("fay");
-        move |tx| denylist::erase(tx, project, &fay).map(drop)
+        move |tx| erasure::with_switches(tx, project, &fay).map(drop)
     });
     assert!(!kept_out("fay"));
     house.server.clock.advance(DAY);
@@ -492,9 +494,9 @@ fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
 
 #[test]
 fn each_sources_suppression_comes_back_for_itself() {
-    use usher::domain::suppressions::{self, Policy, Source};
     use usher::error::Place;
     use usher::model::Identifier;
+    use usher::people::suppressions::{self, Policy, Source};
 
     let house = House::new(Server::start());
     let (project, key) = (house.server.project().id, house.server.project().all.clone());

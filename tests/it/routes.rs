@@ -191,8 +191,8 @@ fn with_a_wrong_or_revoked_key_every_route_answers_401() {
     let server = Server::start();
     let revoked = server.key(Some(server.project().id), ALL);
     server.write(|tx| {
-        let last = usher::domain::keys::list(tx)?.into_iter().map(|key| key.id).max();
-        usher::domain::keys::revoke(tx, last.expect("a key"))
+        let last = usher::access::keys::list(tx)?.into_iter().map(|key| key.id).max();
+        usher::access::keys::revoke(tx, last.expect("a key"))
     });
     server.app.reload_keys().expect("keys");
     let before = rows(&server);

@@ -3,18 +3,18 @@
 
 use std::sync::mpsc;
 
-use usher::domain::users;
 use usher::error::{Error, Result};
+use usher::people::listings;
 use usher::store::{Db, jobs};
 
 use crate::harness::Server;
 
 /// A read that never ends by itself.
 fn endless(db: &Db, begun: &mpsc::Sender<()>) -> Result<()> {
-    users::newest(db, None, None, 100, 0)?;
+    listings::newest(db, None, None, 100, 0)?;
     begun.send(()).expect("somebody waits");
     loop {
-        users::newest(db, None, None, 100, 0)?;
+        listings::newest(db, None, None, 100, 0)?;
     }
 }
 

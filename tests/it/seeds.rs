@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use serde_json::{Value, json};
 use usher::clock::{Clock, DAY, Millis};
-use usher::domain::{activity, users};
 use usher::model::ProfileChange;
+use usher::people::{activity, users};
 
 use crate::domain::hold;
 use crate::harness::{Server, event, fields, named};

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use usher::clock::Millis;
-use usher::domain::{activity, users};
 use usher::model::{Event, ProjectId, User};
+use usher::people::{activity, find};
 
 use crate::harness::{Reply, START, Server, fields};
 
@@ -87,7 +87,7 @@ pub fn user(server: &Server, name: &str) -> User {
 
 pub fn find(server: &Server, name: &str) -> Option<User> {
     let project = server.project().id;
-    server.app.read(|db| users::get(db, project, name)).ok()
+    server.app.read(|db| find::get(db, project, name)).ok()
 }
 
 /// All events of a user, the oldest first.

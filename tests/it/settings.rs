@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::{placeholders, projects, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin};
+use usher::people::placeholders;
+use usher::projects;
 
 use crate::harness::{Reply, Server, fields};
 
@@ -220,7 +222,7 @@ fn a_shorter_time_forgets_older_digests_at_the_next_round() {
     server.seed("ann").insert();
     let project = server.project().id;
     server.write(move |tx| {
-        users::erase_by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
+        erasure::by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
     });
     let digests = || {
         let sql = "SELECT COUNT(*) FROM erased_identifiers";
@@ -248,7 +250,7 @@ fn digests_stay_as_long_as_a_backup_from_before() {
     let erase = |name: &'static str| {
         server.seed(name).insert();
         server.write(move |tx| {
-            users::erase_by_identifier(tx, project, name, Erasure::Everything, Origin::Request).map(|_| ())
+            erasure::by_identifier(tx, project, name, Erasure::Everything, Origin::Request).map(|_| ())
         });
         server.tick();
     };

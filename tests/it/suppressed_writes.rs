@@ -1,7 +1,7 @@
 //! Nothing is added to a suppressed person and nothing of theirs is changed, whichever verb is called.
 
 use serde_json::json;
-use usher::domain::suppressions::Policy;
+use usher::people::suppressions::Policy;
 
 use crate::harness::{Reply, Server};
 use crate::merging::holder;

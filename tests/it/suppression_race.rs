@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use usher::domain::suppressions::{self, Policy};
-use usher::domain::{erase, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin};
+use usher::people::suppressions::Policy;
+use usher::people::{find, suppressions};
 
 use crate::harness::{Server, named};
 use crate::segment::count;
@@ -41,16 +42,16 @@ fn race(server: &Server, rounds: usize, suppressed: bool) {
         for number in 0..rounds {
             let name = named(&format!("person {number}"));
             let began = Instant::now();
-            while server.app.read(|db| users::get(db, project, name.as_str())).is_err() {
+            while server.app.read(|db| find::get(db, project, name.as_str())).is_err() {
                 assert!(began.elapsed() < PATIENCE, "nobody is there in round {number}");
                 std::thread::sleep(Duration::from_micros(200));
             }
             server.write(move |tx| {
-                let user = users::get(tx, project, name.as_str())?;
+                let user = find::get(tx, project, name.as_str())?;
                 if suppressed {
                     suppressions::add(tx, project, &name, Policy::Forever)?;
                 }
-                erase::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
+                erasure::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
             });
             // Some of the threads go on for this one until they look again.
             round.store(number + 1, Ordering::SeqCst);
@@ -59,15 +60,15 @@ fn race(server: &Server, rounds: usize, suppressed: bool) {
     });
     // What they sent for somebody of the round that never was.
     let last = named(&format!("person {rounds}"));
-    server.write(move |tx| match users::get(tx, project, last.as_str()) {
-        Ok(user) => erase::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ()),
+    server.write(move |tx| match find::get(tx, project, last.as_str()) {
+        Ok(user) => erasure::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ()),
         Err(_) => Ok(()),
     });
     let erased = "users WHERE state = 'erasing'";
     let began = Instant::now();
     while count(server, erased) > 0 {
         assert!(began.elapsed() < PATIENCE, "the rows do not leave");
-        server.write(usher::domain::jobs::step);
+        server.write(usher::erasure::jobs::step);
     }
 }
 

@@ -2,7 +2,8 @@
 //! asked for, and ends where it was asked for.
 
 use serde_json::{Value, json};
-use usher::domain::suppressions::{self, Policy, Source};
+use usher::people::suppressions;
+use usher::people::suppressions::{Policy, Source};
 
 use crate::harness::{Reply, Server, named};
 use crate::public_credentials::post;

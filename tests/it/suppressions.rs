@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, Millis};
-use usher::domain::suppressions::{self, Policy};
-use usher::domain::users;
 use usher::error::Place;
+use usher::people::suppressions::Policy;
+use usher::people::{find, subject, suppressions};
 
 use crate::harness::{Reply, Server, encode, named};
 use crate::late_bounds::erase;
@@ -180,7 +180,7 @@ fn a_name_that_was_drawn_for_a_visitor_is_not_covered() {
         .sqlite()
         .query_row("SELECT anonymous_id FROM aliases", [], |row| row.get(0))
         .expect("a visitor");
-    assert!(drawn.starts_with(suppressions::VISITOR));
+    assert!(drawn.starts_with(subject::VISITOR));
     both(&server, "ann", &drawn);
     both(&server, "ann", "phone");
     suppress(&server, "ann", Policy::Forever);
@@ -342,5 +342,5 @@ fn nothing_of_a_suppressed_name_stands_in_a_file() {
         "it is known all the same"
     );
     let now = server.clock.now();
-    assert_eq!(server.read(|db| users::find(db, &[project], known, &[], now)).len(), 0);
+    assert_eq!(server.read(|db| find::find(db, &[project], known, &[], now)).len(), 0);
 }

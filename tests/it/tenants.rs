@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
-use usher::domain::jobs;
+use usher::erasure::jobs;
 use usher::proof::check::check_one;
 use usher::worker;
 
 use crate::admin::backups::pack;
+use crate::archive::House;
 use crate::harness::{Request, Server, TestProject, named};
-use crate::vault::House;
 
 const ANN: &str = "ann@example.com";
 

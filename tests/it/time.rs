@@ -11,8 +11,9 @@ mod starts;
 mod trust;
 
 use usher::clock::{Clock, MINUTE, Millis};
-use usher::domain::{jobs, users};
+use usher::erasure::{jobs, trash};
 use usher::model::{Job, JobId, State, User, UserId};
+use usher::people::{find, users};
 
 use crate::harness::{Server, named};
 
@@ -23,8 +24,8 @@ const GRACE: Millis = 15 * MINUTE;
 fn hide(server: &Server, name: &'static str) -> UserId {
     let project = server.project().id;
     server.write(move |tx| {
-        let user = users::get(tx, project, name)?;
-        users::hide(tx, &user).map(|_| user.id)
+        let user = find::get(tx, project, name)?;
+        trash::hide(tx, &user).map(|_| user.id)
     })
 }
 

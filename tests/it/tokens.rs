@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use usher::clock::DAY;
-use usher::domain::receipts::{Person, check};
+use usher::erasure::receipts::{Person, check};
 use usher::model::{JobStatus, REVIVABLE, UserId};
 use usher::proof::receipt::{Receipt, Token, is_subject};
 use usher::store::jobs;

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use usher::domain::repairs::Recent;
-use usher::domain::{activity, repairs, users};
+use usher::erasure::trash;
 use usher::model::Device;
+use usher::people::repairs::Recent;
+use usher::people::{activity, find, repairs};
 
 use crate::harness::{Reply, Server};
 use crate::merging::holder;
@@ -78,7 +79,7 @@ fn an_anonymous_id_of_another_restores_its_person_all_the_same() {
     let both = |name: &str| json!({ "userId": name, "anonymousId": "tablet", "traits": { "plan": name } });
     send(&server, "/v1/identify", both("ann")).expect(200);
     server.seed("bea").insert();
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, "bea")?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, "bea")?));
     assert!(find(&server, "bea").is_none());
     send(&server, "/v1/identify", both("bea")).expect(200);
     assert_eq!(user(&server, "bea").profile.attributes["plan"], "bea");

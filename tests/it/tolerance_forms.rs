@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{Millis, parse_rfc3339};
-use usher::domain::placeholders::USUAL;
-use usher::domain::projects;
 use usher::model::Intake;
+use usher::people::placeholders::USUAL;
+use usher::projects;
 
 use crate::harness::{START, Server};
 use crate::merging::holder;

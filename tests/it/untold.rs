@@ -2,7 +2,7 @@
 //! is known, erased or suppressed, and what others do.
 
 use serde_json::{Value, json};
-use usher::domain::suppressions::Policy;
+use usher::people::suppressions::Policy;
 
 use crate::harness::{Reply, Server};
 use crate::late_bounds::erase;

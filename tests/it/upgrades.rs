@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use usher::archive::{self, BeforeUpgrade, Listed, UPGRADE_KEEP, prune_upgrade};
 use usher::clock::{DAY, Millis};
-use usher::vault::{self, BeforeUpgrade, Listed, UPGRADE_KEEP, prune_upgrade};
 
 use crate::needs::SmallDisk;
 use crate::process::{Process, agent, directory, get, lines, refused, sqlite, wait_until};
@@ -18,7 +18,7 @@ fn schema(dir: &Path) -> i64 {
 }
 
 fn backups(dir: &Path) -> Vec<Listed> {
-    vault::list(&dir.join("backups")).expect("a list")
+    archive::list(&dir.join("backups")).expect("a list")
 }
 
 /// The one backup that there is, and when it was made.
@@ -42,7 +42,7 @@ fn upgraded() -> (TempDir, i64) {
 fn a_database_of_0_1_is_backed_up_before_it_is_migrated() {
     let (dir, old) = upgraded();
     let (path, _) = only(dir.path());
-    assert_eq!(vault::read_manifest(&path).expect("a manifest").schema, old);
+    assert_eq!(archive::read_manifest(&path).expect("a manifest").schema, old);
     let mode = fs::metadata(&path).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Nothing is left beside it, and the next command makes no other.

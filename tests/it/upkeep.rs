@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use usher::access::keys;
 use usher::app::Keeping;
+use usher::archive::{KEEP, RecoveryKey};
 use usher::clock::{DAY, HOUR, MINUTE};
-use usher::domain::keys;
 use usher::proof::audit::check;
 use usher::proof::signing::Signer;
 use usher::store::{audit, jobs};
-use usher::vault::{KEEP, RecoveryKey};
 
 use crate::harness::{START, Server};
 
@@ -142,7 +142,7 @@ fn what_the_daily_search_finds_fails_its_job_and_names_the_place() {
     assert_eq!(count(&server, "SELECT COUNT(DISTINCT job_id) FROM needles"), 1, "of the failed one alone");
     let id = failed[0].id;
     let retry = || {
-        server.write(move |tx| usher::domain::jobs::retry(tx, id));
+        server.write(move |tx| usher::erasure::jobs::retry(tx, id));
         server.tick();
     };
     retry();
@@ -202,7 +202,11 @@ fn keeper(every: Option<i64>) -> (Server, PathBuf) {
 }
 
 fn names(dir: &std::path::Path) -> Vec<String> {
-    usher::vault::list(&dir.join("backups")).expect("a list").into_iter().map(|backup| backup.name).collect()
+    usher::archive::list(&dir.join("backups"))
+        .expect("a list")
+        .into_iter()
+        .map(|backup| backup.name)
+        .collect()
 }
 
 #[test]

@@ -11,8 +11,9 @@ mod visitors;
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE, Millis, parse_rfc3339};
-use usher::domain::{activity, users};
+use usher::erasure::trash;
 use usher::model::{Kind, ProfileChange, UserId};
+use usher::people::{activity, find, registration, subject, users};
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -63,7 +64,7 @@ fn did(server: &Server, name: &str, what: &str, at: Millis) -> UserId {
     let (project, name, what) = (server.project().id, named(name), what.to_owned());
     server.write(move |tx| {
         activity::record(tx, project, &event(&name, &what, at))?;
-        Ok(users::get_hidden_too(tx, project, name.as_str(), tx.now())?.id)
+        Ok(find::get_hidden_too(tx, project, name.as_str(), tx.now())?.id)
     })
 }
 
@@ -74,7 +75,7 @@ fn set(server: &Server, name: &str, change: ProfileChange) {
 
 fn hide(server: &Server, name: &'static str) {
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
 }
 
 /// A page view of somebody who has no identifier.
@@ -83,11 +84,11 @@ fn visit(server: &Server, anonymous_id: &'static str, at: Millis) -> UserId {
     server.write(move |tx| {
         let anonymous_id = named(anonymous_id);
         let mut seen = event(&anonymous_id, "", at);
-        seen.subject = users::Subject { identifier: None, anonymous_id: Some(anonymous_id) };
+        seen.subject = subject::Subject { identifier: None, anonymous_id: Some(anonymous_id) };
         seen.kind = Kind::Page;
         seen.url = Some("https://shop.example.com/".into());
         activity::record(tx, project, &seen)?;
-        Ok(users::ensure(tx, project, &seen.subject)?.id)
+        Ok(registration::ensure(tx, project, &seen.subject)?.id)
     })
 }
 

@@ -6,8 +6,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
-use usher::domain::users::{self, Subject};
+use usher::erasure::trash;
 use usher::model::ProfileChange;
+use usher::people::subject::Subject;
+use usher::people::{find, registration, users};
 
 use crate::harness::{Server, named};
 
@@ -106,7 +108,7 @@ fn visitors_without_identifier_are_in_no_list() {
     server.write(move |tx| {
         for n in 0..600 {
             let visitor = Subject { identifier: None, anonymous_id: Some(named(&format!("visitor {n}"))) };
-            users::ensure(tx, project, &visitor)?;
+            registration::ensure(tx, project, &visitor)?;
         }
         Ok(())
     });
@@ -131,8 +133,8 @@ fn a_list_is_read_no_faster_than_it_is_taken() {
         let again = hidden.clone();
         server.write(move |tx| {
             for n in &again {
-                if let Ok(user) = users::get(tx, project, &format!("user {n}")) {
-                    users::hide(tx, &user)?;
+                if let Ok(user) = find::get(tx, project, &format!("user {n}")) {
+                    trash::hide(tx, &user)?;
                 }
             }
             users::create(tx, project, &named(&format!("late {}", again.len())), &ProfileChange::default())?

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::fields::{FIELDS, Kind};
 use crate::api::dialect::{Answer, Call};
 use crate::clock::Millis;
-use crate::domain::attributes::{self, Shape};
-use crate::domain::projects;
+use crate::people::attributes;
+use crate::people::attributes::Shape;
+use crate::projects;
 
 /// Custom attributes are read off so many users, the newest.
 const ATTRIBUTES_OF: u32 = 10_000;

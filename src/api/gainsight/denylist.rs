@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Route};
-use crate::domain::denylist::{self, Turned};
 use crate::error::{Error, Place};
 use crate::model::Scope;
+use crate::people::denylist;
+use crate::people::denylist::Turned;
 
 const IN_VAIN: &str = "the denylist's switch is off, but a suppression of another API keeps the user out: it is \
     lifted where it was asked for";

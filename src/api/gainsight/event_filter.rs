@@ -6,9 +6,9 @@ use super::fields::Kind;
 use super::filter::{self, Operator};
 use super::shown::{List, value};
 use crate::clock::Millis;
-use crate::domain::history::Entry;
-use crate::domain::users::{Field as Column, Filter};
 use crate::error::Result;
+use crate::people::history::Entry;
+use crate::people::listings::{Field as Column, Filter};
 
 /// Entries that hold every term of at least one list; without any list, all of them.
 pub struct Condition(Vec<Vec<Term>>);

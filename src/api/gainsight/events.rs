@@ -8,11 +8,11 @@ use super::fields::Kind as Type;
 use super::{done, renamed};
 use crate::api::dialect::repairs::Repairs;
 use crate::api::dialect::{Answer, Call, Object};
-use crate::domain::activity::{self, Incoming};
-use crate::domain::repairs as repaired;
-use crate::domain::users::Subject;
 use crate::error::{Error, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, Said};
+use crate::people::activity::Incoming;
+use crate::people::subject::Subject;
+use crate::people::{activity, repairs as repaired};
 use crate::store::Tx;
 
 /// The rules' own names for what an event of this API has, and its names.

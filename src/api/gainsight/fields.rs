@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::cells;
 use crate::api::dialect::Object;
 use crate::api::dialect::repairs::Repairs;
-use crate::domain::users::{Field as Column, Key};
 use crate::model::{ProfileChange, User};
+use crate::people::listings::{Field as Column, Key};
 
 /// The longest text of a field.
 pub const TEXT_MAX: usize = 1_024;

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::cells;
 use super::fields::{self, FIELDS, Field, Home, Kind};
-use crate::domain::users::{Field as Column, Filter};
 use crate::error::{Error, Place, Result};
 use crate::model::User;
+use crate::people::listings::{Field as Column, Filter};
 
 /// The most conditions of one search.
 const TERMS_MAX: usize = 100;

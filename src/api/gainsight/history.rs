@@ -15,10 +15,11 @@ use super::paging::{self, SIZE, SIZE_MAX, unknown_scroll};
 use super::shown::{List, list};
 use crate::api::dialect::{Answer, Call, Query};
 use crate::clock::{DAY, Millis};
-use crate::domain::history::{self, History, Order, Place};
-use crate::domain::users::Direction;
 use crate::error::{Error, Place as At, Result};
 use crate::model::ProjectId;
+use crate::people::history;
+use crate::people::history::{History, Order, Place};
+use crate::people::listings::Direction;
 use crate::store::Db;
 
 /// "Default window of event lists: the last day".

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Object, Route};
-use crate::domain::{denylist, users};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, Scope, User};
+use crate::people::{denylist, find};
 
 /// Names of the first version.
 const FIRST: &[&str] = &["guidedTours", "onboardingBot", "productUpdates", "surveys", "trackUsage"];
@@ -69,7 +69,7 @@ async fn put_named(mut call: Call, names: &'static [&'static str]) -> Answer {
 
 fn show(call: &Call, project: ProjectId, id: &Identifier, names: &[&str]) -> Answer {
     let now = call.app.clock().now();
-    let user = call.app.read(|db| users::get_hidden_too(db, project, id.as_str(), now))?;
+    let user = call.app.read(|db| find::get_hidden_too(db, project, id.as_str(), now))?;
     Ok(HttpResponse::Ok().json(preferences_json(&user, names)))
 }
 

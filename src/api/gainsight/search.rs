@@ -11,9 +11,10 @@ use super::fields::{FIELDS, Home, user_json};
 use super::filter::Condition;
 use super::paging::{self, SIZE, SIZE_MAX};
 use crate::api::dialect::Query;
-use crate::domain::users::{self, Direction, Field, Key, Paging, Position};
 use crate::error::{Error, Place, Result};
 use crate::model::{ProjectId, User};
+use crate::people::listings;
+use crate::people::listings::{Direction, Field, Key, Paging, Position};
 use crate::store::Db;
 
 const SORTS_MAX: usize = 10;
@@ -91,11 +92,11 @@ impl Search {
     pub fn run(&self, db: &Db) -> Result<Page> {
         let Scroll { size, total, after, .. } = &self.scroll;
         let holds = |user: &User| self.condition.holds(user);
-        let trial: users::Trial = if self.condition.is_of_columns() { None } else { Some(&holds) };
-        let found = users::page(db, &self.paging, after.as_ref(), *size, trial)?;
+        let trial: listings::Trial = if self.condition.is_of_columns() { None } else { Some(&holds) };
+        let found = listings::page(db, &self.paging, after.as_ref(), *size, trial)?;
         let total = match total {
             Some(total) => *total,
-            None => users::count(db, &self.paging, trial)?,
+            None => listings::count(db, &self.paging, trial)?,
         };
         let is_full = found.len() == *size as usize;
         let after = found.last().filter(|_| is_full).map(|user| self.paging.position(user));

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::events::ABOUT;
-use crate::domain::history::{self, Entry, Record, What};
 use crate::error::Result;
 use crate::model::{Attributes, Kind};
+use crate::people::history;
+use crate::people::history::{Entry, Record, What};
 use crate::store::Db;
 
 pub struct List {

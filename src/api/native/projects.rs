@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::DIALECT;
 use crate::api::dialect::{self, Answer, Call, Object, Route};
 use crate::clock::rfc3339;
-use crate::domain::placeholders;
-use crate::domain::projects::{self, Change, Kept};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Project, Scope};
+use crate::people::placeholders;
+use crate::projects;
+use crate::projects::{Change, Kept};
 use crate::store::Db;
 
 const PATH: &str = "/api/projects/{projectKey}";

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Route};
 use crate::clock::{self, Millis};
-use crate::domain::{jobs, receipts};
+use crate::erasure::{jobs, receipts};
 use crate::error::Error;
 use crate::model::{Job, ProjectId, Scope, Step};
 use crate::proof::check::BYTES_MAX;

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Route};
 use crate::clock;
-use crate::domain::repairs::{self, Count, DAYS, Recent};
 use crate::error::{Error, Place, Result};
 use crate::model::Scope;
+use crate::people::repairs;
+use crate::people::repairs::{Count, DAYS, Recent};
 
 pub fn routes() -> Vec<Route> {
     vec![Route::new(DIALECT, Method::GET, "/api/repairs", Some(Scope::Read), get_repairs)]

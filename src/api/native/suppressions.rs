@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::DIALECT;
 use crate::api::dialect::{Answer, Call, Object, Query, Route};
 use crate::clock::rfc3339;
-use crate::domain::subjects::Subject;
-use crate::domain::suppressions::{self, Policy, Suppression};
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, Identifier, Scope, UserId};
+use crate::people::subjects::Subject;
+use crate::people::suppressions;
+use crate::people::suppressions::{Policy, Suppression};
 
 const PATH: &str = "/api/suppressions";
 /// A page has so many, unless it is said.

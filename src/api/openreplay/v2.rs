@@ -14,9 +14,11 @@ use serde_json::{Value, json};
 
 use super::{data, job_json, project};
 use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Route};
-use crate::domain::{jobs, projects, users, visits};
+use crate::erasure::jobs;
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Job, JobStatus, Scope, SessionId};
+use crate::people::{find, listings, visits};
+use crate::projects;
 
 pub static DIALECT: &dyn Dialect = &V2;
 
@@ -156,7 +158,7 @@ async fn create_project(mut call: Call) -> Answer {
 async fn list_users(mut call: Call) -> Answer {
     let project = project(&call)?;
     let asked = asked::users(&mut call, project.id).await?;
-    let (users, total) = call.app.scan(move |db| users::list_counted(db, &asked.listing)).await?;
+    let (users, total) = call.app.scan(move |db| listings::list_counted(db, &asked.listing)).await?;
     let users: Vec<Value> = users.iter().map(|user| shown::listed_user(user, &asked.columns)).collect();
     Ok(data(json!({ "total": total, "users": users })))
 }
@@ -165,8 +167,8 @@ async fn get_user(call: Call) -> Answer {
     let project = project(&call)?;
     let name = asked::identifier(&call, "userID")?;
     let (user, distinct_ids) = call.app.read(|db| {
-        let user = users::get(db, project.id, name.as_str())?;
-        let distinct_ids = users::anonymous_ids(db, &user, shown::DISTINCT_IDS_MAX)?;
+        let user = find::get(db, project.id, name.as_str())?;
+        let distinct_ids = find::anonymous_ids(db, &user, shown::DISTINCT_IDS_MAX)?;
         Ok((user, distinct_ids))
     })?;
     Ok(data(shown::user(&user, &distinct_ids)))
@@ -178,7 +180,7 @@ async fn user_sessions(mut call: Call) -> Answer {
     let asked = asked::sessions(&mut call).await?;
     let (sessions, total) = call
         .app
-        .scan(move |db| match super::known(users::get(db, project.id, name.as_str()))? {
+        .scan(move |db| match super::known(find::get(db, project.id, name.as_str()))? {
             Some(user) => visits::sessions(db, &user, asked.bounds, asked.direction, asked.page),
             None => Ok((Vec::new(), 0)),
         })

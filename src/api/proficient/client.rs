@@ -23,12 +23,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Object, Query, Route};
-use crate::domain::callers::Caller;
-use crate::domain::interactions::{self, Listing};
-use crate::domain::messages::{self, New};
-use crate::domain::users;
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, Identifier, Interaction, Message, Scope, User, UserId};
+use crate::people::callers::Caller;
+use crate::people::interactions::Listing;
+use crate::people::messages::New;
+use crate::people::{interactions, messages, users};
 
 pub static DIALECT: &dyn Dialect = &Client;
 

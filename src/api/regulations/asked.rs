@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::api::dialect::{Call, Object, Query};
 use crate::api::forms;
-use crate::domain::projects;
-use crate::domain::regulations::{Filter, PEOPLE_MAX, Position, Whole};
+use crate::erasure::regulations::{Filter, PEOPLE_MAX, Position, Whole};
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, Identifier, Progress, ProjectId, RegulationKind};
+use crate::projects;
 
 pub const KINDS: &str = "regulationTypes[]";
 pub const CURSOR: &str = "pagination[cursor]";

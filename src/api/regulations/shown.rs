@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
-use crate::domain::regulations::{self, Page, Seen, Suppressed};
-use crate::domain::suppressions;
+use crate::erasure::regulations;
+use crate::erasure::regulations::{Page, Seen, Suppressed};
 use crate::model::{Handle, Progress, Project};
+use crate::people::suppressions;
 
 /// A regulation's id, in the form of a UUID.
 pub fn id(handle: Handle) -> String {

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{DIALECT, asked, shown};
 use crate::api::dialect::{Answer, Call, Object, Route};
-use crate::domain::projects;
-use crate::domain::regulations::{self, Filter, Seen, Whole};
+use crate::erasure::regulations;
+use crate::erasure::regulations::{Filter, Seen, Whole};
 use crate::error::{Error, Place, Result};
 use crate::model::{Project, RegulationKind, Scope};
+use crate::projects;
 
 const PATH: &str = "/v2/regulations";
 /// Regulations of a page: the vendor names no number [ours].

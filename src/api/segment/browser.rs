@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::{DIALECT, SINGLE_MAX, key};
 use crate::api::dialect::{self, Answer, Call, Dialect, Object, Route};
 use crate::clock::rfc3339;
-use crate::domain::projects;
 use crate::edge::PublicUrl;
 use crate::error::{Error, Result};
 use crate::model::{Project, Scope};
+use crate::projects;
 
 /// Errors as those who ask for settings know them.
 struct OfSettings {

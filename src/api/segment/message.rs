@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use crate::api::dialect::Object;
 use crate::api::{agent, forms};
 use crate::clock::Millis;
-use crate::domain::activity::Incoming;
-use crate::domain::users::Subject;
 use crate::error::{Error, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Repair, Said};
+use crate::people::activity::Incoming;
+use crate::people::subject::Subject;
 
 /// The longest text of a profile or name of an event, in characters.
 const TEXT_MAX: usize = 1_024;

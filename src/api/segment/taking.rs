@@ -9,10 +9,10 @@ use super::{MESSAGE_MAX, errors_json};
 use crate::api::broken::Wrong;
 use crate::api::dialect::{Answer, Call, Object};
 use crate::api::lenient::{self, Mended};
-use crate::domain::activity::{self, Taken};
-use crate::domain::{merge, repairs, users};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair, TOO_DEEP};
+use crate::people::activity::Taken;
+use crate::people::{activity, identify, merge, repairs};
 use crate::store::Tx;
 
 /// So many of each are named in an answer; all are counted.
@@ -282,10 +282,10 @@ fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> 
             Taken::Stored | Taken::Again => Ok(()),
         }),
         Message::Identify { subject, change, said } => {
-            Ok(users::identify(tx, project, subject, change, *said)?.map(drop))
+            Ok(identify::identify(tx, project, subject, change, *said)?.map(drop))
         }
         Message::Group { subject, change, said } => {
-            Ok(users::describe(tx, project, subject, change, *said)?.map(drop))
+            Ok(identify::describe(tx, project, subject, change, *said)?.map(drop))
         }
         Message::Alias { previous, subject, said } => merge::alias(tx, project, previous, subject, *said),
     }

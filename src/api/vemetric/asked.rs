@@ -6,11 +6,12 @@ use super::faults::Faults;
 use super::filters::{self, Of};
 use crate::api::dialect::{Call, Object, Query};
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
-use crate::domain::conditions::Conditions;
-use crate::domain::seen::{Column, EventTest, Listing, Order, Period};
-use crate::domain::users::{self, Direction};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Identifier, ProjectId, User, UserId};
+use crate::people::conditions::{Conditions, EventTest};
+use crate::people::find;
+use crate::people::listings::Direction;
+use crate::people::seen::{Column, Listing, Order, Period};
 use crate::store::Db;
 
 /// One user.
@@ -30,9 +31,9 @@ impl Target {
     /// [`Error::UserNotFound`] if the project has no such live user.
     pub fn find(&self, db: &Db, project: ProjectId) -> Result<User> {
         match self {
-            Target::Id(Some(id)) => users::get_by_id(db, project, *id),
+            Target::Id(Some(id)) => find::get_by_id(db, project, *id),
             Target::Id(None) => Err(Error::user_not_found("")),
-            Target::Identifier(identifier) => users::get(db, project, identifier.as_str()),
+            Target::Identifier(identifier) => find::get(db, project, identifier.as_str()),
         }
     }
 }

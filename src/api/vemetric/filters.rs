@@ -16,9 +16,10 @@ use serde_json::Value;
 
 use super::faults::Faults;
 use crate::api::dialect::Object;
-use crate::domain::conditions::{Condition, Conditions, Join, ListTest, PageTest, Part};
-use crate::domain::seen::{EventTest, Operator, TextTest};
 use crate::error::{Error, Place, Result};
+use crate::people::conditions::{
+    Condition, Conditions, EventTest, Join, ListTest, Operator, PageTest, Part, TextTest,
+};
 
 /// So many are tested for one list.
 const FILTERS: usize = 100;

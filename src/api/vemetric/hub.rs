@@ -9,8 +9,8 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::dialect::{BODY_MAX, Call, Object, Sender};
-use crate::domain::visitors::{Cookie, Cookies, Origin};
 use crate::error::Result;
+use crate::people::visitors::{Cookie, Cookies, Origin};
 
 const COOKIE: &str = "_vuid";
 /// The vendor's number, in seconds: 400 days, less some hours.

@@ -9,13 +9,12 @@ use super::faults::Faults;
 use super::hub;
 use crate::api::dialect::{Answer, Call, Object};
 use crate::api::forms;
-use crate::domain::activity::{self, Incoming};
-use crate::domain::addresses;
-use crate::domain::repairs as repaired;
-use crate::domain::users::Subject;
-use crate::domain::visitors::{self, Cookies, Left, Updated};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Repair, Said};
+use crate::people::activity::Incoming;
+use crate::people::subject::Subject;
+use crate::people::visitors::{Cookies, Left, Updated};
+use crate::people::{activity, addresses, repairs as repaired, visitors};
 use crate::store::Tx;
 
 /// What the vendor's clients call a page view.

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use super::act::Progress;
 use crate::app::App;
 use crate::clock::{Clock, DAY, HOUR, Millis, next_midnight};
-use crate::domain::users::Subject;
-use crate::domain::{activity, erase, jobs, projects, recordings, users};
+use crate::erasure;
+use crate::erasure::{jobs, trash};
 use crate::error::Result;
 use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
+use crate::people::subject::Subject;
+use crate::people::{activity, find, identify, recordings};
+use crate::projects;
 use crate::store::{Lane, Tx};
 use crate::worker;
 use people::{Cast, HEAVY_EVENTS, Visit};
@@ -147,9 +150,9 @@ impl Story {
     fn take(&self, at: Millis, turn: &Turn) -> Result<()> {
         self.at(at);
         match *turn {
-            Turn::Hide(person) => self.with(person, |tx, user| users::hide(tx, user).map(|_| ())),
+            Turn::Hide(person) => self.with(person, |tx, user| trash::hide(tx, user).map(|_| ())),
             Turn::Erase(person, kind) => {
-                self.with(person, move |tx, user| erase::begin(tx, user, kind, Origin::Page).map(|_| ()))?;
+                self.with(person, move |tx, user| erasure::begin(tx, user, kind, Origin::Page).map(|_| ()))?;
                 self.work()
             }
             Turn::Schedule(person) => {
@@ -168,7 +171,7 @@ impl Story {
             }
             Turn::Work => self.work(),
             Turn::Fault(person, faults) => self.with(person, move |tx, user| {
-                let job = erase::begin(tx, user, Erasure::Everything, Origin::Page)?;
+                let job = erasure::begin(tx, user, Erasure::Everything, Origin::Page)?;
                 (0..faults).try_for_each(|_| jobs::note_fault(tx, job.id, "disk I/O error"))
             }),
             Turn::Record(person) => self.record(person),
@@ -183,7 +186,7 @@ impl Story {
         let (project, identifier) = (self.project, self.cast.identifier(person));
         let limit = self.app.recording_limit();
         self.app.write_blocking(Lane::Request, move |tx| {
-            let user = users::get(tx, project, &identifier)?;
+            let user = find::get(tx, project, &identifier)?;
             let Some(session) = activity::sessions(tx, &user, (0, Millis::MAX), 1)?.pop() else {
                 return Ok(());
             };
@@ -198,7 +201,7 @@ impl Story {
         F: Fn(&Tx, &User) -> Result<()> + Send + 'static,
     {
         let (project, identifier) = (self.project, self.cast.identifier(person));
-        self.app.write_blocking(Lane::Request, move |tx| act(tx, &users::get(tx, project, &identifier)?))
+        self.app.write_blocking(Lane::Request, move |tx| act(tx, &find::get(tx, project, &identifier)?))
     }
 
     fn identifier(&self, person: u32) -> Result<Identifier> {
@@ -209,7 +212,7 @@ impl Story {
 fn tell(tx: &Tx, project: ProjectId, cast: &Cast, start: Millis, visit: &Visit) -> Result<()> {
     let subject = cast.subject(visit)?;
     if visit.first || subject.identifier.is_some() && subject.anonymous_id.is_some() {
-        _ = users::identify(tx, project, &subject, &cast.profile(visit.person), None)?;
+        _ = identify::identify(tx, project, &subject, &cast.profile(visit.person), None)?;
     }
     let subject = match subject {
         Subject { identifier: Some(identifier), .. } => {

@@ -6,10 +6,10 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::clock::{DAY, MINUTE, Millis, SECOND};
-use crate::domain::activity::Incoming;
-use crate::domain::users::Subject;
 use crate::error::{Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Said};
+use crate::people::activity::Incoming;
+use crate::people::subject::Subject;
 
 pub const HEAVY_EVENTS: u32 = 100_000;
 /// Events of the ones whose deletion is still running, and of the ones where it failed.

@@ -1,8 +1,8 @@
 //! One's own account: where one is signed in, and one's password.
 
+use usher::access::sign_ins::{IDLE, SEEN_EVERY};
+use usher::access::{admins, sign_ins};
 use usher::clock::{Clock, HOUR, MINUTE};
-use usher::domain::sign_ins::{IDLE, SEEN_EVERY};
-use usher::domain::{admins, sign_ins};
 
 use super::{Browser, FORM, PASSWORD, form, part, value_of, words};
 use crate::harness::{Reply, Server};

@@ -1,7 +1,7 @@
 //! Admins in the pages: made, renamed, given rights, removed; and the links that set passwords.
 
+use usher::access::admins;
 use usher::clock::HOUR;
-use usher::domain::admins;
 use usher::model::{Admin, Reach, Role};
 
 use super::roles::signed_in;
@@ -192,10 +192,10 @@ fn a_key_never_exceeds_its_maker() {
         let fields = [("name", "k"), ("project", project), ("scopes", "read")];
         browser.post("/admin/keys", &fields).status
     };
-    let before = server.read(usher::domain::keys::list).len();
+    let before = server.read(usher::access::keys::list).len();
     assert_eq!(make(&part, ""), 403, "a key of the organisation");
     assert_eq!(make(&part, &second.key), make(&part, "NOPE"), "of another project, as of none");
-    assert_eq!(server.read(usher::domain::keys::list).len(), before);
+    assert_eq!(server.read(usher::access::keys::list).len(), before);
     assert_eq!(make(&part, &first.key), 200);
     assert_eq!(make(&Browser::owner(&server), ""), 200);
 }

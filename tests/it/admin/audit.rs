@@ -1,6 +1,7 @@
 //! The audit log in the pages, and what is written down in it.
 
-use usher::domain::{jobs, users};
+use usher::erasure::jobs;
+use usher::people::find;
 use usher::proof::audit::{Head, Position, check};
 use usher::store::audit;
 
@@ -147,7 +148,7 @@ fn what_admins_and_keys_do_stands_under_their_names_with_its_job_and_reason() {
     made.expect(200);
     let project = server.project().id;
     server.write(move |tx| jobs::schedule(tx, project, &named("ann")).map(|_| ()));
-    let id = server.read(|db| users::get(db, project, "ann")).id;
+    let id = server.read(|db| find::get(db, project, "ann")).id;
     server.delete(&format!("/users/u_{id}")).bearer(&server.project().all).send().expect(200);
     let page = browser.get("/admin/audit").expect(200);
     assert!(!page.text.contains("<b>shop") && !page.text.contains("<i>backend"));

@@ -4,15 +4,18 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
+use usher::access::keys;
+use usher::archive::{About, LedgerPosition};
 use usher::clock::{DAY, HOUR};
-use usher::domain::{erase, keys, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Origin, UserId};
+use usher::people::find;
 use usher::store::ledger_position;
-use usher::vault::{About, LedgerPosition};
 
 use super::{Browser, words};
+use crate::archive::House;
 use crate::harness::Server;
-use crate::vault::House;
 
 /// Packs a backup of "the database" as it stands.
 pub fn pack(server: &Server, house: &House) -> PathBuf {
@@ -35,8 +38,8 @@ pub fn pack_at(server: &Server, house: &House, ledger: LedgerPosition) -> PathBu
 
 fn erase(server: &Server, id: UserId) {
     server.write(move |tx| {
-        let user = users::held(tx, id, tx.now())?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ())
+        let user = find::held(tx, id, tx.now())?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ())
     });
 }
 
@@ -70,13 +73,13 @@ fn each_backup_says_how_old_it_is_when_it_goes_and_how_much_a_restore_would_do_a
     server.clock.advance(2 * DAY);
     erase(&server, people[1]);
     let hide = people[2];
-    server.write(move |tx| users::hide(tx, &users::held(tx, hide, tx.now())?));
+    server.write(move |tx| trash::hide(tx, &find::held(tx, hide, tx.now())?));
     let second = pack(&server, &house);
     server.clock.advance(HOUR);
     erase(&server, people[3]);
     // Hidden first, then erased: erased.
     let both = people[4];
-    server.write(move |tx| users::hide(tx, &users::held(tx, both, tx.now())?));
+    server.write(move |tx| trash::hide(tx, &find::held(tx, both, tx.now())?));
     erase(&server, both);
     server.write(|tx| {
         let last = keys::list(tx)?.into_iter().map(|key| key.id).max();
@@ -132,7 +135,7 @@ fn a_backup_that_a_restore_would_refuse_says_so_and_hides_no_other() {
     let bytes = std::fs::read(&damaged).expect("a file");
     std::fs::write(&damaged, &bytes[..200]).expect("a cut");
     server.clock.advance(HOUR);
-    pack_at(&server, &house, crate::vault::position(12));
+    pack_at(&server, &house, crate::archive::position(12));
     server.clock.advance(HOUR);
     pack(&server, &house);
     erase(&server, ann);

@@ -1,15 +1,17 @@
 //! What the pages do to users and jobs, seen in the database.
 
 use usher::clock::{DAY, HOUR};
-use usher::domain::{activity, erase, jobs, users};
+use usher::erasure;
+use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobId, JobStatus, Origin, REVIVABLE, State, User, UserId};
+use usher::people::{activity, find};
 
 use super::{Browser, page_of, part, words};
 use crate::harness::{Reply, Server, named};
 
 fn held(server: &Server, id: UserId) -> Option<User> {
     let now = server.clock.now();
-    server.app.read(|db| users::held(db, id, now)).ok()
+    server.app.read(|db| find::held(db, id, now)).ok()
 }
 
 fn events(server: &Server, user: &User) -> usize {
@@ -120,8 +122,8 @@ fn the_trash_says_how_long_each_has_and_the_next_to_go_comes_first() {
         if n > 0 {
             server.clock.advance(3 * DAY - HOUR);
         }
-        let user = server.read(|db| users::get(db, server.project().id, name));
-        server.write(move |tx| users::hide(tx, &user));
+        let user = server.read(|db| find::get(db, server.project().id, name));
+        server.write(move |tx| trash::hide(tx, &user));
         assert_eq!(held(&server, id).expect("it is held").state, State::Hidden);
     }
     let page = browser_again(&server, browser).get("/admin/trash").expect(200);
@@ -216,7 +218,7 @@ fn erasing_the_account_leaves_the_activity_under_the_bare_id_until_it_is_erased_
     let user = held(&server, id).expect("what is left");
     assert_eq!((user.state, events(&server, &user)), (State::Detached, 5));
     let project = server.project().id;
-    assert!(server.app.read(|db| users::get(db, project, "ann")).is_err());
+    assert!(server.app.read(|db| find::get(db, project, "ann")).is_err());
 
     let page = browser.get(&page_of(id)).expect(200);
     let text = words(&page.text);
@@ -327,7 +329,7 @@ fn an_erasure_that_began_at_once_cannot_be_cancelled_and_a_failed_one_goes_on() 
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     let user = held(&server, id).expect("the user");
-    let job = server.write(move |tx| erase::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
+    let job = server.write(move |tx| erasure::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
     let browser = Browser::owner(&server);
     let page = browser.get("/admin/jobs").expect(200);
     assert!(page.text.contains("<progress max=\"5\" value=\"0\""), "{}", page.text);
@@ -354,7 +356,7 @@ fn the_jobs_renew_themselves_while_one_is_at_work_unless_one_stops_that() {
     schedule(&server, "bob");
     assert!(!renews("/admin/jobs"));
     let user = held(&server, id).expect("the user");
-    server.write(move |tx| erase::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ()));
+    server.write(move |tx| erasure::begin(tx, &user, Erasure::Everything, Origin::Page).map(|_| ()));
     assert!(renews("/admin/jobs"));
     assert!(!renews("/admin/jobs?refresh=off"));
     server.tick();

@@ -1,7 +1,7 @@
 //! Who gets in: the first-run link, signing in, and for how long.
 
+use usher::access::sign_ins::{IDLE, LONGEST};
 use usher::clock::HOUR;
-use usher::domain::sign_ins::{IDLE, LONGEST};
 
 use super::{Browser, PASSWORD, value_of, words};
 use crate::harness::{Reply, Server};

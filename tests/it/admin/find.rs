@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use usher::domain::users;
 use usher::model::UserId;
+use usher::people::find;
 
 use crate::harness::Server;
 
 fn find(server: &Server, text: &str) -> Vec<UserId> {
     let (project, now) = (server.project().id, server.clock.now());
-    let found = server.read(|db| users::find(db, &[project], text, &[], now));
+    let found = server.read(|db| find::find(db, &[project], text, &[], now));
     found.into_iter().map(|user| user.id).collect()
 }
 
@@ -40,7 +40,7 @@ fn an_e_mail_is_found_in_any_letter_case_without_reading_everybody() {
     let nobody = shortest(|| assert_eq!(find(&server, "nobody"), []));
     let project = server.project().id;
     let named = shortest(|| {
-        server.read(|db| users::get(db, project, "user 7"));
+        server.read(|db| find::get(db, project, "user 7"));
     });
     assert!(nobody < named * 20, "{nobody:?} for a search, {named:?} for one probe");
 }

@@ -1,8 +1,8 @@
 //! The table of addresses, and what each answers to who is not signed in, or whose form
 //! is not from a page of ours. An address that is not in the table fails the first test.
 
+use usher::access::admins;
 use usher::admin::{self, Gate};
-use usher::domain::admins;
 
 use super::{Browser, FORM, form, words};
 use crate::harness::{Reply, Server};
@@ -108,8 +108,8 @@ impl House {
     fn with(server: Server) -> House {
         let user = server.seed("ann").events(3).insert();
         let project = server.project().id;
-        let job =
-            server.write(move |tx| usher::domain::jobs::schedule(tx, project, &crate::harness::named("ann")));
+        let job = server
+            .write(move |tx| usher::erasure::jobs::schedule(tx, project, &crate::harness::named("ann")));
         House { server, user: user.to_string(), job: job.id.to_string() }
     }
 

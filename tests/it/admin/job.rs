@@ -4,8 +4,10 @@ use std::path::Path;
 
 use usher::admin::Tokens;
 use usher::clock::{Clock, DAY, HOUR};
-use usher::domain::{erase, jobs, users};
+use usher::erasure;
+use usher::erasure::jobs;
 use usher::model::{Erasure, JobId, JobStatus, Origin, UserId};
+use usher::people::find;
 use usher::proof::hex::Hex;
 use usher::proof::receipt::{Token, is_subject};
 
@@ -156,8 +158,8 @@ fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
 fn a_failed_job_says_where_and_why_and_goes_on_from_its_own_page() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
-    let user = server.read(|db| users::held(db, id, server.clock.now()));
-    let job = server.write(move |tx| erase::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
+    let user = server.read(|db| find::held(db, id, server.clock.now()));
+    let job = server.write(move |tx| erasure::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
     let browser = Browser::owner(&server);
     let path = format!("/admin/jobs/{job}");
     server.write(move |tx| jobs::note_fault(tx, job, "disk I/O error"));

@@ -1,6 +1,6 @@
 //! Projects and keys.
 
-use usher::domain::keys;
+use usher::access::keys;
 
 use super::{Browser, part, value_of, words};
 use crate::harness::Server;
@@ -131,7 +131,7 @@ fn a_project_that_cannot_be_made_is_asked_for_again() {
         assert!(input.contains(&format!("value=\"{name}\"")) && input.contains("aria-invalid"), "{input}");
         assert_eq!(value_of(part(&page.text, "id=\"key-name\"", ">"), "name").as_deref(), Some(""));
     }
-    assert_eq!(server.read(usher::domain::projects::list).len(), 1);
+    assert_eq!(server.read(usher::projects::list).len(), 1);
 }
 
 #[test]

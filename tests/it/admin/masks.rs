@@ -1,9 +1,9 @@
 //! What support sees of a person: masked, and uncovered one value at a time.
 
 use serde_json::json;
-use usher::domain::users::{self, Subject};
-use usher::domain::{activity, masks};
 use usher::model::{Kind, ProfileChange, Reach, Role, UserId};
+use usher::people::subject::Subject;
+use usher::people::{activity, identify, masks};
 
 use super::roles::signed_in;
 use super::{Browser, page_of, words};
@@ -36,7 +36,7 @@ fn ann(server: &Server) -> UserId {
     server.write(move |tx| {
         let subject =
             Subject { identifier: Some(named("ann-4711")), anonymous_id: Some(named("visitor-of-ann")) };
-        let user = users::identify(tx, project, &subject, &change, None)?.expect("a user");
+        let user = identify::identify(tx, project, &subject, &change, None)?.expect("a user");
         let mut page = event(&named("ann-4711"), "/pricing/ann", START);
         page.kind = Kind::Page;
         page.url = Some("https://app.example.com/pricing/ann".into());
@@ -168,7 +168,7 @@ fn an_auditor_sees_jobs_without_the_name_of_anybody() {
     let server = Server::start();
     let project = server.project().id;
     ann(&server);
-    server.write(move |tx| usher::domain::jobs::schedule(tx, project, &named("ann-4711")).map(|_| ()));
+    server.write(move |tx| usher::erasure::jobs::schedule(tx, project, &named("ann-4711")).map(|_| ()));
     let auditor = signed_in(&server, "otto", Role::Auditor, &Reach::All);
     for path in ["/admin/jobs", "/admin/jobs/1"] {
         let page = auditor.get(path).expect(200).text;

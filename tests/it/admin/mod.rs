@@ -23,7 +23,7 @@ mod templates;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use usher::domain::admins;
+use usher::access::admins;
 use usher::model::UserId;
 
 use crate::harness::{Reply, Request, Server, encode};

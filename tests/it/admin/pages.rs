@@ -1,9 +1,11 @@
 //! What the pages show.
 
 use serde_json::json;
-use usher::domain::activity::{self, Incoming};
-use usher::domain::users::{self, Subject};
+use usher::erasure::trash;
 use usher::model::{Attributes, Identifier, Kind, ProfileChange, UserId};
+use usher::people::activity::Incoming;
+use usher::people::subject::Subject;
+use usher::people::{activity, find, identify, registration, users};
 
 use super::{Browser, page_of, part, words};
 use crate::harness::{START, Server, encode, event, named};
@@ -37,11 +39,11 @@ fn the_list_has_everybody_once_over_its_pages_newest_first_of_all_projects_or_on
     });
     // Hidden ones stay in the list; erased ones do not.
     let hide = ids[3];
-    server.write(move |tx| users::held(tx, hide, tx.now()).and_then(|user| users::hide(tx, &user)));
+    server.write(move |tx| find::held(tx, hide, tx.now()).and_then(|user| trash::hide(tx, &user)));
     let erase = ids.remove(5);
     server.write(move |tx| {
-        let user = users::held(tx, erase, tx.now())?;
-        usher::domain::erase::begin(tx, &user, usher::model::Erasure::Everything, usher::model::Origin::Page)
+        let user = find::held(tx, erase, tx.now())?;
+        usher::erasure::begin(tx, &user, usher::model::Erasure::Everything, usher::model::Origin::Page)
             .map(|_| ())
     });
     let browser = Browser::owner(&server);
@@ -78,7 +80,7 @@ fn a_user_is_found_by_identifier_id_in_any_form_anonymous_id_and_e_mail() {
     let ann = server.seed("ann").email("Ann@Example.com").insert();
     let visitor = server.write(move |tx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("visitor 7")) };
-        users::ensure(tx, project, &subject).map(|user| user.id)
+        registration::ensure(tx, project, &subject).map(|user| user.id)
     });
     let namesake = server
         .write(move |tx| users::put(tx, second.id, &named("ann"), &ProfileChange::default()))
@@ -142,7 +144,7 @@ fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
     };
     let id = server.write(move |tx| {
         let subject = Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor 7")) };
-        let user = users::identify(tx, project, &subject, &change, None)?.expect("a user");
+        let user = identify::identify(tx, project, &subject, &change, None)?.expect("a user");
         for n in 0..1_234 {
             let at = START - (1_234 - n) * 60_000;
             activity::record(tx, project, &event(&named("ann"), &format!("did {n}"), at))?;
@@ -215,10 +217,10 @@ fn a_merged_visitor_leads_to_whom_it_was_merged_into() {
     let project = server.project().id;
     let (visitor, ann) = server.write(move |tx| {
         let visitor = Subject { identifier: None, anonymous_id: Some(named("visitor 7")) };
-        let visitor = users::ensure(tx, project, &visitor)?;
+        let visitor = registration::ensure(tx, project, &visitor)?;
         let ann = users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
         let both = Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor 7")) };
-        users::identify(tx, project, &both, &ProfileChange::default(), None)?.expect("taken");
+        identify::identify(tx, project, &both, &ProfileChange::default(), None)?.expect("taken");
         Ok((visitor.id, ann.id))
     });
     let browser = Browser::owner(&server);
@@ -244,7 +246,7 @@ fn what_users_are_called_is_text_wherever_it_stands() {
         event.url = Some(evil.into());
         event.data = attributes(json!({ evil: evil }));
         activity::record(tx, project, &event)?;
-        usher::domain::jobs::schedule(tx, project, &named(evil))?;
+        usher::erasure::jobs::schedule(tx, project, &named(evil))?;
         Ok(user.id)
     });
     let browser = Browser::owner(&server);

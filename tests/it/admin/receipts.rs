@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use usher::domain::{erase, users};
+use usher::erasure;
+use usher::erasure::token;
 use usher::model::{Erasure, Origin};
+use usher::people::find;
 use usher::proof::hex::Hex;
 use usher::proof::receipt::Token;
 
@@ -16,9 +18,9 @@ fn erased(server: &Server, names: &[&str]) -> Vec<Token> {
     let tokens = server.write(move |tx| {
         ids.iter()
             .map(|id| {
-                let user = users::held(tx, *id, tx.now())?;
-                let job = erase::begin(tx, &user, Erasure::Everything, Origin::Request)?;
-                Ok(erase::token(tx, &job, &user))
+                let user = find::held(tx, *id, tx.now())?;
+                let job = erasure::begin(tx, &user, Erasure::Everything, Origin::Request)?;
+                Ok(token::of(tx, &job, &user))
             })
             .collect::<Result<Vec<Token>, usher::error::Error>>()
     });
@@ -251,7 +253,7 @@ fn a_receipt_whose_erasure_failed_later_says_so_until_it_is_completed_again() {
     assert!(words(&page).contains("The signature is good."), "it is what was signed all the same");
     // Tried again, in vain and then with success.
     let retry = || {
-        server.write(|tx| usher::domain::jobs::retry(tx, usher::model::JobId(1)));
+        server.write(|tx| usher::erasure::jobs::retry(tx, usher::model::JobId(1)));
     };
     retry();
     assert_eq!(pages(), [true, true, true, false, false]);

@@ -3,11 +3,14 @@
 
 use std::cell::RefCell;
 
+use usher::access::roles::Permission;
+use usher::access::{admin_rights, admins, roles};
 use usher::admin::{self, Gate};
-use usher::domain::roles::{self, Permission};
-use usher::domain::users::{self, Subject};
-use usher::domain::{admin_rights, admins, erase};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{AdminId, Erasure, Origin, ProfileChange, ProjectId, Reach, Role, UserId};
+use usher::people::identify;
+use usher::people::subject::Subject;
 
 use super::{Browser, PASSWORD};
 use crate::harness::{Reply, Server, TestProject, named};
@@ -118,7 +121,7 @@ impl World {
 
     fn spare_key(&self, project: ProjectId) -> i64 {
         self.server.key(Some(project), "read");
-        self.server.read(usher::domain::keys::list).last().expect("a key").id.0
+        self.server.read(usher::access::keys::list).last().expect("a key").id.0
     }
 
     fn spare_admin(&self) -> AdminId {
@@ -137,15 +140,16 @@ fn things(server: &Server, project: TestProject, name: &'static str) -> Things {
     let id = project.id;
     let (user, job) = server.write(move |tx| {
         let gone = Subject::named(&named(&format!("gone-{name}")));
-        let gone = users::identify(tx, id, &gone, &ProfileChange::default(), None)?.expect("a user");
-        let job = erase::begin(tx, &gone, Erasure::Everything, Origin::Page)?;
+        let gone = identify::identify(tx, id, &gone, &ProfileChange::default(), None)?.expect("a user");
+        let job = erasure::begin(tx, &gone, Erasure::Everything, Origin::Page)?;
         let email = Some(Some(format!("{name}@example.com")));
         let change = ProfileChange { email, ..ProfileChange::default() };
-        let kept = users::identify(tx, id, &Subject::named(&named(&format!("{name}-kept"))), &change, None)?;
+        let kept =
+            identify::identify(tx, id, &Subject::named(&named(&format!("{name}-kept"))), &change, None)?;
         Ok((kept.expect("a user").id, job.id))
     });
     server.tick();
-    let found = server.read(|db| usher::domain::jobs::get(db, None, job));
+    let found = server.read(|db| usher::erasure::jobs::get(db, None, job));
     let receipt = found.receipt_no.expect("a receipt").unsigned_abs();
     Things { project, user, job: job.0, receipt }
 }
@@ -248,9 +252,9 @@ fn lists_of_some_projects_reach_past_those_of_others() {
         server.write(move |tx| {
             for name in &names {
                 let subject = Subject::named(&named(name));
-                let user = users::identify(tx, project, &subject, &ProfileChange::default(), None)?;
-                usher::domain::jobs::schedule(tx, project, &named(name))?;
-                users::hide(tx, &user.expect("a user"))?;
+                let user = identify::identify(tx, project, &subject, &ProfileChange::default(), None)?;
+                usher::erasure::jobs::schedule(tx, project, &named(name))?;
+                trash::hide(tx, &user.expect("a user"))?;
             }
             Ok(())
         });

@@ -2,8 +2,8 @@
 
 use data_encoding::BASE32_NOPAD;
 use sha1::{Digest, Sha1};
+use usher::access::{admins, second_factor, totp};
 use usher::clock::{Millis, SECOND};
-use usher::domain::{admins, second_factor, totp};
 
 use super::{Browser, PASSWORD, part, value_of, words};
 use crate::harness::{Reply, Server};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use usher::domain::jobs;
+use usher::erasure::jobs;
 
 use super::{Browser, PASSWORD, page_of, second_factor};
 use crate::harness::{Server, named};

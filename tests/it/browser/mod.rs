@@ -7,8 +7,10 @@ mod second_factor;
 
 use actix_web::rt::System;
 use fantoccini::key::Key;
-use usher::domain::{erase, jobs, users};
+use usher::erasure;
+use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobStatus, Origin, State, UserId};
+use usher::people::find;
 
 use crate::harness::{Server, encode, named};
 use chromium::{Programs, Tab};
@@ -33,7 +35,7 @@ fn work(server: &Server) {
 
 fn state(server: &Server, id: UserId) -> Option<State> {
     let now = server.clock.now();
-    server.app.read(|db| users::held(db, id, now)).ok().map(|user| user.state)
+    server.app.read(|db| find::held(db, id, now)).ok().map(|user| user.state)
 }
 
 #[test]
@@ -132,7 +134,7 @@ fn the_owner_sets_the_password_finds_hides_and_restores_erases_cancels_makes_a_k
         server.get("/users").bearer(&key).send().expect(200);
         tab.follow("a.button.primary").await;
         assert!(!tab.text().await.contains(&key));
-        let id = server.read(usher::domain::keys::list).last().expect("a key").id;
+        let id = server.read(usher::access::keys::list).last().expect("a key").id;
         tab.press(&format!("button[popovertarget=revoke-{id}]")).await;
         tab.follow(&format!("form[action='/admin/keys/{id}/revoke'] button")).await;
         server.get("/users").bearer(&key).send().expect(401);
@@ -171,25 +173,25 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
     let (going, left) = (server.seed("going").events(3).insert(), server.seed("left").events(3).insert());
     let (project, waiting) = (server.project().id, named(&long));
     server.write(move |tx| {
-        users::hide(tx, &users::held(tx, hidden, tx.now())?)?;
+        trash::hide(tx, &find::held(tx, hidden, tx.now())?)?;
         let at_work =
-            erase::begin(tx, &users::held(tx, going, tx.now())?, Erasure::Everything, Origin::Page)?;
+            erasure::begin(tx, &find::held(tx, going, tx.now())?, Erasure::Everything, Origin::Page)?;
         (0..5).try_for_each(|_| jobs::note_fault(tx, at_work.id, "disk I/O error"))?;
-        erase::begin(tx, &users::held(tx, left, tx.now())?, Erasure::Account, Origin::Page)?;
+        erasure::begin(tx, &find::held(tx, left, tx.now())?, Erasure::Account, Origin::Page)?;
         jobs::schedule(tx, project, &waiting).map(|_| ())
     });
     // The account that was erased has its receipt; another erasure is at work.
     server.tick();
     let at_work = server.seed("at work").events(3).insert();
     let at_work = server.write(move |tx| {
-        let user = users::held(tx, at_work, tx.now())?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Page)
+        let user = find::held(tx, at_work, tx.now())?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Page)
     });
-    let house = crate::vault::House::new();
+    let house = crate::archive::House::new();
     let copy = house.path().join("copy.db");
     std::fs::write(&copy, "a database").expect("a file");
     for seq in [3, 4] {
-        let about = crate::vault::about(server.clock.now(), seq);
+        let about = crate::archive::about(server.clock.now(), seq);
         house.try_pack(&copy, about, server.app.backups()).expect("a backup");
     }
     System::new().block_on(async {

@@ -2,13 +2,13 @@
 
 use std::fs;
 
+use usher::archive;
 use usher::ledger;
 use usher::proof::check::check_one;
-use usher::vault;
 
 use super::{alter, rounds};
+use crate::archive::{House, random};
 use crate::harness::Server;
-use crate::vault::{House, random};
 
 /// With a ledger of some entries, and a receipt.
 fn erased() -> Server {
@@ -65,13 +65,13 @@ fn an_altered_backup_is_never_opened() {
     let house = House::new();
     let path = house.pack(&random(100_000)).path;
     let good = fs::read(&path).expect("a backup");
-    vault::check(&path, &house.recovery).expect("the twin");
+    archive::check(&path, &house.recovery).expect("the twin");
     rounds(150, |rng| {
         let bytes = alter::bytes(rng, &good);
         fs::write(&path, &bytes).expect("a file");
         let target = tempfile::tempdir().expect("a directory");
-        let opened = vault::unpack(&path, &house.recovery, target.path()).is_ok();
+        let opened = archive::unpack(&path, &house.recovery, target.path()).is_ok();
         assert!(!opened || bytes == good);
-        assert!(opened || crate::vault::names_in(target.path()).is_empty(), "something is left");
+        assert!(opened || crate::archive::names_in(target.path()).is_empty(), "something is left");
     });
 }

@@ -1,8 +1,8 @@
 //! Values as loaders of tables write them, and fields that cannot be read.
 
 use serde_json::{Value, json};
-use usher::domain::{activity, users};
 use usher::model::Event;
+use usher::people::{activity, find};
 
 use super::{call, create, get, put, told, with};
 use crate::harness::{Reply, START, Server, fields};
@@ -19,7 +19,7 @@ fn event(server: &Server, more: Value) -> Reply {
 
 fn kept(server: &Server) -> Vec<Event> {
     let project = server.project().id;
-    server.read(|db| activity::timeline(db, &users::get(db, project, "ann")?, 0, i64::MAX, 100, 0))
+    server.read(|db| activity::timeline(db, &find::get(db, project, "ann")?, 0, i64::MAX, 100, 0))
 }
 
 #[test]
@@ -178,6 +178,6 @@ fn an_event_keeps_what_of_it_can_be_read() {
 
 fn kept_or_none(server: &Server) -> usize {
     let project = server.project().id;
-    let there = server.app.read(|db| users::get(db, project, "ann")).is_ok();
+    let there = server.app.read(|db| find::get(db, project, "ann")).is_ok();
     if there { kept(server).len() } else { 0 }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::{activity, users};
 use usher::model::REVIVABLE;
+use usher::people::{activity, find};
 
 use super::{bad, call, create, delete, get, hard_delete, put, unknown, with};
 use crate::harness::{START, Server, event, named};
@@ -25,7 +25,7 @@ fn history(server: &Server, name: &str) -> usize {
     let (project, name) = (server.project().id, name.to_owned());
     server
         .read(move |db| {
-            let user = users::get(db, project, &name)?;
+            let user = find::get(db, project, &name)?;
             activity::timeline(db, &user, 0, i64::MAX, 1_000, 0)
         })
         .len()

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE};
-use usher::domain::{activity, users};
 use usher::model::{Event, REVIVABLE};
+use usher::people::{activity, find};
 
 use super::{bad, call, create, delete, get, hard_delete, put, unknown};
 use crate::harness::{Reply, START, Server, fields};
@@ -16,7 +16,7 @@ fn send(server: &Server, body: Value) -> Reply {
 fn kept(server: &Server, name: &str) -> Vec<Event> {
     let (project, name) = (server.project().id, name.to_owned());
     server.read(move |db| {
-        let user = users::get(db, project, &name)?;
+        let user = find::get(db, project, &name)?;
         activity::timeline(db, &user, 0, i64::MAX, 1_000, 0)
     })
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use usher::clock::MINUTE;
-use usher::domain::{activity, users};
 use usher::model::ProfileChange;
+use usher::people::{activity, users};
 
 use super::lists::{page, pages, several};
 use super::{bad, call, create, get, put};

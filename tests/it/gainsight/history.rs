@@ -58,8 +58,8 @@ fn a_custom_event_reads_as_it_was_sent() {
     send(&server, json!({ "identifyId": "ann", "eventName": "Bare", "eventId": "e-2" }));
     let session = server.read(|db| {
         let project = server.project().id;
-        let ann = usher::domain::users::get(db, project, "ann")?;
-        usher::domain::activity::sessions(db, &ann, (0, i64::MAX), 10)
+        let ann = usher::people::find::get(db, project, "ann")?;
+        usher::people::activity::sessions(db, &ann, (0, i64::MAX), 10)
     });
     let bare = json!({
         "eventId": "e-2", "identifyId": "ann", "propertyKey": "AP-9", "date": START + DAY + MINUTE,

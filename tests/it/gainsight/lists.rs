@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 use usher::clock::MINUTE;
-use usher::domain::{activity, users};
 use usher::model::Kind;
+use usher::people::{activity, subject};
 
 use super::{bad, call, create, delete, get, hard_delete, put};
 use crate::harness::{START, Server, encode, event, fields, named};
@@ -297,7 +297,7 @@ fn who_cannot_be_seen_is_neither_listed_nor_counted() {
     several(&server, &["ann", "hidden", "gone"]);
     server.write(move |tx| {
         let mut seen = event(&named("x"), "seen", START);
-        seen.subject = users::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
+        seen.subject = subject::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
         seen.kind = Kind::Page;
         activity::record(tx, project, &seen)
     });

@@ -3,11 +3,11 @@
 
 use std::fs;
 
+use usher::archive::Place;
 use usher::ledger::{
     Act, Entry, Ledger, LedgerId, Position, Refusal, Seal, bring_over, check, hkdf, look, version_of,
 };
 use usher::model::{AskedBy, Erasure, ProjectId};
-use usher::vault::Place;
 
 use super::{Fixture, MADE, every_act, pseudonym, seal};
 

@@ -1,8 +1,8 @@
 //! Who is let in by which route.
 
+use usher::access::keys::{Bounds, Powers};
+use usher::access::{keys, rotation};
 use usher::clock::{HOUR, MINUTE};
-use usher::domain::keys::{self, Bounds, Powers};
-use usher::domain::rotation;
 use usher::model::{KeyId, ProjectId, Scope, Scopes};
 
 use super::{Row, Whose, keyed, path_of_ours, state, table};

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis};
-use usher::domain::{erase, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin};
+use usher::people::find;
 
 use super::{House, data, refused};
 use crate::harness::{Reply, START, Server, encode};
@@ -125,8 +126,8 @@ fn a_job_that_waits_under_a_digest_is_known_by_its_name() {
     house.server.seed("ann").events(1).insert();
     let job = data(house.ask("ann"));
     house.server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Request).map(|_| ())
     });
     house.server.tick();
     assert_ne!(house.job(&job)["referenceId"], "ann");
@@ -162,8 +163,8 @@ fn an_erasure_that_another_api_began_is_no_job_here() {
     let project = house.server.project().id;
     house.server.seed("ann").events(1).insert();
     let begun = house.server.write(move |tx| {
-        let user = users::get(tx, project, "ann")?;
-        erase::begin(tx, &user, Erasure::Everything, Origin::Request)
+        let user = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &user, Erasure::Everything, Origin::Request)
     });
     assert_eq!(data(house.get("jobs")), json!([]));
     let id = json!({ "jobId": begun.id.0 });

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
-use usher::domain::users;
+use usher::erasure::trash;
+use usher::people::{find, users};
 
 use super::{House, data, refused};
 use crate::harness::{START, encode, fields, named};
@@ -121,7 +122,7 @@ fn who_is_not_there_or_not_to_be_seen_is_not_found() {
     let second = house.server.second();
     let theirs = format!("/v2/api/public/{}/users/ann", second.key);
     refused(house.call("GET", &theirs).send(), 404, "user not found");
-    house.server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    house.server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     refused(house.get("users/ann"), 404, "user not found");
     assert_eq!(house.listed(json!({})), (vec![], 0));
     // An anonymous id is no identifier.

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, SECOND};
-use usher::domain::users;
+use usher::erasure::trash;
+use usher::people::find;
 
 use super::{House, data, refused};
 use crate::harness::{START, fields};
@@ -87,7 +88,7 @@ fn who_is_not_there_has_no_sessions() {
     let project = house.server.project().id;
     house.track("ann", "came", START);
     assert_eq!(house.sessions("nobody", json!({})), (vec![], 0));
-    house.server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    house.server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     assert_eq!(house.sessions("ann", json!({})), (vec![], 0));
 }
 
@@ -251,7 +252,7 @@ fn a_session_that_is_not_there_has_no_events() {
     let theirs = format!("/v2/api/public/{}/sessions/{id}/events", second.key);
     assert_eq!(data(house.call("POST", &theirs).json(body).send()), none);
     let project = house.server.project().id;
-    house.server.write(move |tx| users::hide(tx, &users::get(tx, project, "ann")?));
+    house.server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
     assert_eq!(house.events(&id, json!({})), none);
 }
 

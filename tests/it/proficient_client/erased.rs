@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use usher::domain::users::Subject;
-use usher::domain::{erase as rules, merge, users};
+use usher::erasure;
+use usher::erasure::trash;
 use usher::model::{Erasure, Origin, ProfileChange, REVIVABLE, Said, UserId};
+use usher::people::subject::Subject;
+use usher::people::{find, merge, profile, registration, users};
 
 use super::{begin, count, get, ids, path, refused, say, signed, signing};
 use crate::erasure::{Person, left};
@@ -49,7 +51,7 @@ fn each_erasure_of_the_activity_takes_conversations_to_the_last_byte() {
             "activity" => erase(&server, id, Erasure::Activity),
             "trash" => {
                 let project = server.project().id;
-                server.write(move |tx| users::hide(tx, &users::get_by_id(tx, project, id)?));
+                server.write(move |tx| trash::hide(tx, &find::get_by_id(tx, project, id)?));
                 server.clock.advance(REVIVABLE);
             }
             _ => {
@@ -75,8 +77,8 @@ fn each_erasure_of_the_activity_takes_conversations_to_the_last_byte() {
 fn erase(server: &Server, id: UserId, erasure: Erasure) {
     let project = server.project().id;
     server.write(move |tx| {
-        let user = users::get_detached_too_by_id(tx, project, id)?;
-        rules::begin(tx, &user, erasure, Origin::Request).map(|_| ())
+        let user = find::get_detached_too_by_id(tx, project, id)?;
+        erasure::begin(tx, &user, erasure, Origin::Request).map(|_| ())
     });
 }
 
@@ -122,7 +124,7 @@ fn conversations_are_counted_with_what_is_held() {
     say(&server, "ann", &interaction, "one");
     say(&server, "ann", &interaction, "two");
     let project = server.project().id;
-    let held = server.read(|db| users::inventory(db, &users::get(db, project, "ann")?));
+    let held = server.read(|db| find::inventory(db, &find::get(db, project, "ann")?));
     let rows = |table: &str| held.iter().find(|held| held.table == table).map(|held| held.rows);
     assert_eq!((rows("interactions"), rows("messages")), (Some(1), Some(2)));
 }
@@ -134,10 +136,10 @@ fn a_merged_visitors_conversations_are_the_users() {
     let project = server.project().id;
     server.write(move |tx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("v")) };
-        let visitor = users::ensure(tx, project, &subject)?;
+        let visitor = registration::ensure(tx, project, &subject)?;
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
         usher::store::messages::insert(tx, &begun, [2; 16], None, "hello")?;
-        users::touch(tx, &visitor, Said::Nothing)?;
+        profile::record_activity(tx, &visitor, Said::Nothing)?;
         users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken");
         merge::unite(tx, project, &named("v"), &named("ann")).map(|_| ())
     });
@@ -162,7 +164,7 @@ fn an_erasure_amid_a_merge_takes_rows_in_the_order_of_their_tables() {
     let project = server.project().id;
     let ann = server.write(move |tx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("v")) };
-        let visitor = users::ensure(tx, project, &subject)?;
+        let visitor = registration::ensure(tx, project, &subject)?;
         let ann = users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
         usher::store::messages::insert(tx, &begun, [2; 16], None, "hello")?;

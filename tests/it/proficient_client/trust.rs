@@ -2,16 +2,19 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::domain::{projects, secrets, users};
+use usher::erasure::trash;
 use usher::error::Error;
 use usher::model::REVIVABLE;
+use usher::people::find;
+use usher::projects;
+use usher::secrets;
 
 use super::{begin, count, get, ids, path, refused, say, sign, signed, signing, unsigned};
 use crate::harness::{Request, Server};
 
 fn hide(server: &Server, name: &'static str) {
     let project = server.project().id;
-    server.write(move |tx| users::hide(tx, &users::get(tx, project, name)?));
+    server.write(move |tx| trash::hide(tx, &find::get(tx, project, name)?));
 }
 
 /// Every call that tells or changes what is there.
@@ -170,7 +173,7 @@ fn a_user_in_the_trash_is_unknown_and_stays_there() {
     let more = begin(&server, "ann");
     say(&server, "ann", &more, "still here");
     let project = server.project().id;
-    assert!(server.read(|db| Ok(users::get(db, project, "ann").is_err())));
+    assert!(server.read(|db| Ok(find::get(db, project, "ann").is_err())));
     assert_eq!(count(&server, "users"), 1);
     let body = json!({ "external_id": "ann" });
     server.post("/users").bearer(&server.project().all).json(body).send().expect(200);

@@ -198,7 +198,7 @@ fn reading_a_name_never_begins_an_erasure() {
     server.clock.advance(REVIVABLE);
     // The clock is trusted; but it is the reaper's to erase.
     let project = server.project().id;
-    let looked = server.write(move |tx| usher::domain::users::holder(tx, project, named("ann").as_str()));
+    let looked = server.write(move |tx| usher::people::holder::holder(tx, project, named("ann").as_str()));
     assert!(looked.is_none());
     assert_eq!((count(&server, "jobs"), state(&server, ann)), (0, Some(State::Waiting)));
     assert_eq!(server.tick().reaped, 1);
@@ -216,7 +216,7 @@ fn nothing_is_pruned_by_a_clock_that_is_not_trusted() {
         server.clock.advance(HOUR);
     }
     let held = || {
-        let backups = usher::vault::list(server.app.backups()).expect("a folder");
+        let backups = usher::archive::list(server.app.backups()).expect("a folder");
         let old = backups.iter().filter(|backup| backup.made_at().is_some_and(|at| at < START + DAY)).count();
         (count(&server, "erased_identifiers"), old)
     };

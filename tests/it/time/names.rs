@@ -114,8 +114,8 @@ fn the_receipt_is_the_one_that_the_person_was_told() {
     server.tick();
     let project = server.project().id;
     let token = server.write(move |tx| {
-        let user = usher::domain::users::get(tx, project, "ann")?;
-        usher::domain::users::hide(tx, &user)
+        let user = usher::people::find::get(tx, project, "ann")?;
+        usher::erasure::trash::hide(tx, &user)
     });
     server.clock.set_wall(-400 * DAY);
     server.tick();
@@ -123,7 +123,7 @@ fn the_receipt_is_the_one_that_the_person_was_told() {
     assert_eq!(server.tick().reaped, 0);
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);
-    let job = server.read(|db| usher::domain::jobs::list(db, None, 1)).pop().expect("a job");
+    let job = server.read(|db| usher::erasure::jobs::list(db, None, 1)).pop().expect("a job");
     assert_eq!(job.receipt, token.receipt.0);
     assert_eq!(job.created_at, START + HOUR);
     assert!(find(&server, "ann").is_none());

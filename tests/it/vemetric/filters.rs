@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE};
-use usher::domain::activity::{self, Incoming};
 use usher::model::{Device, ProfileChange};
+use usher::people::activity;
+use usher::people::activity::Incoming;
 
 use super::lists::{events, post, titles};
 use super::{invalid, list, names, send, set, visit};

@@ -467,7 +467,7 @@ fn a_suppressed_visitor_leaves_a_page_unseen() {
     taken(browser.post("/l", ""));
     assert_eq!(ended(), server.clock.now(), "the twin: who is not suppressed was there until now");
     let before = ended();
-    crate::suppressions::suppress(&server, "ann", usher::domain::suppressions::Policy::Forever);
+    crate::suppressions::suppress(&server, "ann", usher::people::suppressions::Policy::Forever);
     server.clock.advance(MINUTE);
     taken(browser.post("/l", ""));
     assert_eq!(ended(), before);

@@ -3,8 +3,8 @@
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE, SECOND};
-use usher::domain::users;
 use usher::model::REVIVABLE;
+use usher::people::find;
 
 use super::{call, count, hide, list, names, refused, seen, send, user, visit};
 use crate::harness::{Reply, START, Server, encode};
@@ -232,7 +232,7 @@ fn an_event_leaves_a_hidden_user_hidden_with_all_that_it_says_for_when_it_is_rev
     assert_eq!((&new["displayName"], &new["data"]), (&json!(null), &json!({})));
     assert_eq!(events(&server, "ann"), []);
     let (project, now) = (server.project().id, server.clock.now());
-    assert!(server.read(|db| users::get_hidden_too(db, project, "ann", now)).id != id);
+    assert!(server.read(|db| find::get_hidden_too(db, project, "ann", now)).id != id);
 }
 
 #[test]

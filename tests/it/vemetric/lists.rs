@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, Millis};
-use usher::domain::activity;
 use usher::model::{Kind, ProfileChange, REVIVABLE};
+use usher::people::activity;
 
 use super::{ONE, call, did, hide, invalid, list, names, seen, send, set, user, visit};
 use crate::harness::{Reply, START, Server, encode, event, fields, named};

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::{Clock, DAY, MINUTE, SECOND, rfc3339};
-use usher::domain::{erase, users};
+use usher::erasure;
 use usher::model::{Erasure, Origin, ProfileChange};
+use usher::people::{find, identify, registration, subject};
 
 use super::lists::{SPANS, events, post, titles};
 use super::{at, did, invalid, list, names, seen, send, user, visit};
@@ -199,8 +200,8 @@ fn nothing_of_an_erased_activity_is_seen_not_even_before_its_rows_have_left() {
     }
     let project = server.project().id;
     server.write(move |tx| {
-        let ann = users::get(tx, project, "ann")?;
-        erase::begin(tx, &ann, Erasure::Activity, Origin::Request)
+        let ann = find::get(tx, project, "ann")?;
+        erasure::begin(tx, &ann, Erasure::Activity, Origin::Request)
     });
     server.clock.advance(SECOND);
     send(&server, "/i", json!({ "identifier": "ann" })).expect(200);
@@ -239,8 +240,8 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
     server
         .write(move |tx| {
             let subject =
-                users::Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor")) };
-            users::identify(tx, project, &subject, &ProfileChange::default(), None)
+                subject::Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor")) };
+            identify::identify(tx, project, &subject, &ProfileChange::default(), None)
         })
         .expect("taken");
     let february = json!({ "dateRange": ["2026-02-01", "2026-02-28"] });
@@ -259,21 +260,21 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
 fn what_a_visitor_had_erased_is_not_seen_in_whom_it_is_merged_into() {
     let server = Server::start();
     let project = server.project().id;
-    let subject = |identifier: Option<&str>| users::Subject {
+    let subject = |identifier: Option<&str>| subject::Subject {
         identifier: identifier.map(named),
         anonymous_id: Some(named("visitor")),
     };
     visit(&server, "visitor", at("2026-03-04T08:00:00Z"));
     let alone = subject(None);
     server.write(move |tx| {
-        let visitor = users::ensure(tx, project, &alone)?;
-        erase::begin(tx, &visitor, Erasure::Activity, Origin::Request)
+        let visitor = registration::ensure(tx, project, &alone)?;
+        erasure::begin(tx, &visitor, Erasure::Activity, Origin::Request)
     });
     server.clock.advance(SECOND);
     send(&server, "/i", json!({ "identifier": "ann" })).expect(200);
     let both = subject(Some("ann"));
     server
-        .write(move |tx| users::identify(tx, project, &both, &ProfileChange::default(), None))
+        .write(move |tx| identify::identify(tx, project, &both, &ProfileChange::default(), None))
         .expect("taken");
     server.clock.advance(DAY);
     seen(&server, "ann", server.clock.now());

@@ -11,10 +11,10 @@ use super::sentence;
 use super::shown::{EVENT_COLUMNS, USER_COLUMNS};
 use crate::api::dialect::{Call, Object};
 use crate::clock::Millis;
-use crate::domain::users::{Direction, Field, Filter, Listing};
-use crate::domain::visits::{Column, Page};
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Identifier, ProjectId};
+use crate::people::listings::{Direction, Field, Filter, Listing};
+use crate::people::visits::{Column, Page};
 
 /// "validate:\"min=946684800000\"": the year 2000.
 const EARLIEST: Millis = 946_684_800_000;

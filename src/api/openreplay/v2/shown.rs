@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::visits::Visit;
 use crate::model::{Event, Project, Session, User};
+use crate::people::visits::Visit;
 
 /// So many anonymous ids of a user are shown.
 pub const DISTINCT_IDS_MAX: u32 = 1_000;

@@ -1,0 +1,476 @@
+//! Jobs: scheduled, running, completed, failed or cancelled.
+//!
+//! A scheduled job is bound to an identifier, and erases whoever holds it when it falls
+//! due. One that cannot begin then is bound to a person; see [`binding`]. Everything a job knows
+//! of its progress is in the database, so it goes on after a kill; it says completed when it
+//! found nothing left, never before.
+
+use std::time::{Duration, Instant};
+
+use crate::access::sign_ins;
+use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
+use crate::erasure;
+use crate::erasure::{binding, delete_rows, token, trash};
+use crate::error::{Error, Result};
+use crate::ledger::{Act, Pseudonym, Request};
+use crate::model::{
+    Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep, User,
+};
+use crate::people::{
+    erasures, holder, interactions, merge, names, person, references, repairs, suppressions,
+};
+use crate::proof::figures::JobNumbers;
+use crate::proof::receipt::{self, Token};
+use crate::store::holdings::{self, Bounds};
+use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
+
+/// A chunk of background work holds the writer no longer than about this.
+const CHUNK: Duration = Duration::from_millis(8);
+/// Jobs of a project that wait for names that nobody has, at most.
+const UNKNOWN_MAX: u32 = 1_000;
+/// Jobs proven together at most.
+const UNPROVEN_MAX: u32 = 5_000;
+/// So many faults in a row, and a job is failed until somebody retries it.
+const ATTEMPTS: i64 = 5;
+
+/// A job that erases whoever has this identifier at the next midnight, UTC. It is answered under
+/// the name that it was asked by, also where it is not kept under it: see [`references`].
+/// [`Error::RateLimited`] where too many wait for names that nobody has.
+pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
+    let user = holder::named(tx, project, identifier.as_str())?;
+    if user.is_none() && jobs::waiting_for_unknown(tx, project, UNKNOWN_MAX)? >= UNKNOWN_MAX {
+        // At midnight they are done.
+        let left = (next_midnight(tx.now()) - tx.now()) / SECOND;
+        return Err(Error::RateLimited { retry_after: u64::try_from(left).unwrap_or_default() + 1 });
+    }
+    let meant = name_of(user.as_ref(), identifier);
+    let name = tx.names().name(project, meant);
+    let gone = user.is_none() && references::was_anybodys(tx, project, identifier.as_str())?;
+    let reference = if gone { references::digest(name) } else { meant.to_owned() };
+    let mut job = jobs::insert(
+        tx,
+        &jobs::New {
+            project,
+            erasure: Erasure::Everything,
+            origin: Origin::Schedule,
+            reference: &reference,
+            ground: tx.who().ground,
+            asked_at: tx.now(),
+            start_at: next_midnight(tx.now()),
+            receipt: None,
+            // With nobody there, all that goes came later.
+            bounds: Some(match &user {
+                Some(user) => holdings::bounds(tx, &rows::members(tx, user.id)?)?,
+                None => Bounds::new(),
+            }),
+        },
+    )?;
+    identifier.as_str().clone_into(&mut job.reference);
+    tx.enter(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
+    // Whom it is for is told as of now: it is whoever has the name at midnight.
+    let subject = user.map(|user| person::pseudonym(tx, &user));
+    let reason = Some(receipt::right(job.origin, job.ground));
+    audit::note(
+        tx,
+        &audit::Entry {
+            action: "schedule erasure",
+            subject,
+            project: Some(project),
+            job: Some(job.id),
+            reason,
+        },
+    )?;
+    tx.wake_worker();
+    Ok(job)
+}
+
+/// The name that a job is bound to. Who was meant by an anonymous id is meant by their own name from
+/// then on: somebody else may be called like the anonymous id by midnight.
+fn name_of<'a>(user: Option<&'a User>, asked: &'a Identifier) -> &'a str {
+    user.and_then(|user| user.identifier.as_deref()).unwrap_or(asked.as_str())
+}
+
+/// The same, with the receipt's token for the person who has the name now, but one job at a time:
+/// [`Error::Conflict`] while one for this name waits or runs. Once its rows are gone, a running
+/// job does not keep the name, so a new one is allowed then.
+pub fn schedule_once(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<(Job, Option<Token>)> {
+    let holder = holder::named(tx, project, identifier.as_str())?;
+    let name = name_of(holder.as_ref(), identifier);
+    let digest = references::digest(tx.names().name(project, name));
+    if jobs::any_under(tx, project, Origin::Schedule, [name, &digest])? {
+        return Err(Error::Conflict("a deletion job for this user is already scheduled or running"));
+    }
+    let job = schedule(tx, project, identifier)?;
+    let token = holder.map(|user| token::of(tx, &job, &user));
+    Ok((job, token))
+}
+
+/// The job of this number. [`Error::JobNotFound`] if there is none in the project.
+pub fn get(db: &Db, project: Option<ProjectId>, id: JobId) -> Result<Job> {
+    jobs::by_id(db, id)?
+        .filter(|job| project.is_none_or(|project| job.project == project))
+        .ok_or(Error::JobNotFound)
+}
+
+/// The project's job of this number. [`Error::JobNotFound`].
+pub fn numbered(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    jobs::numbered(db, project, number)?.ok_or(Error::JobNotFound)
+}
+
+/// The job whose receipt has this number in the project. [`Error::ReceiptNotFound`].
+pub fn of_receipt_number(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    jobs::of_receipt_number(db, project, number)?.ok_or(Error::ReceiptNotFound)
+}
+
+/// The job whose receipt has this id. [`Error::ReceiptNotFound`] if there is none in the
+/// project, or a database from before it was put back.
+pub fn of_receipt(db: &Db, project: Option<ProjectId>, receipt: receipt::Id) -> Result<Job> {
+    jobs::by_receipt(db, receipt.0)?
+        .filter(|job| project.is_none_or(|project| job.project == project))
+        .ok_or(Error::ReceiptNotFound)
+}
+
+/// What went wrong with a job, as a project is told: where in the files something was found, and
+/// what the machine said, is of the whole installation.
+pub fn told(job: &Job) -> Option<&'static str> {
+    job.error.as_ref().map(|_| match job.status {
+        JobStatus::Failed => "the erasure failed; the operator's pages say why",
+        _ => "the erasure met a fault, and is tried again",
+    })
+}
+
+/// The project's receipt that was made last, as far as the database knows: its number and its
+/// place among all.
+pub fn last_receipt_of(db: &Db, project: ProjectId) -> Result<Option<(i64, i64)>> {
+    jobs::last_receipt_of(db, project)
+}
+
+/// The last number of a receipt that may be of any project; 0: there is none.
+pub fn last_receipt_of_any(db: &Db) -> Result<i64> {
+    sequences::last(db, "receipt")
+}
+
+/// It was completed once, with a receipt, and is not any more: a later search found something
+/// of the person's.
+pub fn failed_later(job: &Job) -> bool {
+    job.receipt_no.is_some() && job.status != JobStatus::Completed
+}
+
+/// A page of the project's jobs that were scheduled by identifier, the newest first. It reads
+/// all before it: for scans.
+pub fn scheduled_page(db: &Db, project: ProjectId, limit: u32, offset: u32) -> Result<Vec<Job>> {
+    jobs::list_of(db, project, Origin::Schedule, (limit, offset))
+}
+
+/// The project's job of this number, if it was scheduled by identifier. [`Error::JobNotFound`]
+/// if not.
+pub fn scheduled(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
+    let job = numbered(db, project, number)?;
+    if job.origin == Origin::Schedule { Ok(job) } else { Err(Error::JobNotFound) }
+}
+
+/// All jobs below a number, the newest first.
+pub fn list(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
+    jobs::list(db, None, below, limit)
+}
+
+/// Whether any job is at work.
+pub fn any_running(db: &Db) -> Result<bool> {
+    jobs::any_in(db, JobStatus::Running)
+}
+
+/// Whether [`cancel`] would stop this job.
+pub fn may_cancel(job: &Job) -> bool {
+    job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
+}
+
+/// Jobs that the database does not know have had these numbers, and their receipts of version 1
+/// those up to `receipt`: no other has them again.
+pub fn go_on_after(tx: &Tx, known: &[JobNumbers], receipt: u64) -> Result<()> {
+    if receipt > 0 {
+        sequences::go_on_after(tx, "receipt", i64::try_from(receipt).map_err(Error::internal)?)?;
+    }
+    for job in known {
+        let number = |number: u64| i64::try_from(number).map_err(Error::internal);
+        let project = ProjectId(number(job.project)?);
+        sequences::go_on_after(tx, "job", number(job.id)?)?;
+        sequences::go_on_after(tx, &jobs::of_project(project), number(job.number)?)?;
+    }
+    Ok(())
+}
+
+/// A request of the ledger's that the database does not know waits again: under its name,
+/// or, where nobody is held by that name, under the name's digest.
+pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
+    let digest = references::digest(request.name);
+    let new = jobs::New {
+        project: request.project,
+        erasure: Erasure::Everything,
+        origin: Origin::Schedule,
+        reference: name.unwrap_or(&digest),
+        ground: tx.who().ground,
+        asked_at: tx.now(),
+        start_at: request.due,
+        receipt: Some(request.request.0),
+        bounds: None,
+    };
+    jobs::insert(tx, &new)?;
+    tx.wake_worker();
+    Ok(())
+}
+
+/// Ends a job that the ledger says was withdrawn.
+pub fn cancel_silently(tx: &Tx, mut job: Job) -> Result<()> {
+    job.status = JobStatus::Cancelled;
+    job.finished_at = Some(tx.now());
+    jobs::update(tx, &mut job)
+}
+
+/// Stops a job. One that has begun leaves what it has not taken yet under the bare id,
+/// as an account-only erasure does. [`Error::JobEnded`] if it is completed or cancelled,
+/// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
+pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
+    let mut job = get(tx, project, id)?;
+    // Once the rows are gone there is nothing left to cancel.
+    let gone = matches!(job.step, Some(JobStep::Scrubbing | JobStep::Verifying));
+    if gone || matches!(job.status, JobStatus::Completed | JobStatus::Cancelled) {
+        return Err(Error::JobEnded);
+    }
+    if !may_cancel(&job) {
+        return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
+    }
+    if let Some(user) = job.user.take() {
+        if let Some(row) = rows::by_id(tx, None, user)?
+            && row.state == State::Erasing
+        {
+            rows::set_state(tx, user, State::Detached, None)?;
+        }
+        // It has begun: who was meant is gone, and so is the name.
+        job.reference = erasures::unnamed()?;
+    } else if holder::named(tx, job.project, &job.reference)?.is_none() {
+        // Nobody has the name, so nothing would take it away later.
+        job.reference = erasures::unnamed()?;
+    }
+    if job.status == JobStatus::Scheduled {
+        tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
+    }
+    note(tx, &job, "cancel erasure")?;
+    mentions::forget(tx, job.id)?;
+    job.status = JobStatus::Cancelled;
+    job.step = None;
+    job.finished_at = Some(tx.now());
+    job.retry_at = None;
+    job.bound_user = None;
+    jobs::update(tx, &mut job)?;
+    Ok(job)
+}
+
+fn note(tx: &Tx, job: &Job, action: &str) -> Result<()> {
+    audit::note(
+        tx,
+        &audit::Entry {
+            action,
+            subject: job.pseudonym,
+            project: Some(job.project),
+            job: Some(job.id),
+            reason: job.error.as_deref(),
+        },
+    )
+}
+
+/// Lets a failed job go on. [`Error::Conflict`] if it has not failed.
+pub fn retry(tx: &Tx, id: JobId) -> Result<Job> {
+    let mut job = get(tx, None, id)?;
+    if job.status != JobStatus::Failed {
+        return Err(Error::Conflict("only a failed job can be retried"));
+    }
+    note(tx, &job, "retry erasure")?;
+    job.status = JobStatus::Running;
+    if job.step == Some(JobStep::Verifying) {
+        job.step = Some(JobStep::Scrubbing);
+    }
+    job.attempts = 0;
+    job.retry_at = None;
+    job.error = None;
+    jobs::update(tx, &mut job)?;
+    tx.wake_worker();
+    Ok(job)
+}
+
+/// Notes a fault: again later, or failed after too many.
+pub fn note_fault(tx: &Tx, id: JobId, error: &str) -> Result<()> {
+    let mut job = get(tx, None, id)?;
+    job.attempts += 1;
+    job.error = Some(error.to_owned());
+    if job.attempts >= ATTEMPTS {
+        job.status = JobStatus::Failed;
+        job.retry_at = None;
+    } else {
+        job.retry_at = Some(tx.now() + ((10 * SECOND) << job.attempts).min(60 * MINUTE));
+    }
+    jobs::update(tx, &mut job)
+}
+
+/// What a step of background work did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Step {
+    /// There is more to do now.
+    pub more: bool,
+    pub began: u64,
+    pub reaped: u64,
+    pub faults: u64,
+}
+
+/// One short step of all the background work that is due at the transaction's time: no
+/// input, may be called at any time, and does nothing if nothing is due.
+pub fn step(tx: &Tx) -> Result<Step> {
+    let deadline = Instant::now() + CHUNK;
+    let mut step = Step::default();
+    while Instant::now() < deadline {
+        if start_due(tx)? {
+            step.began += u64::from(tx.trusts_clock());
+        } else if trash::sweep(tx)? {
+            step.reaped += 1;
+        } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
+            advance(tx, job, deadline, &mut step)?;
+        } else if !(merge::chunk(tx)? || interactions::chunk(tx)? || tx.trusts_clock() && prune(tx)?) {
+            return Ok(step);
+        }
+    }
+    step.more = true;
+    Ok(step)
+}
+
+fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> {
+    let id = job.id;
+    let mut job = job;
+    match tx.nested(|| delete_rows::some(tx, &mut job, deadline)) {
+        Ok(_) => {}
+        // No room is no fault of the job's: the whole step comes again.
+        Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
+        Err(error) => {
+            log::error!("job {id} met a fault: {error}");
+            note_fault(tx, id, &error.to_string())?;
+            step.faults += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Begins the scheduled job that is due first, if one is. As long as the clock is not trusted it is
+/// bound to whom it means, and waits.
+fn start_due(tx: &Tx) -> Result<bool> {
+    if !tx.trusts_clock() {
+        return binding::bind_due(tx);
+    }
+    let Some(mut job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
+        return Ok(false);
+    };
+    let user = names::meant(tx, &job)?;
+    job.bound_user = None;
+    let request = Pseudonym(job.receipt);
+    erasure::start(tx, job, user.as_ref())?;
+    // After what it took: a crash that tears the two apart leaves it pending.
+    tx.enter(Act::Begun { request });
+    Ok(true)
+}
+
+/// Jobs whose rows are gone, and whose files are to be cleaned and searched.
+pub fn unproven(db: &Db, now: Millis) -> Result<Vec<Job>> {
+    jobs::unproven(db, now, UNPROVEN_MAX)
+}
+
+/// Jobs that are not over: they run, or failed and may be retried.
+pub fn open(db: &Db) -> Result<Vec<JobId>> {
+    jobs::open(db)
+}
+
+/// The files hold no stale byte as of now: they are searched next.
+pub fn note_scrubbed(tx: &Tx, ids: &[JobId]) -> Result<()> {
+    for id in ids {
+        let mut job = get(tx, None, *id)?;
+        job.step = Some(JobStep::Verifying);
+        job.scrubbed_at = Some(tx.now());
+        jobs::update(tx, &mut job)?;
+    }
+    Ok(())
+}
+
+/// What a search of the files found for a job.
+#[derive(Debug, Clone)]
+pub struct Searched {
+    pub id: JobId,
+    pub mentions: u64,
+    /// Where something was found that should not be there.
+    pub places: Vec<String>,
+    /// Of the receipt that was written: its place, and its number in the project.
+    pub receipt: Option<(i64, i64)>,
+}
+
+/// Completes a job for which nothing was found, fails one for which something was. False:
+/// it is not completed.
+pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
+    let mut job = get(tx, None, searched.id)?;
+    if job.status != JobStatus::Running {
+        return Ok(false);
+    }
+    if delete_rows::any_left(tx, &job)? {
+        job.step = Some(JobStep::Erasing);
+        jobs::update(tx, &mut job)?;
+        tx.wake_worker();
+        return Ok(false);
+    }
+    // One that it has already stays, with what it says: it was handed out.
+    if job.receipt_no.is_none() {
+        job.mentions = i64::try_from(searched.mentions).unwrap_or(i64::MAX);
+    }
+    if let Some((place, number)) = searched.receipt {
+        (job.receipt_no, job.receipt_number) = (Some(place), Some(number));
+    }
+    if searched.places.is_empty() {
+        delete_rows::complete(tx, &mut job)?;
+        note(tx, &job, "erasure completed")?;
+        return Ok(true);
+    }
+    job.status = JobStatus::Failed;
+    job.error = Some(found(&searched.places));
+    jobs::update(tx, &mut job)?;
+    note(tx, &job, "erasure failed")?;
+    Ok(false)
+}
+
+/// Fails a job that had ended: a later search found values of the person's in these places.
+pub fn fail(tx: &Tx, id: JobId, places: &[String]) -> Result<()> {
+    let mut job = get(tx, None, id)?;
+    job.status = JobStatus::Failed;
+    job.step = Some(JobStep::Verifying);
+    job.error = Some(found(places));
+    jobs::update(tx, &mut job)?;
+    note(tx, &job, "erasure failed")
+}
+
+fn found(places: &[String]) -> String {
+    format!("values of the person were found in {}", places.join("; "))
+}
+
+fn prune(tx: &Tx) -> Result<bool> {
+    let signed_out = sign_ins::prune(tx)?;
+    let forgotten = suppressions::prune(tx)? | repairs::prune(tx)?;
+    Ok(forgotten || signed_out > 0)
+}
+
+/// What waits because the clock is not trusted: users whose 7 days are over, and scheduled jobs that
+/// are due. It looks at an index entry each: for scans.
+pub fn held_up(db: &Db, now: Millis) -> Result<(i64, i64)> {
+    Ok((rows::count_hidden_until(db, now - crate::model::REVIVABLE)?, jobs::count_due(db, now)?))
+}
+
+/// When something falls due next, as far as the database knows. While the clock is not trusted
+/// scheduled jobs are only bound, and the reaper waits.
+pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
+    let scheduled = if trusts_clock { jobs::first_scheduled(db)? } else { jobs::first_unbound(db)? };
+    let scheduled = scheduled.map(|job| job.start_at);
+    let retry = jobs::first_retry(db)?;
+    let hidden = rows::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + crate::model::REVIVABLE);
+    Ok([scheduled, retry, hidden].into_iter().flatten().min())
+}

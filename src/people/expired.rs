@@ -1,0 +1,40 @@
+//! Users whose 7 days are over and who are not erased yet: gone for every caller, their names free for
+//! others. The reaper takes them once the clock is trusted; if it is set back before, they are in the
+//! trash again.
+
+use crate::clock::Millis;
+use crate::error::Result;
+use crate::model::{REVIVABLE, User};
+use crate::people::{bindings, references};
+use crate::store::tombstones::{self, Named};
+use crate::store::{Tx, aliases, users, waiting};
+
+/// Takes its names from a user whose 7 days are over, as of the end of these. It waits for the
+/// reaper, and nothing of it is deleted before.
+pub fn take_names(tx: &Tx, user: &User) -> Result<()> {
+    let gone = gone_at(tx, user);
+    let anonymous_ids = aliases::with_trust(tx, user.id)?;
+    let identifier = user.identifier.iter().map(|name| Named::Identifier(name));
+    let others = anonymous_ids.iter().map(|(name, is_trusted)| Named::alias(name, *is_trusted));
+    for named in identifier.chain(others) {
+        let (name, is_claimed) = (named.name(), matches!(named, Named::Claimed(_)));
+        if !is_claimed || !is_of_another(tx, user, name)? {
+            tombstones::bury_as_of(tx, user.project, named, gone)?;
+        }
+        bindings::end_of_name(tx, user, name, gone)?;
+        references::release(tx, user.project, name)?;
+    }
+    waiting::free_names(tx, user.id)
+}
+
+/// As of when a user's names are free that are taken from it now. Who was hidden for 7 days was
+/// gone then, whenever somebody comes by to see it: what has happened since is somebody new's.
+pub fn gone_at(tx: &Tx, user: &User) -> Millis {
+    user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE))
+}
+
+/// Whether somebody else has a name as their identifier: on a public credential's word alone it was
+/// never this user's.
+pub fn is_of_another(tx: &Tx, user: &User, name: &str) -> Result<bool> {
+    Ok(users::by_identifier(tx, user.project, name)?.is_some_and(|other| other.id != user.id))
+}

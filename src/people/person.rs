@@ -1,0 +1,36 @@
+//! How a person stands in the ledger and in the audit log: by keyed pseudonyms.
+
+use crate::error::Result;
+use crate::ledger::{Act, Pseudonym};
+use crate::model::User;
+use crate::store::{Tx, audit, users};
+
+/// Writes an act on a user down in the ledger: for each registration that makes it up.
+pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
+    for incarnation in users::incarnations(tx, user)? {
+        tx.enter(act(tx.names().person(&incarnation)));
+    }
+    Ok(())
+}
+
+/// Writes an act on a user down in the audit log.
+pub fn append_to_audit_log(tx: &Tx, user: &User, action: &str) -> Result<()> {
+    let subject = Some(pseudonym(tx, user));
+    audit::note(tx, &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() })
+}
+
+/// Names a registration in the audit log.
+pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
+    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
+}
+
+/// Somebody looks at a person's page.
+pub fn note_view(tx: &Tx, user: &User) -> Result<()> {
+    let entry = audit::Entry {
+        action: "view user",
+        subject: Some(crate::people::person::pseudonym(tx, user)),
+        project: Some(user.project),
+        ..audit::Entry::default()
+    };
+    audit::note(tx, &entry)
+}
