@@ -23,7 +23,10 @@ pub fn copied_without_index(from: &Path) -> tempfile::TempDir {
     dir
 }
 
-/// Runs cases side by side, and fails with the first that does. Returns how many there were.
+/// Cases that may fail before the others are left out.
+const NAMED: usize = 10;
+
+/// Runs cases side by side, and names those that fail. Returns how many there were.
 pub fn each(cases: usize, run: impl Fn(usize) -> Result<(), String> + Sync) -> usize {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -31,7 +34,7 @@ pub fn each(cases: usize, run: impl Fn(usize) -> Result<(), String> + Sync) -> u
             scope.spawn(|| {
                 loop {
                     let n = next.fetch_add(1, Ordering::SeqCst);
-                    if n >= cases || !failed.lock().expect("a lock").is_empty() {
+                    if n >= cases || failed.lock().expect("a lock").len() >= NAMED {
                         return;
                     }
                     if let Err(why) = run(n) {
