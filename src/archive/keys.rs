@@ -279,7 +279,8 @@ fn text_of(path: &Path) -> Result<Option<String>> {
     match file.take(TEXT_MAX).read_to_string(&mut text) {
         Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            Err(Refusal::BadKey { from: path.display().to_string(), why: "it is not text" })
+            let why = "it is not text; put it back from a copy";
+            Err(Refusal::BadKey { from: path.display().to_string(), why })
         }
         Err(error) => Err(Refusal::io("read", path, error)),
     }

@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -11,6 +13,7 @@ use crate::app::held::{self, Known};
 use crate::archive::{self, Identities, Refusal, keys};
 use crate::clock::Millis;
 use crate::erasure::replay;
+use crate::files::no_link;
 use crate::ledger::{self, Seal, UNSEALED};
 use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
@@ -30,6 +33,8 @@ use super::ledgers;
 pub const WRONG: &str = "WRONG";
 /// Faults of one check that are named.
 const NAMED: usize = 10;
+/// The index of the WAL, which is made anew where the database is opened.
+const INDEX: &str = "usher.db-shm";
 /// Beside a server a file may be caught between two writes.
 const TRIES: u32 = 3;
 /// Rows of the audit log read at a time.
@@ -78,9 +83,20 @@ pub fn offline(path: &Path) -> Result<Vec<String>> {
     let file = Pages::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
     // Before the database is opened, which makes the index of the WAL anew.
     let fault = wal_fault(&database)?;
+    // The next start has to find the same: where something of the WAL is missing, its index alone knows.
+    let index = fault.and_then(|_| fs::read(path.join(INDEX)).ok());
     let mut lines = all(&Directory::of(path, &file, &|| false));
+    if let Some(index) = index {
+        put_index(path, &index).context("cannot put usher.db-shm back as it was")?;
+    }
     lines.extend(fault.map(|fault| format!("{WRONG}  write-ahead log: {fault}")));
     Ok(lines)
+}
+
+fn put_index(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = no_link();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path.join(INDEX))?;
+    Ok(file.write_all(bytes)?)
 }
 
 /// The same beside a server. What was found only once is not found again.

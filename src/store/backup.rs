@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::rows::{self, Rows};
-use super::{Db, Store, book, from_sql, has_wal, snapshot, upkeep, wal_mark, wal_of, wal_watch};
+use super::{Db, Store, book, from_sql, has_wal, index_of, snapshot, upkeep, wal_mark, wal_of, wal_watch};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
@@ -287,11 +287,10 @@ pub fn fold(path: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes the WAL of a database and its index.
+/// Removes the WAL of a database and its index; that first, which without the WAL would say that it was
+/// lost.
 pub fn forget_wal(path: &Path) -> Result<()> {
-    let mut index = path.as_os_str().to_owned();
-    index.push("-shm");
-    for file in [wal_of(path), index.into()] {
+    for file in [index_of(path), wal_of(path)] {
         match fs::remove_file(&file) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -7,6 +7,7 @@
 mod alarm;
 mod ballast;
 mod book;
+mod boot;
 mod file;
 mod filters;
 mod foreign;
@@ -246,6 +247,7 @@ impl Store {
             before(schema)?;
         }
         let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
+        boot::note(path);
         let growth = Growth::default();
         let ledger = ledger_of(path);
         // The first write to the WAL, which has to be marked as every other.

@@ -5,7 +5,7 @@
 //! acknowledged. More than one says that the file was damaged. That a WAL was cut shows in its
 //! index, which outlasts a kill and knows of a frame only once that is synced. After a power cut
 //! the index may be an older one: of the same WAL that knows of fewer frames; of another it says
-//! nothing of this.
+//! nothing of this. Without one, an index of another WAL says that this one was lost.
 //!
 //! Source: the SQLite file format, "The Write-Ahead Log" and "WAL-Index Format".
 
@@ -14,7 +14,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::layout::PAGE;
-use super::{index_of, wal_of};
+use super::{boot, index_of, wal_of};
 use crate::error::{Error, Result};
 
 pub const HEADER: usize = 32;
@@ -31,7 +31,8 @@ pub enum Found {
     Torn,
     /// Behind what is good lie transactions that were acknowledged and cannot be read.
     Damaged,
-    /// Its index knows of more acknowledged frames than it has.
+    /// Its index knows of more acknowledged frames than it has, or of those of another WAL, which
+    /// is not there.
     Cut,
     /// The same, and of those that are missing some are in the database already: what is left
     /// would put older pages over newer ones.
@@ -50,8 +51,8 @@ impl Found {
                  --accept-loss, which gives up what lies behind the damage",
             ),
             Found::Cut => Some(
-                "usher.db-wal was cut off, or is damaged: writes that were acknowledged are missing. Keep what is \
-                 there: copy usher.db, usher.db-wal and usher.db-shm to another place before anything else. Then \
+                "usher.db-wal was cut off, is damaged, or is not the one that was there: writes that were \
+                 acknowledged are missing. Keep what is there: copy usher.db, usher.db-wal and usher.db-shm to another place before anything else. Then \
                  put the whole usher.db-wal back, restore a backup with `usher restore`, or start once with \
                  --accept-loss, which goes on without what is missing",
             ),
@@ -70,7 +71,14 @@ pub fn look(database: &Path) -> Result<Found> {
     let log = Log::read(&wal_of(database)).map_err(Error::internal)?;
     let Some(log) = log else { return Ok(Found::Whole) };
     let index = Index::read(&index_of(database)).map_err(Error::internal)?;
-    if let Some(index) = index.filter(|index| log.salts == Some(index.salts) && index.frames > log.good) {
+    let (same, other): (Option<Index>, Option<Index>) = match index {
+        Some(index) if log.salts == Some(index.salts) => (Some(index), None),
+        index => (None, index),
+    };
+    if other.is_some_and(|index| index.frames > index.folded) && boot::is_the_same(database) {
+        return Ok(Found::Cut);
+    }
+    if let Some(index) = same.filter(|index| index.frames > log.good) {
         return Ok(match log.good {
             // The database stands alone, and has had all of them.
             0 if index.folded >= index.frames => Found::Whole,

@@ -1,8 +1,8 @@
 //! Altered input, at random: whatever comes in by a request or lies in a file that others can
 //! write, the answer is a clear one, and nothing altered passes as whole.
 //!
-//! A quick round by default. `FUZZ_SECONDS=120` gives each target as long; what fails names the
-//! `FUZZ_SEED` with which its case comes first.
+//! A quick round by default. `FUZZ_SECONDS=120` gives each target as long, `BAD_REQUESTS=10000` sends
+//! as many in all; what fails names the `FUZZ_SEED` with which its case comes first.
 
 mod alter;
 mod files;
@@ -12,6 +12,15 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+
+/// Tests that send requests, which share those of `BAD_REQUESTS`.
+const TARGETS: u64 = 13;
+
+/// The same for requests.
+fn requests(quick: u64, case: impl FnMut(&mut Rng)) {
+    let asked = crate::shim::number("BAD_REQUESTS").map(|number| (number as u64).div_ceil(TARGETS));
+    rounds(asked.unwrap_or(quick), case);
+}
 
 /// Runs cases until their number, or the time that was asked for, is reached.
 fn rounds(quick: u64, mut case: impl FnMut(&mut Rng)) {

@@ -21,9 +21,10 @@ pub struct Process {
     pub greeting: String,
 }
 
-/// `usher` with some arguments, on a directory.
+/// `usher` with some arguments, on a directory. `PROGRAM=path` is another build of it.
 pub fn usher(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+    let program = std::env::var_os("PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_usher").into());
+    let mut command = Command::new(program);
     command.args(args).arg("--data").arg(dir).env_remove("RUST_LOG");
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"USHER_") {
@@ -125,7 +126,17 @@ impl Process {
         Process::begun(dir, command)
     }
 
-    fn begun(dir: &Path, mut command: Command) -> Process {
+    /// With standard error in a file. None: it ended before it served.
+    pub fn attempt(dir: &Path, mut command: Command, log: &Path) -> Option<Process> {
+        command.stderr(std::fs::File::create(log).expect("a file"));
+        Process::try_begin(dir, command)
+    }
+
+    fn begun(dir: &Path, command: Command) -> Process {
+        Process::try_begin(dir, command).expect("the server says where it serves")
+    }
+
+    fn try_begin(dir: &Path, mut command: Command) -> Option<Process> {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("standard output");
         let (tell, told) = mpsc::channel();
@@ -143,7 +154,11 @@ impl Process {
             // The rest is read to its end, or the process would wait for a reader.
             lines.for_each(drop);
         });
-        let mut greeting = told.recv_timeout(PATIENCE).expect("the server says where it serves");
+        let Ok(mut greeting) = told.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            child.wait().expect("an end");
+            return None;
+        };
         // Standard output is no terminal: secrets are in files, which their reader takes away.
         for secret in ["recovery-key.txt", "setup-link.txt"] {
             let at = dir.join(secret);
@@ -154,7 +169,7 @@ impl Process {
         }
         let first = greeting.lines().next().expect("a line");
         let base = first.split_whitespace().last().expect("an address").to_owned();
-        Process { child, base, greeting }
+        Some(Process { child, base, greeting })
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -78,9 +78,14 @@ impl Shelf {
         self.is_readable(false);
     }
 
-    pub fn restore(&self, dir: &Path, killed: Option<(&Path, u32)>) -> Output {
+    pub fn command(&self, dir: &Path) -> Command {
         let mut command = usher(dir, &["restore", &self.backup.to_string_lossy()]);
         command.env("USHER_RECOVERY_KEY", &self.recovery);
+        command
+    }
+
+    pub fn restore(&self, dir: &Path, killed: Option<(&Path, u32)>) -> Output {
+        let mut command = self.command(dir);
         if let Some((shim, at)) = killed {
             command.env("LD_PRELOAD", shim).env("KILL_AT", at.to_string());
         }

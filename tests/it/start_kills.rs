@@ -4,147 +4,17 @@
 //! A start is run once with its changes written down (`trace_writes.c`). Each state that a cut
 //! could have left is then made from them, and opened by the program. `LONG=1` goes deeper: the
 //! recovery of some states is cut off again, at any change, and power cuts, full disks and first
-//! starts are tried at more points.
+//! starts are tried at more points. `POWER_CUTS=10000` makes a tenth of them here; see `power_cuts`.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use fastrand::Rng;
 use serde_json::json;
 
 use crate::process::{Process, agent, directory, key, post, sqlite, usher, wait_until};
-
-/// Kept for erasing: not copied, as no test here fills the disk.
-const RESERVE: &str = "ballast";
-
-/// Bytes that are written whole or not at all when the power is cut.
-const SECTOR: usize = 512;
-
-/// One change that a process made to a file.
-struct Change {
-    kind: u8,
-    name: String,
-    second: String,
-    at: u64,
-    bytes: Vec<u8>,
-}
-
-impl Change {
-    /// Makes the change in another directory; of a write, the first `upto` bytes.
-    fn make(&self, dir: &Path, upto: usize) {
-        let path = dir.join(&self.name);
-        if self.name == RESERVE {
-            return;
-        }
-        let open =
-            || OpenOptions::new().write(true).create(true).truncate(false).open(&path).expect("a file");
-        match self.kind {
-            b'w' => open().write_all_at(&self.bytes[..upto.min(self.bytes.len())], self.at).expect("a write"),
-            b't' => open().set_len(self.at).expect("a length"),
-            b'c' => drop(open()),
-            b'r' => fs::rename(&path, dir.join(&self.second)).expect("a name"),
-            b'u' => fs::remove_file(&path).expect("a file"),
-            b'm' => fs::create_dir(&path).expect("a folder"),
-            b's' => {}
-            other => panic!("unknown change {other}"),
-        }
-    }
-
-    fn all(&self, dir: &Path) {
-        self.make(dir, usize::MAX);
-    }
-}
-
-fn read_changes(trace: &Path) -> Vec<Change> {
-    let bytes = fs::read(trace).expect("a trace");
-    let mut rest = bytes.as_slice();
-    let mut take = |length: usize| {
-        let (some, others) = rest.split_at(length);
-        rest = others;
-        some.to_vec()
-    };
-    let mut changes = Vec::new();
-    let mut left = bytes.len();
-    while left > 0 {
-        let head = take(21);
-        let two = |at: usize| usize::from(u16::from_le_bytes([head[at], head[at + 1]]));
-        let eight = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("8 bytes"));
-        let length = usize::try_from(eight(13)).expect("a length");
-        let text = |bytes| String::from_utf8(bytes).expect("a name");
-        let (name, second, bytes) = (text(take(two(1))), text(take(two(3))), take(length));
-        left -= 21 + name.len() + second.len() + bytes.len();
-        changes.push(Change { kind: head[0], name, second, at: eight(5), bytes });
-    }
-    changes
-}
-
-/// The library that writes changes down.
-struct Shim(tempfile::TempDir);
-
-impl Shim {
-    fn new() -> Shim {
-        let folder = directory();
-        let (source, library) = (folder.path().join("trace.c"), folder.path().join("trace.so"));
-        fs::write(&source, include_str!("trace_writes.c")).expect("a file");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([&library, &source])
-            .arg("-ldl")
-            .status()
-            .expect("the compiler runs");
-        assert!(built.success());
-        Shim(folder)
-    }
-
-    fn preload(&self, command: &mut Command, dir: &Path) {
-        command.env("LD_PRELOAD", self.0.path().join("trace.so")).env("TRACE_DIR", dir);
-    }
-
-    /// What a start of a server changes, up to its first second.
-    fn trace_start(&self, dir: &Path) -> Vec<Change> {
-        let trace = self.0.path().join("trace");
-        let _ = fs::remove_file(&trace);
-        let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
-        self.preload(&mut command, dir);
-        command.env("TRACE_FILE", &trace);
-        let server = Process::run(dir, command);
-        // What the worker does at once is a part of the start.
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        server.kill();
-        read_changes(&trace)
-    }
-
-    /// Opens the directory as a start does, on a disk that is full from a change on.
-    fn open_full(&self, dir: &Path, from: usize) -> Output {
-        let mut command = usher(dir, &["project", "list"]);
-        self.preload(&mut command, dir);
-        command.env("FULL_AT", from.to_string()).output().expect("the program runs")
-    }
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let (kind, to) = (entry.file_type().expect("a type"), to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy_all(&entry.path(), &to);
-        } else if kind.is_file() && entry.file_name() != RESERVE {
-            fs::copy(entry.path(), to).expect("a copy");
-        }
-    }
-}
-
-/// A copy of the directory with a reserve that takes no room.
-fn copied(from: &Path) -> tempfile::TempDir {
-    let dir = directory();
-    copy_all(from, dir.path());
-    File::create(dir.path().join(RESERVE)).and_then(|file| file.set_len(32 * 1024 * 1024)).expect("a file");
-    dir
-}
+use crate::shim::{Change, RESERVE, SECTOR, Shim, copied, copied_without_index, number};
 
 fn long() -> bool {
     std::env::var_os("LONG").is_some()
@@ -207,7 +77,7 @@ fn open_jobs(dir: &Path) -> i64 {
 fn cut_everywhere(shim: &Shim, past: &Past, before: &Path, deeper: u32) -> usize {
     let traced = copied(before);
     let changes = shim.trace_start(traced.path());
-    let rolling = copied(before);
+    let rolling = copied_without_index(before);
     let mut states = 0;
     for (n, change) in changes.iter().enumerate() {
         // Nothing else than what was before it.
@@ -244,7 +114,9 @@ fn a_start_that_is_killed_at_any_change_loses_nothing() {
 fn a_power_cut_at_any_sync_of_a_start_loses_nothing() {
     let (shim, past) = (Shim::new(), Past::new());
     let changes = shim.trace_start(copied(past.dir.path()).path());
-    let (states, each) = power_cuts(&past, &changes, if long() { 200 } else { 8 });
+    let syncs = changes.iter().filter(|change| change.kind == b's').count();
+    let rounds = number("POWER_CUTS").map(|states| (states / 10).div_ceil(syncs));
+    let (states, each) = power_cuts(&past, &changes, rounds.unwrap_or(if long() { 200 } else { 8 }));
     assert!(states >= each && each > 4, "{states} states of {each} syncs");
     eprintln!("opened {states} states of {each} syncs");
 }
@@ -256,7 +128,7 @@ fn power_cuts(past: &Past, changes: &[Change], rounds: usize) -> (usize, usize) 
     for (n, change) in changes.iter().enumerate().filter(|(_, change)| change.kind == b's') {
         syncs += 1;
         for round in 0..rounds {
-            let dir = copied(past.dir.path());
+            let dir = copied_without_index(past.dir.path());
             for (earlier, made) in changes[..n].iter().enumerate() {
                 let is_synced =
                     changes[earlier..n].iter().any(|later| later.kind == b's' && later.name == made.name);

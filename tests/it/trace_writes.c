@@ -1,8 +1,11 @@
 /* Preloaded into the program: writes down each change that it makes to a file below
- * TRACE_DIR, in order and with its bytes, in the file TRACE_FILE; and lets the disk be full
- * from the change on that FULL_AT counts to. */
+ * TRACE_DIR, in order and with its bytes, in the file TRACE_FILE.
+ *
+ * FULL_AT: the disk is full from the write on that it counts to.
+ * FAULT_AT, FAULT_KIND, FAULT_LASTS: from the change on that the first counts to, so many (1)
+ *   fail: EIO writes and syncs, SYNC syncs alone, ENOSPC writes; SHORT writes are half done.
+ * NO_SYNC: nothing waits for the disk, where that is not what is tested. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,7 +22,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int trace = -1;
-static long changes;
+static long writes, changes, failed;
 
 static void put(const void *bytes, size_t length)
 {
@@ -43,15 +46,34 @@ static const char *below(const char *path)
     return path + length + 1;
 }
 
-static const char *of_fd(int fd, char *buffer)
+static int path_of(int fd, char *buffer)
 {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, buffer, PATH_MAX - 1);
-    if (length < 0)
+    buffer[length < 0 ? 0 : length] = 0;
+    return length > 0;
+}
+
+/* The same of an open file; "" is the folder itself. */
+static const char *of_fd(int fd, char *buffer)
+{
+    const char *top = getenv("TRACE_DIR");
+    if (!path_of(fd, buffer))
         return NULL;
-    buffer[length] = 0;
-    return below(buffer);
+    return top && !strcmp(buffer, top) ? "" : below(buffer);
+}
+
+/* The whole of a path that begins at an open folder. */
+static const char *whole_path(int at, const char *path, char *buffer)
+{
+    if (path[0] == '/')
+        return path;
+    if (at == AT_FDCWD ? !getcwd(buffer, PATH_MAX) : !path_of(at, buffer))
+        return NULL;
+    size_t length = strlen(buffer);
+    snprintf(buffer + length, PATH_MAX - length, "/%s", path);
+    return buffer;
 }
 
 static void note(char kind, const char *name, const char *second, uint64_t at, const void *bytes, uint64_t length)
@@ -76,10 +98,22 @@ static void note(char kind, const char *name, const char *second, uint64_t at, c
 static int is_full(void)
 {
     const char *at = getenv("FULL_AT");
-    return ++changes >= (at ? atol(at) : LONG_MAX);
+    return ++writes >= (at ? atol(at) : LONG_MAX);
 }
 
-#define REAL(name, type) ((type)dlsym(RTLD_NEXT, name))
+#define CUT_SHORT (-1)
+
+/* How this change fails: with an error, or CUT_SHORT; 0 if it does not. */
+static int fault(int is_sync)
+{
+    const char *at = getenv("FAULT_AT"), *kind = getenv("FAULT_KIND"), *lasts = getenv("FAULT_LASTS");
+    if (!at || !kind || ++changes < atol(at) || failed >= (lasts ? atol(lasts) : 1))
+        return 0;
+    if (strcmp(kind, "EIO") && is_sync != !strcmp(kind, "SYNC"))
+        return 0;
+    failed++;
+    return !strcmp(kind, "SHORT") ? CUT_SHORT : !strcmp(kind, "ENOSPC") ? ENOSPC : EIO;
+}
 
 static ssize_t written(int fd, const void *bytes, size_t length, off_t at)
 {
@@ -89,8 +123,11 @@ static ssize_t written(int fd, const void *bytes, size_t length, off_t at)
         return at < 0 ? syscall(SYS_write, fd, bytes, length) : syscall(SYS_pwrite64, fd, bytes, length, at);
     pthread_mutex_lock(&lock);
     ssize_t done = -1;
-    if (is_full()) {
-        errno = ENOSPC;
+    int fails = fault(0);
+    if (fails == CUT_SHORT && length > 1)
+        length /= 2;
+    if (is_full() || fails > 0) {
+        errno = fails > 0 ? fails : ENOSPC;
     } else {
         off_t where = at;
         if (at < 0) {
@@ -116,11 +153,18 @@ static int on_fd(int fd, char kind, off_t length, long (*run)(int, off_t))
 {
     char buffer[PATH_MAX];
     const char *name = of_fd(fd, buffer);
+    if (kind == 's' && getenv("NO_SYNC"))
+        return 0;
     pthread_mutex_lock(&lock);
-    int done = (int)run(fd, length);
+    int fails = name ? fault(kind == 's') : 0;
+    int done = fails > 0 ? -1 : (int)run(fd, length);
+    if (fails > 0)
+        errno = fails;
     int kept = errno;
     if (name && done == 0)
         note(kind, name, "", (uint64_t)length, "", 0);
+    else if (name && kind == 's')
+        note('f', name, "", 0, "", 0);
     pthread_mutex_unlock(&lock);
     errno = kept;
     return done;
@@ -137,15 +181,8 @@ int fdatasync(int fd) { return on_fd(fd, 's', 0, sync_data); }
 
 static int opened(int at, const char *path, int flags, mode_t mode)
 {
-    char whole[PATH_MAX];
-    if (path[0] != '/') {
-        if (at != AT_FDCWD || !getcwd(whole, sizeof whole - 1 - strlen(path)))
-            return (int)syscall(SYS_openat, at, path, flags, mode);
-        strcat(strcat(whole, "/"), path);
-    } else {
-        snprintf(whole, sizeof whole, "%s", path);
-    }
-    const char *name = below(whole);
+    char buffer[PATH_MAX];
+    const char *whole = whole_path(at, path, buffer), *name = whole ? below(whole) : NULL;
     if (!name || !(flags & (O_CREAT | O_TRUNC)))
         return (int)syscall(SYS_openat, at, path, flags, mode);
     pthread_mutex_lock(&lock);
@@ -176,12 +213,15 @@ OPEN(open64, (const char *path, int flags, ...), AT_FDCWD)
 OPEN(openat, (int folder, const char *path, int flags, ...), folder)
 OPEN(openat64, (int folder, const char *path, int flags, ...), folder)
 
-static int named(char kind, const char *from, const char *to, long done)
+/* After the change of a name, under the lock. */
+static int named(char kind, int at, const char *from, const char *to, long done)
 {
-    const char *name = below(from), *second = to ? below(to) : "";
+    int kept = errno;
+    char buffer[PATH_MAX];
+    const char *whole = whole_path(at, from, buffer), *name = whole ? below(whole) : NULL;
+    const char *second = to ? below(to) : "";
     if (done == 0 && name && second)
         note(kind, name, second, 0, "", 0);
-    int kept = errno;
     pthread_mutex_unlock(&lock);
     errno = kept;
     return (int)done;
@@ -190,17 +230,53 @@ static int named(char kind, const char *from, const char *to, long done)
 int rename(const char *from, const char *to)
 {
     pthread_mutex_lock(&lock);
-    return named('r', from, to, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+    return named('r', AT_FDCWD, from, to, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
-int unlink(const char *path)
+static int linked(const char *from, const char *to)
 {
     pthread_mutex_lock(&lock);
-    return named('u', path, NULL, syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+    return named('l', AT_FDCWD, from, to, syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
+
+int link(const char *from, const char *to) { return linked(from, to); }
+
+/* Of open folders nothing here makes one. */
+int linkat(int a, const char *from, int b, const char *to, int flags)
+{
+    return a == AT_FDCWD && b == AT_FDCWD ? linked(from, to) : (int)syscall(SYS_linkat, a, from, b, to, flags);
+}
+
+int unlinkat(int at, const char *path, int flags)
+{
+    pthread_mutex_lock(&lock);
+    return named(flags & AT_REMOVEDIR ? 'd' : 'u', at, path, NULL, syscall(SYS_unlinkat, at, path, flags));
+}
+
+int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
+int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 
 int mkdir(const char *path, mode_t mode)
 {
     pthread_mutex_lock(&lock);
-    return named('m', path, NULL, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+    return named('m', AT_FDCWD, path, NULL, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
 }
+
+/* What copies inside the kernel is not seen here: not to be had, so that it is written. */
+ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *where, size_t length, unsigned flags)
+{
+    (void)from, (void)at, (void)to, (void)where, (void)length, (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+ssize_t sendfile64(int to, int from, off64_t *at, size_t length)
+{
+    char buffer[PATH_MAX];
+    if (!of_fd(to, buffer))
+        return syscall(SYS_sendfile, to, from, at, length);
+    errno = ENOSYS;
+    return -1;
+}
+
+ssize_t sendfile(int to, int from, off_t *at, size_t length) { return sendfile64(to, from, at, length); }

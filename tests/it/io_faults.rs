@@ -1,0 +1,148 @@
+//! A disk that fails: an error, no room, half a write, a sync that does not work, at any change of
+//! a start, of a server under load, or of a backup beside it. What was acknowledged is there after
+//! the next start, nothing is answered by a fault of ours, and a start that is refused says what to
+//! do. `IO_FAULTS=25` is the whole of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::power_cuts::disk::{Cut, Run};
+use crate::process::{Process, check_file, directory, key, lines, sqlite, usher, wait_until};
+use crate::shim::{Shim, copied, number, read_changes};
+use crate::traffic::Traffic;
+
+/// Faults of the short form.
+const FAULTS: usize = 4;
+const KINDS: [&str; 5] = ["EIO", "ENOSPC", "SHORT", "SYNC", "SYNC"];
+/// Changes that follow each other and fail: a hiccup, and a disk that is ill for a while.
+const LASTS: [usize; 3] = [1, 3, 200];
+const NOW: &(dyn Fn() -> u64 + Sync) = &|| 0;
+
+/// Words of which one stands where somebody is told what to do.
+const WAYS_OUT: [&str; 8] = ["`usher ", "--", "put ", "free ", "make room", "restart", "start ", "replace "];
+
+pub fn names_a_way_out(said: &str) -> bool {
+    WAYS_OUT.iter().any(|way| said.contains(way))
+}
+
+#[derive(Default)]
+struct Figures {
+    /// Starts that were refused, and requests that were answered 503 or 500.
+    refused: usize,
+    unavailable: usize,
+    failed: usize,
+    acknowledged: usize,
+}
+
+struct Fault {
+    kind: &'static str,
+    at: usize,
+    lasts: usize,
+}
+
+#[test]
+fn a_disk_that_fails_makes_no_false_answer() {
+    let seed = number("FUZZ_SEED").map_or_else(|| fastrand::u64(..u64::MAX / 2), |seed| seed as u64);
+    eprintln!("FUZZ_SEED={seed}");
+    let mut rng = Rng::with_seed(seed);
+    let (shim, base) = (Shim::new(), directory());
+    let key = key(base.path(), "test");
+    let in_start = changes_of_a_start(&shim, base.path());
+    let faults = number("IO_FAULTS").unwrap_or(FAULTS);
+    let mut figures = Figures::default();
+    for n in 0..faults {
+        // Every third falls into the start, the others into what follows.
+        let at = if n % 3 == 0 { rng.usize(1..=in_start) } else { in_start + rng.usize(1..400) };
+        let fault = Fault { kind: KINDS[n % KINDS.len()], at, lasts: LASTS[n / 2 % LASTS.len()] };
+        let what = format!("fault {n}: {} from change {at} on, {} times", fault.kind, fault.lasts);
+        eprintln!("{what}");
+        let dir = copied(base.path());
+        let traffic = Traffic::new(&key, seed.wrapping_add(n as u64 * 1_000_000));
+        let trace = live_through(&shim, dir.path(), &fault, &traffic, &mut figures, &what);
+        // A failed sync is told by a power cut alone: until then the system still has all of it.
+        let run = Run::new(base.path(), read_changes(&trace));
+        let cut = directory();
+        run.make(run.changes.len(), Cut::Power, &mut rng, cut.path());
+        has_everything(dir.path(), &traffic, &what);
+        has_everything(cut.path(), &traffic, &format!("{what}, and a power cut"));
+        figures.acknowledged += traffic.acknowledged();
+        figures.unavailable += traffic.refused();
+    }
+    eprintln!(
+        "{faults} faults, {} writes acknowledged, {} requests 503, {} 500, {} starts refused: 0 lost",
+        figures.acknowledged, figures.unavailable, figures.failed, figures.refused
+    );
+    assert!(figures.unavailable + figures.failed + figures.refused > 0, "no fault was noticed");
+}
+
+/// On a disk that works again.
+fn has_everything(dir: &Path, traffic: &Traffic, what: &str) {
+    eprintln!("{what}: the next start");
+    let server = Process::start(dir);
+    let losses = traffic.losses(&sqlite(dir), 0, false);
+    assert!(losses.is_empty(), "{what}: {losses:#?}");
+    wait_until("the end of the jobs", || (open_jobs(dir) == 0).then_some(()));
+    assert!(server.terminate().success(), "{what}");
+    check_file(dir);
+    let losses = traffic.losses(&sqlite(dir), 0, true);
+    assert!(losses.is_empty(), "{what}: {losses:#?}");
+    lines(dir, &["verify"]);
+}
+
+fn changes_of_a_start(shim: &Shim, base: &Path) -> usize {
+    let changes = shim.trace_start(copied(base).path());
+    changes.iter().filter(|change| b"wts".contains(&change.kind)).count()
+}
+
+fn open_jobs(dir: &Path) -> i64 {
+    let sql = "SELECT COUNT(*) FROM jobs WHERE status <> 'completed'";
+    sqlite(dir).query_row(sql, [], |row| row.get(0)).expect("a count")
+}
+
+/// A start, clients, a backup and a kill, on a disk that fails meanwhile.
+fn live_through(
+    shim: &Shim,
+    dir: &Path,
+    fault: &Fault,
+    traffic: &Traffic,
+    figures: &mut Figures,
+    what: &str,
+) -> PathBuf {
+    let tools = directory();
+    let log = tools.path().join("log");
+    let mut command = usher(dir, &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
+    let trace = shim.trace(&mut command, dir);
+    command.env("FAULT_KIND", fault.kind).env("FAULT_AT", fault.at.to_string());
+    command.env("FAULT_LASTS", fault.lasts.to_string());
+    let server = Process::attempt(dir, command, &log);
+    if let Some(server) = server {
+        let base = server.base.clone();
+        traffic.run(&base, 3, NOW, || {
+            std::thread::sleep(Duration::from_millis(700));
+            // It may fail, but says so.
+            let backup = usher(dir, &["backup", &dir.join("backups").to_string_lossy()]).output();
+            let backup = backup.expect("the program runs");
+            assert!(backup.status.success() || !backup.stderr.is_empty(), "{what}");
+            std::thread::sleep(Duration::from_millis(500));
+            server.kill();
+        });
+        // A fault of the machine, that the log tells of: it is no answer to count on.
+        let (failed, odd): (Vec<String>, Vec<String>) =
+            traffic.odd_answers().into_iter().partition(|answer| answer.starts_with("500 "));
+        assert_eq!(odd, [""; 0], "{what}");
+        let said = fs::read_to_string(&log).expect("a log");
+        assert!(failed.is_empty() || said.contains("ERROR"), "{what}: the log says nothing: {said}");
+        figures.failed += failed.len();
+    } else {
+        let said = fs::read_to_string(&log).expect("a log");
+        assert!(names_a_way_out(&said), "{what}: refused without a way out: {said}");
+        eprintln!("refused: {said}");
+        figures.refused += 1;
+    }
+    let said = fs::read_to_string(&log).expect("a log");
+    assert!(!said.contains("panicked"), "{what}: {said}");
+    trace
+}
