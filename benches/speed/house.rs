@@ -15,7 +15,8 @@ use tokio::sync::Mutex;
 use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::Clock;
-use usher::domain::{keys, projects};
+use usher::domain::keys::{self, Bounds, Powers};
+use usher::domain::projects;
 use usher::keyring::Keyring;
 use usher::model::{Scope, Scopes};
 use usher::proof::receipts::Receipts;
@@ -83,7 +84,8 @@ impl House {
         let id = project.id;
         let (_, key) = app
             .write_blocking(Lane::Request, move |tx| {
-                keys::create(tx, Some(id), "bench", Scopes::of(&Scope::ALL))
+                let powers = Powers::Scopes(Scopes::of(&Scope::ALL));
+                keys::create(tx, Some(id), "bench", powers, &Bounds::default())
             })
             .expect("a key");
         app.reload_keys().expect("keys");

@@ -3,7 +3,7 @@
 use super::App;
 use crate::clock::{Clock, Known, MINUTE, Millis, Standing};
 use crate::domain::timekeeping::{self, Sign};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Entry;
 use crate::proof::receipts::Receipts;
 use crate::store::{Lane, Store, sign_of_life, upkeep};
@@ -85,6 +85,9 @@ impl App {
         let before = self.time_standing();
         if before.is_trusted() {
             return Ok(None);
+        }
+        if self.is_read_only() {
+            return Err(Error::ReadOnly);
         }
         self.clock().confirm();
         let words = before.to_string();

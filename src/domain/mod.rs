@@ -18,6 +18,7 @@ pub mod history;
 pub mod interactions;
 pub mod jobs;
 pub mod key_addresses;
+pub mod key_ends;
 pub mod keys;
 pub mod late;
 pub mod masks;

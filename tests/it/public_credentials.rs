@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 use usher::clock::HOUR;
+use usher::domain::keys::{self, Bounds, Powers};
 use usher::domain::suppressions::{self, Policy};
-use usher::domain::{keys, projects, users};
+use usher::domain::{projects, users};
 use usher::model::{Intake, PublicWrites, State, User};
 
 use crate::admin::Browser;
@@ -18,7 +19,8 @@ use crate::tolerance::times;
 /// A key that is made to be public.
 pub fn public_key(server: &Server) -> String {
     let project = server.project().id;
-    let (_, secret) = server.write(move |tx| keys::create_public(tx, project, "in a page"));
+    let (_, secret) = server
+        .write(move |tx| keys::create(tx, Some(project), "in a page", Powers::Public, &Bounds::default()));
     server.app.reload_keys().expect("keys");
     secret
 }
