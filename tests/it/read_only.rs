@@ -248,13 +248,15 @@ fn writes(server: &Server) -> Vec<(&'static str, Reply)> {
     let TestProject { key, token, all, .. } = server.project().clone();
     let px = |method: &str, path: &str| server.request(method, path).header("X-APTRINSIC-API-KEY", &all);
     let person = json!({ "identifyId": "dan" });
+    let alloy = server.post("/users").bearer(&all).header("x-api-version", "2025-09");
+    let alloy = alloy.json(json!({ "username": "dan" }));
     vec![
         ("Segment", server.post("/v1/identify").bearer(&all).json(json!({ "userId": "dan" })).send()),
         ("Vemetric", server.post("/i").header("Token", &token).json(json!({ "identifier": "dan" })).send()),
         ("Gainsight", px("POST", "/v1/users").json(person).send()),
         ("Gainsight deletes", px("DELETE", "/v1/users/ann").send()),
         ("OpenReplay", server.delete(&format!("/api/v1/{key}/users/ann")).bearer(&all).send()),
-        ("Alloy", server.delete("/users/ann").bearer(&all).send()),
+        ("Alloy", alloy.send()),
         (
             "native",
             server
