@@ -7,6 +7,7 @@ pub mod held;
 pub mod readiness;
 mod regulations;
 pub mod scans;
+mod sign_ins;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -69,6 +70,18 @@ pub struct Parts {
     pub backups: PathBuf,
 }
 
+/// The parts once the store was held against its ledger.
+struct Made {
+    store: Store,
+    keyring: Keyring,
+    bell: Arc<Bell>,
+    clock: Clock,
+    recording_limit: usize,
+    signer: Signer,
+    receipts: Receipts,
+    backups: PathBuf,
+}
+
 struct Inner {
     store: Store,
     keyring: Keyring,
@@ -88,6 +101,7 @@ struct Inner {
     scans: Arc<Scans>,
     requests: Requests,
     watch: Watch,
+    sign_ins: sign_ins::InMemory,
 }
 
 /// How backups are made and kept.
@@ -132,32 +146,8 @@ impl App {
         let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
         let mut receipts = receipts;
         let (unknown, first) = learn(&mut receipts, &store)?;
-        let (open, last) = (store.read(jobs::open)?, receipts.last().number);
-        let watch = Watch::over(store.folder());
-        let app = App {
-            inner: Arc::new(Inner {
-                store,
-                keyring,
-                bell,
-                recording_limit,
-                signer,
-                receipts: Mutex::new(receipts),
-                backups,
-                heads: OnceLock::new(),
-                replayed: Mutex::default(),
-                proving: Mutex::new(Unsearched::after_start(open, last)),
-                backing_up: RwLock::default(),
-                keeping: OnceLock::new(),
-                edge: OnceLock::new(),
-                tls: OnceLock::new(),
-                kept: Mutex::default(),
-                scans: Arc::default(),
-                requests: Requests::default(),
-                watch,
-            }),
-            clock,
-            actor: Actor::System,
-        };
+        let parts = Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups };
+        let app = App::made_of(parts)?;
         time::note_begun(&app, begun)?;
         let entries = unseen.len();
         if !unknown.is_empty() || first > 0 {
@@ -186,6 +176,63 @@ impl App {
         app.keep_time()?;
         app.reload_keys()?;
         Ok(app)
+    }
+
+    /// An app over a store that is read alone: the same checks, and nothing is written, now or later.
+    pub fn read_only(parts: Parts) -> Result<App> {
+        let Parts {
+            store: (store, unseen),
+            keyring,
+            bell,
+            clock,
+            clock_grace,
+            recording_limit,
+            signer,
+            receipts,
+            backups,
+        } = parts;
+        check_ledger(&store, &signer, &receipts, &unseen, None)?;
+        time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
+        let made = Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups };
+        let app = App::made_of(made)?;
+        app.reload_keys()?;
+        Ok(app)
+    }
+
+    fn made_of(made: Made) -> Result<App> {
+        let Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups } = made;
+        let (open, last) = (store.read(jobs::open)?, receipts.last().number);
+        let watch = Watch::over(store.folder());
+        Ok(App {
+            inner: Arc::new(Inner {
+                store,
+                keyring,
+                bell,
+                recording_limit,
+                signer,
+                receipts: Mutex::new(receipts),
+                backups,
+                heads: OnceLock::new(),
+                replayed: Mutex::default(),
+                proving: Mutex::new(Unsearched::after_start(open, last)),
+                backing_up: RwLock::default(),
+                keeping: OnceLock::new(),
+                edge: OnceLock::new(),
+                tls: OnceLock::new(),
+                kept: Mutex::default(),
+                scans: Arc::default(),
+                requests: Requests::default(),
+                watch,
+                sign_ins: sign_ins::InMemory::default(),
+            }),
+            clock,
+            actor: Actor::System,
+        })
+    }
+
+    /// Whether nothing is written: every write is [`Error::ReadOnly`].
+    pub fn is_read_only(&self) -> bool {
+        self.inner.store.is_read_only()
     }
 
     /// Signs how far the ledger has come, from now on until the stop.

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use crate::access::keyring::Limit;
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
@@ -98,6 +99,10 @@ pub struct Config {
     /// Go on without the backup that is made before an older database is brought to this version's schema
     #[arg(long, global = true)]
     pub without_backup: bool,
+
+    /// Answer reads and write nothing at all, as on a disk that cannot be written: every change is refused
+    #[arg(long, env = "USHER_READ_ONLY", value_parser = BoolishValueParser::new(), global = true)]
+    pub read_only: bool,
 
     /// Start once without writes that were acknowledged and are lost, as the refusal of a start says
     #[arg(long, global = true)]

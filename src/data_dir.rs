@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 /// What lies in a data directory.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,8 +45,9 @@ impl State {
 /// A data directory that this process holds until it is dropped.
 pub struct DataDir {
     path: PathBuf,
-    /// Locked; the lock goes with the process, however it ends.
-    _lock: File,
+    /// Locked; the lock goes with the process, however it ends. None: on a disk where nobody writes there
+    /// may be no file to lock.
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -52,6 +55,53 @@ impl DataDir {
     pub fn make(path: &Path) -> anyhow::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.with_context(|| format!("cannot make the directory {}", path.display()))
+    }
+
+    /// Refuses a directory that is there and cannot be written, before anything is tried in it.
+    fn must_be_writable(path: &Path) -> anyhow::Result<()> {
+        for at in [path.to_owned(), path.join("usher.db")] {
+            if let Err(error) = rustix::fs::access(&at, Access::WRITE_OK)
+                && [Errno::ROFS, Errno::ACCESS, Errno::PERM].contains(&error)
+            {
+                return Err(error).with_context(|| {
+                    format!(
+                        "nothing can be written in {}. See to the disk and to whose the files are; or give \
+                         --read-only: reads are answered then, and nothing is written (cannot write {})",
+                        path.display(),
+                        at.display()
+                    )
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes hold of a directory beside others that read there, so that nobody writes meanwhile. Makes
+    /// nothing. None: a process has it that writes.
+    pub fn look(path: &Path) -> anyhow::Result<Option<DataDir>> {
+        let at = path.join("usher.lock");
+        let lock = match File::open(&at) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Where nobody can write there is nobody to be kept out.
+                if rustix::fs::access(path, Access::WRITE_OK).is_ok() {
+                    bail!(
+                        "there is no {} to hold, so that another Usher could write meanwhile: make an empty file \
+                         of that name, or start without --read-only",
+                        at.display()
+                    );
+                }
+                return Ok(Some(DataDir { path: path.to_owned(), _lock: None }));
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot open {}", at.display())),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: Some(lock) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", at.display()))
+            }
+        }
     }
 
     /// Whether a process has hold of it. Makes nothing.
@@ -62,11 +112,12 @@ impl DataDir {
 
     /// Takes hold of a directory that is there. None: another process has it.
     pub fn hold(path: &Path) -> anyhow::Result<Option<DataDir>> {
+        DataDir::must_be_writable(path)?;
         let at = path.join("usher.lock");
         let lock =
             private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: lock })),
+            Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: Some(lock) })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("cannot lock {}", at.display()))
@@ -172,8 +223,20 @@ impl DataDir {
     /// What digests of identifiers are keyed with; made at the first start. Without it an
     /// existing database cannot tell late events of erased users, so its loss is an error.
     pub fn store_secret(&self) -> anyhow::Result<[u8; 32]> {
-        let folder = self.secrets();
         self.make_secrets()?;
+        self.secret_or(make_secret)
+    }
+
+    /// The same where nothing is made.
+    pub fn known_store_secret(&self) -> anyhow::Result<[u8; 32]> {
+        self.secret_or(|_, at| bail!("{} is missing: put it back from a copy", at.display()))
+    }
+
+    fn secret_or(
+        &self,
+        make: impl FnOnce(&Path, &Path) -> anyhow::Result<[u8; 32]>,
+    ) -> anyhow::Result<[u8; 32]> {
+        let folder = self.secrets();
         let at = folder.join("store.key");
         match File::open(&at) {
             Ok(mut file) => {
@@ -189,7 +252,7 @@ impl DataDir {
                 if self.database().exists() {
                     bail!("{} is missing, but there is a database: put it back from a copy", at.display());
                 }
-                make_secret(&folder, &at)
+                make(&folder, &at)
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", at.display())),
         }

@@ -76,6 +76,9 @@ pub enum Error {
     /// No room for what is written: the same request may succeed once there is some.
     #[error("the disk is full")]
     DiskFull,
+    /// The program was started so that nothing is written: see `--read-only`.
+    #[error("this instance is read-only: it was started so that nothing is written, and nothing was changed")]
+    ReadOnly,
     /// A part of the database does not read, and what it is. Nobody's request is at fault, and the same
     /// one fails again.
     #[error(
@@ -116,7 +119,14 @@ impl Error {
 
     /// What follows would meet it, too: not a fault of what was asked.
     pub fn is_of_the_store(&self) -> bool {
-        matches!(self, Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_))
+        matches!(
+            self,
+            Error::Internal(_)
+                | Error::Unavailable(_)
+                | Error::DiskFull
+                | Error::ReadOnly
+                | Error::Damaged(_)
+        )
     }
 
     pub fn internal(why: impl fmt::Display) -> Error {

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use usher::access::keyring::Keyring;
 use usher::access::keys;
+use usher::access::keys::{Bounds, Powers};
 use usher::app::{App, Parts};
 use usher::bell::Bell;
 use usher::clock::Clock;
@@ -84,7 +85,8 @@ impl House {
         let id = project.id;
         let (_, key) = app
             .write_blocking(Lane::Request, move |tx| {
-                keys::create(tx, Some(id), "bench", Scopes::of(&Scope::ALL))
+                let powers = Powers::Scopes(Scopes::of(&Scope::ALL));
+                keys::create(tx, Some(id), "bench", powers, &Bounds::default())
             })
             .expect("a key");
         app.reload_keys().expect("keys");

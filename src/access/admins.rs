@@ -36,12 +36,7 @@ pub fn is_password(admin: Option<&Admin>, password: &str) -> bool {
     passwords::is_of(set.unwrap_or(NOBODY), password) && set.is_some()
 }
 
-/// A new admin who may do everything. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
-pub fn create(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
-    insert(tx, name, password_hash, Role::Owner, &Reach::All, "create admin")
-}
-
-/// The same for one of a role, and of some projects.
+/// A new admin of a role, and of some projects. [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
 pub(super) fn insert(
     tx: &Tx,
     name: &str,

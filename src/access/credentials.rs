@@ -9,7 +9,7 @@ use crate::access::totp;
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, AdminId};
-use crate::store::{Tx, admins, audit, second_factors, sign_ins as sign_in_rows};
+use crate::store::{Db, Tx, admins, audit, second_factors, sign_ins as sign_in_rows};
 
 /// What stands where the hash of a password would be: there is none, or it has ended.
 pub const NONE: &str = "";
@@ -40,8 +40,8 @@ pub fn set_password(tx: &Tx, admin: &Admin, hash: &str) -> Result<()> {
 
 /// The admin, whose password was checked with this hash. [`Error::Conflict`] if it is another by now, or
 /// the admin is gone.
-pub fn current(tx: &Tx, admin: AdminId, password_hash: &str) -> Result<Admin> {
-    let admin = admins::by_id(tx, admin)?.filter(|admin| admin.password_hash == password_hash);
+pub fn current(db: &Db, admin: AdminId, password_hash: &str) -> Result<Admin> {
+    let admin = admins::by_id(db, admin)?.filter(|admin| admin.password_hash == password_hash);
     admin.ok_or(Error::Conflict("the password was changed meanwhile; sign in again"))
 }
 

@@ -8,9 +8,17 @@ use crate::error::{Error, Fault, Place, Result};
 /// The longest list.
 const MOST: usize = 32;
 
+/// The one word of a list with which a key is good from nowhere: all that it had ended after the backup
+/// that was restored.
+pub const NOWHERE: &str = "nowhere";
+
 /// The list as it is kept: each in the one way in which it is written, none twice.
 /// [`Error::Invalid`] on `addresses[n]`, or on `addresses` for one that is too long.
 pub fn parse(list: &[String]) -> Result<Vec<String>> {
+    // It may be saved as it was found.
+    if list == [NOWHERE] {
+        return Ok(list.to_vec());
+    }
     let (mut good, mut faults) = (Vec::new(), Vec::new());
     for (n, text) in list.iter().enumerate() {
         match text.parse::<Network>().map(|network| network.to_string()) {
@@ -40,7 +48,8 @@ pub enum Allowed {
 }
 
 impl Allowed {
-    /// Of a list as it is kept. A range that does not read is none: the key is not good from there.
+    /// Of a list as it is kept. A range that does not read is none, as [`NOWHERE`]: the key is not good from
+    /// there.
     pub fn of(list: &[String]) -> Allowed {
         match list.is_empty() {
             true => Allowed::Everywhere,

@@ -1,5 +1,6 @@
 //! API keys: 256 random bits, shown once, stored as a hash.
 
+use crate::access::key_ends;
 use crate::access::{key_addresses, rotation};
 use crate::clock::{self, Millis};
 use crate::error::{Error, Fault, Place, Result};
@@ -26,20 +27,9 @@ pub enum Powers {
     Public,
 }
 
-/// A new key of a project, or of the whole organisation; and its secret, which nobody
-/// can read again.
-pub fn create(tx: &Tx, project: Option<ProjectId>, name: &str, scopes: Scopes) -> Result<(Key, String)> {
-    create_within(tx, project, name, Powers::Scopes(scopes), &Bounds::default())
-}
-
-/// The same for one that stands where anybody can read it: it is good for ingestion alone.
-pub fn create_public(tx: &Tx, project: ProjectId, name: &str) -> Result<(Key, String)> {
-    create_within(tx, Some(project), name, Powers::Public, &Bounds::default())
-}
-
-/// The same for one that has an end, or is bound to addresses. [`Error::Invalid`] by field;
-/// [`Error::ProjectNotFound`].
-pub fn create_within(
+/// A new key of a project, or of the whole organisation; and its secret, which nobody can read again.
+/// [`Error::Invalid`] by field; [`Error::ProjectNotFound`].
+pub fn create(
     tx: &Tx,
     project: Option<ProjectId>,
     name: &str,
@@ -132,6 +122,7 @@ pub fn change(tx: &Tx, id: KeyId, change: &Change) -> Result<Key> {
             }
         }
     }
+    key_ends::addresses(tx, &old, &addresses);
     let new = Key { name, expires_at, addresses, ..old };
     keys::update(tx, &new)?;
     note(tx, "change key", id, new.project)?;

@@ -6,6 +6,7 @@ pub mod admins;
 pub mod audit;
 pub mod credentials;
 pub mod key_addresses;
+pub mod key_ends;
 pub mod keyring;
 pub mod keys;
 pub mod passwords;

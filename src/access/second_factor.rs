@@ -154,6 +154,21 @@ pub fn take(tx: &Tx, admin: AdminId, code: &str) -> Result<bool> {
     }
 }
 
+/// The step of which this is a code of the app, where nothing is written down: `unseal` opens the secret,
+/// and steps up to `taken` are over. None: it is wrong, or was taken already. A recovery code is none:
+/// that it is used up could not be kept.
+pub fn step_of(
+    db: &Db,
+    admin: AdminId,
+    (now, taken): (Millis, i64),
+    code: &str,
+    unseal: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Result<Option<i64>> {
+    let (Some(factor), Given::Code(code)) = (active(db, admin)?, read(code)) else { return Ok(None) };
+    let secret = unseal(&factor.secret);
+    Ok(secret.and_then(|secret| totp::step_of(&secret, now, factor.last_step.max(taken), &code)))
+}
+
 /// Recovery codes in the place of those that are left, for who has a code of either kind. None: the
 /// code is wrong. [`Error::Conflict`] without a second factor.
 pub fn renew_codes(tx: &Tx, admin: AdminId, code: &str) -> Result<Option<Vec<String>>> {

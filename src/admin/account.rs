@@ -182,7 +182,7 @@ async fn changed(visit: &Visit) -> Result<String> {
 pub fn page(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
     let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
     let (listed, standing, is_needed) = visit.app.read(|db| {
-        let listed = sign_ins::list(db, id, visit.now)?;
+        let listed = visit.app.sign_ins_of(db, id, visit.now)?;
         Ok((listed, second_factor::standing(db, id)?, second_factor::is_needed(db)?))
     })?;
     let mut page = visit.page("account", "Your account")?;

@@ -84,7 +84,7 @@ fn row(backup: &Backup, now: Millis) -> Row {
                     1 => "1 person".to_owned(),
                     n => format!("{} people", Count(n)),
                 }),
-                revoked: up_to(again.keys, "no key", |n| many(n, "key")),
+                revoked: up_to(again.keys, "no credential", |n| many(n, "credential")),
             }),
             Err(why) => Restore::Refused(capital(&plain(why))),
         },

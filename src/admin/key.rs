@@ -211,11 +211,16 @@ async fn rotate(visit: Visit) -> Answer {
 
 async fn end_old(visit: Visit) -> Answer {
     let id = held(&visit)?.key.id;
-    match visit.app.erase(move |tx| rotation::end_old(tx, Credential::Key(id))).await {
+    end_replaced(&visit, Credential::Key(id), &path(id)).await
+}
+
+/// Ends the secrets that were replaced, at once, and goes on to the page of what they were of.
+pub async fn end_replaced(visit: &Visit, of: Credential, page: &str) -> Answer {
+    match visit.app.erase(move |tx| rotation::end_old(tx, of)).await {
         // They have ended meanwhile.
         Ok(()) | Err(Error::Conflict(_)) => {}
         Err(error) => return Err(error),
     }
     visit.app.reload_keys()?;
-    Ok(visit.go_and_say(&path(id), Flash::OldSecretsEnded))
+    Ok(visit.go_and_say(page, Flash::OldSecretsEnded))
 }

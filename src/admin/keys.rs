@@ -244,7 +244,7 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
         if let (Powers::Public, None) = (powers, id) {
             return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
         }
-        let (key, secret) = keys::create_within(tx, id, &name, powers, &bounds)?;
+        let (key, secret) = keys::create(tx, id, &name, powers, &bounds)?;
         Ok((key, secret, project))
     });
     made.await.map_err(|error| match error {

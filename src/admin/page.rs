@@ -29,6 +29,8 @@ pub struct Page {
     pub path: String,
     /// Why the clock is not trusted, if it is not.
     pub clock: Option<String>,
+    /// Nothing can be changed.
+    pub is_read_only: bool,
     /// Which links and buttons are shown.
     pub can: Can,
 }
@@ -161,6 +163,7 @@ pub fn message(
             admin_name: String::new(),
             path: String::new(),
             clock: None,
+            is_read_only: false,
             can: Can::default(),
         },
         status: Some(status.as_u16()),
@@ -238,6 +241,12 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
             StatusCode::SERVICE_UNAVAILABLE,
             "Not just now",
             "The server is too busy or short of room. Nothing was changed; try again in a moment.",
+        ),
+        Error::ReadOnly => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Read-only",
+            "This instance is read-only: it was started so that nothing is written. Nothing was changed. What \
+             must stand in the audit log, such as who looks at a person's page, is not shown either.",
         ),
         Error::Damaged(_) => said(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -13,7 +13,7 @@ use super::tokens::Tokens;
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device, guard, show};
 use crate::access::roles::Permission;
-use crate::access::{admins, roles, second_factor, sign_ins};
+use crate::access::{admins, roles, second_factor};
 use crate::error::{Error, Result};
 use crate::model::Admin;
 use crate::trace::Actor;
@@ -135,7 +135,7 @@ async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     };
     let Some(admin) = door.hash(check).await? else {
         if visit.app.keyring().count_failed_sign_in() {
-            visit.app.write(admins::refuse).await?;
+            visit.app.refuse_sign_in().await?;
         }
         return Ok(None);
     };
@@ -149,9 +149,7 @@ async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     // From here on it is known who asks.
     Actor::Admin(admin.id.0).is();
     let device = device::new(visit, &admin, device)?;
-    let from = visit.from();
-    let who = admin.clone();
-    let token = visit.app.write(move |tx| sign_ins::open_with_password(tx, &who, &from)).await?;
+    let token = visit.app.sign_in(&admin, visit.from()).await?;
     Ok(Some(Step::In(Entry { token, device, admin })))
 }
 
@@ -167,7 +165,7 @@ async fn sign_out(visit: Visit) -> Answer {
 /// Ends a sign-in, and what was kept for it.
 pub async fn end(visit: &Visit, token: String) -> Result<()> {
     visit.shared::<Tokens>()?.forget(&token);
-    visit.app.write(move |tx| sign_ins::sign_out(tx, &token)).await
+    visit.app.sign_out(token).await
 }
 
 fn next(asked: &str) -> String {

@@ -12,7 +12,7 @@ use super::paths::{LOGIN, LOGIN_CODE as PATH};
 use super::sign_in::{self, Entry};
 use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device};
-use crate::access::{admins, sign_ins};
+use crate::access::admins;
 use crate::error::{Error, Result};
 use crate::trace::Actor;
 
@@ -77,9 +77,9 @@ async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
     let admin = visit.app.read(|db| admins::by_id(db, comer.admin))?;
     let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
     door.let_try_code(comer.admin, device)?;
-    let (id, hash) = (comer.admin, comer.password_hash.clone());
-    let (code, from) = (visit.form.text("code").to_owned(), visit.from());
-    let opened = visit.app.write(move |tx| sign_ins::open_with_code(tx, id, &hash, &code, &from)).await?;
+    let checked = (comer.admin, comer.password_hash.clone());
+    let opened =
+        visit.app.sign_in_with_code(checked, visit.form.text("code").to_owned(), visit.from()).await?;
     let (Some(token), Some(admin)) = (opened, admin) else { return Ok(None) };
     door.forgive_code(comer.admin, device);
     if let Some(before) = visit.sign_in_token() {

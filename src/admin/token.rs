@@ -4,7 +4,7 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::key::{Old, overlap};
+use super::key::{Old, end_replaced, overlap};
 use super::keys;
 use super::page::Page;
 use super::paths::token as path;
@@ -102,12 +102,5 @@ async fn rotate(visit: Visit) -> Answer {
 
 async fn end_old(visit: Visit) -> Answer {
     let project = project(&visit)?;
-    let of = Credential::Token(project.id);
-    match visit.app.erase(move |tx| rotation::end_old(tx, of)).await {
-        // They have ended meanwhile.
-        Ok(()) | Err(Error::Conflict(_)) => {}
-        Err(error) => return Err(error),
-    }
-    visit.app.reload_keys()?;
-    Ok(visit.go_and_say(&path(&project), Flash::OldSecretsEnded))
+    end_replaced(&visit, Credential::Token(project.id), &path(&project)).await
 }

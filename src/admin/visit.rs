@@ -194,7 +194,7 @@ impl Visit {
         let signed_in = match jar.get(cookies::SIGN_IN) {
             Some(token) => {
                 let found = app.read(|db| {
-                    let Some((admin, sign_in)) = sign_ins::signed_in(db, &token, now)? else {
+                    let Some((admin, sign_in)) = app.signed_in(db, &token, now)? else {
                         return Ok(None);
                     };
                     let owes_factor = second_factor::is_owed(db, admin.id)?;
@@ -278,10 +278,9 @@ impl Visit {
         if !sign_ins::is_news(sign_in, self.now) {
             return;
         }
-        let hash = sign_in.hash;
         // A full disk keeps nobody out: the sign-in ends sooner, that is all.
-        match self.app.write(move |tx| sign_ins::note_seen(tx, &hash)).await {
-            Ok(()) | Err(Error::DiskFull | Error::Unavailable(_)) => {}
+        match self.app.note_seen(sign_in).await {
+            Ok(()) | Err(Error::DiskFull | Error::Unavailable(_) | Error::ReadOnly) => {}
             Err(error) => log::error!("that a sign-in is used could not be written down: {error}"),
         }
     }
@@ -362,6 +361,7 @@ impl Visit {
             path: path.to_owned(),
             can: self.admin().map(Can::of).unwrap_or_default(),
             clock: self.signed_in.as_ref().and_then(|_| self.clock()),
+            is_read_only: self.app.is_read_only(),
         })
     }
 

@@ -279,7 +279,9 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => StatusCode::CONFLICT,
-        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::DiskFull | Error::ReadOnly | Error::Damaged(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -66,9 +66,11 @@ fn code(error: &Error) -> &'static str {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => "conflict",
-        Error::RateLimited { .. } | Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => {
-            "unavailable"
-        }
+        Error::RateLimited { .. }
+        | Error::Unavailable(_)
+        | Error::DiskFull
+        | Error::ReadOnly
+        | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "unknown",
     }
 }

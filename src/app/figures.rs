@@ -30,6 +30,8 @@ pub async fn text(app: &App) -> Result<String> {
     to.sample("usher_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     let ready = "Whether it reads and writes, and its files are those that it opened: 1 for yes.";
     to.one("usher_ready", Kind::Gauge, ready, u8::from(readiness.is_ready()));
+    let read_only = "Whether it was started with --read-only: 1 for yes.";
+    to.one("usher_read_only", Kind::Gauge, read_only, u8::from(app.is_read_only()));
     app.requests().write(&mut to);
     write_store(app, &mut to);
     write_jobs(&read, now, &mut to);

@@ -4,7 +4,7 @@ use super::App;
 use crate::clock::{Clock, Known, MINUTE, Millis, Standing};
 use crate::erasure::timekeeping;
 use crate::erasure::timekeeping::Sign;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Entry;
 use crate::proof::receipts::Receipts;
 use crate::store::{Lane, Store, sign_of_life, upkeep};
@@ -86,6 +86,9 @@ impl App {
         let before = self.time_standing();
         if before.is_trusted() {
             return Ok(None);
+        }
+        if self.is_read_only() {
+            return Err(Error::ReadOnly);
         }
         self.clock().confirm();
         let words = before.to_string();

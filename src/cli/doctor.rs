@@ -15,7 +15,7 @@ use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
 use crate::config::Config;
 use crate::disk;
 use crate::store::backup::Glance;
-use crate::store::figures;
+use crate::store::{Access, figures};
 use crate::tls::{self, Certificates};
 
 /// A backup is wanted this often.
@@ -36,8 +36,9 @@ struct Finding {
 
 /// The lines about a directory that nobody serves.
 pub fn offline(path: &Path, config: &Config) -> anyhow::Result<Vec<String>> {
-    let mut findings = of_lines(&inspect::offline(path)?);
-    findings.extend(around(path, &Clock::system(), false));
+    let access = if config.read_only { Access::ReadOnly } else { Access::Usual };
+    let mut findings = of_lines(&inspect::offline(path, access)?);
+    findings.extend(around(path, &Clock::system(), access, false));
     let troubles = match config.tls() {
         Ok(files) => files.map(|files| tls::examine(&files, Clock::system().now())).unwrap_or_default(),
         Err(why) => vec![why],
@@ -59,7 +60,7 @@ pub fn beside_a_server(app: &App) -> Vec<String> {
     let directory = Directory::of(store.folder(), store.file(), &is_copied);
     let mut findings = of_readiness(app);
     findings.extend(of_lines(&inspect::beside_a_server(&directory)));
-    findings.extend(around(store.folder(), app.clock(), true));
+    findings.extend(around(store.folder(), app.clock(), Access::Usual, true));
     findings
         .extend(app.tls().map(Certificates::troubles).unwrap_or_default().into_iter().map(of_certificate));
     lines(findings)
@@ -142,12 +143,12 @@ fn advice(check: &str) -> &'static str {
 }
 
 /// The machine around the data.
-fn around(path: &Path, clock: &Clock, is_served: bool) -> Vec<Finding> {
+fn around(path: &Path, clock: &Clock, access: Access, is_served: bool) -> Vec<Finding> {
     let mut findings = modes(path);
     findings.extend(secrets(path, is_served));
     findings.extend(room(path));
     findings.extend(backups(&path.join("backups"), clock.now()));
-    findings.extend(rows(&path.join("usher.db"), clock.now()));
+    findings.extend(rows(&path.join("usher.db"), access, clock.now()));
     findings
 }
 
@@ -254,9 +255,9 @@ fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
 
 /// What the rows say of the work that is due, and of the clock. Where the database does not open, its own
 /// check has said so.
-fn rows(database: &Path, now: Millis) -> Vec<Finding> {
+fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Ok(glance) = Glance::open(database) else { return findings };
+    let Ok(glance) = Glance::open_as(database, access) else { return findings };
     if let Ok(Some(last)) = glance.read(figures::last_act)
         && last > now.saturating_add(STEP)
     {

@@ -24,7 +24,7 @@ use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
 use crate::store::backup::{self, Glance};
 use crate::store::{
-    Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
+    Access, Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
 };
 
 use super::ledgers;
@@ -49,6 +49,7 @@ pub struct Directory<'a> {
     file: &'a Pages,
     /// Whether a backup is being made, from a copy that is not encrypted.
     is_copied: &'a dyn Fn() -> bool,
+    access: Access,
 }
 
 /// What a check came to: its figures, or what it found.
@@ -61,7 +62,12 @@ type Check<'a> = (&'static str, Box<dyn FnOnce() -> Result<Outcome> + 'a>);
 
 impl<'a> Directory<'a> {
     pub fn of(path: &'a Path, file: &'a Pages, is_copied: &'a dyn Fn() -> bool) -> Directory<'a> {
-        Directory { path, file, is_copied }
+        Directory { path, file, is_copied, access: Access::Usual }
+    }
+
+    /// The same, with the word whether anything may be written beside it.
+    fn within(self, access: Access) -> Directory<'a> {
+        Directory { access, ..self }
     }
 
     fn database(&self) -> PathBuf {
@@ -78,14 +84,14 @@ impl<'a> Directory<'a> {
 }
 
 /// The lines about a directory that nobody serves.
-pub fn offline(path: &Path) -> Result<Vec<String>> {
+pub fn offline(path: &Path, access: Access) -> Result<Vec<String>> {
     let database = path.join("usher.db");
     let file = Pages::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
     // Before the database is opened, which makes the index of the WAL anew.
     let fault = wal_fault(&database)?;
     // The next start has to find the same: where something of the WAL is missing, its index alone knows.
     let index = fault.and_then(|_| fs::read(path.join(INDEX)).ok());
-    let mut lines = all(&Directory::of(path, &file, &|| false));
+    let mut lines = all(&Directory::of(path, &file, &|| false).within(access));
     if let Some(index) = index {
         put_index(path, &index).context("cannot put usher.db-shm back as it was")?;
     }
@@ -112,7 +118,7 @@ pub fn beside_a_server(directory: &Directory) -> Vec<String> {
 }
 
 fn all(directory: &Directory) -> Vec<String> {
-    let glance = Glance::open(&directory.database()).map_err(|error| error.to_string());
+    let glance = Glance::open_as(&directory.database(), directory.access).map_err(|error| error.to_string());
     let glance = || glance.as_ref().map_err(|error| anyhow!("the database does not open: {error}"));
     // What grows is read in this order: a receipt that comes meanwhile is not missed.
     let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));

@@ -167,7 +167,7 @@ fn create(
 ) -> Result<Vec<String>> {
     let project = project.map(|key| app.read(|db| projects::by_key(db, key))).transpose()?;
     let (project, name) = (project.map(|project| project.id), name.to_owned());
-    let create = move |tx: &Tx| keys::create_within(tx, project, &name, powers, &bounds);
+    let create = move |tx: &Tx| keys::create(tx, project, &name, powers, &bounds);
     let (_, secret) = app.write_blocking(Lane::Request, create).map_err(by_flags)?;
     app.reload_keys()?;
     Ok(vec![secret])

@@ -8,14 +8,17 @@ mod demo;
 mod directory;
 mod doctor;
 mod health;
+mod incoming;
 mod inspect;
 mod key;
 mod ledgers;
 mod limits;
+mod listener;
 mod logging;
 mod loss;
 mod out;
 mod project;
+mod read_only;
 mod restore;
 mod secret;
 mod serve;
@@ -40,7 +43,7 @@ use crate::data_dir::{DataDir, State};
 use crate::owner;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
+use crate::store::{Access, Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
 use crate::trace::Actor;
 use crate::worker::upkeep;
 use act::Act;
@@ -175,6 +178,9 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         }
         Some(Command::Health) => return health::run(&config),
         Some(Command::Doctor) => return Ok(examine(&config, format)),
+        Some(Command::Restore(_)) if config.read_only => {
+            bail!("a restore writes: it does not go with --read-only")
+        }
         Some(Command::Restore(what)) => {
             logging::start("warn", format);
             return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
@@ -274,6 +280,9 @@ fn examine(config: &Config, format: logging::Format) -> ExitCode {
 
 /// Acts where the directory is held: here, or in the server. The lines to print.
 fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    if config.read_only {
+        return read_only::perform(config, act, bar);
+    }
     match act {
         Act::Demo { .. } => {
             directory::may_begin(&config.data)?;
@@ -283,7 +292,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
     }
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     match act {
-        Act::Verify => inspect::offline(data.path()),
+        Act::Verify => inspect::offline(data.path(), Access::Usual),
         Act::Doctor => doctor::offline(data.path(), config),
         _ => here(&data, config, act, bar),
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
+use super::incoming::Incoming;
 use super::{Decided, copies, ledgers, out};
 use crate::app::held::{self, Known};
 use crate::app::{App, backups};
@@ -21,7 +22,6 @@ use crate::erasure::replay::Replayed;
 use crate::files::open_beside;
 use crate::ledger::{self, Again, Position, Seal, UNSEALED};
 use crate::proof::ledger_head::Head;
-use crate::proof::receipt::of_file_name;
 use crate::proof::signing::PublicKey;
 use crate::store::backup::{self, Glance};
 use crate::store::jobs;
@@ -152,7 +152,10 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
     if is_empty {
         let beside = file.parent().unwrap_or(Path::new("")).join("erasures.ledger");
         beside_it = true;
-        let there = copy_receipts(&beside, &unpacked.folder().join("receipts"))?;
+        let mut incoming = Incoming::take(folder_of(&beside), &unpacked.folder().join("receipts"), &key)?;
+        if let Some(warning) = incoming.warning() {
+            let _ = out::aside(&format!("usher: {warning}\n"));
+        }
         ledger = match what.without_ledger {
             true => {
                 refuse_needless(&beside, &mark, &seal)?;
@@ -160,11 +163,12 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
             }
             false => Some(take_ledger(&beside, &unpacked, &mark, &seal, &key, what.ledger_head)?),
         };
-        if there < receipts {
+        if incoming.taken < receipts {
             let _ = out::aside(&format!(
-                "usher: {receipts} receipts were written before the backup, and {there} lie beside it: put the \
+                "usher: {receipts} receipts were written before the backup, and {} good ones lie beside it: put the \
                  others into {} before the next start, else new receipts take their numbers, and `usher verify` \
                  says which are missing\n",
+                incoming.taken,
                 data.receipts().display()
             ));
         }
@@ -241,22 +245,6 @@ fn seal(store_key: &Path) -> anyhow::Result<Seal> {
         .try_into()
         .map_err(|_| anyhow!("{} is damaged: it must have 32 bytes", store_key.display()))?;
     Ok(Seal::new(&secret))
-}
-
-/// The receipts that lie beside the ledger go on to be one chain. Returns how many there are.
-fn copy_receipts(ledger: &Path, into: &Path) -> anyhow::Result<u64> {
-    fs::DirBuilder::new().mode(0o700).create(into)?;
-    let mut copied = 0;
-    for entry in fs::read_dir(folder_of(ledger))? {
-        let entry = entry?;
-        if of_file_name(&entry.file_name().to_string_lossy()).is_some() {
-            copy(&entry.path(), &into.join(entry.file_name()))
-                .with_context(|| format!("cannot take {}", entry.path().display()))?;
-            copied += 1;
-        }
-    }
-    sync_folder(into)?;
-    Ok(copied)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -407,7 +395,8 @@ fn clean(app: &App) -> anyhow::Result<()> {
 fn ahead(file: &Path, made_at: Millis, again: &Again) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{name}, made {}, is sound; to be done again, at most: {} people erased, {} hidden, {} keys revoked.",
+        "{name}, made {}, is sound; to be done again, at most: {} people erased, {} hidden, \
+         {} credentials ended (keys, tokens, passwords, rights).",
         clock::written(made_at),
         again.erased,
         again.hidden,
@@ -419,8 +408,8 @@ fn story(file: &Path, made_at: Millis, done: &Replayed) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
         "{name}, made {}, is in place; everybody is signed out.\n\
-         Done again since then: {} people erased, {} hidden, {} revived, {} keys revoked, {} scheduled \
-         erasures waiting, {} ended.\n",
+         Done again since then: {} people erased, {} hidden, {} revived, {} credentials ended (keys, \
+         tokens, passwords, rights), {} scheduled erasures waiting, {} ended.\n",
         clock::written(made_at),
         done.erased,
         done.hidden,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
 use super::control::Control;
-use super::{Decided, copies, directory, out, secret};
+use super::listener::Reserved;
+use super::{Decided, copies, directory, out, read_only, secret};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
@@ -40,14 +41,20 @@ pub struct Serve {
 /// Serves until SIGTERM or SIGINT, then answers what is in flight, ends the worker, writes
 /// down what was counted in memory and folds the WAL in.
 pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
+    if config.read_only {
+        return run_read_only(config, how);
+    }
     directory::may_begin(&config.data)?;
+    let is_held = || anyhow!("another Usher serves {}; stop that one first", config.data.display());
+    // Before the address, which that one has, too.
+    if DataDir::is_held(&config.data) {
+        return Err(is_held());
+    }
+    // What is wrong with these leaves no new directory behind.
+    let tls = certificates(config)?;
+    let doors = Doors::reserve(config)?;
     DataDir::make(&config.data)?;
-    let Some(data) = DataDir::hold(&config.data)? else {
-        bail!("another Usher serves {}; stop that one first", config.data.display());
-    };
-    let tls = config.tls().map_err(anyhow::Error::msg)?;
-    let tls = tls.map(|files| Certificates::open(files, Clock::system())).transpose();
-    let tls = tls.map_err(anyhow::Error::msg)?;
+    let data = DataDir::hold(&config.data)?.ok_or_else(is_held)?;
     let decided = Decided { anew: how.new_ledger, head: how.ledger_head, ..Decided::default() };
     let app = super::open(&data, config, Clock::system(), decided)?;
     if how.new_ledger {
@@ -64,7 +71,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
         app.shows(tls);
     }
     let copier = copies::start(&data, config, &app)?;
-    let outcome = listen(&data, config, &app);
+    let outcome = listen(&data, config, &app, doors);
     let noted = worker::note_uses(&app);
     let signed = upkeep::sign_head(&app);
     app.stop();
@@ -77,14 +84,55 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     outcome
 }
 
-fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
-    let metrics = metrics_listener(config)?;
+/// The same where nothing is written: no worker, no backups, no commands over a socket, and no link for a
+/// first owner.
+fn run_read_only(config: &Config, how: &Serve) -> anyhow::Result<()> {
+    if how.new_ledger || how.ledger_head.is_some() {
+        bail!("--new-ledger and --ledger-head change what is there: they do not go with --read-only");
+    }
+    let tls = certificates(config)?;
+    let data = read_only::hold(config)?;
+    let doors = Doors::reserve(config)?;
+    let app = read_only::open(&data, config)?;
+    log::warn!("read-only: reads are answered, and nothing is written; nobody is erased meanwhile");
+    app.stands_at(config.edge());
+    if let Some(tls) = tls {
+        app.shows(tls);
+    }
+    let outcome = listen(&data, config, &app, doors);
+    app.stop();
+    log::info!("stopped");
+    outcome
+}
+
+/// The certificate, where the server is to speak TLS itself.
+fn certificates(config: &Config) -> anyhow::Result<Option<Certificates>> {
+    let files = config.tls().map_err(anyhow::Error::msg)?;
+    let opened = files.map(|files| Certificates::open(files, Clock::system())).transpose();
+    opened.map_err(anyhow::Error::msg)
+}
+
+/// The addresses to serve on.
+struct Doors {
+    main: Reserved,
+    metrics: Option<Reserved>,
+}
+
+impl Doors {
+    fn reserve(config: &Config) -> anyhow::Result<Doors> {
+        let metrics = config.metrics_listen.map(|addr| Reserved::new(addr, "--metrics-listen"));
+        Ok(Doors { main: Reserved::new(config.listen, "--listen")?, metrics: metrics.transpose()? })
+    }
+}
+
+fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::Result<()> {
+    let listener = doors.main.open()?;
+    let metrics = doors.metrics.map(metrics_listener).transpose()?;
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
     // It ends before the store does, and so does the worker.
-    let _control = Control::start(data, app.by(Actor::Operator))?;
+    let writes = !app.is_read_only();
+    let _control = writes.then(|| Control::start(data, app.by(Actor::Operator))).transpose()?;
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
@@ -100,9 +148,13 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
                 signal(SignalKind::hangup()).context("signals cannot be caught")?,
             ));
         }
-        greet(data, config, http.addr, link.as_deref())?;
+        greet(config, http.addr);
+        match writes {
+            true => secrets_of_a_first_start(data, config, http.addr, link.as_deref())?,
+            false => say(&format!("Admin pages: {}/admin/\n", app.edge().address())),
+        }
         // A backup that is due at once needs the recovery key.
-        let _worker = Worker::start(app.clone())?;
+        let _worker = writes.then(|| Worker::start(app.clone())).transpose()?;
         let stop = http.stop();
         actix_web::rt::spawn(async move {
             stopped.await;
@@ -117,27 +169,36 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     })
 }
 
-/// Where the figures are served without a key, if anywhere.
-fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
-    let Some(addr) = config.metrics_listen else { return Ok(None) };
-    let listener =
-        TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr} for /metrics"))?;
+/// Where the figures are served without a key.
+fn metrics_listener(reserved: Reserved) -> anyhow::Result<TcpListener> {
+    let listener = reserved.open()?;
     log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
-    Ok(Some(listener))
+    Ok(listener)
 }
 
-/// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
-/// nobody reads is no fault.
-fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
+/// Where it serves.
+fn greet(config: &Config, addr: SocketAddr) {
+    let edge = config.edge();
+    edge.listens_on(addr);
+    say(&format!("Usher serves on {}\n", edge.address()));
+}
+
+fn say(text: &str) {
+    if let Err(error) = out::print(text) {
+        log::warn!("nobody could be told where to open the pages: {error}");
+    }
+}
+
+/// The secrets of a first start. A link is made at each start, so that one that nobody reads is no fault.
+fn secrets_of_a_first_start(
+    data: &DataDir,
+    config: &Config,
+    addr: SocketAddr,
+    link: Option<&str>,
+) -> anyhow::Result<()> {
     let edge = config.edge();
     edge.listens_on(addr);
     let base = edge.address();
-    let say = |text: &str| {
-        if let Err(error) = out::print(text) {
-            log::warn!("nobody could be told where to open the pages: {error}");
-        }
-    };
-    say(&format!("Usher serves on {base}\n"));
     copies::recovery_key(data, secret::on_output)?;
     // One of an earlier start opens nothing any more.
     let _ = secret::forget(&data.path().join(secret::SETUP_LINK));

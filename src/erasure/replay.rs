@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use crate::access::{admin_ends, credentials, keys, rotation};
+use crate::access::{admin_ends, credentials, key_ends, keys, rotation};
 use crate::clock::{self, Millis};
 use crate::erasure;
 use crate::erasure::{jobs, token, trash};
@@ -29,7 +29,8 @@ pub struct Replayed {
     /// Scheduled erasures that are waiting again, and that wait no longer.
     pub scheduled: u64,
     pub ended: u64,
-    /// Keys, and what else lets somebody in.
+    /// Credentials that ended: keys, tokens, passwords, second factors, and what an admin or a key could do
+    /// and can no longer.
     pub keys: u64,
     /// Names that are kept out again, or let in.
     pub suppressions: u64,
@@ -51,7 +52,7 @@ impl fmt::Display for Replayed {
         let Replayed { erased, hidden, revived, keys, suppressions, .. } = self;
         write!(
             f,
-            "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} keys revoked, \
+            "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} credentials ended, \
              {suppressions} names kept out or let in"
         )
     }
@@ -124,6 +125,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
             }
         }
         done.keys += rotation::replay(tx, behind == Behind::PutBack, |secret| orders.end_of_secret(secret))?;
+        done.keys += key_ends::replay(tx, |credential| orders.has_ended(credential))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
         done.keys += admin_ends::replay(tx, |credential| orders.has_ended(credential))?;
         // After a mere stop the admin was not answered, and has nothing else to come in by.

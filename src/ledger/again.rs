@@ -18,6 +18,7 @@ pub struct Again {
     /// People to be erased, wholly or in part.
     pub erased: u64,
     pub hidden: u64,
+    /// Credentials of any kind that ended: keys, tokens, passwords, rights.
     pub keys: u64,
 }
 

@@ -64,7 +64,7 @@ pub use state::{
 };
 
 use crate::error::{Error, Result};
-use crate::model::{AdminId, Incarnation, ProjectId};
+use crate::model::{AdminId, Incarnation, KeyId, ProjectId};
 
 /// 16 bytes that stand for a person, a name, a key or a request. Keyed (a request's are
 /// random), so that they say nothing without the secret. Shown as 32 hex digits.
@@ -151,6 +151,11 @@ impl Names {
     /// Another credential, by what kind it is, of which project, and its text.
     pub fn credential(&self, kind: &str, project: ProjectId, text: &str) -> Pseudonym {
         short(mac(&self.credential, &[kind.as_bytes(), &[0], &project.0.to_be_bytes(), text.as_bytes()]))
+    }
+
+    /// Something that a key could do, by what kind it is, whose, and what is stored of it.
+    pub fn of_key(&self, kind: &str, key: KeyId, stored: &[u8]) -> Pseudonym {
+        short(mac(&self.credential, &[b"key ", kind.as_bytes(), &[0], &key.0.to_be_bytes(), stored]))
     }
 
     /// Something that lets an admin in, by what kind it is, whose, and what is stored of it.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -116,11 +116,24 @@ impl Receipts {
     /// written is removed. Files that are no receipts are left alone and not counted.
     pub fn open(folder: &Path) -> Result<Receipts, Trouble> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(trouble("make", folder))?;
+        Receipts::read(folder, true)
+    }
+
+    /// The same of a folder in which nothing is changed; there may be none.
+    pub fn look(folder: &Path) -> Result<Receipts, Trouble> {
+        Receipts::read(folder, false)
+    }
+
+    fn read(folder: &Path, sweeps: bool) -> Result<Receipts, Trouble> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder).map_err(trouble("read", folder))? {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !sweeps => None,
+            entries => Some(entries.map_err(trouble("read", folder))?),
+        };
+        for entry in entries.into_iter().flatten() {
             let name = entry.map_err(trouble("read", folder))?.file_name();
             let Some(name) = name.to_str() else { continue };
-            if whole::is_draft(name) {
+            if sweeps && whole::is_draft(name) {
                 let path = folder.join(name);
                 whole::remove(&path).map_err(trouble("remove", &path))?;
             }

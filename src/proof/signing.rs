@@ -85,27 +85,41 @@ impl Signer {
     /// The key in this data directory; `missing` says what happens where there is none. The
     /// public half is written beside it if it is not there. Each [`Refusal`] may come.
     pub fn open(dir: &Path, missing: Missing) -> Result<Signer, Refusal> {
-        let folder = dir.join(SECRETS);
-        let at = folder.join(SECRET);
-        match File::open(&at) {
-            Ok(mut file) => {
-                let mut text = Vec::new();
-                file.by_ref().take(33).read_to_end(&mut text).map_err(io_fault("read", &at))?;
-                let secret = text.try_into().map_err(|_| Refusal::Damaged(at))?;
-                let signer = Signer::of(&secret);
+        match (Signer::read(dir), missing) {
+            (Ok(signer), _) => {
                 signer.publish(dir, Beside::MustAgree)?;
                 Ok(signer)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => match missing {
-                Missing::Refuse => Err(Refusal::Missing(at)),
-                Missing::Make => {
-                    let signer = Signer::make(&folder)?;
-                    signer.publish(dir, Beside::IsReplaced)?;
-                    Ok(signer)
-                }
-            },
+            (Err(Refusal::Missing(_)), Missing::Make) => {
+                let signer = Signer::make(&dir.join(SECRETS))?;
+                signer.publish(dir, Beside::IsReplaced)?;
+                Ok(signer)
+            }
+            (Err(refusal), _) => Err(refusal),
+        }
+    }
+
+    /// The same where nothing is written: both halves must be there, and agree.
+    pub fn look(dir: &Path) -> Result<Signer, Refusal> {
+        let (signer, at) = (Signer::read(dir)?, dir.join(PUBLIC));
+        match fs::read_to_string(&at) {
+            Ok(text) if text.parse() == Ok(signer.public()) => Ok(signer),
+            Ok(_) => Err(Refusal::OtherPublic(at)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Refusal::OtherPublic(at)),
             Err(error) => Err(io_fault("read", &at)(error)),
         }
+    }
+
+    fn read(dir: &Path) -> Result<Signer, Refusal> {
+        let at = dir.join(SECRETS).join(SECRET);
+        let mut file = match File::open(&at) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Refusal::Missing(at)),
+            file => file.map_err(io_fault("read", &at))?,
+        };
+        let mut text = Vec::new();
+        file.by_ref().take(33).read_to_end(&mut text).map_err(io_fault("read", &at))?;
+        let secret = text.try_into().map_err(|_| Refusal::Damaged(at))?;
+        Ok(Signer::of(&secret))
     }
 
     /// The key with this secret half.

@@ -21,12 +21,17 @@ pub async fn ready(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
     let is_ready = readiness.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if !may_know(&app, &request) {
-        return HttpResponse::build(status).body(if is_ready { "ready\n" } else { "not ready\n" });
+        let word = match (is_ready, app.is_read_only()) {
+            (true, false) => "ready\n",
+            (true, true) => "ready, read-only\n",
+            (false, _) => "not ready\n",
+        };
+        return HttpResponse::build(status).body(word);
     }
     let checks: Vec<Value> = readiness.0.iter().map(check_json).collect();
     HttpResponse::build(status)
         .insert_header(("cache-control", "no-store"))
-        .json(json!({ "ready": is_ready, "checks": checks }))
+        .json(json!({ "ready": is_ready, "readOnly": app.is_read_only(), "checks": checks }))
 }
 
 fn check_json(check: &Check) -> Value {

@@ -11,7 +11,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::rows::{self, Rows};
-use super::{Db, Store, book, from_sql, has_wal, index_of, snapshot, upkeep, wal_mark, wal_of, wal_watch};
+use super::{
+    Access, Db, Store, book, from_sql, has_wal, index_of, read_only, snapshot, upkeep, wal_mark, wal_of,
+    wal_watch,
+};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
@@ -29,17 +32,30 @@ pub struct Glance {
 impl Glance {
     /// [`Error::Internal`] if it cannot be opened.
     pub fn open(path: &Path) -> Result<Glance> {
+        Glance::open_as(path, Access::Usual)
+    }
+
+    /// The same, with the word whether anything may be written beside it.
+    pub fn open_as(path: &Path, access: Access) -> Result<Glance> {
+        let mark = wal_mark::of_file(path);
+        let conn = match access {
+            Access::Usual => Glance::usual(path)?,
+            Access::ReadOnly => read_only::connection(path)?,
+        };
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
+        wal_mark::check(&conn, path, mark)?;
+        Ok(Glance { conn })
+    }
+
+    fn usual(path: &Path) -> Result<Connection> {
         // Not read-only: where there is a WAL, its index may have to be made.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mark = wal_mark::of_file(path);
         let conn = Connection::open_with_flags(path, flags).map_err(from_sql)?;
         conn.busy_timeout(Duration::from_secs(5)).map_err(from_sql)?;
         // Without a WAL there is nothing to fold in: closing removes the empty one.
         let keeps_wal = has_wal(path);
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keeps_wal).map_err(from_sql)?;
-        conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
-        wal_mark::check(&conn, path, mark)?;
-        Ok(Glance { conn })
+        Ok(conn)
     }
 
     /// All queries of `run` see one state of the file.

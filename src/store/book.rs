@@ -217,7 +217,7 @@ fn mark(conn: &Connection) -> Result<Option<Position>> {
 
 /// [`Error::Unavailable`] if the database was made with another secret: nobody who is erased
 /// would be found in the ledger, and nobody who is in the ledger in the database.
-fn check_secret(conn: &Connection, secret: &[u8; 32]) -> Result<()> {
+pub fn check_secret(conn: &Connection, secret: &[u8; 32]) -> Result<()> {
     let sql = "SELECT ledger, secret FROM ledger_mark";
     let known: Option<([u8; 16], [u8; 16])> =
         conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(from_sql)?;

@@ -1,5 +1,6 @@
 //! Figures of the whole installation, for those who watch over it.
 
+use super::writer::Writer;
 use super::{Db, Store, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -61,7 +62,7 @@ pub struct Load {
 impl Store {
     pub fn load(&self) -> Load {
         let wal = std::fs::metadata(&self.wal).map_or(0, |about| about.len());
-        Load { wal, ..self.writer.load() }
+        Load { wal, ..self.writer.as_ref().map(Writer::load).unwrap_or_default() }
     }
 
     /// Whether a part of the database that does not read was met since the start, and which.

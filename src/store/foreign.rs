@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::Loss;
 use super::backup::Glance;
 use super::wal_file::{self, Found};
+use super::{Access, Loss};
 use crate::error::{Error, Result};
 
 /// Marks a file as Usher's: "Ushr".
@@ -19,7 +19,7 @@ const FOREIGN: Error = Error::Unavailable("usher.db was not made by Usher; it is
 /// [`Error::Unavailable`] if the file at `path` is not Usher's, or of a schema past
 /// `newest`, or has lost what was acknowledged, unless that is accepted. One that is not there,
 /// or is empty, is ours to make.
-pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<usize> {
+pub fn check(path: &Path, newest: usize, loss: Loss, access: Access) -> Result<usize> {
     let Some(first) = FirstPage::read(path).map_err(Error::internal)? else { return Ok(0) };
     // First without SQLite, which would roll back what another program has left half done.
     if first.is_foreign() {
@@ -27,7 +27,7 @@ pub fn check(path: &Path, newest: usize, loss: Loss) -> Result<usize> {
     }
     check_wal(path, loss)?;
     // Then with it: the newest of the file may be in the WAL.
-    let glance = Glance::open(path)?;
+    let glance = Glance::open_as(path, access)?;
     if glance.application_id()? != APPLICATION_ID && (glance.application_id()? != 0 || glance.has_tables()?) {
         return Err(FOREIGN);
     }

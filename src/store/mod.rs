@@ -15,6 +15,7 @@ mod freelist;
 pub mod ids;
 mod migrations;
 mod pragmas;
+mod read_only;
 mod rows;
 mod scrub;
 mod sealing;
@@ -88,6 +89,7 @@ use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
 use marks::Marks;
+pub use read_only::Access;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use sealing::Purpose;
@@ -109,7 +111,8 @@ const STEPS: i32 = 1_000;
 pub struct Store {
     points: Pool<SqliteConnectionManager>,
     scans: Pool<SqliteConnectionManager>,
-    writer: Writer,
+    /// None: nothing is written.
+    writer: Option<Writer>,
     /// The file itself. Closed last: closing it drops the locks that SQLite holds on it.
     file: Pages,
     path: PathBuf,
@@ -204,6 +207,28 @@ pub struct Resources {
     marks: Marks,
 }
 
+/// What runs beside the connections.
+struct Running {
+    writer: Option<Writer>,
+    growth: Growth,
+    ballast: Arc<Ballast>,
+    watch: Arc<WalWatch>,
+    alarm: Arc<Alarm>,
+}
+
+impl Running {
+    /// Where nothing is written.
+    fn read_only(path: &Path, options: &Options) -> Running {
+        Running {
+            writer: None,
+            growth: Growth::default(),
+            ballast: Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), 0)),
+            watch: Arc::new(WalWatch::new(path, options.wal_limit)),
+            alarm: Arc::default(),
+        }
+    }
+}
+
 impl Store {
     /// Opens (or makes) the database at `path` and brings it to this version's schema.
     /// Another program's file, a newer schema than this program knows, or SQLite built with
@@ -241,8 +266,8 @@ impl Store {
         beside: Beside,
         before: &dyn Fn(usize) -> Result<()>,
     ) -> Result<(Store, Vec<Entry>)> {
-        let Options { secret, clock, bell, points, hygiene, wal_limit, loss, .. } = options;
-        let schema = foreign::check(path, migrations::NEWEST, loss).map_err(with_way_out)?;
+        let Options { secret, clock, bell, hygiene, wal_limit, loss, .. } = options.clone();
+        let schema = foreign::check(path, migrations::NEWEST, loss, Access::Usual).map_err(with_way_out)?;
         if schema > 0 && schema < migrations::NEWEST {
             before(schema)?;
         }
@@ -265,22 +290,37 @@ impl Store {
             Arc::clone(&watch),
             Arc::clone(&alarm),
         )?;
-        let store = Store {
-            points: pool(path, points)?,
-            scans: pool(path, SCANS)?,
+        let running = Running { writer: Some(writer), growth, ballast: Arc::clone(ballast), watch, alarm };
+        Ok((Store::assembled(path, &options, running, Access::Usual)?, unseen))
+    }
+
+    fn assembled(path: &Path, options: &Options, running: Running, access: Access) -> Result<Store> {
+        let Running { writer, growth, ballast, watch, alarm } = running;
+        Ok(Store {
+            points: pool(path, options.points, access)?,
+            scans: pool(path, SCANS, access)?,
             writer,
             file: Pages::open(path)?,
             path: path.to_owned(),
             wal: wal_of(path),
             growth,
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            secret,
+            secret: options.secret,
             surveyed: AtomicBool::new(false),
-            ballast: Arc::clone(ballast),
+            ballast,
             watch,
             alarm,
-        };
-        Ok((store, unseen))
+        })
+    }
+
+    /// Whether nothing is written: see [`Store::open_read_only`].
+    pub fn is_read_only(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// [`Error::ReadOnly`] where nothing is written.
+    fn writer(&self) -> Result<&Writer> {
+        self.writer.as_ref().ok_or(Error::ReadOnly)
     }
 
     /// A short read, on the caller's thread. All its queries see one state of the file.
@@ -313,13 +353,13 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(lane, clock, who, run)
+        self.writer()?.submit(lane, clock, who, run)
     }
 
     /// Scrubs some of the pages that were written, behind the requests. Returns how many
     /// wait still. It blocks, as the next ones do.
     pub fn scrub(&self) -> Result<usize> {
-        self.writer.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
+        self.writer()?.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
     }
 
     /// The disk is full: gives the ballast up, so that erasing goes on.
@@ -329,17 +369,17 @@ impl Store {
 
     /// Takes the WAL into the file and empties it.
     pub fn empty_wal(&self) -> Result<Emptied> {
-        self.writer.chore(|conn, scrub| scrub.empty(conn))
+        self.writer()?.chore(|conn, scrub| scrub.empty(conn))
     }
 
     /// What was scrubbed and folded in since the start.
     pub fn totals(&self) -> Result<Totals> {
-        self.writer.chore(|_, scrub| Ok(scrub.totals()))
+        self.writer()?.chore(|_, scrub| Ok(scrub.totals()))
     }
 
     /// These pages are to be scrubbed.
     pub fn suspect(&self, pages: Vec<u32>) -> Result<()> {
-        self.writer.chore(move |_, scrub| {
+        self.writer()?.chore(move |_, scrub| {
             scrub.suspect(pages);
             Ok(())
         })
@@ -347,12 +387,12 @@ impl Store {
 
     /// Zeroes some leaves of the freelist; see [`freelist::blank`].
     fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
-        self.writer.chore(move |conn, scrub| freelist::blank(conn, scrub, leaves))
+        self.writer()?.chore(move |conn, scrub| freelist::blank(conn, scrub, leaves))
     }
 
     /// Zeroes the unused rest of some trunks of the freelist; see [`freelist::trim`].
     fn trim(&self, trunks: Vec<u32>) -> Result<Vec<u32>> {
-        self.writer.chore(move |conn, scrub| freelist::trim(conn, scrub, trunks))
+        self.writer()?.chore(move |conn, scrub| freelist::trim(conn, scrub, trunks))
     }
 
     /// The key that [`needles`] were taken down with.
@@ -407,7 +447,9 @@ impl Store {
 
     /// Finishes what waits and folds the WAL in. Later writes are refused.
     pub fn stop(&self) {
-        self.writer.stop();
+        if let Some(writer) = &self.writer {
+            writer.stop();
+        }
     }
 }
 
@@ -510,8 +552,11 @@ fn has_wal(database: &Path) -> bool {
     std::fs::metadata(wal_of(database)).is_ok_and(|about| about.len() > 0)
 }
 
-fn pool(path: &Path, size: u32) -> Result<Pool<SqliteConnectionManager>> {
-    let manager = SqliteConnectionManager::file(path).with_init(pragmas::reader);
+fn pool(path: &Path, size: u32, access: Access) -> Result<Pool<SqliteConnectionManager>> {
+    let manager = match access {
+        Access::Usual => SqliteConnectionManager::file(path).with_init(pragmas::reader),
+        Access::ReadOnly => read_only::manager(path)?,
+    };
     Pool::builder()
         .max_size(size)
         .test_on_check_out(false)

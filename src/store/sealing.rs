@@ -4,7 +4,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
-use super::Tx;
+use super::{Store, Tx};
 use crate::error::{Error, Result};
 use crate::ledger::{hkdf, mac};
 
@@ -33,28 +33,39 @@ impl Tx<'_> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(Error::internal)?;
         let payload = Payload { msg: secret, aad: &owner.to_be_bytes() };
-        let sealed = self.cipher(purpose).encrypt(XNonce::from_slice(&nonce), payload);
+        let sealed = cipher(self.secret(), purpose).encrypt(XNonce::from_slice(&nonce), payload);
         let sealed = sealed.map_err(|_| Error::internal("a secret could not be sealed"))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     /// What was sealed for this owner. None: it was not, or not with this store's secret.
     pub fn unseal(&self, purpose: Purpose, owner: i64, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, sealed) = sealed.split_at_checked(NONCE)?;
-        let payload = Payload { msg: sealed, aad: &owner.to_be_bytes() };
-        self.cipher(purpose).decrypt(XNonce::from_slice(nonce), payload).ok()
+        unseal(self.secret(), purpose, owner, sealed)
     }
 
     /// A digest by which a secret of this owner is known again, and not guessed from the database.
     pub fn digest(&self, purpose: Purpose, owner: i64, secret: &[u8]) -> [u8; 32] {
-        mac(&self.derived(purpose), &[&owner.to_be_bytes(), secret])
+        mac(&derived(self.secret(), purpose), &[&owner.to_be_bytes(), secret])
     }
+}
 
-    fn cipher(&self, purpose: Purpose) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.derived(purpose).into())
+impl Store {
+    /// The same as [`Tx::unseal`].
+    pub fn unseal(&self, purpose: Purpose, owner: i64, sealed: &[u8]) -> Option<Vec<u8>> {
+        unseal(&self.secret, purpose, owner, sealed)
     }
+}
 
-    fn derived(&self, purpose: Purpose) -> [u8; 32] {
-        hkdf(self.secret(), purpose.info())
-    }
+fn unseal(secret: &[u8; 32], purpose: Purpose, owner: i64, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_at_checked(NONCE)?;
+    let payload = Payload { msg: sealed, aad: &owner.to_be_bytes() };
+    cipher(secret, purpose).decrypt(XNonce::from_slice(nonce), payload).ok()
+}
+
+fn cipher(secret: &[u8; 32], purpose: Purpose) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&derived(secret, purpose).into())
+}
+
+fn derived(secret: &[u8; 32], purpose: Purpose) -> [u8; 32] {
+    hkdf(secret, purpose.info())
 }

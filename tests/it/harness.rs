@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use usher::access::keyring::Keyring;
 use usher::access::keys;
+use usher::access::keys::{Bounds, Powers};
 use usher::admin::SetupLink;
 use usher::app::{App, Parts};
 use usher::bell::Bell;
@@ -54,6 +55,8 @@ pub struct Options {
     pub tls: Option<usher::tls::Files>,
     /// How patient it is with clients.
     pub limits: Limits,
+    /// Read-only, with the project of the server that made the directory.
+    pub read_only: Option<TestProject>,
 }
 
 pub struct Server {
@@ -107,6 +110,7 @@ impl Server {
             api_hosts: Vec::new(),
             tls: None,
             limits: Limits::default(),
+            read_only: None,
         };
         change(&mut options);
         let clock = options.clock;
@@ -121,10 +125,16 @@ impl Server {
             wal_limit: options.wal_limit,
             loss: store::Loss::Refuse,
         };
-        let store = Store::open(&dir.path().join("usher.db"), how).expect("the store opens");
+        let path = dir.path().join("usher.db");
+        let store = match &options.read_only {
+            None => Store::open(&path, how),
+            Some(_) => Store::open_read_only(&path, &how).map(|store| (store, Vec::new())),
+        };
+        let store = store.expect("the store opens");
         let limit = options.rate_limit.and_then(std::num::NonZero::new);
         let keyring = Keyring::new(clock.clone(), limit);
-        let app = App::new(Parts {
+        let make = if options.read_only.is_some() { App::read_only } else { App::new };
+        let app = make(Parts {
             store,
             keyring,
             bell,
@@ -152,7 +162,9 @@ impl Server {
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup, options.limits);
         let worker = options.worker.then(|| Worker::start(app.clone()).expect("the worker"));
-        let project = with_key(&app, app.read(projects::list).expect("projects").remove(0));
+        let project = options
+            .read_only
+            .unwrap_or_else(|| with_key(&app, app.read(projects::list).expect("projects").remove(0)));
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -366,7 +378,9 @@ fn with_key(app: &App, project: Project) -> TestProject {
 
 fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {
     let (_, secret) = app
-        .write_blocking(Lane::Request, move |tx| keys::create(tx, project, "a test's", scopes))
+        .write_blocking(Lane::Request, move |tx| {
+            keys::create(tx, project, "a test's", Powers::Scopes(scopes), &Bounds::default())
+        })
         .expect("a key");
     app.reload_keys().expect("keys");
     secret

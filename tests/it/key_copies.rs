@@ -106,6 +106,62 @@ fn an_end_that_was_moved_forward_stays_so_in_a_copy() {
     }
 }
 
+fn listed(addresses: &[&str]) -> Vec<String> {
+    addresses.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// The list of a key with `before` in a copy, after it was changed to each of the others in turn.
+fn list_after(before: &[&str], changes: &[&[&str]]) -> Vec<String> {
+    let (house, aside, id, _) = copied(Bounds { addresses: listed(before), ..Bounds::default() });
+    for list in changes {
+        let other = Change { addresses: Some(listed(list)), ..Change::default() };
+        change(&house.server, move |tx| keys::change(tx, id, &other));
+    }
+    let house = back_after(house, aside.path(), HOUR);
+    house.server.read(|db| keys::good(db, id)).addresses
+}
+
+#[test]
+fn an_address_that_a_list_lost_is_lost_in_a_copy() {
+    let two: &[&str] = &["192.0.2.1", "10.0.0.0/8"];
+    assert_eq!(list_after(two, &[&["10.0.0.0/8"]]), ["10.0.0.0/8"]);
+    // What came in its place no copy knows.
+    assert_eq!(list_after(two, &[&["198.51.100.7"]]), ["nowhere"]);
+    assert_eq!(list_after(&[], &[&["10.0.0.0/8"]]), ["nowhere"]);
+    // A part of a range is another one.
+    assert_eq!(list_after(two, &[&["192.0.2.1", "10.1.0.0/16"]]), ["192.0.2.1"]);
+    // Wider, and then narrower: the copy's list is not the narrow one.
+    assert_eq!(list_after(two, &[&[], &["198.51.100.7"]]), ["nowhere"]);
+}
+
+/// The twin: a list that lost nothing is in the copy as it was.
+#[test]
+fn a_list_that_lost_no_address_stays_in_a_copy() {
+    let two: &[&str] = &["192.0.2.1", "10.0.0.0/8"];
+    assert_eq!(list_after(two, &[]), two);
+    assert_eq!(list_after(two, &[two]), two);
+    assert_eq!(list_after(two, &[&["10.0.0.0/8", "198.51.100.7", "192.0.2.1"]]), two);
+    assert!(list_after(&[], &[]).is_empty());
+}
+
+#[test]
+fn a_key_that_is_good_from_nowhere_opens_nothing_until_it_is_set() {
+    let (house, aside, id, key) = copied(Bounds::default());
+    assert_eq!(status(&house.server, &key), 200);
+    let narrow = Change { addresses: Some(listed(&["127.0.0.1"])), ..Change::default() };
+    let same = narrow.clone();
+    change(&house.server, move |tx| keys::change(tx, id, &same));
+    let house = back_after(house, aside.path(), HOUR);
+    assert_eq!(house.server.app.replayed().keys, 1);
+    assert_eq!(status(&house.server, &key), 401);
+    // Saved with another name it stays so.
+    let named = Change { name: Some("other".into()), ..Change::default() };
+    change(&house.server, move |tx| keys::change(tx, id, &named));
+    assert_eq!(status(&house.server, &key), 401);
+    change(&house.server, move |tx| keys::change(tx, id, &narrow));
+    assert_eq!(status(&house.server, &key), 200);
+}
+
 #[test]
 fn a_replaced_ingest_token_ends_in_an_older_copy() {
     for (left, opens) in [(1, 200), (0, 401)] {

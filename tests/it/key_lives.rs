@@ -17,7 +17,7 @@ use crate::harness::{Reply, START, Server};
 pub fn within(server: &Server, bounds: Bounds) -> (KeyId, String) {
     let (project, read) = (server.project().id, Scopes::parse("read,write").expect("scopes"));
     let (key, secret) =
-        server.write(move |tx| keys::create_within(tx, Some(project), "k", Powers::Scopes(read), &bounds));
+        server.write(move |tx| keys::create(tx, Some(project), "k", Powers::Scopes(read), &bounds));
     server.app.reload_keys().expect("keys");
     (key.id, secret)
 }
@@ -92,7 +92,7 @@ fn an_end_lies_ahead() {
     let make = move |end: Millis| {
         move |tx: &Tx| {
             let bounds = Bounds { expires_at: Some(end), ..Bounds::default() };
-            keys::create_within(tx, Some(project), "k", Powers::Public, &bounds)
+            keys::create(tx, Some(project), "k", Powers::Public, &bounds)
         }
     };
     for end in [START - 1, START] {
@@ -317,7 +317,7 @@ fn readiness_asks_for_the_end_and_the_address() {
     let server = Server::start();
     let make = |bounds: Bounds| {
         let admin = Scopes::parse("admin").expect("scopes");
-        let create = move |tx: &Tx| keys::create_within(tx, None, "k", Powers::Scopes(admin), &bounds);
+        let create = move |tx: &Tx| keys::create(tx, None, "k", Powers::Scopes(admin), &bounds);
         change(&server, create).1
     };
     let ends = make(Bounds { expires_at: Some(START + HOUR), ..Bounds::default() });

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 use tempfile::TempDir;
-use usher::vault::{self, Identities};
+use usher::archive::{self, Identities};
 
 use crate::process::{Process, directory, key, lines, sqlite, usher, wait_until};
 use crate::restore_kills::Shelf;
@@ -86,7 +86,7 @@ impl Served {
         for entry in std::fs::read_dir(dir.join("backups")).into_iter().flatten().flatten() {
             let is_backup = entry.file_name().to_string_lossy().ends_with(".backup");
             if is_backup {
-                vault::check(&entry.path(), &key).map_err(|error| error.to_string())?;
+                archive::check(&entry.path(), &key).map_err(|error| error.to_string())?;
             }
         }
         opens(&self.shim, dir)?;

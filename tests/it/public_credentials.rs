@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use usher::access::keys;
+use usher::access::keys::{Bounds, Powers};
 use usher::clock::HOUR;
 use usher::erasure::trash;
 use usher::model::{Intake, PublicWrites, State, User};
@@ -21,7 +22,8 @@ use crate::tolerance::times;
 /// A key that is made to be public.
 pub fn public_key(server: &Server) -> String {
     let project = server.project().id;
-    let (_, secret) = server.write(move |tx| keys::create_public(tx, project, "in a page"));
+    let (_, secret) = server
+        .write(move |tx| keys::create(tx, Some(project), "in a page", Powers::Public, &Bounds::default()));
     server.app.reload_keys().expect("keys");
     secret
 }

@@ -201,11 +201,11 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
         .expect("a sign-in");
     let said = lines(dir, &["restore", &past.file()]);
     assert!(
-        said[0].ends_with("to be done again, at most: 1 people erased, 1 hidden, 1 keys revoked."),
+        said[0].ends_with("to be done again, at most: 1 people erased, 1 hidden, 1 credentials ended (keys, tokens, passwords, rights)."),
         "{said:?}"
     );
     assert!(said[1].contains("is in place; everybody is signed out"), "{said:?}");
-    assert!(said[2].contains("1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
+    assert!(said[2].contains("1 people erased, 1 hidden, 0 revived, 1 credentials ended"), "{said:?}");
     assert_eq!(count(dir, "SELECT COUNT(*) FROM admin_sessions"), 0);
     let reason: String = sqlite(dir)
         .query_row("SELECT reason FROM audit WHERE action = 'restore backup'", [], |row| row.get(0))
@@ -238,8 +238,13 @@ fn how_much_there_is_to_do_again_is_told_before_and_counts_those_who_came_and_we
 
     let file = file.to_string_lossy();
     let said = lines(dir, &["restore", &file]);
-    assert!(said[0].ends_with("at most: 3 people erased, 1 hidden, 1 keys revoked."), "{said:?}");
-    assert!(said[2].contains(": 1 people erased, 1 hidden, 0 revived, 1 keys revoked"), "{said:?}");
+    assert!(
+        said[0].ends_with(
+            "at most: 3 people erased, 1 hidden, 1 credentials ended (keys, tokens, passwords, rights)."
+        ),
+        "{said:?}"
+    );
+    assert!(said[2].contains(": 1 people erased, 1 hidden, 0 revived, 1 credentials ended"), "{said:?}");
     past.check(dir);
     // What was done again is in the ledger once: a second restore has no more to do.
     assert_eq!(lines(dir, &["restore", &file])[0], said[0]);
@@ -383,7 +388,10 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
     let output = output.expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("2 receipts were written before the backup, and 0 lie beside it"), "{said}");
+    assert!(
+        said.contains("2 receipts were written before the backup, and 0 good ones lie beside it"),
+        "{said}"
+    );
     // The copies from before hold people, too, and receipts name them.
     let house = House::open(new.path(), &key, &["--backup-copy", &there]);
     let young = PathBuf::from(

@@ -112,16 +112,16 @@ fn each_backup_says_how_old_it_is_when_it_goes_and_how_much_a_restore_would_do_a
         assert!(row.starts_with(&name(path)), "{row}");
     }
     assert!(rows[0].contains("just now 6 Mar 2026, 11:00 UTC 1.2 MB"), "{}", rows[0]);
-    assert!(rows[0].contains("would apply no erasure again, hide nobody, revoke no key"), "{}", rows[0]);
+    assert!(rows[0].contains("would apply no erasure again, hide nobody, end no credential"), "{}", rows[0]);
     assert!(
-        rows[1].contains("would apply up to 2 erasures again, hide nobody, revoke up to 1 key"),
+        rows[1].contains("would apply up to 2 erasures again, hide nobody, end up to 1 credential"),
         "{}",
         rows[1]
     );
     assert!(rows[2].contains("2 days ago 4 Mar 2026, 10:00 UTC"), "{}", rows[2]);
     assert!(rows[2].contains("in 27 days 3 Apr 2026, 10:00 UTC"), "{}", rows[2]);
     assert!(
-        rows[2].contains("would apply up to 3 erasures again, hide up to 1 person, revoke up to 1 key"),
+        rows[2].contains("would apply up to 3 erasures again, hide up to 1 person, end up to 1 credential"),
         "{}",
         rows[2]
     );

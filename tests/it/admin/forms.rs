@@ -1,10 +1,9 @@
 //! The table of addresses, and what each answers to who is not signed in, or whose form
 //! is not from a page of ours. An address that is not in the table fails the first test.
 
-use usher::access::admins;
 use usher::admin::{self, Gate};
 
-use super::{Browser, FORM, form, words};
+use super::{Browser, FORM, another_owner, form, words};
 use crate::harness::{Reply, Server};
 
 const ROUTES: &str = "
@@ -236,7 +235,7 @@ fn with_a_sign_in_every_address_opens_and_forms_work() {
     let house = House::new();
     let browser = Browser::owner(&house.server);
     // Another admin, whom the forms change and remove.
-    let sue = house.server.write(|tx| admins::create(tx, "sue", "no hash")).id;
+    let sue = house.server.write(|tx| another_owner(tx, "sue")).id;
     let mut changed = 0;
     for [method, pattern, gate] in routes() {
         // Two that end the sign-in.

@@ -1,6 +1,7 @@
 //! Projects and keys.
 
 use usher::access::keys;
+use usher::access::keys::{Bounds, Powers};
 
 use super::{Browser, part, value_of, words};
 use crate::harness::Server;
@@ -205,7 +206,8 @@ fn a_plain_key_that_came_from_a_browser_is_flagged() {
     let project = server.project().id;
     let browser = Browser::owner(&server);
     let plain = server.key(Some(project), "ingest");
-    let (_, public) = server.write(move |tx| keys::create_public(tx, project, "page"));
+    let (_, public) =
+        server.write(move |tx| keys::create(tx, Some(project), "page", Powers::Public, &Bounds::default()));
     server.app.reload_keys().expect("keys");
     let flags = || words(&browser.get("/admin/projects").text).matches("came from a browser").count();
     let send = |key: &str, origin: bool| {

@@ -13,6 +13,7 @@ mod job;
 mod keys;
 mod masks;
 mod pages;
+mod read_only;
 mod receipts;
 pub mod roles;
 pub mod second_factor;
@@ -23,8 +24,10 @@ mod templates;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use usher::access::admins;
-use usher::model::UserId;
+use usher::access::{admin_rights, admins};
+use usher::error::Result;
+use usher::model::{Admin, Reach, Role, UserId};
+use usher::store::Tx;
 
 use crate::harness::{Reply, Request, Server, encode};
 
@@ -38,6 +41,12 @@ pub struct Browser<'a> {
     https: bool,
     cookies: RefCell<BTreeMap<String, String>>,
     token: RefCell<String>,
+}
+
+/// Another owner, whose password is [`PASSWORD`]: made as in the pages, with a link.
+pub fn another_owner(tx: &Tx, name: &str) -> Result<Admin> {
+    let (_, link) = admin_rights::invite(tx, name, Role::Owner, &Reach::All)?;
+    admin_rights::set_by_link(tx, &link, &admins::hash_password(PASSWORD)?)
 }
 
 impl<'a> Browser<'a> {
@@ -54,9 +63,7 @@ impl<'a> Browser<'a> {
     pub fn owner(server: &'a Server) -> Browser<'a> {
         server.write(|tx| match admins::by_name(tx, "owner")? {
             Some(_) => Ok(()),
-            None if admins::any(tx)? => {
-                admins::create(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ())
-            }
+            None if admins::any(tx)? => another_owner(tx, "owner").map(|_| ()),
             None => admins::create_owner(tx, "owner", &admins::hash_password(PASSWORD)?).map(|_| ()),
         });
         let browser = Browser::new(server);

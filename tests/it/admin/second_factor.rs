@@ -2,10 +2,10 @@
 
 use data_encoding::BASE32_NOPAD;
 use sha1::{Digest, Sha1};
-use usher::access::{admins, second_factor, totp};
+use usher::access::{second_factor, totp};
 use usher::clock::{Millis, SECOND};
 
-use super::{Browser, PASSWORD, part, value_of, words};
+use super::{Browser, PASSWORD, another_owner, part, value_of, words};
 use crate::harness::{Reply, Server};
 
 pub const ACCOUNT: &str = "/admin/account";
@@ -229,7 +229,7 @@ fn set_needed(browser: &Browser, password: &str, needed: bool) -> Reply {
 fn where_everybody_must_have_one_nothing_else_is_open_without() {
     let server = Server::start();
     let owner = Browser::owner(&server);
-    server.write(|tx| admins::create(tx, "mia", &admins::hash_password(PASSWORD)?).map(drop));
+    server.write(|tx| another_owner(tx, "mia").map(drop));
     let refused = set_needed(&owner, PASSWORD, true).expect(409);
     assert!(words(&refused.text).contains("your own second factor"), "{}", refused.text);
     let (secret, _) = turn_on(&owner);
@@ -304,7 +304,7 @@ fn who_has_none_does_not_free_others_of_theirs() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     server.write(|tx| {
-        let sue = admins::create(tx, "sue", &admins::hash_password(PASSWORD)?)?;
+        let sue = another_owner(tx, "sue")?;
         usher::store::second_factors::put(tx, sue.id, &[1], Some(tx.now()))?;
         second_factor::set_needed(tx, sue.id, true)
     });

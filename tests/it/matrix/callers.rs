@@ -48,7 +48,7 @@ impl Caller {
 }
 
 fn made(server: &Server, project: Option<ProjectId>, powers: Powers, bounds: Bounds) -> (KeyId, String) {
-    let (key, secret) = change(server, move |tx| keys::create_within(tx, project, "k", powers, &bounds));
+    let (key, secret) = change(server, move |tx| keys::create(tx, project, "k", powers, &bounds));
     (key.id, secret)
 }
 

@@ -1,0 +1,88 @@
+//! Working on a data directory in which nothing is written: see `--read-only`.
+
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::act::Act;
+use super::{ProgressBar, copies, directory, doctor, inspect, limits};
+use crate::access::keyring::Keyring;
+use crate::app::{App, Parts};
+use crate::bell::Bell;
+use crate::clock::{Clock, MINUTE};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::proof::receipts::Receipts;
+use crate::proof::signing::Signer;
+use crate::store::{Access, Hygiene, Loss, Options, Store, WAL_LIMIT};
+use crate::trace::Actor;
+
+/// Holds the directory, which must be there, beside others that read.
+pub fn hold(config: &Config) -> anyhow::Result<DataDir> {
+    directory::must_be(&config.data)?;
+    if config.accept_loss {
+        bail!("--accept-loss changes what is there: it does not go with --read-only");
+    }
+    let Some(data) = DataDir::look(&config.data)? else {
+        bail!(
+            "another Usher serves {} and writes there: ask that one, without --read-only, or stop it first",
+            config.data.display()
+        );
+    };
+    Ok(data)
+}
+
+/// Opens what is in the directory, with the checks of every start. Where a start would have to change
+/// something first, it is refused.
+pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
+    limits::raise_open_files(config.workers())?;
+    for left in [data.kept(), data.kept_wal(), data.kept_ledger()] {
+        if fs::symlink_metadata(&left).is_ok() {
+            bail!(
+                "{} is there: a restore or an upgrade has not come to its end. Start once without --read-only, \
+                 on a disk that can be written (a copy of the whole directory will do)",
+                left.display()
+            );
+        }
+    }
+    let (secret, clock, bell) = (data.known_store_secret()?, Clock::system(), Arc::new(Bell::default()));
+    let options = Options {
+        secret,
+        clock: clock.clone(),
+        bell: Arc::clone(&bell),
+        points: u32::try_from(config.workers())? + 2,
+        hygiene: Hygiene::Whole,
+        ballast: 0,
+        wal_limit: WAL_LIMIT,
+        loss: Loss::Refuse,
+    };
+    let store = Store::open_read_only(&data.database(), &options)
+        .with_context(|| format!("cannot open {}", data.database().display()))?;
+    copies::is_sealed(data, &secret)?;
+    App::read_only(Parts {
+        store: (store, Vec::new()),
+        keyring: Keyring::new(clock.clone(), config.rate_limit.0),
+        bell,
+        clock,
+        clock_grace: i64::from(config.clock_grace) * MINUTE,
+        recording_limit: config.recording_limit(),
+        signer: Signer::look(data.path())?,
+        receipts: Receipts::look(&data.receipts())?,
+        backups: data.backups(),
+    })
+    .map_err(Into::into)
+}
+
+/// Acts on such a directory, as far as that needs no writing.
+pub fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    let data = hold(config)?;
+    match act {
+        Act::Verify => inspect::offline(data.path(), Access::ReadOnly),
+        Act::Doctor => doctor::offline(data.path(), config),
+        Act::Backup { .. } | Act::Demo { .. } => {
+            bail!("this command writes: it does not go with --read-only")
+        }
+        _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|done, all| bar.show(done, all)),
+    }
+}
