@@ -1,11 +1,11 @@
 //! The audit log: who did what to whom, newest first.
 
+use super::paths;
 use std::collections::HashMap;
 
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
-use super::job;
 use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::users::{name, names};
@@ -113,7 +113,7 @@ async fn list(visit: Visit) -> Answer {
         action: plain(&logged.action),
         subject: logged.subject.map(|subject| short(subject.to_string())),
         project: logged.project.map(|project| project_name(&names, project)),
-        job: logged.job.map(|id| (JobId(id), job::path(JobId(id)))),
+        job: logged.job.map(|id| (JobId(id), paths::job(JobId(id)))),
         reason: logged.reason.as_deref().map(plain),
         request_id: logged.request_id.as_deref().map(plain),
         signed: logged.seq <= up_to,

@@ -1,12 +1,12 @@
 //! Erasing for good: a page that is its own dry run, and a form that asks for the
 //! identifier to be typed.
 
+use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
 use super::holdings::{self, FateLine};
-use super::job;
 use super::page::Page;
 use super::show::{Count, plain};
 use super::tokens::Tokens;
@@ -72,7 +72,7 @@ async fn begin(visit: Visit) -> Answer {
             if let Some(sign_in) = visit.sign_in_token() {
                 visit.shared::<Tokens>()?.keep(&sign_in, job, token);
             }
-            Ok(visit.go_and_say(&job::path(job), Flash::Erasing(kind, job)))
+            Ok(visit.go_and_say(&paths::job(job), Flash::Erasing(kind, job)))
         }
         Err(Error::Invalid(_)) => {
             let error = "This is not what is asked for, letter by letter. Nothing was erased.".to_owned();

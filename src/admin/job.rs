@@ -1,5 +1,6 @@
 //! One job: how far it is, what it took, and what shows that it is done.
 
+use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
@@ -27,11 +28,6 @@ pub fn routes() -> Vec<Route> {
             hand_over,
         ),
     ]
-}
-
-/// The address of a job's page.
-pub fn path(job: JobId) -> String {
-    format!("/admin/jobs/{job}")
 }
 
 #[derive(Template)]
@@ -158,7 +154,7 @@ async fn hand_over(visit: Visit) -> Answer {
     if let Some(sign_in) = visit.sign_in_token() {
         visit.shared::<Tokens>()?.hand_over(&sign_in, id);
     }
-    Ok(visit.go_and_say(&path(id), Flash::HandedOver(id)))
+    Ok(visit.go_and_say(&paths::job(id), Flash::HandedOver(id)))
 }
 
 /// The steps in their order, each with when it was done.

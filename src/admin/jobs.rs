@@ -1,10 +1,10 @@
 //! Jobs: erasures that wait for their hour or work in the background.
 
+use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::job;
 use super::page::Page;
 use super::show::{Count, Time, plain};
 use super::user;
@@ -198,7 +198,7 @@ async fn retry(visit: Visit) -> Answer {
 
 /// Who pressed the button on the job's own page stays there.
 fn back(visit: &Visit, id: JobId) -> String {
-    let own = job::path(id);
+    let own = paths::job(id);
     match visit.came_from().is_some_and(|page| page.split('?').next() == Some(own.as_str())) {
         true => own,
         false => "/admin/jobs".to_owned(),

@@ -1,11 +1,22 @@
 //! Paths of pages that several files lead to.
 
-use crate::model::Project;
+use crate::model::{JobId, Project};
 
 pub const PROJECTS: &str = "/admin/projects";
 pub const LOGIN: &str = "/admin/login";
 pub const LOGIN_CODE: &str = "/admin/login/code";
 pub const ACCOUNT: &str = "/admin/account";
+pub const RECEIPTS: &str = "/admin/receipts";
+
+/// The address of a job's page.
+pub fn job(job: JobId) -> String {
+    format!("/admin/jobs/{job}")
+}
+
+/// The address of a receipt's page.
+pub fn receipt(number: u64) -> String {
+    format!("/admin/receipts/{number}")
+}
 
 /// The page of a project's ingest token.
 pub fn token(project: &Project) -> String {

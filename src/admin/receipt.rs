@@ -1,12 +1,12 @@
 //! One receipt: to read, to print, to take away.
 
+use super::paths;
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web;
 use askama::Template;
 
 use super::page::{Page, capital};
-use super::receipts;
 use super::show::{Count, plain};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
@@ -32,11 +32,6 @@ pub fn routes() -> Vec<Route> {
             download,
         ),
     ]
-}
-
-/// The address of a receipt's page.
-pub fn path(number: u64) -> String {
-    format!("/admin/receipts/{number}")
 }
 
 /// What was erased, in words.
@@ -161,7 +156,7 @@ async fn show(visit: Visit) -> Answer {
         Ok(stored) => stored,
         Err(trouble) => {
             let text = format!("{} The file can still be downloaded.", capital(&plain(&why(&trouble))));
-            let back = format!("{}/download", path(number));
+            let back = format!("{}/download", paths::receipt(number));
             let title = "This receipt is not good";
             return Ok(visit.say(StatusCode::CONFLICT, title, text, (&back, "Download the file")));
         }
@@ -170,7 +165,7 @@ async fn show(visit: Visit) -> Answer {
     let job = visit.app.read(|db| job(db, stored.receipt.id))?.filter(jobs::failed_later);
     let failed = job.map(|job| Failed {
         why: super::jobs::error(&visit, &job).map(|error| capital(&error)),
-        job_href: super::job::path(job.id),
+        job_href: super::paths::job(job.id),
     });
     // What is handed out of a receipt of the first version has its figures.
     let with_figures = visit.reach().is_all();
@@ -258,8 +253,8 @@ fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage 
         hash: hash.to_string(),
         fault: fault.map(|fault| capital(&plain(&fault.to_string()))),
         failed: None,
-        back_href: Some(receipts::PATH.to_owned()),
-        download_href: Some(format!("{}/download", path(place))),
+        back_href: Some(paths::RECEIPTS.to_owned()),
+        download_href: Some(format!("{}/download", paths::receipt(place))),
         number,
         place,
         id: id.to_string(),

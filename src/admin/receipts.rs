@@ -1,10 +1,10 @@
 //! The receipts, newest first, and checking one that somebody shows.
 
+use super::paths;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web;
 use askama::Template;
 
-use super::job;
 use super::page::{Page, capital};
 use super::receipt::{self, erased};
 use super::show::{Count, Time, many, plain};
@@ -22,7 +22,6 @@ use crate::proof::receipt::Receipt;
 use crate::proof::receipts::Listed;
 use crate::proof::signing::PublicKey;
 
-pub const PATH: &str = "/admin/receipts";
 const CHECK: &str = "/admin/receipts/check";
 const PAGE: usize = 50;
 /// Receipts that are looked through at once for those of some projects.
@@ -32,7 +31,7 @@ const FORM_MAX: usize = 1024 * 1024;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::May(Permission::SeeReceipts), list),
+        Route::new(Method::GET, paths::RECEIPTS, Gate::May(Permission::SeeReceipts), list),
         // Before the one of a number, which would take it, too.
         Route::new(Method::GET, CHECK, Gate::May(Permission::SeeReceipts), ask),
         Route::new(Method::POST, CHECK, Gate::May(Permission::SeeReceipts), answer).form_max(FORM_MAX),
@@ -85,13 +84,13 @@ async fn list(visit: Visit) -> Answer {
             let Some(id) = row.id.parse().ok() else { return Ok(()) };
             let job = receipt::job(db, id)?;
             row.failed_later = job.as_ref().is_some_and(jobs::failed_later);
-            row.job_href = job.map(|job| job::path(job.id));
+            row.job_href = job.map(|job| paths::job(job.id));
             Ok(())
         })
     })?;
     let link = |below: Option<u64>| {
         let below = below.map(|number| number.to_string());
-        address(PATH, &[("below", below.as_deref())])
+        address(paths::RECEIPTS, &[("below", below.as_deref())])
     };
     let page = ReceiptsPage {
         page: visit.page("receipts", "Receipts")?,
@@ -239,7 +238,7 @@ async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
         id: receipt.id.to_string(),
         said: said(&receipt, visit.now),
         of_person: person.is_some(),
-        href: here.map(|listed| receipt::path(listed.number)),
+        href: here.map(|listed| paths::receipt(listed.number)),
         failed_later: job.as_ref().is_some_and(jobs::failed_later),
     }))
 }

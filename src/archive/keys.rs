@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::files;
-use super::refusal::{Refusal, Result};
+use super::refusal::{Fingerprints, Refusal, Result};
 use crate::files::open;
 
 /// In the folder of secrets: the public half of the owner's recovery key.
@@ -221,19 +221,6 @@ impl Identities {
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identities({})", self.fingerprints())
-    }
-}
-
-/// Fingerprints of keys, for a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprints(pub Vec<String>);
-
-impl fmt::Display for Fingerprints {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [] => f.write_str("no key"),
-            keys => f.write_str(&keys.join(", ")),
-        }
     }
 }
 

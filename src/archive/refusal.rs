@@ -1,10 +1,9 @@
 //! Why a backup was not made, opened or copied, in words for whoever runs Usher.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use super::keys::Fingerprints;
 
 pub type Result<T> = std::result::Result<T, Refusal>;
 
@@ -106,5 +105,18 @@ fn short(have: u64, want: Option<u64>) -> String {
     match want {
         Some(want) => format!("{have} of {want} bytes are there"),
         None => format!("it ends in its first line, after {have} bytes"),
+    }
+}
+
+/// Fingerprints of keys, for a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprints(pub Vec<String>);
+
+impl fmt::Display for Fingerprints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str("no key"),
+            keys => f.write_str(&keys.join(", ")),
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
+use super::out::Progress;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
@@ -59,9 +60,6 @@ pub enum Act {
         folder: PathBuf,
     },
 }
-
-/// Told of steps done and steps in all.
-pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 impl Act {
     /// The lines to print.

@@ -21,7 +21,8 @@ use crate::people::{
 };
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
-use crate::store::holdings::{self, Bounds};
+use crate::store::holdings;
+use crate::store::jobs::Bounds;
 use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
 
 /// A chunk of background work holds the writer no longer than about this.

@@ -9,12 +9,13 @@ use crate::erasure::preview;
 use crate::error;
 use crate::model::{Job, Project};
 use crate::proof::check::{Fault, check_one};
+use crate::proof::draft::Draft;
 use crate::proof::figures::JobNumbers;
 use crate::proof::form;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{
-    Asked, Backup, Checkpoint, Done, Draft, Evidence, Gone, MentionsOf, Receipt, Scan, ScanMode, Scrub, Stay,
-    Token, is_subject, right, why_stays,
+    Asked, Backup, Checkpoint, Done, Evidence, Gone, MentionsOf, Receipt, Scan, ScanMode, Scrub, Stay, Token,
+    is_subject, right, why_stays,
 };
 use crate::proof::signing::PublicKey;
 use crate::store::holdings::{self, Fate, Subject};

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::entry::{Act, Entry};
-use super::file::Refusal;
 use super::look::look;
+use super::refusal::Refusal;
 use super::state::{Person, order};
 use super::{Position, Pseudonym, Seal};
 

@@ -4,11 +4,10 @@
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
 use super::entry::{Act, BadHeader, Chain, Entry, Header, UNSEALED, newer_act};
-use super::file::Refusal;
 use super::lines::{LINE_MAX, Line, Lines};
+use super::refusal::Refusal;
 use super::{LedgerId, Position, Seal};
 use crate::clock::Millis;
 
@@ -192,11 +191,5 @@ impl Looking<'_> {
 
     fn damaged(&self, line: u64, what: String) -> Refusal {
         Refusal::Damaged { path: self.path.to_owned(), line, what }
-    }
-}
-
-impl Refusal {
-    pub(super) fn io(path: &Path, error: std::io::Error) -> Refusal {
-        Refusal::Io { path: path.to_owned(), error: Arc::new(error) }
     }
 }

@@ -43,6 +43,7 @@ mod file;
 mod lines;
 mod look;
 mod over;
+mod refusal;
 mod seal;
 mod state;
 
@@ -55,9 +56,10 @@ use sha2::Sha256;
 pub use again::Again;
 pub use check::{Fault, Report, check};
 pub use entry::{Act, BadHeader, Chain, Entry, Header, Mac, UNSEALED, VERSION};
-pub use file::{Ledger, Medium, Opened, Refusal};
+pub use file::{Ledger, Medium, Opened};
 pub use look::{Seen as Looked, look};
 pub use over::{bring_over, version_of};
+pub use refusal::Refusal;
 pub use seal::{Seal, hkdf};
 pub use state::{
     Bound, Ended, Erase, Fate, Lost, Orders, PersonOrders, Request, Seen, Standing, Suppressing, fate,

@@ -7,9 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::entry::{Header, UNSEALED, VERSION};
-use super::file::{Refusal, draft_of, sync_folder};
+use super::file::{draft_of, sync_folder};
 use super::lines::Lines;
 use super::look::Looking;
+use super::refusal::Refusal;
 use super::{Position, Seal};
 
 /// The version that the first line of a file tells. None: there is no file, or its first line

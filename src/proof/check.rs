@@ -133,7 +133,10 @@ impl Parts {
         };
         let receipt: Receipt = serde_json::from_value(self.receipt).map_err(fault)?;
         match self.figures {
-            Some(figures) => Ok(receipt.with(&serde_json::from_value(figures).map_err(fault)?)),
+            Some(figures) => {
+                let figures: Figures = serde_json::from_value(figures).map_err(fault)?;
+                Ok(figures.fill(receipt))
+            }
             None if receipt.version == FIRST => Ok(Receipt { place: Some(receipt.number), ..receipt }),
             None => Ok(receipt),
         }

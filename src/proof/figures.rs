@@ -53,6 +53,17 @@ pub struct Kept {
 }
 
 impl Figures {
+    /// A receipt with what of these is asked of one of either version.
+    pub fn fill(&self, mut receipt: Receipt) -> Receipt {
+        receipt.place = Some(self.place);
+        receipt.ledger.seq = Some(self.ledger_seq);
+        receipt.audit.seq = Some(self.audit_seq);
+        receipt.scrub = Some(self.scrub.clone());
+        receipt.checkpoint = Some(self.checkpoint.clone());
+        receipt.scan = Some(self.scan.clone());
+        receipt
+    }
+
     pub fn value(&self) -> Value {
         // It has no key that is not a text, so it cannot fail; if it did, null is no figures.
         serde_json::to_value(self).unwrap_or_default()

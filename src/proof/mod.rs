@@ -9,6 +9,7 @@ pub mod audit;
 pub mod canonical;
 pub mod chain;
 pub mod check;
+pub mod draft;
 pub mod figures;
 pub mod form;
 pub mod hex;

@@ -11,10 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::figures::{self, Figures, JobNumbers, Kept};
-use super::form;
 use super::hex::{Hex, NotHex};
-use super::signing::Signer;
 use super::{audit, canonical};
 use crate::clock::Millis;
 use crate::model::{Erasure, Origin};
@@ -262,98 +259,6 @@ pub struct Backup {
     pub pruned_at: Millis,
 }
 
-/// All that a receipt says but for its place in the chains and its signature; the fields are
-/// [`Receipt`]'s, and those of its figures.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    pub id: Id,
-    pub installation: Hex<16>,
-    pub project: Hex<16>,
-    pub subject: Hex<32>,
-    pub asked: Asked,
-    pub done: Done,
-    pub counts: Vec<Gone>,
-    pub since: Vec<Gone>,
-    pub stays: Vec<Stay>,
-    pub mentions: u64,
-    pub mentions_of: MentionsOf,
-    pub evidence: Evidence,
-    pub scrub: Scrub,
-    pub checkpoint: Checkpoint,
-    pub scan: Scan,
-    pub ledger: (u64, Hex<32>),
-    pub audit: audit::Position,
-    pub backups: Vec<Backup>,
-    pub job: JobNumbers,
-}
-
-/// Where a receipt goes: after these.
-#[derive(Debug, Clone, Copy)]
-pub struct Links {
-    /// In the chain of its project: its number, and the hash of the one before.
-    pub number: u64,
-    pub previous: Hex<32>,
-    /// In the folder.
-    pub place: u64,
-    pub file_before: Hex<32>,
-}
-
-impl Draft {
-    /// The receipt with its place in the chains, signed, and its figures. Faults, if it says
-    /// something that no receipt may say: that something was found, or that the log was not emptied.
-    pub fn seal(&self, signer: &Signer, links: Links) -> Result<Kept, Vec<form::Fault>> {
-        let draft = self.clone();
-        let (ledger_seq, ledger_head) = draft.ledger;
-        let figures = Figures {
-            place: links.place,
-            previous: links.file_before,
-            job: draft.job,
-            scrub: draft.scrub,
-            checkpoint: draft.checkpoint,
-            scan: draft.scan,
-            ledger_seq,
-            audit_seq: draft.audit.seq,
-            salt: figures::salt(signer, self.id),
-        };
-        let mut receipt = Receipt {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            number: links.number,
-            id: draft.id,
-            installation: draft.installation,
-            project: Some(draft.project),
-            subject: draft.subject,
-            asked: draft.asked,
-            done: draft.done,
-            counts: draft.counts,
-            since: Some(draft.since),
-            stays: draft.stays,
-            mentions: draft.mentions,
-            mentions_of: Some(draft.mentions_of),
-            evidence: Some(draft.evidence),
-            scrub: None,
-            checkpoint: None,
-            scan: None,
-            ledger: LedgerPosition { id: draft.installation, seq: None, head: ledger_head },
-            audit: AuditPosition { seq: None, head: draft.audit.head },
-            backups: draft.backups,
-            figures: Some(figures.hash()),
-            previous: links.previous,
-            key: signer.public().hex(),
-            signature: Hex([0; 64]),
-            place: Some(links.place),
-        };
-        let value = receipt.value();
-        let mut faults = form::faults(&value);
-        faults.extend(form::faults_of_figures(&figures.value()));
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        receipt.signature = signer.sign(signed_text(&value).as_bytes());
-        Ok(Kept { figures, receipt })
-    }
-}
-
 impl Receipt {
     /// As it is handed out: not of one whose figures were filled in.
     pub fn bytes(&self) -> Vec<u8> {
@@ -365,17 +270,6 @@ impl Receipt {
     pub(super) fn value(&self) -> Value {
         // It has no key that is not a text, so it cannot fail; if it did, null is no receipt.
         serde_json::to_value(self).unwrap_or_default()
-    }
-
-    /// What of the figures is asked of a receipt of either version, filled in.
-    pub fn with(mut self, figures: &Figures) -> Receipt {
-        self.place = Some(figures.place);
-        self.ledger.seq = Some(figures.ledger_seq);
-        self.audit.seq = Some(figures.audit_seq);
-        self.scrub = Some(figures.scrub.clone());
-        self.checkpoint = Some(figures.checkpoint.clone());
-        self.scan = Some(figures.scan.clone());
-        self
     }
 
     /// Where it stands in the audit log. None: it was handed out, and does not say the row.

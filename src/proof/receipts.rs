@@ -12,9 +12,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::check::{self, BYTES_MAX};
+use super::draft::{Draft, Links};
 use super::figures::handed_out;
 use super::hex::Hex;
-use super::receipt::{self, Draft, Id, Links, Receipt};
+use super::receipt::{self, Id, Receipt};
 use super::signing::Signer;
 use super::{form, whole};
 
@@ -269,7 +270,7 @@ impl Receipts {
         // It is there from now on, also if the sync of the folder fails: it is never made twice.
         let bytes = kept.receipt.bytes();
         let hash = Hex::sha256(&bytes);
-        let receipt = kept.receipt.with(&kept.figures);
+        let receipt = kept.figures.fill(kept.receipt);
         self.unsettled = true;
         self.numbers.insert(receipt.id, links.place);
         self.ids.insert(links.place, receipt.id);

@@ -220,7 +220,7 @@ pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<Moved> {
     let count = |n: usize| i64::try_from(n).map_err(Error::internal);
     let sql = "SELECT message_key FROM events WHERE user_id = ?1 ORDER BY message_key LIMIT 1 OFFSET ?2";
     let last = tx.row(sql, params![from.0, limit - 1], |row| row.get(0))?.unwrap_or(i64::MAX);
-    let copy = format!("user_id = ?1 AND message_key <= ?3 AND {COPY}");
+    let copy = format!("user_id = ?1 AND message_key <= ?3 AND {}", sessions::COPY);
     let named = params![from.0, to.0, last];
     let there: Option<()> =
         tx.row(&format!("SELECT 1 FROM events WHERE {copy} LIMIT 1"), named, |_| Ok(()))?;
@@ -233,7 +233,3 @@ pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<Moved> {
     let moved = count(tx.execute(sql, named)?)?;
     Ok(Moved { rows: moved + copies, copies, emptied })
 }
-
-/// Whether an event of the first user is one that the second has as well.
-pub(super) const COPY: &str = "EXISTS (SELECT 1 FROM events AS copy
-    WHERE copy.user_id = ?2 AND copy.message_key = events.message_key)";

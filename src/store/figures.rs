@@ -1,6 +1,6 @@
 //! Figures of the whole installation, for those who watch over it.
 
-use super::writer::Writer;
+use super::writer::{Load, Writer};
 use super::{Db, Store, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -42,21 +42,6 @@ pub fn probe(db: &Db) -> Result<()> {
 /// Writes a row, which is another each time: what is as it was SQLite would not write.
 pub fn probe_write(tx: &Tx) -> Result<()> {
     sequences::next(tx, "probe").map(drop)
-}
-
-/// What the writer and its file have to do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Requests that wait to be written.
-    pub requests: usize,
-    /// Background work that waits behind them.
-    pub behind: usize,
-    /// Transactions since the start.
-    pub commits: u64,
-    /// Those that came to nothing.
-    pub failed: u64,
-    /// Bytes of the write-ahead log.
-    pub wal: u64,
 }
 
 impl Store {

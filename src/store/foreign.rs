@@ -6,12 +6,10 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::backup::Glance;
+use super::migrations::APPLICATION_ID;
 use super::wal_file::{self, Found};
 use super::{Access, Loss};
 use crate::error::{Error, Result};
-
-/// Marks a file as Usher's: "Ushr".
-pub const APPLICATION_ID: i64 = 0x5573_6872;
 
 const FOREIGN: Error = Error::Unavailable("usher.db was not made by Usher; it is left as it is");
 

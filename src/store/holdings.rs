@@ -2,12 +2,13 @@
 //! erasure does to it. Counting, moving and erasing are computed from it, so a table
 //! that is not named here is not erased; a test compares it with the schema.
 
-use std::collections::BTreeMap;
+use rusqlite::types::ValueRef;
 
 use rusqlite::params;
 
+use super::jobs::Bounds;
 use super::needles::Gather;
-use super::{Db, Tx, from_sql, mentions};
+use super::{Db, Tx, from_sql};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Erasure, ProjectId, User, UserId};
@@ -643,9 +644,6 @@ pub fn inventory(db: &Db, user: &User, members: &[UserId]) -> Result<Vec<Held>> 
     Ok(held)
 }
 
-/// The last row of each table that there is of a user. What has a later one came after.
-pub type Bounds = BTreeMap<String, i64>;
-
 /// Tables whose rows have no number are told by their time, and are not in it.
 pub fn bounds(db: &Db, members: &[UserId]) -> Result<Bounds> {
     let mut bounds = Bounds::new();
@@ -686,7 +684,7 @@ pub fn each_text(
         );
         db.each(&sql, params![people.start, people.end, project.0], |row| {
             let user = UserId(row.get(0).map_err(from_sql)?);
-            mentions::texts(row, columns.len(), |text| see(user, text))
+            texts(row, columns.len(), |text| see(user, text))
         })?;
     }
     Ok(())
@@ -783,7 +781,7 @@ pub fn each_name(tx: &Tx, user: UserId, mut see: impl FnMut(&str) -> Result<()>)
         }
         let (name, owner) = (table.name, table.owner());
         let sql = format!("SELECT {owner}, {} FROM {name} WHERE {owner} = ?1", columns.join(", "));
-        tx.each(&sql, params![user.0], |row| mentions::texts(row, columns.len(), &mut see))?;
+        tx.each(&sql, params![user.0], |row| texts(row, columns.len(), &mut see))?;
     }
     Ok(())
 }
@@ -868,4 +866,20 @@ pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<i64> {
         }
     }
     Ok(0)
+}
+
+/// Hands over a row's texts.
+pub(super) fn texts(
+    row: &rusqlite::Row,
+    columns: usize,
+    mut see: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    for n in 1..=columns {
+        if let ValueRef::Text(text) = row.get_ref(n).map_err(from_sql)?
+            && let Ok(text) = std::str::from_utf8(text)
+        {
+            see(text)?;
+        }
+    }
+    Ok(())
 }

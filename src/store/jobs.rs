@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
-use super::holdings::Bounds;
 use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -63,6 +62,9 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         later: serde_json::from_str(row.get_ref(34)?.as_str()?).map_err(|_| corrupt("a job's later rows"))?,
     })
 }
+
+/// The last row of each table that there is of a user. What has a later one came after.
+pub type Bounds = BTreeMap<String, i64>;
 
 /// What a new job is made of.
 pub struct New<'a> {

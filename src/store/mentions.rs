@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::params;
-use rusqlite::types::ValueRef;
 
 use super::holdings;
 use super::search::{Needle, SearchKey, Sieve, Sought};
-use super::{Db, Store, Tx, from_sql};
+use super::{Db, Store, Tx};
 use crate::error::Result;
 use crate::model::{JobId, ProjectId, UserId};
 
@@ -90,22 +89,6 @@ impl Store {
             }
         }
     }
-}
-
-/// Hands over a row's texts.
-pub(super) fn texts(
-    row: &rusqlite::Row,
-    columns: usize,
-    mut see: impl FnMut(&str) -> Result<()>,
-) -> Result<()> {
-    for n in 1..=columns {
-        if let ValueRef::Text(text) = row.get_ref(n).map_err(from_sql)?
-            && let Ok(text) = std::str::from_utf8(text)
-        {
-            see(text)?;
-        }
-    }
-    Ok(())
 }
 
 impl SearchKey {

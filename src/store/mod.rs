@@ -44,6 +44,7 @@ pub mod mentions;
 pub mod messages;
 pub mod needles;
 pub mod old_secrets;
+mod open_read_only;
 pub mod pages;
 pub mod projects;
 pub mod recordings;

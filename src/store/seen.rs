@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value as Sql;
 
-use super::users::{COLUMNS, read};
+use super::users::{COLUMNS, NAME, read};
 use super::{Db, users::Direction};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -53,9 +53,6 @@ const SEEN_CLOSED: &str = "CASE WHEN last_seen <= ?3 THEN last_seen ELSE coalesc
             AND moving.at > coalesce(users.activity_erased_at, ?2 - 1)
             AND moving.at > coalesce(part.activity_erased_at, ?2 - 1))),
     CASE WHEN first_seen >= ?2 THEN first_seen END) END";
-
-pub(super) const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name
-    WHEN last_name IS NULL THEN first_name ELSE first_name || ' ' || last_name END)";
 
 /// The live users that were seen in the period, each with when. For scans.
 pub fn list(

@@ -3,12 +3,15 @@
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
-use super::events::COPY;
 use super::users::Direction;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Device, Kind, ProjectId, SESSION_GAP, Session, SessionId, User, UserId};
+
+/// Whether an event of the first user is one that the second has as well.
+pub(super) const COPY: &str = "EXISTS (SELECT 1 FROM events AS copy
+    WHERE copy.user_id = ?2 AND copy.message_key = events.message_key)";
 
 pub(super) const COLUMNS: &str = "id, project_id, user_id, external_id, started_at, ended_at, event_count, page_count, \
     error_count, os, browser, device, country, recording_type, recording_bytes";

@@ -407,7 +407,7 @@ impl Field {
             Field::FirstName => "first_name",
             Field::LastName => "last_name",
             Field::DisplayName => "display_name",
-            Field::Name => super::seen::NAME,
+            Field::Name => NAME,
             Field::Country => "country",
             Field::City => "city",
             Field::LiveMode => "live_mode",
@@ -517,3 +517,6 @@ pub fn merged_into(db: &Db, id: UserId) -> Result<Option<UserId>> {
     let sql = "SELECT merged_into FROM users WHERE id = ?1";
     Ok(db.row(sql, params![id.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(UserId))
 }
+
+pub(super) const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name
+    WHEN last_name IS NULL THEN first_name ELSE first_name || ' ' || last_name END)";

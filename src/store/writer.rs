@@ -22,7 +22,6 @@ use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
 use super::ballast::Ballast;
-use super::figures::Load;
 use super::scrub::{Emptied, Scrub};
 use super::wal_watch::WalWatch;
 use super::{Resources, Tx, from_sql};
@@ -55,6 +54,21 @@ pub enum Lane {
     /// A request that erases, or that lets nobody in any more: taken though the disk is full.
     Erasure,
     Background,
+}
+
+/// What the writer and its file have to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that wait to be written.
+    pub requests: usize,
+    /// Background work that waits behind them.
+    pub behind: usize,
+    /// Transactions since the start.
+    pub commits: u64,
+    /// Those that came to nothing.
+    pub failed: u64,
+    /// Bytes of the write-ahead log.
+    pub wal: u64,
 }
 
 /// A handle on the thread.

@@ -17,11 +17,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use usher::model::{Erasure, Origin};
 use usher::proof::audit::Position;
+use usher::proof::draft::{Draft, Links};
 use usher::proof::figures::{JobNumbers, Kept};
 use usher::proof::hex::Hex;
 use usher::proof::receipt::{
-    Asked, Backup, Checkpoint, Done, Draft, Evidence, Gone, Links, MentionsOf, Receipt, Scan, ScanMode,
-    Scrub, Stay, Token, right, subject,
+    Asked, Backup, Checkpoint, Done, Evidence, Gone, MentionsOf, Receipt, Scan, ScanMode, Scrub, Stay, Token,
+    right, subject,
 };
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;

@@ -4,7 +4,8 @@
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
 
-use super::fields::{FIELDS, Kind};
+use super::cells::Kind;
+use super::fields::FIELDS;
 use crate::api::dialect::{Answer, Call};
 use crate::clock::Millis;
 use crate::people::attributes;

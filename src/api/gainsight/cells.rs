@@ -7,7 +7,6 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{Kind, text_fault};
 use crate::api::dialect::Object;
 use crate::api::dialect::repairs::Repairs;
 use crate::api::forms;
@@ -130,4 +129,32 @@ pub fn object(body: &Object, field: &'static str, repairs: &mut Repairs) -> Attr
         Some(_) => repairs.note(field, NO_OBJECT),
     }
     Attributes::new()
+}
+
+/// The longest text of a field.
+pub const TEXT_MAX: usize = 1_024;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// One of these; the first until it is told.
+    Choice(&'static [&'static str]),
+    Integer,
+    /// Milliseconds since 1970; 0 for never.
+    Time,
+    Decimal,
+    Flag,
+    Texts,
+    Objects,
+}
+
+/// What is wrong with a text of a field or of a search for one.
+pub fn text_fault(text: &str) -> Option<&'static str> {
+    if text.chars().count() > TEXT_MAX {
+        Some("must have at most 1024 characters")
+    } else if text.chars().any(char::is_control) {
+        Some("must not contain control characters")
+    } else {
+        None
+    }
 }

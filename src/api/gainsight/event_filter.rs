@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::Kind;
+use super::cells::Kind;
 use super::filter::{self, Operator};
 use super::shown::{List, value};
 use crate::clock::Millis;

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::cells;
-use super::fields::Kind as Type;
+use super::cells::Kind as Type;
 use super::{done, renamed};
 use crate::api::dialect::repairs::Repairs;
 use crate::api::dialect::{Answer, Call, Object};

@@ -6,34 +6,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cells;
+use super::cells::{self, Kind};
 use crate::api::dialect::Object;
 use crate::api::dialect::repairs::Repairs;
 use crate::model::{ProfileChange, User};
 use crate::people::listings::{Field as Column, Key};
-
-/// The longest text of a field.
-pub const TEXT_MAX: usize = 1_024;
 
 pub struct Field {
     /// Dots lead into objects: `location.city`.
     pub name: &'static str,
     pub kind: Kind,
     pub home: Home,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Text,
-    /// One of these; the first until it is told.
-    Choice(&'static [&'static str]),
-    Integer,
-    /// Milliseconds since 1970; 0 for never.
-    Time,
-    Decimal,
-    Flag,
-    Texts,
-    Objects,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -186,17 +169,6 @@ impl Field {
             Home::Column(column) => destination(column, &mut ProfileChange::default()).is_some(),
             Home::Registration | Home::Nowhere => false,
         }
-    }
-}
-
-/// What is wrong with a text of a field or of a search for one.
-pub fn text_fault(text: &str) -> Option<&'static str> {
-    if text.chars().count() > TEXT_MAX {
-        Some("must have at most 1024 characters")
-    } else if text.chars().any(char::is_control) {
-        Some("must not contain control characters")
-    } else {
-        None
     }
 }
 

@@ -12,7 +12,8 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::cells;
-use super::fields::{self, FIELDS, Field, Home, Kind};
+use super::cells::Kind;
+use super::fields::{FIELDS, Field, Home};
 use crate::error::{Error, Place, Result};
 use crate::model::User;
 use crate::people::listings::{Field as Column, Filter};
@@ -121,7 +122,7 @@ pub fn split(text: &str) -> Result<(&str, Operator, &str)> {
     .into_iter()
     .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)))
     .ok_or_else(|| invalid(FORM))?;
-    match fields::text_fault(value) {
+    match cells::text_fault(value) {
         Some(fault) => Err(invalid(format!("the value for {name} {fault}"))),
         None => Ok((name, operator, value)),
     }

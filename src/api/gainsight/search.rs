@@ -152,5 +152,5 @@ fn order(sort: &str) -> Result<Vec<(Field, Direction)>> {
 
 fn is_text(column: Field) -> bool {
     let field = FIELDS.iter().find(|field| field.home == Home::Column(column));
-    field.is_some_and(|field| field.kind == super::fields::Kind::Text)
+    field.is_some_and(|field| field.kind == super::cells::Kind::Text)
 }

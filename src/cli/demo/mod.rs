@@ -5,7 +5,7 @@ mod people;
 
 use std::sync::Arc;
 
-use super::act::Progress;
+use super::out::Progress;
 use crate::app::App;
 use crate::clock::{Clock, DAY, HOUR, Millis, next_midnight};
 use crate::erasure;

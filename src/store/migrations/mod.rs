@@ -3,9 +3,11 @@
 
 use rusqlite::Connection;
 
-use super::foreign::APPLICATION_ID;
 use super::from_sql;
 use crate::error::{Error, Result};
+
+/// Marks a file as Usher's: "Ushr".
+pub const APPLICATION_ID: i64 = 0x5573_6872;
 
 const STEPS: &[&str] = &[
     include_str!("../../../schema.sql"),

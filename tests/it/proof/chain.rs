@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use usher::proof::chain::{Report, What, check_chain};
+use usher::proof::draft::{Draft, Links};
 use usher::proof::figures::{Kept, handed_out};
 use usher::proof::hex::Hex;
-use usher::proof::receipt::{Draft, Links};
 use usher::proof::receipts::{Last, Receipts};
 use usher::proof::signing::Signer;
 

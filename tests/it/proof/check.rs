@@ -222,7 +222,7 @@ fn a_receipt_cut_or_lengthened_anywhere_is_refused() {
 
 #[test]
 fn nothing_is_signed_that_a_receipt_may_not_say() {
-    let seal = |change: fn(&mut usher::proof::receipt::Draft)| {
+    let seal = |change: fn(&mut usher::proof::draft::Draft)| {
         let mut draft = draft(1);
         change(&mut draft);
         draft.seal(&signer(), first())

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use usher::proof::check::{check_one, figures};
+use usher::proof::draft::Draft;
 use usher::proof::figures;
 use usher::proof::hex::Hex;
-use usher::proof::receipt::Draft;
 use usher::proof::receipts::{Last, Receipts, Trouble};
 
 use super::{PROJECT, chain_of, draft, names, path_of, signer};
