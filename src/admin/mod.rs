@@ -30,6 +30,7 @@ mod link;
 mod outside;
 mod page;
 mod paths;
+mod project;
 mod projects;
 mod receipt;
 mod receipts;
@@ -77,6 +78,7 @@ pub fn routes() -> Vec<Route> {
         clock::routes(),
         receipts::routes(),
         receipt::routes(),
+        project::routes(),
         projects::routes(),
         repairs::routes(),
         settings::routes(),

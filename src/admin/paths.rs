@@ -7,6 +7,11 @@ pub const LOGIN: &str = "/admin/login";
 pub const LOGIN_CODE: &str = "/admin/login/code";
 pub const ACCOUNT: &str = "/admin/account";
 
+/// The page of a project's name and its deletion.
+pub fn project(project: &Project) -> String {
+    format!("{PROJECTS}/{}", project.key)
+}
+
 /// The page of a project's ingest token.
 pub fn token(project: &Project) -> String {
     format!("{PROJECTS}/{}/token", project.key)

@@ -55,6 +55,8 @@ struct Row {
     erased_kept: String,
     repairs: String,
     settings: String,
+    /// The page of its name and its deletion.
+    own: String,
     /// As it stands in the form: one origin a line.
     origins: String,
     origins_error: Option<String>,
@@ -114,6 +116,7 @@ async fn show_with(
             erased_kept: kept(&project.intake),
             repairs: repairs::path(project),
             settings: settings::path(project),
+            own: paths::project(project),
             origins: form.map_or_else(|| project.origins.join("\n"), |form| form.text.clone()),
             origins_error: form.map(|form| form.error.clone()),
             refused_origins: Count(project.refused_origins),

@@ -63,7 +63,7 @@ struct Cli {
 enum Command {
     /// Serve the APIs and the admin pages; what happens without a command
     Serve(serve::Serve),
-    /// Make and list projects
+    /// Make, list, change, rename and delete projects
     #[command(subcommand)]
     Project(Project),
     /// Make, list, change, rotate and revoke API keys
@@ -101,6 +101,20 @@ enum Project {
     Create { name: String },
     /// A project a line: its key, its name
     List,
+    /// Give a project another name; its key stays
+    Rename {
+        /// As `project list` prints it
+        key: String,
+        name: String,
+    },
+    /// Delete a project and erase all its users; says what there is of it unless it is confirmed
+    Delete {
+        /// As `project list` prints it
+        key: String,
+        /// The project's name: nothing is deleted without it
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
     /// Change a project's settings; prints them
     Set {
         /// As `project list` prints it
@@ -186,6 +200,8 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         },
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
+        Some(Command::Project(Project::Rename { key, name })) => Act::RenameProject { key, name },
+        Some(Command::Project(Project::Delete { key, confirm })) => Act::DeleteProject { key, confirm },
         Some(Command::Project(Project::Set { key, settings })) => {
             Act::SetProject { key, settings: settings.with_secret()? }
         }

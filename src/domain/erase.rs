@@ -18,6 +18,7 @@ pub use crate::store::holdings::{Fate, Held};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
 use crate::store::{Db, Tx, aliases, audit, events, holdings, ids, jobs, mentions, sessions, users, waiting};
+use crate::trace::Ground;
 
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
@@ -25,14 +26,19 @@ const ROWS: i64 = 250;
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    let job = insert(tx, user, erasure, origin)?;
+    begin_for(tx, user, erasure, origin, tx.who().ground)
+}
+
+/// The same for a ground that was stated before, by somebody else than whoever writes now.
+pub fn begin_for(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
+    let job = insert(tx, user, erasure, origin, ground)?;
     start(tx, job, Some(user))
 }
 
 /// Begins the erasure of what an anonymous user did up to an instant: it becomes part of a
 /// user whose activity up to then is erased.
 pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
-    let mut job = insert(tx, user, Erasure::Activity, Origin::Request)?;
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Request, tx.who().ground)?;
     job.cutoff = Some(cutoff);
     enter(tx, &job, user, job.cutoff)?;
     run(tx, &mut job, user)
@@ -40,7 +46,7 @@ pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
 
 /// The same for what the ledger orders, of anybody.
 pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
-    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger, tx.who().ground)?;
     job.cutoff = Some(cutoff);
     job.subject = Some(receipt::subject(&salt(tx, user), &name(tx, user)?).0);
     job.came_at = Some(came_at(tx, user)?);
@@ -58,7 +64,7 @@ pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
 }
 
 /// What the reaper takes was asked for when it was hidden.
-fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
+fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
     let hidden_at = user.deleted_at.filter(|_| origin == Origin::Reaper);
     let new = jobs::New {
         project: user.project,
@@ -68,7 +74,7 @@ fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job>
         reference: &scrubbed(tx, user),
         ground: match hidden_at {
             Some(_) => users::hidden_ground(tx, user.id)?,
-            None => tx.who().ground,
+            None => ground,
         },
         asked_at: hidden_at.unwrap_or(tx.now()),
         start_at: tx.now(),

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
 use crate::domain::{
-    binding, erase, interactions, merge, reap, references, repairs, sign_ins, suppressions, users,
+    binding, erase, interactions, merge, project_deletion, reap, references, repairs, sign_ins, suppressions,
+    users,
 };
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
@@ -176,6 +177,11 @@ pub fn any_running(db: &Db) -> Result<bool> {
     jobs::any_in(db, JobStatus::Running)
 }
 
+/// How many jobs are at work, counted up to a number.
+pub fn running(db: &Db, most: u32) -> Result<u32> {
+    jobs::running(db, most)
+}
+
 /// Whether [`cancel`] would stop this job.
 pub fn may_cancel(job: &Job) -> bool {
     job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
@@ -330,7 +336,11 @@ pub fn step(tx: &Tx) -> Result<Step> {
             step.reaped += 1;
         } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
-        } else if !(merge::chunk(tx)? || interactions::chunk(tx)? || tx.trusts_clock() && prune(tx)?) {
+        } else if !(merge::chunk(tx)?
+            || interactions::chunk(tx)?
+            || project_deletion::step(tx)?
+            || tx.trusts_clock() && prune(tx)?)
+        {
             return Ok(step);
         }
     }

@@ -27,6 +27,7 @@ pub mod names;
 pub mod origins;
 pub mod passwords;
 pub mod placeholders;
+pub mod project_deletion;
 pub mod projects;
 pub mod public;
 pub mod reap;

@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::clock::{self, Millis};
 use crate::domain::{
-    admin_ends, credentials, erase, jobs, keys, projects as houses, rotation, suppressions, waiting,
+    admin_ends, credentials, erase, jobs, keys, project_deletion, projects as houses, rotation, suppressions,
+    waiting,
 };
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
@@ -29,6 +30,7 @@ pub struct Replayed {
     pub ended: u64,
     /// Keys, and what else lets somebody in.
     pub keys: u64,
+    pub projects: u64,
     /// Names that are kept out again, or let in.
     pub suppressions: u64,
     /// People erased because a receipt says so, where the ledger was lost.
@@ -46,11 +48,11 @@ pub enum Behind {
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Replayed { erased, hidden, revived, keys, suppressions, .. } = self;
+        let Replayed { erased, hidden, revived, keys, projects, suppressions, .. } = self;
         write!(
             f,
             "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} keys revoked, \
-             {suppressions} names kept out or let in"
+             {projects} projects deleted, {suppressions} names kept out or let in"
         )
     }
 }
@@ -103,6 +105,8 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
             }
             Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
+        // First: what concerns a project that is gone concerns nobody.
+        done.projects += project_deletion::replay(tx, |project| orders.has_ended(project))?;
         // Before anybody is heard.
         for (at, ordered) in orders.suppressions() {
             done.suppressions += u64::from(suppressions::replay(tx, *at, ordered)?);

@@ -713,13 +713,13 @@ pub fn newest(
 /// seen, and since when it is hidden.
 pub fn trash(db: &Db, after: Option<(Millis, UserId)>, limit: u32, now: Millis) -> Result<Vec<User>> {
     let expired = (now - REVIVABLE, UserId(i64::MAX));
-    users::hidden(db, Some(after.map_or(expired, |after| after.max(expired))), limit)
+    users::in_trash(db, after.map_or(expired, |after| after.max(expired)), limit)
 }
 
 /// What is held under an id, whatever its state: a live or revivable user, what is left
 /// of one whose account is gone, or of one that is being erased. An anonymous user that
 /// was merged is whom it was merged into. [`Error::UserNotFound`] if nothing is held, or
-/// it was hidden for 7 days.
+/// it was hidden for 7 days, or its project is deleted.
 pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
     let mut user = users::by_id(db, None, id)?;
     if user.as_ref().is_some_and(|user| user.state == State::Merged)
@@ -727,7 +727,12 @@ pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
     {
         user = users::by_id(db, None, into)?;
     }
-    user.filter(|user| !user.is_expired(now)).ok_or_else(|| Error::user_not_found(id.to_string()))
+    let user = user.filter(|user| !user.is_expired(now));
+    let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
+    match projects::by_id(db, user.project)? {
+        Some(_) => Ok(user),
+        None => Err(Error::user_not_found(id.to_string())),
+    }
 }
 
 /// How many rows of each table are about a user. It reads an index entry a row: for scans.

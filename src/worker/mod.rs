@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::bell::Bell;
-use crate::domain::{admins, jobs, keys, projects, rotation};
+use crate::domain::{admins, jobs, keys, project_deletion, projects, rotation};
 use crate::error::{Error, Result};
 use crate::store::Lane;
 
@@ -52,6 +52,17 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
     let mut report = Report::default();
     // First: what was hidden or is due in times to come is told from what is past.
     app.keep_time()?;
+    loop {
+        do_what_is_due(app, &go_on, &mut report)?;
+        if !go_on() || !app.read(project_deletion::is_due)? {
+            break;
+        }
+    }
+    note_uses(app)?;
+    Ok(report)
+}
+
+fn do_what_is_due(app: &App, go_on: &impl Fn() -> bool, report: &mut Report) -> Result<()> {
     while go_on() {
         let step = app.write_blocking(Lane::Background, jobs::step)?;
         report.steps += 1;
@@ -63,16 +74,14 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
         }
     }
     loop {
-        let proved = prove::jobs(app, &go_on)?;
+        let proved = prove::jobs(app, go_on)?;
         report.completed += proved.completed;
         report.faults += proved.faults;
         report.waiting += proved.waiting;
         if proved.completed + proved.faults == 0 {
-            break;
+            return Ok(());
         }
     }
-    note_uses(app)?;
-    Ok(report)
 }
 
 /// Writes down which keys were used since the last time, and how many reads each made: they

@@ -15,6 +15,7 @@ mod certificates;
 mod cli;
 mod clients;
 mod damage;
+mod deleted_projects;
 mod denylist;
 mod deploy;
 mod directory;

@@ -13,6 +13,7 @@ mod job;
 mod keys;
 mod masks;
 mod pages;
+mod project;
 mod receipts;
 pub mod roles;
 pub mod second_factor;
