@@ -11,6 +11,7 @@ use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
+use super::progress::Step;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
@@ -69,8 +70,8 @@ pub enum Act {
     },
 }
 
-/// Told of steps done and steps in all.
-pub type Progress<'a> = &'a dyn Fn(u64, u64);
+/// Told how far it is.
+pub type Progress<'a> = &'a dyn Fn(Step);
 
 impl Act {
     /// The lines to print.

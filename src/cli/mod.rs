@@ -8,6 +8,7 @@ mod demo;
 mod directory;
 mod doctor;
 mod health;
+mod help;
 mod inspect;
 mod key;
 mod ledgers;
@@ -15,6 +16,7 @@ mod limits;
 mod logging;
 mod loss;
 mod out;
+mod progress;
 mod project;
 mod restore;
 mod secret;
@@ -44,6 +46,7 @@ use crate::trace::Actor;
 use crate::vault;
 use crate::worker::upkeep;
 use act::Act;
+use progress::ProgressBar;
 use upgrade::Upgrade;
 
 /// A self-hosted home for an app's end users, that can delete them.
@@ -78,7 +81,7 @@ enum Command {
     /// Which clock is in force, and why
     #[command(subcommand)]
     Clock(ClockCommand),
-    /// Fill a project with users to try things on
+    /// Fill a project with made-up users, in a directory of its own
     Demo(Demo),
     /// Make a backup, one encrypted file, in a folder; prints its path
     Backup {
@@ -160,14 +163,20 @@ struct Demo {
     /// Name of the project to make
     #[arg(long, default_value = "demo")]
     project: String,
+    /// Remove the directory that `usher demo` has made, and all that is in it
+    #[arg(long, conflicts_with_all = ["users", "heavy", "project"])]
+    remove: bool,
 }
+
+/// Where the demo is unless the command line says otherwise.
+const DEMO: &str = "usher-demo";
 
 /// What `usher doctor` ends with where it cannot tell.
 const CANNOT_TELL: u8 = 2;
 
 /// Reads the command line and does what it says.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+    let cli = help::parse();
     let data = cli.config.data.clone();
     let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
@@ -192,6 +201,11 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Restore(what)) => {
             logging::start("warn", format);
             return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Command::Demo(Demo { remove: true, .. })) => {
+            demo::directory::remove(&config.data)?;
+            out::print(&format!("removed {}\n", config.data.display()))?;
+            return Ok(ExitCode::SUCCESS);
         }
         Some(Command::Verify(_)) => Act::Verify,
         Some(Command::Backup { folder }) => Act::Backup {
@@ -223,7 +237,9 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         }
         Some(Command::Clock(ClockCommand::Show)) => Act::ShowClock,
         Some(Command::Clock(ClockCommand::Confirm)) => Act::ConfirmClock,
-        Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
+        Some(Command::Demo(Demo { users, heavy, project, remove: false })) => {
+            Act::Demo { users, heavy, project }
+        }
     };
     logging::start("warn", format);
     let bar = ProgressBar::default();
@@ -294,6 +310,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
         Act::Demo { .. } => {
             directory::may_begin(&config.data)?;
             DataDir::make(&config.data)?;
+            demo::directory::mark(&config.data)?;
         }
         _ => directory::must_be(&config.data)?,
     }
@@ -309,7 +326,8 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system(), Decided::default())?;
     let edge = config.edge();
-    edge.listens_on(config.listen);
+    // A name that cannot be looked up is not shown.
+    edge.listens_on(config.listen.addresses().unwrap_or_default());
     app.stands_at(edge);
     let mut copier = None;
     if let Act::Backup { folder } = act {
@@ -319,7 +337,10 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
     }
-    let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
+    let mut outcome = act.perform(&app.by(Actor::Operator), &|step| bar.show(step));
+    if let (Act::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
+        lines.push(format!("next: usher serve --data {}", data.path().display()));
+    }
     let signed = upkeep::sign_head(&app);
     app.stop();
     drop(copier);
@@ -404,30 +425,4 @@ fn sweep(data: &DataDir) -> anyhow::Result<()> {
     vault::sweep_unpacked(data.path())?;
     vault::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)
-}
-
-/// A bar on standard error, which appears with the first progress. Nothing on a pipe.
-#[derive(Default)]
-struct ProgressBar(std::sync::OnceLock<indicatif::ProgressBar>);
-
-impl ProgressBar {
-    fn show(&self, done: u64, all: u64) {
-        let bar = self.0.get_or_init(|| {
-            let bar = indicatif::ProgressBar::new(all);
-            let style = indicatif::ProgressStyle::with_template(
-                "{bar:32} {percent:>3} %  {human_pos} of {human_len}  {eta}",
-            );
-            if let Ok(style) = style {
-                bar.set_style(style);
-            }
-            bar
-        });
-        bar.set_position(done);
-    }
-
-    fn clear(&self) {
-        if let Some(bar) = self.0.get() {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -14,7 +14,7 @@ use super::{Decided, copies, directory, out, secret};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::data_dir::DataDir;
 use crate::server::Http;
 use crate::tls::Certificates;
@@ -41,13 +41,16 @@ pub struct Serve {
 /// down what was counted in memory and folds the WAL in.
 pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     directory::may_begin(&config.data)?;
+    let tls = config.tls().map_err(anyhow::Error::msg)?;
+    let tls = tls.map(|files| Certificates::open(files, Clock::system())).transpose();
+    let tls = tls.map_err(anyhow::Error::msg)?;
+    // A start that is refused leaves no new directory. Where there is one, nobody is let in before it is
+    // open: that may take long, and a connection that waits tells less than one that is refused.
+    let early = if config.data.exists() { None } else { Some(Listeners::bind(config)?) };
     DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!("another Usher serves {}; stop that one first", config.data.display());
     };
-    let tls = config.tls().map_err(anyhow::Error::msg)?;
-    let tls = tls.map(|files| Certificates::open(files, Clock::system())).transpose();
-    let tls = tls.map_err(anyhow::Error::msg)?;
     let decided = Decided { anew: how.new_ledger, head: how.ledger_head, ..Decided::default() };
     let app = super::open(&data, config, Clock::system(), decided)?;
     if how.new_ledger {
@@ -64,7 +67,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
         app.shows(tls);
     }
     let copier = copies::start(&data, config, &app)?;
-    let outcome = listen(&data, config, &app);
+    let outcome = listen(&data, config, &app, early);
     let noted = worker::note_uses(&app);
     let signed = upkeep::sign_head(&app);
     app.stop();
@@ -77,10 +80,26 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     outcome
 }
 
-fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
-    let listener =
-        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
-    let metrics = metrics_listener(config)?;
+/// What listens, before anybody is answered.
+struct Listeners {
+    http: Vec<TcpListener>,
+    /// Where the figures are served without a key, if anywhere.
+    metrics: Option<Vec<TcpListener>>,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> anyhow::Result<Listeners> {
+        let http = config.listen.bind()?;
+        let metrics = config.metrics_listen.as_ref().map(Listen::bind).transpose();
+        Ok(Listeners { http, metrics: metrics.context("for /metrics")? })
+    }
+}
+
+fn listen(data: &DataDir, config: &Config, app: &App, early: Option<Listeners>) -> anyhow::Result<()> {
+    let Listeners { http, metrics } = early.map_or_else(|| Listeners::bind(config), Ok)?;
+    for listener in metrics.iter().flatten() {
+        log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
+    }
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
     // It ends before the store does, and so does the worker.
@@ -88,8 +107,8 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
-        let http = Http::on(listener, app, setup, config.workers())?;
-        let metrics = metrics.map(|listener| Http::metrics_on(listener, app)).transpose()?;
+        let http = Http::on(http, app, setup, config.workers())?;
+        let metrics = metrics.map(|listeners| Http::metrics_on(listeners, app)).transpose()?;
         let to_stop = metrics.as_ref().map(|metrics| metrics.handle());
         if let Some(metrics) = metrics {
             actix_web::rt::spawn(metrics);
@@ -117,20 +136,11 @@ fn listen(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<()> {
     })
 }
 
-/// Where the figures are served without a key, if anywhere.
-fn metrics_listener(config: &Config) -> anyhow::Result<Option<TcpListener>> {
-    let Some(addr) = config.metrics_listen else { return Ok(None) };
-    let listener =
-        TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr} for /metrics"))?;
-    log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
-    Ok(Some(listener))
-}
-
 /// Where it serves, and the secrets of a first start. A link is made at each start, so that one that
 /// nobody reads is no fault.
 fn greet(data: &DataDir, config: &Config, addr: SocketAddr, link: Option<&str>) -> anyhow::Result<()> {
     let edge = config.edge();
-    edge.listens_on(addr);
+    edge.listens_on(vec![addr]);
     let base = edge.address();
     let say = |text: &str| {
         if let Err(error) = out::print(text) {

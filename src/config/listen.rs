@@ -1,0 +1,120 @@
+//! Where a server listens, as a flag says it: a port, an address, or a name that may stand for several.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+
+/// What a flag of this kind takes. Said wherever it was given something else.
+const ACCEPTED: &str = "a port as 8080 (this machine alone), an address as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080 \
+                        (every network), or a name as localhost:8080";
+
+/// A port alone, with or without a colon, is one of this machine alone: one character must not decide
+/// whether a network reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    Address(SocketAddr),
+    /// Looked up when it is needed: a command that does not listen asks no name server.
+    Name(String, u16),
+}
+
+impl Listen {
+    /// The addresses it stands for; at least one. IPv4 comes first: it is the one that is shown.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let (name, port) = match self {
+            Listen::Address(address) => return Ok(vec![*address]),
+            Listen::Name(name, port) => (name.as_str(), *port),
+        };
+        let mut found: Vec<SocketAddr> = (name, port).to_socket_addrs()?.collect();
+        found.sort_by_key(SocketAddr::is_ipv6);
+        found.dedup();
+        if found.is_empty() {
+            return Err(io::Error::new(ErrorKind::NotFound, "the name stands for no address"));
+        }
+        Ok(found)
+    }
+
+    /// Listens on each of its addresses. One that this machine does not have is left out, as `::1` is
+    /// where IPv6 is switched off, unless there is no other.
+    pub fn bind(&self) -> anyhow::Result<Vec<TcpListener>> {
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        let mut missing = None;
+        for mut address in self.addresses().with_context(|| format!("{self} cannot be looked up"))? {
+            // Port 0 is drawn once.
+            if let Some(first) = listeners.first()
+                && address.port() == 0
+            {
+                address.set_port(first.local_addr()?.port());
+            }
+            match TcpListener::bind(address) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) if is_not_here(&error) => missing = Some((address, error)),
+                Err(error) => {
+                    let way_out = match error.kind() {
+                        ErrorKind::AddrInUse => ": another program does; stop it, or choose another port",
+                        _ => "",
+                    };
+                    return Err(error).with_context(|| format!("cannot listen on {address}{way_out}"));
+                }
+            }
+        }
+        match (listeners.is_empty(), missing) {
+            (true, Some((address, error))) => Err(error)
+                .with_context(|| format!("cannot listen on {address}: this machine does not have it")),
+            (true, None) => bail!("{self} stands for no address"),
+            (false, missing) => {
+                if let Some((address, _)) = missing {
+                    log::warn!("{self} also stands for {address}, which this machine does not have");
+                }
+                Ok(listeners)
+            }
+        }
+    }
+}
+
+/// Whether an address cannot be listened on because the machine has none of its kind.
+fn is_not_here(error: &io::Error) -> bool {
+    let no_such_family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(no_such_family)
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Address(address) => address.fmt(f),
+            Listen::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        let text = text.trim();
+        if let Ok(address) = text.parse() {
+            return Ok(Listen::Address(address));
+        }
+        let (name, port) = text.rsplit_once(':').unwrap_or(("", text));
+        let has_digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| has_digits).ok_or(ACCEPTED)?;
+        match name {
+            "" => Ok(Listen::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))),
+            name if is_name(name) => Ok(Listen::Name(name.to_ascii_lowercase(), port)),
+            _ => Err(ACCEPTED.to_owned()),
+        }
+    }
+}
+
+/// Whether it is a host's name. One that ends in a number would be looked up as an address of fewer
+/// than four parts, which nobody means: `8080:8080`, `127.1:8080`.
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
+    text.len() <= 253 && text.split('.').all(is_label) && !is_number
+}
