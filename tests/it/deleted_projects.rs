@@ -198,6 +198,26 @@ fn a_deletion_goes_on_after_a_stop_at_each_step() {
     }
 }
 
+/// More than are erased at a time.
+#[test]
+fn a_project_of_many_users_is_emptied_in_one_round() {
+    const USERS: i64 = 1_050;
+    let server = Server::start();
+    let project = server.second();
+    let id = project.id;
+    server.write(move |tx| {
+        (0..USERS).try_for_each(|n| {
+            let subject = Subject { identifier: Some(named(&format!("user-{n}"))), anonymous_id: None };
+            users::identify(tx, id, &subject, &ProfileChange::default(), None).map(|_| ())
+        })
+    });
+    delete(&server, &project, &project.all, &name(&server, &project)).expect(202);
+    server.tick();
+    check_empty(&server, &project);
+    let completed = "SELECT COUNT(*) FROM jobs WHERE project_id = ?1 AND status = 'completed'";
+    assert_eq!(count(&server, completed, &project), USERS);
+}
+
 /// Copies of the database file from before, put back by hand.
 fn put_back(server: Server, copy: &TempDir) -> Server {
     let now = server.clock.now();

@@ -33,7 +33,7 @@ fn a_demo_has_a_directory_of_its_own() {
     let made = at(folder.path(), &SMALL);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let data = folder.path().join("usher-demo");
-    assert_eq!(files(folder.path()), [data.clone()]);
+    assert_eq!(files(folder.path()), [data.as_path()]);
     // A line for each step, as standard error is no terminal.
     let steps = text(&made.stderr);
     assert!(steps.lines().count() == 3 && steps.starts_with("Making the project demo"), "{steps}");
