@@ -13,7 +13,7 @@ use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Said};
 
 pub const HEAVY_EVENTS: u32 = 100_000;
 /// Events of the ones whose deletion is still running.
-const LONG_EVENTS: u32 = 20_000;
+const LONG_EVENTS: u32 = 2_000;
 const VISIT_EVENTS: u16 = 100;
 /// Those who will be deleted were last here this many days before the end.
 const AWAY: u32 = 25;
