@@ -1,6 +1,7 @@
 //! What can be set, by flag or environment.
 
-use std::net::SocketAddr;
+mod listen;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::builder::BoolishValueParser;
 use crate::access::keyring::Limit;
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
 use crate::tls::Files;
+pub use listen::Listen;
 
 /// Requests a key may make a minute unless it is said otherwise: far more than a client
 /// that behaves, little enough to notice one in a loop.
@@ -21,9 +23,9 @@ pub struct Config {
     #[arg(long, env = "USHER_DATA", value_name = "DIR", default_value = "usher-data", global = true)]
     pub data: PathBuf,
 
-    /// Address to serve on
+    /// Port, address or name to serve on: 8080, 127.0.0.1:8080, [::1]:8080, localhost:8080
     #[arg(long, env = "USHER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", global = true)]
-    pub listen: SocketAddr,
+    pub listen: Listen,
 
     /// Address by which browsers and apps reach the server, as https://usher.example.com
     #[arg(long, env = "USHER_PUBLIC_URL", value_name = "URL", global = true)]
@@ -49,9 +51,9 @@ pub struct Config {
     #[arg(long, env = "USHER_SECURITY_CONTACT", value_name = "URI", global = true)]
     pub security_contact: Option<Contact>,
 
-    /// Address to serve /metrics on as well, to anybody who reaches it, without a key
+    /// Port, address or name to serve /metrics on as well, to anybody who reaches it, without a key
     #[arg(long, env = "USHER_METRICS_LISTEN", value_name = "ADDR", global = true)]
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<Listen>,
 
     /// Threads that answer requests; as many as there are processors unless given
     #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]

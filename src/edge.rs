@@ -18,7 +18,7 @@ pub struct Edge {
     contact: Option<Contact>,
     /// Further hosts under which apps reach the APIs, in lower case.
     hosts: Vec<Host>,
-    listen: OnceLock<SocketAddr>,
+    listen: OnceLock<Vec<SocketAddr>>,
     /// The server itself speaks TLS.
     tls: bool,
     /// A peer that is not trusted sent one of [`FORWARDING`].
@@ -66,8 +66,13 @@ impl Edge {
     /// machine's own names, by which commands, probes and programs beside it ask.
     pub fn serves(&self, host: &str) -> bool {
         let Some(public) = &self.public else { return true };
-        let listens =
-            || self.listen.get().is_some_and(|at| !at.ip().is_unspecified() && at.to_string() == host);
+        let listens = || {
+            self.listen
+                .get()
+                .into_iter()
+                .flatten()
+                .any(|at| !at.ip().is_unspecified() && at.to_string() == host)
+        };
         public.is_host(host)
             || self.hosts.iter().any(|known| known.is(host))
             || is_loopback(host)
@@ -79,9 +84,9 @@ impl Edge {
         self.public.as_ref()
     }
 
-    /// Where the server listens; the first word counts.
-    pub fn listens_on(&self, address: SocketAddr) {
-        let _ = self.listen.set(address);
+    /// Where the server listens, the address that is shown first; the first word counts.
+    pub fn listens_on(&self, addresses: Vec<SocketAddr>) {
+        let _ = self.listen.set(addresses);
     }
 
     /// The address to put into what clients are told: the public one, else the one that the
@@ -99,7 +104,7 @@ impl Edge {
         if let Some(public) = &self.public {
             return public.clone();
         }
-        let host = match self.listen.get() {
+        let host = match self.listen.get().and_then(|all| all.first()) {
             Some(address) if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
             Some(address) => address.to_string(),
             None => "localhost".to_owned(),

@@ -54,21 +54,28 @@ pub struct Stop {
 }
 
 impl Http {
-    /// Serves `app` on a listener that is open already.
-    pub fn on(listener: TcpListener, app: &App, setup: Option<SetupLink>, workers: usize) -> Result<Http> {
-        Http::within(Limits::default(), listener, app, setup, workers)
+    /// Serves `app` on listeners that are open already; the first one's address is shown.
+    pub fn on(
+        listeners: Vec<TcpListener>,
+        app: &App,
+        setup: Option<SetupLink>,
+        workers: usize,
+    ) -> Result<Http> {
+        Http::within(Limits::default(), listeners, app, setup, workers)
     }
 
     /// The same with a patience of its own.
     pub fn within(
         limits: Limits,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         app: &App,
         setup: Option<SetupLink>,
         workers: usize,
     ) -> Result<Http> {
-        let addr = listener.local_addr().map_err(Error::internal)?;
-        app.edge().listens_on(addr);
+        let addrs: std::io::Result<Vec<SocketAddr>> = listeners.iter().map(TcpListener::local_addr).collect();
+        let addrs = addrs.map_err(Error::internal)?;
+        let addr = *addrs.first().ok_or_else(|| Error::internal("a server without a listener"))?;
+        app.edge().listens_on(addrs);
         let stopping = Arc::new(AtomicBool::new(false));
         // Made once, so that all threads count the same attempts and bytes.
         let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
@@ -79,7 +86,7 @@ impl Http {
         let tls = config.map(TlsAcceptor::from);
         let (app, setup) = (web::Data::new(app.clone()), web::Data::new(setup));
         let told = Arc::clone(&stopping);
-        let builder = Server::build().workers(workers).disable_signals().shutdown_timeout(limits.stop);
+        let mut builder = Server::build().workers(workers).disable_signals().shutdown_timeout(limits.stop);
         let stop = builder.graceful_shutdown_signal();
         let factory = move || {
             let (told, stop) = (Arc::clone(&told), stop.clone());
@@ -119,18 +126,24 @@ impl Http {
             })
             .and_then(http)
         };
-        let server = builder.listen("usher", listener, factory).map_err(Error::internal)?.run();
+        for listener in listeners {
+            builder = builder.listen("usher", listener, factory.clone()).map_err(Error::internal)?;
+        }
+        let server = builder.run();
         Ok(Http { server, addr, stopping })
     }
 
     /// A server of the figures alone, which asks for no key: where it listens decides who sees them.
-    pub fn metrics_on(listener: TcpListener, app: &App) -> Result<Server> {
+    pub fn metrics_on(listeners: Vec<TcpListener>, app: &App) -> Result<Server> {
         let app = web::Data::new(app.clone());
         let server = HttpServer::new(move || {
             Routes::new().app_data(app.clone()).route("/metrics", get_or_head().to(metrics))
         });
-        let server = server.workers(1).disable_signals().client_request_timeout(Duration::from_secs(10));
-        Ok(server.listen(listener).map_err(Error::internal)?.run())
+        let mut server = server.workers(1).disable_signals().client_request_timeout(Duration::from_secs(10));
+        for listener in listeners {
+            server = server.listen(listener).map_err(Error::internal)?;
+        }
+        Ok(server.run())
     }
 
     pub fn stop(&self) -> Stop {

@@ -103,7 +103,9 @@ impl House {
     /// As `usher serve` does it.
     pub fn serve(&self) -> Serving {
         let app = self.app.clone();
-        spawn(move |listener| Http::on(listener, &app, None, WORKERS).expect("the server starts").server)
+        spawn(move |listener| {
+            Http::on(vec![listener], &app, None, WORKERS).expect("the server starts").server
+        })
     }
 
     pub fn serve_with_worker(&self) -> Serving {

@@ -1,7 +1,6 @@
 //! API keys: 256 random bits, shown once, stored as a hash.
 
-use crate::access::key_ends;
-use crate::access::{key_addresses, rotation};
+use crate::access::{key_addresses, key_ends, rotation};
 use crate::clock::{self, Millis};
 use crate::error::{Error, Fault, Place, Result};
 use crate::ledger::Act;

@@ -9,7 +9,7 @@ use super::page::{Page, capital};
 use super::show::{Time, many};
 use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
-use crate::erasure::jobs;
+use crate::erasure::step;
 use crate::error::Error;
 use crate::trace::Actor;
 
@@ -40,7 +40,7 @@ struct ClockPage {
 async fn show(visit: Visit) -> Answer {
     let time = visit.app.clock().read();
     let wall = visit.app.clock().wall();
-    let (trash, due) = visit.app.scan(move |db| jobs::held_up(db, wall)).await?;
+    let (trash, due) = visit.app.scan(move |db| step::held_up(db, wall)).await?;
     let page = ClockPage {
         page: visit.page("", "Clock")?,
         why: capital(&time.standing.to_string()),

@@ -83,7 +83,7 @@ async fn begin(visit: Visit) -> Answer {
 }
 
 /// By what right; "not stated" unless something is chosen.
-fn stated_ground(visit: &Visit) -> Result<Ground> {
+pub(super) fn stated_ground(visit: &Visit) -> Result<Ground> {
     match visit.form.text("ground") {
         "" => Ok(Ground::default()),
         chosen => Ground::parse(chosen)

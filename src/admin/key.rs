@@ -4,7 +4,8 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::keys::{self as list, KeyRow};
+use super::key_form::{self, KeyRow};
+use super::keys as list;
 use super::page::{Page, capital};
 use super::show::{Count, Time, plain};
 use super::visit::{Answer, Gate, Route, Visit};
@@ -169,7 +170,7 @@ async fn change(visit: Visit) -> Answer {
             Ok(visit.go_and_say(&path(id), Flash::KeyChanged))
         }
         Err(Error::Invalid(faults)) => {
-            let errors = faults.iter().map(|fault| list::worded(fault).text).collect();
+            let errors = faults.iter().map(|fault| key_form::worded(fault).text).collect();
             let form = Form { name, expires, addresses, overlap: before.overlap };
             page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held(&visit)?, form, errors)
         }
@@ -200,7 +201,7 @@ async fn rotate(visit: Visit) -> Answer {
             let until = before.map(|old| old.ends_at);
             return list::show_secret(&visit, "rotated", &key, project, secret, until);
         }
-        Err(Error::Invalid(faults)) => faults.first().map(|fault| list::worded(fault).text),
+        Err(Error::Invalid(faults)) => faults.first().map(|fault| key_form::worded(fault).text),
         Err(error @ Error::Conflict(_)) => Some(capital(&error.to_string())),
         Err(error) => return Err(error),
     };

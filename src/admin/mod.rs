@@ -25,11 +25,13 @@ mod ids;
 mod job;
 mod jobs;
 mod key;
+mod key_form;
 mod keys;
 mod link;
 mod outside;
 mod page;
 mod paths;
+mod project;
 mod projects;
 mod receipt;
 mod receipts;
@@ -78,6 +80,7 @@ pub fn routes() -> Vec<Route> {
         clock::routes(),
         receipts::routes(),
         receipt::routes(),
+        project::routes(),
         projects::routes(),
         repairs::routes(),
         settings::routes(),

@@ -18,6 +18,11 @@ pub fn receipt(number: u64) -> String {
     format!("/admin/receipts/{number}")
 }
 
+/// The page of a project's name and its deletion.
+pub fn project(project: &Project) -> String {
+    format!("{PROJECTS}/{}", project.key)
+}
+
 /// The page of a project's ingest token.
 pub fn token(project: &Project) -> String {
     format!("{PROJECTS}/{}/token", project.key)

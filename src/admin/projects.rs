@@ -4,7 +4,7 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
-use super::keys::{self, KeyForm, KeyRow};
+use super::key_form::{Fault as KeyFault, KeyForm, KeyRow};
 use super::page::{Page, capital, sentence};
 use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
@@ -58,6 +58,8 @@ struct Row {
     erased_kept: String,
     repairs: String,
     settings: String,
+    /// The page of its name and its deletion.
+    own: String,
     /// As it stands in the form: one origin a line.
     origins: String,
     origins_error: Option<String>,
@@ -87,7 +89,7 @@ pub async fn show(
     visit: &Visit,
     status: StatusCode,
     project_form: ProjectForm,
-    key_fault: Option<keys::Fault>,
+    key_fault: Option<KeyFault>,
 ) -> Answer {
     show_with(visit, status, project_form, None, key_fault).await
 }
@@ -97,7 +99,7 @@ async fn show_with(
     status: StatusCode,
     project_form: ProjectForm,
     origins_form: Option<OriginsForm>,
-    key_fault: Option<keys::Fault>,
+    key_fault: Option<KeyFault>,
 ) -> Answer {
     let reach = visit.reach();
     let read =
@@ -117,6 +119,7 @@ async fn show_with(
             erased_kept: kept(&project.intake),
             repairs: repairs::path(project),
             settings: settings::path(project),
+            own: paths::project(project),
             origins: form.map_or_else(|| project.origins.join("\n"), |form| form.text.clone()),
             origins_error: form.map(|form| form.error.clone()),
             refused_origins: Count(project.refused_origins),

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::key::{Old, end_replaced, overlap};
-use super::keys;
+use super::key_form;
 use super::page::Page;
 use super::paths::token as path;
 use super::show::{Time, plain};
@@ -92,7 +92,7 @@ async fn rotate(visit: Visit) -> Answer {
             Ok(visit.go_and_say(&path(&project), Flash::TokenRotated))
         }
         Err(Error::Invalid(faults)) => {
-            let error = faults.first().map(|fault| keys::worded(fault).text);
+            let error = faults.first().map(|fault| key_form::worded(fault).text);
             let typed = visit.form.text("overlap").to_owned();
             page(&visit, StatusCode::UNPROCESSABLE_ENTITY, typed, error)
         }

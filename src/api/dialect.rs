@@ -167,7 +167,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
         call.app.keyring().people().check(source, call.app.clock().now())?;
         source.is();
     }
-    if scope == Scope::Delete {
+    if scope == Scope::Delete || route.method == Method::DELETE {
         stated_ground(&call.request)?.is();
     }
     if scope == Scope::Read && route.method == Method::GET {

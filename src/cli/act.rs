@@ -11,7 +11,7 @@ use super::demo;
 use super::doctor;
 use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
-use super::out::Progress;
+use super::progress::Progress;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
 use crate::app::App;
@@ -30,6 +30,15 @@ pub enum Act {
     SetProject {
         key: String,
         settings: Settings,
+    },
+    RenameProject {
+        key: String,
+        name: String,
+    },
+    /// Its users are erased in the server, now or once it starts.
+    DeleteProject {
+        key: String,
+        confirm: Option<String>,
     },
     ShowProject {
         key: String,
@@ -77,6 +86,8 @@ impl Act {
                 Ok(all.iter().map(|project| format!("{}\t{}", project.key, project.name)).collect())
             }
             Act::SetProject { key, settings } => Ok(project::set(app, key, settings)?),
+            Act::RenameProject { key, name } => Ok(project::rename(app, key, name)?),
+            Act::DeleteProject { key, confirm } => project::delete(app, key, confirm.as_deref()),
             Act::ShowProject { key } => Ok(project::show(app, key)?),
             Act::Key(key) => Ok(key.perform(app)?),
             Act::RotateToken { project, overlap } => Ok(key::rotate_token(app, project, overlap)?),

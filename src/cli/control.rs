@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::ProgressBar;
 use super::act::Act;
+use super::progress::{ProgressBar, Step};
 use crate::app::App;
 use crate::data_dir::{self, DataDir};
 
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
-    Progress(u64, u64),
+    Progress(Step),
     Done(Vec<String>),
     Failed(String),
 }
@@ -137,9 +137,9 @@ fn serve(stream: &UnixStream, app: &App) -> io::Result<()> {
     stream.set_write_timeout(Some(ASKING))?;
     let line = asked(stream)?;
     let answer = match serde_json::from_str::<Act>(&line) {
-        Ok(act) => match act.perform(app, &|done, all| {
+        Ok(act) => match act.perform(app, &|step| {
             // Whoever asked may be gone; the act goes on to its end.
-            let _ = put(stream, &Answer::Progress(done, all));
+            let _ = put(stream, &Answer::Progress(step));
         }) {
             Ok(lines) => Answer::Done(lines),
             Err(error) => Answer::Failed(format!("{error:#}")),
@@ -164,7 +164,7 @@ pub fn send(data: &Path, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<Str
     (&stream).write_all(&line)?;
     for line in BufReader::new(&stream).lines() {
         match serde_json::from_str(&line?)? {
-            Answer::Progress(done, all) => bar.show(done, all),
+            Answer::Progress(step) => bar.show(step),
             Answer::Done(lines) => return Ok(lines),
             Answer::Failed(why) => bail!(why),
         }

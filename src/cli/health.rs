@@ -20,11 +20,24 @@ const ANSWER_MAX: u64 = 16 * 1024;
 
 /// Prints a word. The exit code is 0 where it is "ready".
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let addr = reached_at(config.listen);
-    let is_ready =
-        ask(addr, config.tls_cert.is_some()).with_context(|| format!("there is no answer from {addr}"))?;
+    let listen = &config.listen;
+    let addrs = listen.addresses().with_context(|| format!("{listen} cannot be looked up"))?;
+    let is_ready = first(addrs.into_iter().map(reached_at), config.tls_cert.is_some())
+        .with_context(|| format!("there is no answer from {listen}"))?;
     out::print(if is_ready { "ready\n" } else { "not ready\n" })?;
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the first of the addresses says that answers, else why the last does not.
+fn first(addrs: impl Iterator<Item = SocketAddr>, has_tls: bool) -> anyhow::Result<bool> {
+    let mut outcome = Err(anyhow::anyhow!("it stands for no address"));
+    for addr in addrs {
+        outcome = ask(addr, has_tls);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 /// A server that listens on every address is reached by the machine's own.

@@ -6,24 +6,52 @@ use std::os::fd::OwnedFd;
 use anyhow::{Context, Result, anyhow};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
+
+use crate::config::Listen;
 
 /// Connections that wait to be taken.
 const BACKLOG: i32 = 1_024;
 
-/// An address that is ours, and where nobody is answered yet.
-pub struct Reserved(OwnedFd);
+/// Addresses that are ours, and where nobody is answered yet.
+pub struct Reserved(Vec<OwnedFd>);
 
 impl Reserved {
-    /// `flag` is the one that names the address.
-    pub fn new(addr: SocketAddr, flag: &str) -> Result<Reserved> {
-        taken(addr).map(Reserved).map_err(|error| why(addr, flag, error))
+    /// Each address that is meant. One that this machine does not have is left out, as `::1` is where IPv6
+    /// is switched off, unless there is no other. `flag` is the one that names them.
+    pub fn new(at: &Listen, flag: &str) -> Result<Reserved> {
+        let (mut sockets, mut missing) = (Vec::new(), None);
+        let addresses = at.addresses().with_context(|| format!("{at} cannot be looked up ({flag})"))?;
+        // Port 0 is drawn once.
+        let mut drawn = None;
+        for mut addr in addresses {
+            if let (0, Some(port)) = (addr.port(), drawn) {
+                addr.set_port(port);
+            }
+            match taken(addr) {
+                Ok(socket) => {
+                    drawn = SocketAddr::try_from(getsockname(&socket)?).ok().map(|addr| addr.port());
+                    sockets.push(socket);
+                }
+                Err(error @ (Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)) => missing = Some((addr, error)),
+                Err(error) => return Err(why(addr, flag, error)),
+            }
+        }
+        match missing {
+            Some((addr, error)) if sockets.is_empty() => return Err(why(addr, flag, error)),
+            Some((addr, _)) => log::warn!("{at} also stands for {addr}, which this machine does not have"),
+            None => {}
+        }
+        Ok(Reserved(sockets))
     }
 
     /// From now on connections are taken.
-    pub fn open(self) -> Result<TcpListener> {
-        listen(&self.0, BACKLOG).context("the address that is ours cannot be listened on")?;
-        Ok(TcpListener::from(self.0))
+    pub fn open(self) -> Result<Vec<TcpListener>> {
+        let open = |socket: OwnedFd| {
+            listen(&socket, BACKLOG).context("the address that is ours cannot be listened on")?;
+            Ok(TcpListener::from(socket))
+        };
+        self.0.into_iter().map(open).collect()
     }
 }
 

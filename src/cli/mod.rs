@@ -8,6 +8,7 @@ mod demo;
 mod directory;
 mod doctor;
 mod health;
+mod help;
 mod incoming;
 mod inspect;
 mod key;
@@ -17,6 +18,7 @@ mod listener;
 mod logging;
 mod loss;
 mod out;
+mod progress;
 mod project;
 mod read_only;
 mod restore;
@@ -47,6 +49,7 @@ use crate::store::{Access, Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, bac
 use crate::trace::Actor;
 use crate::worker::upkeep;
 use act::Act;
+use progress::ProgressBar;
 use upgrade::Upgrade;
 
 /// A self-hosted home for an app's end users, that can delete them.
@@ -66,7 +69,7 @@ struct Cli {
 enum Command {
     /// Serve the APIs and the admin pages; what happens without a command
     Serve(serve::Serve),
-    /// Make and list projects
+    /// Make, list, change, rename and delete projects
     #[command(subcommand)]
     Project(Project),
     /// Make, list, change, rotate and revoke API keys
@@ -81,7 +84,7 @@ enum Command {
     /// Which clock is in force, and why
     #[command(subcommand)]
     Clock(ClockCommand),
-    /// Fill a project with users to try things on
+    /// Fill a project with made-up users, in a directory of its own
     Demo(Demo),
     /// Make a backup, one encrypted file, in a folder; prints its path
     Backup {
@@ -104,6 +107,20 @@ enum Project {
     Create { name: String },
     /// A project a line: its key, its name
     List,
+    /// Give a project another name; its key stays
+    Rename {
+        /// As `project list` prints it
+        key: String,
+        name: String,
+    },
+    /// Delete a project and erase all its users; says what there is of it unless it is confirmed
+    Delete {
+        /// As `project list` prints it
+        key: String,
+        /// The project's name: nothing is deleted without it
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
     /// Change a project's settings; prints them
     Set {
         /// As `project list` prints it
@@ -149,14 +166,20 @@ struct Demo {
     /// Name of the project to make
     #[arg(long, default_value = "demo")]
     project: String,
+    /// Remove the directory that `usher demo` has made, and all that is in it
+    #[arg(long, conflicts_with_all = ["users", "heavy", "project"])]
+    remove: bool,
 }
+
+/// Where the demo is unless the command line says otherwise.
+const DEMO: &str = "usher-demo";
 
 /// What `usher doctor` ends with where it cannot tell.
 const CANNOT_TELL: u8 = 2;
 
 /// Reads the command line and does what it says.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+    let cli = help::parse();
     let data = cli.config.data.clone();
     let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
@@ -185,6 +208,11 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             logging::start("warn", format);
             return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
         }
+        Some(Command::Demo(Demo { remove: true, .. })) => {
+            demo::directory::remove(&config.data)?;
+            out::print(&format!("removed {}\n", config.data.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Verify(_)) => Act::Verify,
         Some(Command::Backup { folder }) => Act::Backup {
             folder: std::path::absolute(&folder)
@@ -192,6 +220,8 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         },
         Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
         Some(Command::Project(Project::List)) => Act::ListProjects,
+        Some(Command::Project(Project::Rename { key, name })) => Act::RenameProject { key, name },
+        Some(Command::Project(Project::Delete { key, confirm })) => Act::DeleteProject { key, confirm },
         Some(Command::Project(Project::Set { key, settings })) => {
             Act::SetProject { key, settings: settings.with_secret()? }
         }
@@ -213,7 +243,9 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         }
         Some(Command::Clock(ClockCommand::Show)) => Act::ShowClock,
         Some(Command::Clock(ClockCommand::Confirm)) => Act::ConfirmClock,
-        Some(Command::Demo(Demo { users, heavy, project })) => Act::Demo { users, heavy, project },
+        Some(Command::Demo(Demo { users, heavy, project, remove: false })) => {
+            Act::Demo { users, heavy, project }
+        }
     };
     logging::start("warn", format);
     let bar = ProgressBar::default();
@@ -287,6 +319,7 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
         Act::Demo { .. } => {
             directory::may_begin(&config.data)?;
             DataDir::make(&config.data)?;
+            demo::directory::mark(&config.data)?;
         }
         _ => directory::must_be(&config.data)?,
     }
@@ -302,7 +335,8 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
 fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system(), Decided::default())?;
     let edge = config.edge();
-    edge.listens_on(config.listen);
+    // A name that cannot be looked up is not shown.
+    edge.listens_on(config.listen.addresses().unwrap_or_default());
     app.stands_at(edge);
     let mut copier = None;
     if let Act::Backup { folder } = act {
@@ -312,7 +346,10 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
     }
-    let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
+    let mut outcome = act.perform(&app.by(Actor::Operator), &|step| bar.show(step));
+    if let (Act::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
+        lines.push(format!("next: usher serve --data {}", data.path().display()));
+    }
     let signed = upkeep::sign_head(&app);
     app.stop();
     drop(copier);
@@ -397,30 +434,4 @@ fn sweep(data: &DataDir) -> anyhow::Result<()> {
     archive::sweep_unpacked(data.path())?;
     archive::sweep(&data.backups())?;
     Ok(backup::sweep(&data.backups())?)
-}
-
-/// A bar on standard error, which appears with the first progress. Nothing on a pipe.
-#[derive(Default)]
-struct ProgressBar(std::sync::OnceLock<indicatif::ProgressBar>);
-
-impl ProgressBar {
-    fn show(&self, done: u64, all: u64) {
-        let bar = self.0.get_or_init(|| {
-            let bar = indicatif::ProgressBar::new(all);
-            let style = indicatif::ProgressStyle::with_template(
-                "{bar:32} {percent:>3} %  {human_pos} of {human_len}  {eta}",
-            );
-            if let Ok(style) = style {
-                bar.set_style(style);
-            }
-            bar
-        });
-        bar.set_position(done);
-    }
-
-    fn clear(&self) {
-        if let Some(bar) = self.0.get() {
-            bar.finish_and_clear();
-        }
-    }
 }

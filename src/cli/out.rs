@@ -24,6 +24,3 @@ fn put(mut to: impl Write, text: &str) -> io::Result<()> {
     to.write_all(text.as_bytes())?;
     to.flush()
 }
-
-/// Told of steps done and steps in all.
-pub type Progress<'a> = &'a dyn Fn(u64, u64);

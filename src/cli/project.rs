@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::access::rotation;
 use crate::app::App;
 use crate::clock;
+use crate::erasure::project_deletion;
+use crate::erasure::project_deletion::Counts;
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Credential, Project, PublicWrites};
+use crate::model::{Credential, Origin, Project, PublicWrites};
 use crate::people::placeholders;
 use crate::projects;
 use crate::projects::origins;
@@ -63,6 +65,7 @@ impl Settings {
     fn change(&self) -> Result<Change> {
         let mut faults = Vec::new();
         let change = Change {
+            name: None,
             origins: self.origins.as_deref().map(origins::split),
             public_writes: self.public_writes.clone(),
             people_per_address: number(&mut faults, "peoplePerAddress", self.people_per_address.as_deref()),
@@ -126,6 +129,37 @@ pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
     let mut lines = show(app, key)?;
     lines.extend(follows(&old, &new).into_iter().map(|what| format!("note\t{what}")));
     Ok(lines)
+}
+
+/// Another name. Nothing is printed.
+pub fn rename(app: &App, key: &str, name: &str) -> Result<Vec<String>> {
+    let id = app.read(|db| projects::by_key(db, key))?.id;
+    let name = name.to_owned();
+    app.write_blocking(Lane::Request, move |tx| projects::rename(tx, id, &name))?;
+    Ok(Vec::new())
+}
+
+/// Deletes a project whose name is given; says what there is of it otherwise.
+pub fn delete(app: &App, key: &str, confirm: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let (project, counts) = app.read(|db| {
+        let project = projects::by_key(db, key)?;
+        let counts = project_deletion::preview(db, project.id)?;
+        Ok((project, counts))
+    })?;
+    let Counts { live, trash, detached, scheduled, keys, suppressions } = counts;
+    anyhow::ensure!(
+        confirm == Some(project.name.as_str()),
+        "project {key} is called \"{}\", and has {live} users, {trash} users in the trash, {detached} whose account \
+         alone is erased, {scheduled} scheduled deletions, {keys} keys, {suppressions} people who are kept out. \
+         Nothing is deleted: give its name with --confirm, and all of them are erased for good",
+        project.name
+    );
+    app.write_blocking(Lane::Erasure, move |tx| project_deletion::begin(tx, project.id, Origin::Request))?;
+    app.reload_keys()?;
+    Ok(vec![format!(
+        "deleted; {} users are being erased, by the server that runs or at its next start",
+        live + trash + detached
+    )])
 }
 
 /// The settings, one a line.

@@ -83,6 +83,6 @@ pub fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<
         Act::Backup { .. } | Act::Demo { .. } => {
             bail!("this command writes: it does not go with --read-only")
         }
-        _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|done, all| bar.show(done, all)),
+        _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|step| bar.show(step)),
     }
 }

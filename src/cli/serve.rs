@@ -120,14 +120,14 @@ struct Doors {
 
 impl Doors {
     fn reserve(config: &Config) -> anyhow::Result<Doors> {
-        let metrics = config.metrics_listen.map(|addr| Reserved::new(addr, "--metrics-listen"));
-        Ok(Doors { main: Reserved::new(config.listen, "--listen")?, metrics: metrics.transpose()? })
+        let metrics = config.metrics_listen.as_ref().map(|at| Reserved::new(at, "--metrics-listen"));
+        Ok(Doors { main: Reserved::new(&config.listen, "--listen")?, metrics: metrics.transpose()? })
     }
 }
 
 fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::Result<()> {
-    let listener = doors.main.open()?;
-    let metrics = doors.metrics.map(metrics_listener).transpose()?;
+    let listeners = doors.main.open()?;
+    let metrics = doors.metrics.map(metrics_listeners).transpose()?;
     let setup = SetupLink::new(app)?;
     let link = setup.as_ref().map(SetupLink::path);
     // It ends before the store does, and so does the worker.
@@ -136,8 +136,8 @@ fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::R
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
-        let http = Http::on(listener, app, setup, config.workers())?;
-        let metrics = metrics.map(|listener| Http::metrics_on(listener, app)).transpose()?;
+        let http = Http::on(listeners, app, setup, config.workers())?;
+        let metrics = metrics.map(|listeners| Http::metrics_on(listeners, app)).transpose()?;
         let to_stop = metrics.as_ref().map(|metrics| metrics.handle());
         if let Some(metrics) = metrics {
             actix_web::rt::spawn(metrics);
@@ -170,16 +170,18 @@ fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::R
 }
 
 /// Where the figures are served without a key.
-fn metrics_listener(reserved: Reserved) -> anyhow::Result<TcpListener> {
-    let listener = reserved.open()?;
-    log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
-    Ok(listener)
+fn metrics_listeners(reserved: Reserved) -> anyhow::Result<Vec<TcpListener>> {
+    let listeners = reserved.open()?;
+    for listener in &listeners {
+        log::info!("metrics without a key on http://{}/metrics", listener.local_addr()?);
+    }
+    Ok(listeners)
 }
 
 /// Where it serves.
 fn greet(config: &Config, addr: SocketAddr) {
     let edge = config.edge();
-    edge.listens_on(addr);
+    edge.listens_on(vec![addr]);
     say(&format!("Usher serves on {}\n", edge.address()));
 }
 
@@ -197,7 +199,7 @@ fn secrets_of_a_first_start(
     link: Option<&str>,
 ) -> anyhow::Result<()> {
     let edge = config.edge();
-    edge.listens_on(addr);
+    edge.listens_on(vec![addr]);
     let base = edge.address();
     copies::recovery_key(data, secret::on_output)?;
     // One of an earlier start opens nothing any more.

@@ -15,17 +15,23 @@ use crate::proof::receipt::{self, Token};
 use crate::store::needles::Gather;
 use crate::store::tombstones::{self, Named};
 use crate::store::{Db, Tx, aliases, audit, events, holdings, ids, mentions, sessions, users, waiting};
+use crate::trace::Ground;
 
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    let job = insert(tx, user, erasure, origin)?;
+    begin_for(tx, user, erasure, origin, tx.who().ground)
+}
+
+/// The same for a ground that was stated before, by somebody else than whoever writes now.
+pub fn begin_for(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
+    let job = insert(tx, user, erasure, origin, ground)?;
     start(tx, job, Some(user))
 }
 
 /// The same for what the ledger orders, of anybody.
 pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
-    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger)?;
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger, tx.who().ground)?;
     job.cutoff = Some(cutoff);
     job.subject = Some(receipt::subject(&token::salt(tx, user), &token::name(tx, user)?).0);
     job.came_at = Some(came_at(tx, user)?);

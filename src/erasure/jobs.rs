@@ -5,28 +5,20 @@
 //! of its progress is in the database, so it goes on after a kill; it says completed when it
 //! found nothing left, never before.
 
-use std::time::{Duration, Instant};
-
-use crate::access::sign_ins;
 use crate::clock::{MINUTE, Millis, SECOND, next_midnight};
-use crate::erasure;
-use crate::erasure::{binding, delete_rows, token, trash};
+use crate::erasure::{delete_rows, token};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{
     Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep, User,
 };
-use crate::people::{
-    erasures, holder, interactions, merge, names, person, references, repairs, suppressions,
-};
+use crate::people::{erasures, holder, person, references};
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::holdings;
 use crate::store::jobs::Bounds;
 use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
 
-/// A chunk of background work holds the writer no longer than about this.
-const CHUNK: Duration = Duration::from_millis(8);
 /// Jobs of a project that wait for names that nobody has, at most.
 const UNKNOWN_MAX: u32 = 1_000;
 /// Jobs proven together at most.
@@ -180,6 +172,11 @@ pub fn any_running(db: &Db) -> Result<bool> {
     jobs::any_in(db, JobStatus::Running)
 }
 
+/// How many jobs are at work, counted up to a number.
+pub fn running(db: &Db, most: u32) -> Result<u32> {
+    jobs::running(db, most)
+}
+
 /// Whether [`cancel`] would stop this job.
 pub fn may_cancel(job: &Job) -> bool {
     job.origin == Origin::Schedule && !matches!(job.status, JobStatus::Completed | JobStatus::Cancelled)
@@ -312,70 +309,6 @@ pub fn note_fault(tx: &Tx, id: JobId, error: &str) -> Result<()> {
     jobs::update(tx, &mut job)
 }
 
-/// What a step of background work did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Step {
-    /// There is more to do now.
-    pub more: bool,
-    pub began: u64,
-    pub reaped: u64,
-    pub faults: u64,
-}
-
-/// One short step of all the background work that is due at the transaction's time: no
-/// input, may be called at any time, and does nothing if nothing is due.
-pub fn step(tx: &Tx) -> Result<Step> {
-    let deadline = Instant::now() + CHUNK;
-    let mut step = Step::default();
-    while Instant::now() < deadline {
-        if start_due(tx)? {
-            step.began += u64::from(tx.trusts_clock());
-        } else if trash::sweep(tx)? {
-            step.reaped += 1;
-        } else if let Some(job) = jobs::next_erasing(tx, tx.now())? {
-            advance(tx, job, deadline, &mut step)?;
-        } else if !(merge::chunk(tx)? || interactions::chunk(tx)? || tx.trusts_clock() && prune(tx)?) {
-            return Ok(step);
-        }
-    }
-    step.more = true;
-    Ok(step)
-}
-
-fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> {
-    let id = job.id;
-    let mut job = job;
-    match tx.nested(|| delete_rows::some(tx, &mut job, deadline)) {
-        Ok(_) => {}
-        // No room is no fault of the job's: the whole step comes again.
-        Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
-        Err(error) => {
-            log::error!("job {id} met a fault: {error}");
-            note_fault(tx, id, &error.to_string())?;
-            step.faults += 1;
-        }
-    }
-    Ok(())
-}
-
-/// Begins the scheduled job that is due first, if one is. As long as the clock is not trusted it is
-/// bound to whom it means, and waits.
-fn start_due(tx: &Tx) -> Result<bool> {
-    if !tx.trusts_clock() {
-        return binding::bind_due(tx);
-    }
-    let Some(mut job) = jobs::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
-        return Ok(false);
-    };
-    let user = names::meant(tx, &job)?;
-    job.bound_user = None;
-    let request = Pseudonym(job.receipt);
-    erasure::start(tx, job, user.as_ref())?;
-    // After what it took: a crash that tears the two apart leaves it pending.
-    tx.enter(Act::Begun { request });
-    Ok(true)
-}
-
 /// Jobs whose rows are gone, and whose files are to be cleaned and searched.
 pub fn unproven(db: &Db, now: Millis) -> Result<Vec<Job>> {
     jobs::unproven(db, now, UNPROVEN_MAX)
@@ -452,26 +385,4 @@ pub fn fail(tx: &Tx, id: JobId, places: &[String]) -> Result<()> {
 
 fn found(places: &[String]) -> String {
     format!("values of the person were found in {}", places.join("; "))
-}
-
-fn prune(tx: &Tx) -> Result<bool> {
-    let signed_out = sign_ins::prune(tx)?;
-    let forgotten = suppressions::prune(tx)? | repairs::prune(tx)?;
-    Ok(forgotten || signed_out > 0)
-}
-
-/// What waits because the clock is not trusted: users whose 7 days are over, and scheduled jobs that
-/// are due. It looks at an index entry each: for scans.
-pub fn held_up(db: &Db, now: Millis) -> Result<(i64, i64)> {
-    Ok((rows::count_hidden_until(db, now - crate::model::REVIVABLE)?, jobs::count_due(db, now)?))
-}
-
-/// When something falls due next, as far as the database knows. While the clock is not trusted
-/// scheduled jobs are only bound, and the reaper waits.
-pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
-    let scheduled = if trusts_clock { jobs::first_scheduled(db)? } else { jobs::first_unbound(db)? };
-    let scheduled = scheduled.map(|job| job.start_at);
-    let retry = jobs::first_retry(db)?;
-    let hidden = rows::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + crate::model::REVIVABLE);
-    Ok([scheduled, retry, hidden].into_iter().flatten().min())
 }

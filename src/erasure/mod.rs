@@ -6,11 +6,13 @@ pub mod binding;
 pub mod delete_rows;
 pub mod jobs;
 pub mod preview;
+pub mod project_deletion;
 pub mod receipts;
 pub mod regulations;
 pub mod replay;
+pub mod step;
 pub mod timekeeping;
 pub mod token;
 pub mod trash;
 
-pub use begin::{begin, begin_again, by_identifier, may_begin, start, with_switches};
+pub use begin::{begin, begin_again, begin_for, by_identifier, may_begin, start, with_switches};

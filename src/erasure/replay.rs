@@ -7,7 +7,7 @@ use std::fmt;
 use crate::access::{admin_ends, credentials, key_ends, keys, rotation};
 use crate::clock::{self, Millis};
 use crate::erasure;
-use crate::erasure::{jobs, token, trash};
+use crate::erasure::{jobs, project_deletion, token, trash};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
@@ -32,6 +32,7 @@ pub struct Replayed {
     /// Credentials that ended: keys, tokens, passwords, second factors, and what an admin or a key could do
     /// and can no longer.
     pub keys: u64,
+    pub projects: u64,
     /// Names that are kept out again, or let in.
     pub suppressions: u64,
     /// People erased because a receipt says so, where the ledger was lost.
@@ -49,11 +50,11 @@ pub enum Behind {
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Replayed { erased, hidden, revived, keys, suppressions, .. } = self;
+        let Replayed { erased, hidden, revived, keys, projects, suppressions, .. } = self;
         write!(
             f,
             "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} credentials ended, \
-             {suppressions} names kept out or let in"
+             {projects} projects deleted, {suppressions} names kept out or let in"
         )
     }
 }
@@ -106,6 +107,8 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
             }
             Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
+        // First: what concerns a project that is gone concerns nobody.
+        done.projects += project_deletion::replay(tx, |project| orders.has_ended(project))?;
         // Before anybody is heard.
         for (at, ordered) in orders.suppressions() {
             done.suppressions += u64::from(suppressions::replay(tx, *at, ordered)?);

@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, State, User, UserId};
 pub use crate::store::holdings::Held;
-use crate::store::{Db, aliases, holdings, sessions, users};
+use crate::store::{Db, aliases, holdings, projects, sessions, users};
 
 /// The live user with this identifier. [`Error::UserNotFound`] if there is none.
 pub fn get(db: &Db, project: ProjectId, identifier: &str) -> Result<User> {
@@ -93,7 +93,7 @@ pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Mi
 /// What is held under an id, whatever its state: a live or revivable user, what is left
 /// of one whose account is gone, or of one that is being erased. An anonymous user that
 /// was merged is whom it was merged into. [`Error::UserNotFound`] if nothing is held, or
-/// it was hidden for 7 days.
+/// it was hidden for 7 days, or its project is deleted.
 pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
     let mut user = users::by_id(db, None, id)?;
     if user.as_ref().is_some_and(|user| user.state == State::Merged)
@@ -101,7 +101,12 @@ pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
     {
         user = users::by_id(db, None, into)?;
     }
-    user.filter(|user| !user.is_expired(now)).ok_or_else(|| Error::user_not_found(id.to_string()))
+    let user = user.filter(|user| !user.is_expired(now));
+    let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
+    match projects::by_id(db, user.project)? {
+        Some(_) => Ok(user),
+        None => Err(Error::user_not_found(id.to_string())),
+    }
 }
 
 /// How many rows of each table are about a user. It reads an index entry a row: for scans.

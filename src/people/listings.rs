@@ -80,5 +80,5 @@ pub fn newest(
 /// seen, and since when it is hidden.
 pub fn trash(db: &Db, after: Option<(Millis, UserId)>, limit: u32, now: Millis) -> Result<Vec<User>> {
     let expired = (now - REVIVABLE, UserId(i64::MAX));
-    users::hidden(db, Some(after.map_or(expired, |after| after.max(expired))), limit)
+    users::in_trash(db, after.map_or(expired, |after| after.max(expired)), limit)
 }

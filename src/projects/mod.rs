@@ -30,9 +30,9 @@ pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     Ok(project)
 }
 
-/// Makes the first project, if there is none yet.
+/// Makes the first project, if there never was one: somebody may have deleted the last.
 pub fn ensure_first(tx: &Tx) -> Result<()> {
-    if projects::list(tx)?.is_empty() {
+    if !projects::was_any(tx)? {
         create(tx, FIRST, "web")?;
     }
     Ok(())
@@ -46,6 +46,29 @@ pub fn by_key(db: &Db, key: &str) -> Result<Project> {
 /// [`Error::ProjectNotFound`] if there is none.
 pub fn get(db: &Db, id: ProjectId) -> Result<Project> {
     projects::by_id(db, id)?.ok_or(Error::ProjectNotFound)
+}
+
+/// The same, also where it was deleted: what is left of it names it.
+pub fn of_any_time(db: &Db, id: ProjectId) -> Result<Project> {
+    projects::of_any_time(db, id)?.ok_or(Error::ProjectNotFound)
+}
+
+/// Gives a project another name. [`Error::NameTaken`], [`Error::Invalid`] on `name`,
+/// [`Error::ProjectNotFound`].
+pub fn rename(tx: &Tx, id: ProjectId, name: &str) -> Result<Project> {
+    let project = get(tx, id)?;
+    let name = name.trim();
+    label::check(name, 200)?;
+    if name == project.name {
+        return Ok(project);
+    }
+    if projects::by_name(tx, name)?.is_some() {
+        return Err(Error::NameTaken("name"));
+    }
+    projects::set_name(tx, id, name)?;
+    let entry = audit::Entry { action: "rename project", project: Some(id), ..audit::Entry::default() };
+    audit::note(tx, &entry)?;
+    get(tx, id)
 }
 
 pub fn list(db: &Db) -> Result<Vec<Project>> {
@@ -196,6 +219,7 @@ pub fn client_secret(db: &Db, id: ProjectId) -> Result<Option<String>> {
 /// What is to change of a project's settings. None leaves a setting as it is.
 #[derive(Clone, Default)]
 pub struct Change {
+    pub name: Option<String>,
     /// Sites whose pages may send to it; an empty list is every site.
     pub origins: Option<Vec<String>>,
     /// A [`PublicWrites::word`].
@@ -218,10 +242,14 @@ pub enum Kept {
 }
 
 /// Changes what is given of a project's settings. [`Error::Invalid`] names every fault, and
-/// nothing is changed then; [`Error::ProjectNotFound`].
+/// nothing is changed then; [`Error::NameTaken`]; [`Error::ProjectNotFound`].
 pub fn change(tx: &Tx, id: ProjectId, change: &Change) -> Result<Project> {
     let old = get(tx, id)?;
     let mut faults = Vec::new();
+    if let Some(Err(error)) = change.name.as_deref().map(|name| label::check(name.trim(), 200)) {
+        let Error::Invalid(of_name) = error else { return Err(error) };
+        faults.extend(of_name);
+    }
     if let Some(Err(error)) = change.origins.as_deref().map(origins::parse) {
         let Error::Invalid(of_origins) = error else { return Err(error) };
         faults.extend(of_origins);
@@ -232,6 +260,9 @@ pub fn change(tx: &Tx, id: ProjectId, change: &Change) -> Result<Project> {
     faults.extend(secret.flatten().and_then(secret_fault));
     if !faults.is_empty() {
         return Err(Error::Invalid(faults));
+    }
+    if let Some(name) = &change.name {
+        rename(tx, id, name)?;
     }
     if let Some(list) = &change.origins {
         set_origins(tx, id, list)?;

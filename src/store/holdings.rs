@@ -507,6 +507,10 @@ pub const TABLES: &[Table] = &[
             column("origins", Bookkeeping),
             column("refused_origins", Bookkeeping),
             column("token_used_at", Bookkeeping),
+            column("deleted_at", Bookkeeping),
+            column("deleted_by", Bookkeeping),
+            column("deleted_ground", Bookkeeping),
+            column("emptied_at", Bookkeeping),
         ],
     ),
     ours(

@@ -417,6 +417,12 @@ pub fn rename(tx: &Tx, project: ProjectId, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
+/// How many jobs are at work, counted up to a number.
+pub fn running(db: &Db, most: u32) -> Result<u32> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE status = 'running' LIMIT ?1)";
+    Ok(db.row(sql, params![most], |row| row.get(0))?.unwrap_or_default())
+}
+
 /// Whether there are jobs in a state; for tests' teardown and the pages' head.
 pub fn any_in(db: &Db, status: JobStatus) -> Result<bool> {
     let sql = "SELECT 1 FROM jobs WHERE status = ?1 LIMIT 1";

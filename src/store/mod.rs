@@ -29,6 +29,7 @@ pub mod admins;
 pub mod aliases;
 pub mod audit;
 pub mod backup;
+pub mod deleted_projects;
 pub mod events;
 pub mod figures;
 pub mod file_kind;

@@ -1,4 +1,5 @@
-//! Projects.
+//! Projects. One that was deleted is not found, but where that is said: see
+//! [`super::deleted_projects`].
 
 use const_format::formatcp;
 use rusqlite::{Row, params};
@@ -69,27 +70,42 @@ pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str
 
 /// The first is 1, as there are no others of which it could tell; a later one is drawn.
 fn number(tx: &Tx) -> Result<ProjectId> {
-    let is_first = tx.row("SELECT 1 FROM projects LIMIT 1", [], |_| Ok(()))?.is_none();
-    Ok(ProjectId(if is_first { sequences::next(tx, "project")? } else { sequences::draw(tx, "projects")? }))
+    Ok(ProjectId(if !was_any(tx)? {
+        sequences::next(tx, "project")?
+    } else {
+        sequences::draw(tx, "projects")?
+    }))
 }
 
 pub fn by_id(db: &Db, id: ProjectId) -> Result<Option<Project>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE id = ?1 AND deleted_at IS NULL");
+    db.row(sql, params![id.0], read)
+}
+
+/// The same, also where it was deleted.
+pub fn of_any_time(db: &Db, id: ProjectId) -> Result<Option<Project>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE id = ?1");
     db.row(sql, params![id.0], read)
 }
 
+/// Whether there ever was one.
+pub fn was_any(db: &Db) -> Result<bool> {
+    Ok(db.row("SELECT 1 FROM projects LIMIT 1", [], |_| Ok(()))?.is_some())
+}
+
 pub fn by_key(db: &Db, key: &str) -> Result<Option<Project>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE key = ?1");
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE key = ?1 AND deleted_at IS NULL");
     db.row(sql, params![key], read)
 }
 
+/// Whichever has this name. What a deleted one is called is no other's name.
 pub fn by_name(db: &Db, name: &str) -> Result<Option<Project>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE name = ?1");
     db.row(sql, params![name], read)
 }
 
 pub fn list(db: &Db) -> Result<Vec<Project>> {
-    let sql = formatcp!("SELECT {COLUMNS} FROM projects ORDER BY created_at, id");
+    let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE deleted_at IS NULL ORDER BY created_at, id");
     db.rows(sql, [], read)
 }
 
@@ -153,6 +169,11 @@ pub fn set_origins(tx: &Tx, id: ProjectId, origins: &[String]) -> Result<()> {
 pub fn note_refused_origins(tx: &Tx, id: ProjectId, count: i64) -> Result<()> {
     let sql = "UPDATE projects SET refused_origins = refused_origins + ?2 WHERE id = ?1";
     tx.execute(sql, params![id.0, count])?;
+    Ok(())
+}
+
+pub fn set_name(tx: &Tx, id: ProjectId, name: &str) -> Result<()> {
+    tx.execute("UPDATE projects SET name = ?2 WHERE id = ?1", params![id.0, name])?;
     Ok(())
 }
 

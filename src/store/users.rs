@@ -115,16 +115,18 @@ pub fn by_claimed_email(db: &Db, project: ProjectId, email: &str, limit: u32) ->
     db.rows(sql, params![email, project.0, limit], read)
 }
 
-/// A new live user. The caller has seen to it that the identifier is free.
+/// A new live user. The caller has seen to it that the identifier is free. [`Error::ProjectNotFound`] in a
+/// project that was deleted meanwhile.
 pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &Profile) -> Result<User> {
     let mut incarnation: Incarnation = [0; 16];
     getrandom::fill(&mut incarnation).map_err(Error::internal)?;
     let id = UserId(tx.next_id());
-    tx.execute(
+    let made = tx.execute(
         "INSERT INTO users (id, project_id, incarnation, state, identifier, email, first_name, last_name,
              display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at,
              claimed_email)
-         VALUES (?1, ?2, ?3, 'live', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16)",
+         SELECT ?1, ?2, ?3, 'live', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16
+         WHERE EXISTS (SELECT 1 FROM projects WHERE id = ?2 AND deleted_at IS NULL)",
         params![
             id.0,
             project.0,
@@ -144,6 +146,9 @@ pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &P
             profile.claimed_email,
         ],
     )?;
+    if made == 0 {
+        return Err(Error::ProjectNotFound);
+    }
     Ok(User {
         id,
         project,
@@ -337,6 +342,16 @@ pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Ve
     db.rows(sql, params![at, id.0, limit], read)
 }
 
+/// The same, but for those of deleted projects.
+pub fn in_trash(db: &Db, (at, id): (Millis, UserId), limit: u32) -> Result<Vec<User>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM users WHERE state = 'hidden' AND (deleted_at, id) > (?1, ?2)
+             AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)
+         ORDER BY deleted_at, id LIMIT ?3"
+    );
+    db.rows(sql, params![at, id.0, limit], read)
+}
+
 /// Live users of a project below an id, the newest first.
 pub fn newest(db: &Db, project: ProjectId, below: UserId, limit: u32) -> Result<Vec<User>> {
     let sql = formatcp!(
@@ -359,7 +374,7 @@ pub fn newest_hidden(
     let sql = formatcp!(
         "SELECT {COLUMNS} FROM users
          WHERE state = 'hidden' AND freed_at IS NULL AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1)
-             AND +id < ?3
+             AND +id < ?3 AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)
          ORDER BY +id DESC LIMIT ?4"
     );
     db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::access::{admins, keys, rotation};
 use crate::app::App;
 use crate::bell::Bell;
-use crate::erasure::jobs;
+use crate::erasure::{project_deletion, step};
 use crate::error::{Error, Result};
 use crate::projects;
 use crate::store::Lane;
@@ -54,8 +54,19 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
     let mut report = Report::default();
     // First: what was hidden or is due in times to come is told from what is past.
     app.keep_time()?;
+    loop {
+        do_what_is_due(app, &go_on, &mut report)?;
+        if !go_on() || !app.read(project_deletion::is_due)? {
+            break;
+        }
+    }
+    note_uses(app)?;
+    Ok(report)
+}
+
+fn do_what_is_due(app: &App, go_on: &impl Fn() -> bool, report: &mut Report) -> Result<()> {
     while go_on() {
-        let step = app.write_blocking(Lane::Background, jobs::step)?;
+        let step = app.write_blocking(Lane::Background, step::step)?;
         report.steps += 1;
         report.began += step.began;
         report.reaped += step.reaped;
@@ -65,16 +76,14 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
         }
     }
     loop {
-        let proved = prove::jobs(app, &go_on)?;
+        let proved = prove::jobs(app, go_on)?;
         report.completed += proved.completed;
         report.faults += proved.faults;
         report.waiting += proved.waiting;
         if proved.completed + proved.faults == 0 {
-            break;
+            return Ok(());
         }
     }
-    note_uses(app)?;
-    Ok(report)
 }
 
 /// Writes down which keys were used since the last time, and how many reads each made: they
@@ -209,7 +218,7 @@ fn survey(app: &App, stopping: &AtomicBool) {
 
 fn until_next(app: &App) -> Duration {
     let reading = app.clock().read();
-    match app.read(|db| jobs::next_due(db, reading.standing.is_trusted())) {
+    match app.read(|db| step::next_due(db, reading.standing.is_trusted())) {
         Ok(due) => {
             let waits = [due.map(|due| due - reading.now), reading.standing.left()];
             let soonest = waits.into_iter().flatten().min().map(|wait| wait.max(1).unsigned_abs());

@@ -147,7 +147,7 @@ fn mentions(app: &App, jobs: &[Job]) -> Result<BTreeMap<JobId, Mentions>> {
 
 /// How a job's project is called in its receipts. What the chain of these ends with is known then.
 fn chain(app: &App, job: &Job) -> Result<Hex<16>> {
-    let project = app.read(|db| projects::get(db, job.project))?;
+    let project = app.read(|db| projects::of_any_time(db, job.project))?;
     let chain = receipts::chain(app.store(), &project);
     let mut receipts = app.receipts();
     if receipts.chain(chain).is_some() {

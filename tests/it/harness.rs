@@ -362,7 +362,7 @@ fn serve(app: &App, setup: Option<SetupLink>, limits: Limits) -> (SocketAddr, St
     let app = app.clone();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let http = Http::within(limits, listener, &app, setup, 2).expect("the server starts");
+            let http = Http::within(limits, vec![listener], &app, setup, 2).expect("the server starts");
             tell.send((http.addr, http.stop())).expect("somebody waits");
             http.server.await.expect("the server ends well");
         });

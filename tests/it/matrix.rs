@@ -5,6 +5,8 @@ mod callers;
 mod others;
 mod things;
 
+pub use things::activity;
+
 use usher::api;
 
 use crate::harness::{Request, Server, TestProject};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
-use usher::erasure::jobs;
+use usher::erasure::{jobs, step};
 
 use crate::harness::{Reply, Server, TestProject, fields, named};
 
@@ -59,7 +59,7 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
         assert_eq!(waiting[nothing], Value::Null, "{nothing}");
     }
     server.clock.advance(14 * HOUR);
-    while server.write(jobs::step).more {}
+    while server.write(step::step).more {}
     let gone = job(&server);
     assert_eq!((&gone["status"], &gone["step"]), (&json!("running"), &json!("scrubbing")));
     assert_eq!(

@@ -68,7 +68,7 @@ fn race(server: &Server, rounds: usize, suppressed: bool) {
     let began = Instant::now();
     while count(server, erased) > 0 {
         assert!(began.elapsed() < PATIENCE, "the rows do not leave");
-        server.write(usher::erasure::jobs::step);
+        server.write(usher::erasure::step::step);
     }
 }
 

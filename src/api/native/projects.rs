@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::DIALECT;
 use crate::api::dialect::{self, Answer, Call, Object, Route};
 use crate::clock::rfc3339;
+use crate::erasure::project_deletion::begin_confirmed;
 use crate::error::{Error, Fault, Place, Result};
-use crate::model::{Project, Scope};
+use crate::model::{Origin, Project, Scope};
 use crate::people::placeholders;
 use crate::projects;
 use crate::projects::{Change, Kept};
-use crate::store::Db;
+use crate::store::{Db, Tx};
 
 const PATH: &str = "/api/projects/{projectKey}";
 /// In the place of a number of days.
@@ -22,6 +23,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::new(DIALECT, Method::GET, PATH, Some(Scope::Admin), get_project),
         Route::new(DIALECT, Method::PATCH, PATH, Some(Scope::Admin), change_project),
+        Route::new(DIALECT, Method::DELETE, PATH, Some(Scope::Admin), delete_project),
     ]
 }
 
@@ -32,6 +34,7 @@ async fn get_project(call: Call) -> Answer {
 
 /// What is left out stays; of a body with a fault nothing is taken.
 ///
+/// - `name`: by which people know the project; its key stays.
 /// - `origins`: the sites whose pages may send to the project; `[]` is every site.
 /// - `publicWrites`: what public credentials may write: `open`, `own-visitors` (events, and what
 ///   visitors and new people say of themselves) or `events-only`.
@@ -51,6 +54,25 @@ async fn change_project(mut call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(call.app.read(|db| project_json(db, &project))?))
 }
 
+/// `?confirm=NAME`, the project's name: it is gone for every caller at once, with its keys and settings,
+/// and its users are erased, each with a job and a receipt. The key needs the scope delete as well.
+async fn delete_project(call: Call) -> Answer {
+    let (id, confirm) = (call.app.read(|db| project_in(db, &call))?.id, confirm(&call)?);
+    call.access()?.require(Scope::Delete)?;
+    let begin = move |tx: &Tx| begin_confirmed(tx, id, (Place::Query, confirm.as_str()), Origin::Request);
+    let project = call.app.erase(begin).await?;
+    call.app.reload_keys()?;
+    Ok(HttpResponse::Accepted().json(json!({ "key": project.key, "state": "deleting" })))
+}
+
+fn confirm(call: &Call) -> Result<String> {
+    let query = call.query()?;
+    let confirm = query.get("confirm").filter(|confirm| !confirm.is_empty());
+    confirm
+        .map(str::to_owned)
+        .ok_or_else(|| Error::invalid(Place::Query, "confirm", "is required: the name of the project"))
+}
+
 /// The path's project. [`Error::ProjectNotFound`] also for another project's key.
 fn project_in(db: &Db, call: &Call) -> Result<Project> {
     let (key, only) = (call.path("projectKey")?, call.access()?.project);
@@ -62,6 +84,7 @@ fn project_in(db: &Db, call: &Call) -> Result<Project> {
 fn change(body: &Object) -> Result<Change> {
     let mut faults = Vec::new();
     let change = Change {
+        name: kept(&mut faults, given(body, "name", word)),
         origins: kept(&mut faults, given(body, "origins", Object::texts)),
         public_writes: kept(&mut faults, given(body, "publicWrites", word)),
         people_per_address: kept(&mut faults, given(body, "peoplePerAddress", Object::number)),

@@ -1,16 +1,17 @@
 //! `usher demo`: three months of made-up users, told through the same verbs as real
 //! input, by a clock that runs from then to now.
 
+pub mod directory;
 mod people;
 
 use std::sync::Arc;
 
-use super::out::Progress;
+use super::progress::{Progress, Step};
 use crate::app::App;
 use crate::clock::{Clock, DAY, HOUR, Millis, next_midnight};
 use crate::erasure;
 use crate::erasure::{jobs, trash};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
 use crate::people::subject::Subject;
 use crate::people::{activity, find, identify, recordings};
@@ -36,7 +37,15 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let clock = Clock::manual(start);
     let past = app.at(clock.clone());
     let named = name.to_owned();
-    let project = past.write_blocking(Lane::Request, move |tx| projects::create(tx, &named, "web"))?;
+    progress(Step::Now(format!("Making the project {name}")));
+    let project = past.write_blocking(Lane::Request, move |tx| projects::create(tx, &named, "web"));
+    let project = project.map_err(|error| match error {
+        Error::NameTaken(_) => anyhow::Error::new(error).context(format!(
+            "there is a project {name} already: --project makes one of another name, and `usher demo --remove` \
+             removes the directory of a demo"
+        )),
+        error => error.into(),
+    })?;
     app.reload_keys()?;
 
     let cast = Arc::new(Cast::new(size.users, size.heavy, DAYS));
@@ -44,6 +53,10 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let mut visits = cast.visits();
     visits.sort_by_key(|visit| (visit.day, visit.minute));
     let all = visits.iter().map(|visit| u64::from(visit.events)).sum();
+    progress(Step::Now(format!(
+        "Recording {all} events of {} users over {DAYS} days, with their deletions",
+        size.users
+    )));
     let mut turns = story.turns();
     turns.sort_by_key(|(at, _)| *at);
     let mut turns = turns.into_iter().peekable();
@@ -55,8 +68,9 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
         }
         story.tell(until, some)?;
         done += some.iter().map(|visit| u64::from(visit.events)).sum::<u64>();
-        progress(done, all);
+        progress(Step::Done(done, all));
     }
+    progress(Step::Now("Scheduling deletions for tonight, and beginning one now".into()));
     for (at, turn) in turns {
         story.take(at, &turn)?;
     }
@@ -67,7 +81,7 @@ fn summary(project: &Project, cast: &Cast, events: u64) -> Vec<String> {
     let heavy = cast.heavy().next().map(|person| cast.identifier(person));
     let mut lines = vec![
         format!("project {} ({}): {} users, {events} events", project.name, project.key, cast.len()),
-        format!("hidden on each of the last 7 days: {}", cast.hidden_a_day()),
+        format!("moved to trash on each of the last 7 days: {}", cast.hidden_a_day()),
     ];
     lines.extend(heavy.map(|name| format!("with {HEAVY_EVENTS} events: {name}")));
     lines
@@ -84,8 +98,8 @@ enum Turn {
     ScheduleAndCancel(u32),
     /// Time passes; what is due is done.
     Work,
-    /// A deletion that meets so many faults.
-    Fault(u32, u32),
+    /// A deletion that is at work when the story ends.
+    Begin(u32),
     Record(u32),
 }
 
@@ -118,14 +132,13 @@ impl Story {
             roles.everything.clone().map(|person| (now - 2 * DAY, Turn::Erase(person, Erasure::Everything))),
         );
         turns.extend(roles.cancelled.clone().map(|person| (now - 3 * DAY, Turn::ScheduleAndCancel(person))));
-        turns.extend(roles.failed.clone().map(|person| (now - 30 * HOUR, Turn::Fault(person, 5))));
         for (n, person) in roles.hidden.clone().enumerate() {
             let n = Millis::try_from(n).unwrap_or(0);
             turns.push((now - (n % 7) * DAY - (1 + n % 20) * HOUR, Turn::Hide(person)));
         }
         turns.extend(roles.recorded.clone().map(|person| (now - DAY, Turn::Record(person))));
         turns.extend(roles.scheduled.clone().map(|person| (now, Turn::Schedule(person))));
-        turns.extend(roles.running.clone().map(|person| (now, Turn::Fault(person, 4))));
+        turns.extend(roles.running.clone().map(|person| (now, Turn::Begin(person))));
         turns
     }
 
@@ -170,9 +183,8 @@ impl Story {
                 Ok(())
             }
             Turn::Work => self.work(),
-            Turn::Fault(person, faults) => self.with(person, move |tx, user| {
-                let job = erasure::begin(tx, user, Erasure::Everything, Origin::Page)?;
-                (0..faults).try_for_each(|_| jobs::note_fault(tx, job.id, "disk I/O error"))
+            Turn::Begin(person) => self.with(person, |tx, user| {
+                erasure::begin(tx, user, Erasure::Everything, Origin::Page).map(|_| ())
             }),
             Turn::Record(person) => self.record(person),
         }

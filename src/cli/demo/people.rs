@@ -12,8 +12,8 @@ use crate::people::activity::Incoming;
 use crate::people::subject::Subject;
 
 pub const HEAVY_EVENTS: u32 = 100_000;
-/// Events of the ones whose deletion is still running, and of the ones where it failed.
-const LONG_EVENTS: u32 = 20_000;
+/// Events of the ones whose deletion is still running.
+const LONG_EVENTS: u32 = 2_000;
 const VISIT_EVENTS: u16 = 100;
 /// Those who will be deleted were last here this many days before the end.
 const AWAY: u32 = 25;
@@ -88,7 +88,6 @@ impl Visit {
 pub struct Roles {
     pub heavy: Range<u32>,
     pub running: Range<u32>,
-    pub failed: Range<u32>,
     pub completed: Range<u32>,
     pub cancelled: Range<u32>,
     pub scheduled: Range<u32>,
@@ -116,7 +115,6 @@ impl Cast {
         let roles = Roles {
             heavy: some(heavy),
             running: some(1),
-            failed: some(1),
             completed: some(3),
             cancelled: some(2),
             scheduled: some(3),
@@ -175,8 +173,6 @@ impl Cast {
 
     pub fn identifier(&self, person: u32) -> String {
         let (first, last) = self.name(person);
-        let plain =
-            |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
         format!("{}.{}{person}@example.com", plain(first), plain(last))
     }
 
@@ -225,7 +221,7 @@ impl Cast {
         let last = if self.leaves(person) { self.days - AWAY } else { self.days };
         let long = if self.roles.heavy.contains(&person) {
             HEAVY_EVENTS
-        } else if self.roles.running.contains(&person) || self.roles.failed.contains(&person) {
+        } else if self.roles.running.contains(&person) {
             LONG_EVENTS
         } else {
             0
@@ -281,6 +277,19 @@ impl Cast {
             })
             .collect()
     }
+}
+
+/// A name as it stands in an address: in lower case, without accents and signs.
+fn plain(name: &str) -> String {
+    let letter = |letter: char| match letter {
+        'ã' | 'á' => Some('a'),
+        'ë' | 'é' => Some('e'),
+        'í' => Some('i'),
+        'ø' => Some('o'),
+        'ř' => Some('r'),
+        letter => letter.is_ascii_alphabetic().then(|| letter.to_ascii_lowercase()),
+    };
+    name.chars().filter_map(letter).collect()
 }
 
 fn page_view(page: &str) -> (Kind, String, Attributes) {

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("11_keys.sql"),
     include_str!("12_sign_in.sql"),
     include_str!("13_roles.sql"),
+    include_str!("14_deleted_projects.sql"),
 ];
 
 /// How many there are.

@@ -39,6 +39,9 @@ const ROUTES: &str = "
     GET  /admin/projects                   SignedIn
     POST /admin/projects                   SignedIn
     POST /admin/projects/{project}/origins SignedIn
+    GET  /admin/projects/{project}         SignedIn
+    POST /admin/projects/{project}/name    SignedIn
+    POST /admin/projects/{project}/delete  SignedIn
     GET  /admin/projects/{project}/repairs SignedIn
     GET  /admin/projects/{project}/settings SignedIn
     POST /admin/projects/{project}/settings SignedIn

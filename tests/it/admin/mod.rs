@@ -13,6 +13,7 @@ mod job;
 mod keys;
 mod masks;
 mod pages;
+mod project;
 mod read_only;
 mod receipts;
 pub mod roles;

@@ -28,6 +28,7 @@ const MARKS: &[(&str, &str)] = &[
     ("macros.html", "<svg class=\"icon\""),
     ("message.html", "<p class=\"muted mono\">"),
     ("password.html", "<form method=\"post\" action=\"/admin/password\""),
+    ("project.html", "<h2 id=\"rename\">"),
     ("projects.html", "<h2 id=\"projects\">"),
     ("receipt.html", "<body class=\"sheet\">"),
     ("receipt_check.html", "<h2 id=\"offline\">"),
@@ -76,6 +77,7 @@ fn every_template_is_rendered_by_some_page() {
     let proofs = ["/admin/jobs/1", "/admin/receipts", "/admin/receipts/1", "/admin/receipts/check"];
     pages.extend(proofs.map(|path| browser.get(path)));
     pages.extend(["/admin/audit", "/admin/backups", "/admin/clock"].map(|path| browser.get(path)));
+    pages.push(browser.get(&format!("/admin/projects/{}", server.project().key)));
     for page in ["repairs", "settings", "token"] {
         pages.push(browser.get(&format!("/admin/projects/{}/{page}", server.project().key)));
     }

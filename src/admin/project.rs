@@ -1,0 +1,129 @@
+//! A project's name, and its deletion: a page that is its own preview, and a form that asks for the name
+//! to be typed.
+
+use actix_web::http::{Method, StatusCode};
+use askama::Template;
+
+use super::erase::stated_ground;
+use super::flash::Flash;
+use super::page::{Page, sentence};
+use super::paths::{self, PROJECTS};
+use super::show::{Count, plain};
+use super::visit::{Answer, Gate, Route, Visit};
+use crate::access::roles::Permission;
+use crate::admin::within;
+use crate::erasure::project_deletion;
+use crate::error::{Error, Place, Result};
+use crate::model::{Origin, Project};
+use crate::projects;
+use crate::trace::Ground;
+
+const PATH: &str = "/admin/projects/{project}";
+
+pub fn routes() -> Vec<Route> {
+    let gate = || Gate::May(Permission::MakeProjects);
+    vec![
+        Route::new(Method::GET, PATH, gate(), show),
+        Route::new(Method::POST, "/admin/projects/{project}/name", gate(), rename),
+        Route::new(Method::POST, "/admin/projects/{project}/delete", gate(), delete),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "project.html")]
+struct ProjectPage {
+    page: Page,
+    name: String,
+    action: String,
+    rows: Vec<(&'static str, Count)>,
+    new_name: String,
+    name_error: Option<String>,
+    typed: String,
+    confirm_error: Option<String>,
+    /// The name has characters in it that cannot be seen.
+    unseen: bool,
+    grounds: [(&'static str, &'static str); Ground::ALL.len()],
+    ground: &'static str,
+}
+
+/// What was typed, and what is wrong with it.
+#[derive(Default)]
+struct Faults {
+    name: Option<String>,
+    confirm: Option<String>,
+}
+
+async fn show(visit: Visit) -> Answer {
+    let project = project(&visit)?;
+    page(&visit, &project, Faults::default()).await
+}
+
+fn project(visit: &Visit) -> Result<Project> {
+    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
+}
+
+async fn page(visit: &Visit, project: &Project, faults: Faults) -> Answer {
+    let id = project.id;
+    let counts = visit.app.scan(move |db| project_deletion::preview(db, id)).await?;
+    let is_good = faults.name.is_none() && faults.confirm.is_none();
+    let mut page = visit.page("projects", "Name and deletion")?;
+    page.path = paths::project(project);
+    let page = ProjectPage {
+        page,
+        name: project.name.clone(),
+        action: paths::project(project),
+        rows: vec![
+            ("Users", Count(counts.live)),
+            ("Users in the trash", Count(counts.trash)),
+            ("Users whose account is erased and whose activity was kept", Count(counts.detached)),
+            ("Scheduled deletions, which are cancelled", Count(counts.scheduled)),
+            ("API keys, which are revoked", Count(counts.keys)),
+            ("People who are kept out", Count(counts.suppressions)),
+        ],
+        new_name: match &faults.name {
+            Some(_) => visit.form.text("name").to_owned(),
+            None => project.name.clone(),
+        },
+        name_error: faults.name,
+        typed: visit.form.text("confirm").to_owned(),
+        confirm_error: faults.confirm,
+        unseen: plain(&project.name) != project.name,
+        grounds: Ground::ALL.map(|ground| (ground.as_str(), ground.words())),
+        ground: stated_ground(visit)?.as_str(),
+    };
+    visit.html(if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &page)
+}
+
+async fn rename(visit: Visit) -> Answer {
+    let project = project(&visit)?;
+    let (id, name) = (project.id, visit.form.text("name").to_owned());
+    let error = match visit.app.write(move |tx| projects::rename(tx, id, &name)).await {
+        Ok(_) => return Ok(visit.go_and_say(PROJECTS, Flash::ProjectRenamed)),
+        Err(Error::NameTaken(_)) => "Another project has this name.".to_owned(),
+        Err(Error::Invalid(faults)) => {
+            faults.first().map(|fault| sentence("The name", &fault.message)).unwrap_or_default()
+        }
+        Err(error) => return Err(error),
+    };
+    page(&visit, &project, Faults { name: Some(error), ..Faults::default() }).await
+}
+
+async fn delete(visit: Visit) -> Answer {
+    let project = project(&visit)?;
+    let (id, typed) = (project.id, visit.form.text("confirm").to_owned());
+    stated_ground(&visit)?.is();
+    let begun = visit.app.erase(move |tx| {
+        project_deletion::begin_confirmed(tx, id, (Place::Body, typed.as_str()), Origin::Page)
+    });
+    match begun.await {
+        Ok(_) => {
+            visit.app.reload_keys()?;
+            Ok(visit.go_and_say(PROJECTS, Flash::ProjectDeleted))
+        }
+        Err(Error::Invalid(_)) => {
+            let error = format!("That doesn't match. Type {} exactly. Nothing was deleted.", project.name);
+            page(&visit, &project, Faults { confirm: Some(error), ..Faults::default() }).await
+        }
+        Err(error) => Err(error),
+    }
+}
