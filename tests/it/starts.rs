@@ -86,7 +86,8 @@ fn an_old_file_beside_the_wal_of_the_one_that_it_replaced_is_refused_until_the_w
 
     fs::remove_file(house.at("usher.db-wal")).expect("a file");
     let _ = fs::remove_file(house.at("usher.db-shm"));
-    let server = Process::start(house.dir.path());
+    told_in(&refused_start(house.dir.path()));
+    let server = Process::start_with(house.dir.path(), &["--accept-loss"]);
     assert_eq!((house.status(&server, "erased-user"), house.status(&server, "staying-user")), (404, 200));
     wait_until("all jobs to end", || (running(house.dir.path()) == 0).then_some(()));
     assert!(server.terminate().success());
@@ -144,7 +145,8 @@ fn a_ledger_that_is_older_than_the_receipts_is_refused_though_the_database_is_as
     assert!(why.contains("older than receipt 1") && why.contains("newest copy"), "{why}");
     fs::write(house.at("secrets/ledger.head"), head).expect("the head");
     fs::write(house.at("erasures.ledger"), newest).expect("the ledger");
-    let server = Process::start(house.dir.path());
+    told_in(&refused_start(house.dir.path()));
+    let server = Process::start_with(house.dir.path(), &["--accept-loss"]);
     assert_eq!(house.status(&server, "erased-user"), 404);
 }
 
