@@ -143,6 +143,8 @@ impl App {
             backups,
         } = parts;
         let (behind, looked) = check_ledger(&store, &signer, &receipts, &unseen, asked)?;
+        let head = Head::read(store.folder(), &signer.public()).map_err(Error::internal)?;
+        let signed_by = head.map(|head| i64::from_be_bytes(head.run.0));
         let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
         let mut receipts = receipts;
         let (unknown, first) = learn(&mut receipts, &store)?;
@@ -159,19 +161,18 @@ impl App {
         // not know it any more, and has not caught up.
         let is_restored = app.read(|db| upkeep::done_at(db, upkeep::RESTORED))?.is_some();
         let actor = if is_restored { Actor::Operator } else { Actor::System };
+        // The number of this run, too: what is not known as restored has to have that of the head.
+        let run = fastrand::i64(..);
         let done = app.by(actor).write_blocking(Lane::Erasure, move |tx| {
             replay::note_restored(tx, entries)?;
+            upkeep::note_run(tx, run, signed_by)?;
             orders.as_ref().map(|orders| replay::run(tx, orders, behind, &named)).transpose()
         })?;
         if let Some(done) = done {
             log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
-        let run = fastrand::i64(..);
-        app.write_blocking(Lane::Erasure, move |tx| {
-            upkeep::keep(tx, upkeep::RUN, run)?;
-            projects::ensure_first(tx)
-        })?;
+        app.write_blocking(Lane::Erasure, projects::ensure_first)?;
         app.sign_heads(Hex(run.to_be_bytes()))?;
         app.keep_time()?;
         app.reload_keys()?;
@@ -539,14 +540,14 @@ fn check_ledger(
     if let Some(head) = &head {
         held::check_owner(head, &looked).map_err(Error::internal)?;
     }
-    let (run, restored) =
-        store.read(|db| Ok((upkeep::done_at(db, upkeep::RUN)?, upkeep::done_at(db, upkeep::RESTORED)?)))?;
+    let (runs, restored) =
+        store.read(|db| Ok((upkeep::runs(db)?, upkeep::done_at(db, upkeep::RESTORED)?)))?;
     // A stop between ledger and database leaves the run that signed the head, and a database that
     // has seen all that was signed: a head is signed of what was committed.
     let stopped = head.is_some_and(|head| {
         head.ledger.0 == position.ledger.0
             && head.seq <= position.seq
-            && run.is_some_and(|run| run.to_be_bytes() == head.run.0)
+            && runs.this.is_some_and(|run| run.to_be_bytes() == head.run.0)
     });
     let behind = match stopped && restored.is_none() && !unseen.is_empty() {
         true => Behind::Stopped,

@@ -19,6 +19,10 @@ pub const MINUTE: Millis = 60 * SECOND;
 pub const HOUR: Millis = 60 * MINUTE;
 pub const DAY: Millis = 24 * HOUR;
 
+/// What a start believes of the time before it, from 2020 to 2200. Anything else was written by a
+/// clock that was never set, or is no time.
+pub const BELIEVED: std::ops::RangeInclusive<Millis> = 1_577_836_800_000..=7_258_118_400_000;
+
 /// The system's clocks, or ones that only move when told. They count as they are until
 /// [`Clock::begin`] sets a watch on them; then the time is what that holds to be in force.
 #[derive(Clone)]

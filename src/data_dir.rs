@@ -114,8 +114,7 @@ impl DataDir {
     pub fn hold(path: &Path) -> anyhow::Result<Option<DataDir>> {
         DataDir::must_be_writable(path)?;
         let at = path.join("usher.lock");
-        let lock =
-            private().truncate(false).open(&at).with_context(|| format!("cannot open {}", at.display()))?;
+        let lock = private().truncate(false).open(&at).with_context(|| cannot_open(&at))?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(DataDir { path: path.to_owned(), _lock: Some(lock) })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -133,7 +132,7 @@ impl DataDir {
     /// for everybody; what it makes beside it takes after it.
     pub fn make_database(&self) -> anyhow::Result<()> {
         let at = self.database();
-        private().truncate(false).open(&at).map(drop).with_context(|| format!("cannot open {}", at.display()))
+        private().truncate(false).open(&at).map(drop).with_context(|| cannot_open(&at))
     }
 
     pub fn path(&self) -> &Path {
@@ -279,6 +278,15 @@ fn make_secret(folder: &Path, at: &Path) -> anyhow::Result<[u8; 32]> {
     };
     write().with_context(|| format!("cannot write {}", at.display()))?;
     Ok(secret)
+}
+
+/// What is said where a file cannot be opened to be written.
+fn cannot_open(at: &Path) -> String {
+    format!(
+        "cannot open {} to write. See to the disk and to whose the file is, and start again; or give --read-only: \
+         reads are answered then, and nothing is written",
+        at.display()
+    )
 }
 
 /// Options for a file that only its owner may read.

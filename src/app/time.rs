@@ -1,7 +1,7 @@
 //! Which clock is in force: begun at the start, kept up by the worker, confirmed by somebody.
 
 use super::App;
-use crate::clock::{Clock, Known, MINUTE, Millis, Standing};
+use crate::clock::{BELIEVED, Clock, Known, MINUTE, Millis, Standing, written};
 use crate::erasure::timekeeping;
 use crate::erasure::timekeeping::Sign;
 use crate::error::{Error, Result};
@@ -31,15 +31,39 @@ pub(super) fn begin(
         let known = sign_of_life::known(db)?;
         Ok((known, upkeep::done_at(db, upkeep::RESTORED)?, sign_of_life::latest_trace(db)?))
     })?;
-    let mut known = Known { sign: stored.sign.or(trace), ..stored };
+    let unbelieved = stored.sign.filter(|sign| !BELIEVED.contains(sign));
+    let mut known = Known { sign: believed(stored.sign).or(trace), ..stored };
+    if let Some(sign) = unbelieved {
+        // Nothing says what time it was: the earliest makes the clock wait out its grace.
+        let instead = *known.sign.get_or_insert(*BELIEVED.start());
+        log::warn!(
+            "the last sign of life says {}, which no clock shows that is right: it is not believed, and {} is \
+             gone by instead",
+            shown(sign),
+            written(instead)
+        );
+    }
     if restored.is_some() || !unseen.is_empty() {
         let last = receipts.numbered(receipts.last().number).and_then(|listed| listed.read().ok());
         let receipt = last.map(|stored| stored.receipt.done.completed_at);
         let ledger = unseen.iter().map(|entry| entry.at).max();
-        known.sign = known.sign.max(restored).max(ledger).max(receipt);
+        let others = [restored, ledger, receipt].into_iter().filter_map(believed).max();
+        known.sign = known.sign.max(others);
     }
     clock.begin(grace, known);
     Ok(known.sign.filter(|_| grace > 0 && known.sign != stored.sign))
+}
+
+fn believed(at: Option<Millis>) -> Option<Millis> {
+    at.filter(|at| BELIEVED.contains(at))
+}
+
+/// A time that may lie past all calendars.
+fn shown(at: Millis) -> String {
+    match written(at) {
+        text if text.is_empty() => format!("{at} ms since 1970"),
+        text => text,
+    }
 }
 
 impl App {

@@ -142,29 +142,37 @@ pub struct RecipientFingerprints {
 pub struct Identities(Vec<x25519::Identity>);
 
 impl Identities {
-    /// Reads the keys in a text, one a line; empty lines and comments (`#`) are left out.
-    /// `from` is what a refusal calls the text. [`Refusal::BadKey`] if a line is no key,
-    /// or none is there.
+    /// Reads the keys in a text, each in a line of its own or at the end of one; other lines are left out, as
+    /// those of the file in which a recovery key is handed over. `from` is what a refusal calls the text.
+    /// [`Refusal::BadKey`] if a key does not read, or none is there.
     pub fn parse(from: &str, text: &str) -> Result<Identities> {
         let bad = |why| Refusal::BadKey { from: from.to_owned(), why };
-        let mut keys = Vec::new();
+        let (mut keys, mut lines, mut publics) = (Vec::new(), 0, 0);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            lines += 1;
             // A key that was typed from paper may be in small letters, or in both.
-            let key = line.to_ascii_uppercase();
-            if key.starts_with("AGE1") {
-                return Err(bad("this is the public half; the secret key begins with AGE-SECRET-KEY-1"));
+            let line = line.to_ascii_uppercase();
+            let Some(key) = line.split_ascii_whitespace().next_back() else { continue };
+            publics += usize::from(line.starts_with("AGE1"));
+            // From where it begins: one with a space in it has a part behind the space.
+            let Some(begin) = line.find(SECRET) else { continue };
+            if !key.starts_with(SECRET) && line[..begin].trim().is_empty() {
+                return Err(bad("the key has a typing error, or a part of it is missing"));
             }
-            if !key.starts_with(SECRET) {
-                return Err(bad("a recovery key is one line that begins with AGE-SECRET-KEY-1"));
+            if key.starts_with(SECRET) {
+                keys.push(
+                    key.parse().map_err(|_| bad("the key has a typing error, or a part of it is missing"))?,
+                );
             }
-            keys.push(
-                key.parse().map_err(|_| bad("the key has a typing error, or a part of it is missing"))?,
-            );
         }
-        if keys.is_empty() {
-            return Err(bad("it is empty; a recovery key begins with AGE-SECRET-KEY-1"));
+        match (keys.is_empty(), publics, lines) {
+            (false, ..) => Ok(Identities(keys)),
+            (true, 1.., _) => {
+                Err(bad("this is the public half; the secret key begins with AGE-SECRET-KEY-1"))
+            }
+            (true, _, 0) => Err(bad("it is empty; a recovery key begins with AGE-SECRET-KEY-1")),
+            (true, ..) => Err(bad("a recovery key is one line that begins with AGE-SECRET-KEY-1")),
         }
-        Ok(Identities(keys))
     }
 
     /// Reads the keys in a file, as [`Identities::parse`] does.

@@ -1,39 +1,64 @@
-//! A database that is far behind its ledger: it was put back from an older copy, or lost what
-//! was written last.
+//! A database that is behind its ledger or the ledger's signed head: it was put back from an older
+//! copy, or lost what was written last.
 
 use anyhow::bail;
 
-use crate::clock::{MINUTE, Millis};
+use crate::clock::{MINUTE, Millis, written};
 use crate::error::Result;
 use crate::ledger::{Act, Entry};
-use crate::store::{Store, upkeep};
+use crate::proof::ledger_head::Head;
+use crate::store::{Store, ledger_position, upkeep};
 
 /// What one commit enters is of one moment; a kill leaves no more than that in the ledger alone.
 const FAR: Millis = MINUTE;
 
 /// Refuses such a database, unless it came out of a backup or the operator accepts it.
-pub fn check((store, unseen): &(Store, Vec<Entry>), is_accepted: bool) -> anyhow::Result<()> {
-    if !is_far_ahead(unseen) || is_restored(store)? {
+pub fn check(store: &Store, unseen: &[Entry], head: Option<&Head>, is_accepted: bool) -> anyhow::Result<()> {
+    if is_restored(store)? {
         return Ok(());
     }
+    let older = match head.map(|head| is_before(store, unseen, head).map(|is| is.then_some(head))) {
+        Some(outcome) => outcome?,
+        None => None,
+    };
+    let why = match older {
+        Some(head) => format!(
+            "usher.db is an older copy, or has lost what was written last: a later run of Usher, or a later erasure \
+             than it knows of, is named in secrets/ledger.head, which was signed at {}",
+            written(head.at)
+        ),
+        None if is_far_ahead(unseen) => format!(
+            "usher.db is older than erasures.ledger beside it, which has {} entries that it has not seen",
+            unseen.len()
+        ),
+        None => return Ok(()),
+    };
     if is_accepted {
-        log::warn!(
-            "usher.db is older than the ledger beside it; it is used all the same, as --accept-loss says"
-        );
+        log::warn!("{why}; it is used all the same, as --accept-loss says");
         return Ok(());
     }
     bail!(
-        "usher.db is older than erasures.ledger beside it, which has {} entries that it has not seen: what was sent \
-         meanwhile is missing in it. Keep it: copy the data directory to another place before anything else. Then \
-         put the newest usher.db with its usher.db-wal back, restore a backup with `usher restore`, or, where an \
-         older usher.db was put there on purpose, start once with --accept-loss: who was erased meanwhile is \
-         erased again",
-        unseen.len()
+        "{why}: what was sent meanwhile is missing in it. Keep it: copy the data directory to another place before \
+         anything else. Then put the newest usher.db with its usher.db-wal back, restore a backup with `usher \
+         restore`, or, where an older usher.db was put there on purpose, start once with --accept-loss: who was \
+         erased meanwhile is erased again"
     )
 }
 
 fn is_restored(store: &Store) -> Result<bool> {
     store.read(|db| upkeep::done_at(db, upkeep::RESTORED)).map(|at| at.is_some())
+}
+
+/// Whether a database is older than the head of its own ledger. A head is signed by a run that the
+/// database knows before, and of what was committed there before. A ledger that is itself behind its
+/// head is refused elsewhere, in words of its own.
+fn is_before(store: &Store, unseen: &[Entry], head: &Head) -> Result<bool> {
+    let (position, runs) = store.read(|db| Ok((ledger_position(db)?, upkeep::runs(db)?)))?;
+    let end = unseen.last().map_or(position.seq, |entry| entry.seq);
+    let run = Some(i64::from_be_bytes(head.run.0));
+    let is_known = runs.this == run || runs.before == run;
+    let is_of_it = head.ledger.0 == position.ledger.0 && head.seq <= end;
+    Ok(is_of_it && (head.seq > position.seq || !is_known))
 }
 
 /// Of what took effect.

@@ -43,6 +43,7 @@ use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::owner;
+use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
 use crate::store::{Access, Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
@@ -398,7 +399,6 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     let store = Store::open_beside(&data.database(), options, beside, &|schema| upgrade.back_up(schema))
         .with_context(|| format!("cannot open {}", data.database().display()));
     let store = upgrade.opened(store)?;
-    loss::check(&store, config.accept_loss)?;
     // With the secret that is now known to be the right one.
     copies::check_recovery_key(data, &secret)?;
     let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
@@ -408,6 +408,8 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     }
     let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
     let signer = Signer::open(data.path(), missing)?;
+    let head = Head::read(data.path(), &signer.public())?;
+    loss::check(&store.0, &store.1, head.as_ref(), config.accept_loss)?;
     let parts = Parts {
         store,
         keyring,

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::act::Act;
-use super::{ProgressBar, copies, directory, doctor, inspect, limits};
+use super::{ProgressBar, copies, directory, doctor, inspect, limits, loss};
 use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
 use crate::bell::Bell;
 use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
 use crate::store::{Access, Hygiene, Loss, Options, Store, WAL_LIMIT};
@@ -60,6 +61,8 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
     let store = Store::open_read_only(&data.database(), &options)
         .with_context(|| format!("cannot open {}", data.database().display()))?;
     copies::is_sealed(data, &secret)?;
+    let signer = Signer::look(data.path())?;
+    loss::check(&store, &[], Head::read(data.path(), &signer.public())?.as_ref(), false)?;
     App::read_only(Parts {
         store: (store, Vec::new()),
         keyring: Keyring::new(clock.clone(), config.rate_limit.0),
@@ -67,7 +70,7 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
         clock,
         clock_grace: i64::from(config.clock_grace) * MINUTE,
         recording_limit: config.recording_limit(),
-        signer: Signer::look(data.path())?,
+        signer,
         receipts: Receipts::look(&data.receipts())?,
         backups: data.backups(),
     })

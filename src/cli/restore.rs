@@ -128,7 +128,15 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
     }
     let keys = owners.clone().and(Identities::machine(&data.secrets())?);
     let unpacked = archive::unpack(file, &keys, data.path())?;
-    let glance = Glance::open(&unpacked.database())?;
+    let here = || {
+        format!(
+            "cannot open the database out of {}, unpacked in {}: see to that disk, and restore again; nothing was \
+             replaced",
+            file.display(),
+            unpacked.folder().display()
+        )
+    };
+    let glance = Glance::open(&unpacked.database()).with_context(here)?;
     if let Some(fault) = glance.faults()?.first() {
         bail!("the database in {} is not sound: {fault}; take another backup", file.display());
     }
@@ -173,8 +181,8 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
             ));
         }
     }
-    backup::prepare(&unpacked.database(), manifest.made_at)?;
-    File::open(unpacked.database())?.sync_all()?;
+    backup::prepare(&unpacked.database(), manifest.made_at).with_context(here)?;
+    File::open(unpacked.database()).and_then(|database| database.sync_all()).with_context(here)?;
     let again = match what.without_ledger {
         true => Again::default(),
         false => {

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Result};
+
 /// Beside the ballast this much must be free before it is taken up again: else the next
 /// write would meet a full disk at once.
 const SPARE: u64 = 8 * 1024 * 1024;
@@ -36,11 +38,20 @@ impl Ballast {
         Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() }
     }
 
-    /// Makes it if it is not there, and there is room.
-    pub fn take(&self) {
+    /// Makes it if it is not there, and there is room. [`Error::Internal`] with the way out if something
+    /// else lies there: no room would ever be kept, as if the disk were full.
+    pub fn take(&self) -> Result<()> {
         let mut state = self.state();
-        if state.given_up || fs::metadata(&self.path).map_or(0, |about| about.len()) == self.bytes {
-            return;
+        let about = fs::symlink_metadata(&self.path);
+        if self.bytes > 0 && about.as_ref().is_ok_and(|about| !about.is_file()) {
+            return Err(Error::Internal(format!(
+                "{} is no file, but room is kept there for erasing on a full disk: move what lies there to another \
+                 place; the next start makes another",
+                self.path.display()
+            )));
+        }
+        if state.given_up || about.map_or(0, |about| about.len()) == self.bytes {
+            return Ok(());
         }
         if let Err(error) = self.make() {
             log::warn!(
@@ -48,6 +59,7 @@ impl Ballast {
             );
             state.given_up = true;
         }
+        Ok(())
     }
 
     /// Gives the room up. False: it is given up already, or none is kept.

@@ -39,7 +39,13 @@ impl Marks {
         let text = match std::fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::internal(error)),
+            Err(error) => {
+                return Err(Error::Internal(format!(
+                    "cannot read {}: {error}. Put the file back from a copy; where there is none, move what lies there \
+                     to another place, and it is made anew from usher.db",
+                    path.display()
+                )));
+            }
         };
         let known = read(conn)?;
         for (name, number) in largest(&text) {

@@ -106,6 +106,10 @@ pub const SCANS: u32 = 4;
 const SCAN_TIME: Duration = Duration::from_secs(5);
 /// A short read that is none is interrupted, too: while it lasts, the WAL only grows.
 const READ_TIME: Duration = Duration::from_secs(30);
+/// A short read waits as long for a connection.
+const TURN: Duration = Duration::from_secs(5);
+/// A start waits as long for all of them: the machine may be busy with starting.
+const OPEN_TIME: Duration = Duration::from_secs(30);
 /// Steps of SQLite between two looks at the time.
 const STEPS: i32 = 1_000;
 
@@ -256,8 +260,9 @@ impl Store {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
             Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside, before),
             outcome => outcome,
-        }?;
-        ballast.take();
+        }
+        .map_err(full_way_out)?;
+        ballast.take()?;
         Ok(opened)
     }
 
@@ -327,7 +332,7 @@ impl Store {
 
     /// A short read, on the caller's thread. All its queries see one state of the file.
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
-        let conn = self.points.get().map_err(|_| Error::Unavailable("all readers are busy"))?;
+        let conn = self.points.get_timeout(TURN).map_err(|_| Error::Unavailable("all readers are busy"))?;
         self.alarm.heed(for_some_time(&conn, READ_TIME, || snapshot(&conn, run)))
     }
 
@@ -495,6 +500,17 @@ fn with_way_out(error: Error) -> Error {
             "{why}. Copy the data directory to another place before anything else; `usher verify` says what can \
              be read, and `usher restore` puts a backup in its place"
         )),
+        error => full_way_out(error),
+    }
+}
+
+/// Nothing is lost by a full disk, and more room is all that is needed.
+fn full_way_out(error: Error) -> Error {
+    match error {
+        Error::DiskFull => Error::Internal(
+            "the disk is full: make room on it, and start again; nothing of what was acknowledged is lost"
+                .into(),
+        ),
         error => error,
     }
 }
@@ -562,9 +578,15 @@ fn pool(path: &Path, size: u32, access: Access) -> Result<Pool<SqliteConnectionM
     Pool::builder()
         .max_size(size)
         .test_on_check_out(false)
-        .connection_timeout(Duration::from_secs(5))
+        .connection_timeout(OPEN_TIME)
         .build(manager)
-        .map_err(Error::internal)
+        .map_err(|error| {
+            Error::Internal(format!(
+                "{error}: within {} seconds not enough connections to it could be opened. Where the machine is busy, \
+                 start again once it is less so; else see to the disk",
+                OPEN_TIME.as_secs()
+            ))
+        })
 }
 
 impl<'a> Tx<'a> {

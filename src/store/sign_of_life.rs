@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::{Db, Tx};
-use crate::clock::{Known, Millis, Waited};
+use super::{Db, Tx, upkeep};
+use crate::clock::{BELIEVED, Known, Millis, Waited};
 use crate::error::Result;
 
 /// What a start knows of the time before it.
@@ -17,13 +17,13 @@ pub fn known(db: &Db) -> Result<Known> {
     Ok(known.unwrap_or_default())
 }
 
-/// The latest time in what is written all along. None: nothing was written yet. For a database
-/// that has no sign of life, from before there was one.
+/// The latest time in what is written all along, of those that can be believed. None: nothing was
+/// written yet. For a database that has no sign of life that can be believed.
 pub fn latest_trace(db: &Db) -> Result<Option<Millis>> {
-    let audit: Option<Millis> =
-        db.row("SELECT at FROM audit ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))?;
-    let upkeep: Option<Millis> = db.row("SELECT max(done_at) FROM upkeep", [], |row| row.get(0))?.flatten();
-    Ok(audit.max(upkeep))
+    let (first, last) = (*BELIEVED.start(), *BELIEVED.end());
+    let sql = "SELECT at FROM audit WHERE at BETWEEN ?1 AND ?2 ORDER BY seq DESC LIMIT 1";
+    let audit: Option<Millis> = db.row(sql, params![first, last], |row| row.get(0))?;
+    Ok(audit.max(upkeep::latest(db, (first, last))?))
 }
 
 /// This time was trusted. Whatever was waited for is over.

@@ -14,7 +14,38 @@ pub const UPGRADED: &str = "upgraded";
 
 /// A random number for the run of the program that has the database open; a signed head of the
 /// ledger has the same.
-pub const RUN: &str = "run";
+const RUN: &str = "run";
+
+/// The number that the signed head had when that run began: a kill may come before it signs its own.
+const RUN_BEFORE: &str = "run before";
+
+/// The latest time that work was done or a backup was made, of those within bounds. Rows that hold
+/// a number which is no time are left out.
+pub fn latest(db: &Db, bounds: (Millis, Millis)) -> Result<Option<Millis>> {
+    let sql = "SELECT max(done_at) FROM upkeep WHERE task NOT IN (?1, ?2) AND done_at BETWEEN ?3 AND ?4";
+    Ok(db.row(sql, params![RUN, RUN_BEFORE, bounds.0, bounds.1], |row| row.get(0))?.flatten())
+}
+
+/// The numbers of a run and of the one whose head it found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Runs {
+    pub this: Option<i64>,
+    pub before: Option<i64>,
+}
+
+/// Those of the run that wrote in the database last.
+pub fn runs(db: &Db) -> Result<Runs> {
+    Ok(Runs { this: done_at(db, RUN)?, before: done_at(db, RUN_BEFORE)? })
+}
+
+/// A run begins.
+pub fn note_run(tx: &Tx, this: i64, before: Option<i64>) -> Result<()> {
+    keep(tx, RUN, this)?;
+    match before {
+        Some(before) => keep(tx, RUN_BEFORE, before),
+        None => forget(tx, RUN_BEFORE),
+    }
+}
 
 /// When a task was done last.
 pub fn done_at(db: &Db, task: &str) -> Result<Option<Millis>> {
@@ -26,7 +57,7 @@ pub fn note(tx: &Tx, task: &str) -> Result<()> {
     keep(tx, task, tx.now())
 }
 
-/// Keeps a number that is no time under a task's name.
+/// Keeps a number under a task's name. One that is no time has to be left out in [`latest`].
 pub fn keep(tx: &Tx, task: &str, number: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO upkeep (task, done_at) VALUES (?1, ?2)

@@ -75,7 +75,7 @@ pub fn look(database: &Path) -> Result<Found> {
         Some(index) if log.salts == Some(index.salts) => (Some(index), None),
         index => (None, index),
     };
-    if other.is_some_and(|index| index.frames > index.folded) && boot::is_the_same(database) {
+    if other.as_ref().is_some_and(|index| index.frames > index.folded) && boot::is_the_same(database) {
         return Ok(Found::Cut);
     }
     if let Some(index) = same.filter(|index| index.frames > log.good) {
@@ -86,6 +86,10 @@ pub fn look(database: &Path) -> Result<Found> {
             good if index.folded > good => Found::Mixed,
             _ => Found::Cut,
         });
+    }
+    // All of it is in the database, and it was being begun anew: a kill came into its new header.
+    if other.is_some_and(|index| index.begins_after(&log)) && boot::is_the_same(database) {
+        return Ok(Found::Whole);
     }
     Ok(match log.commits_behind {
         0 => Found::Whole,
@@ -99,6 +103,8 @@ pub fn look(database: &Path) -> Result<Found> {
 struct Log {
     /// None: its header is not good, or is not there.
     salts: Option<[u8; 8]>,
+    /// Those of the frames, where the header is not good.
+    left: Option<[u8; 8]>,
     /// Frames up to the last good commit.
     good: u32,
     /// Commits of the same WAL behind the first bad frame.
@@ -141,6 +147,7 @@ impl Log {
                 log.commits_behind += u32::from(commits);
             }
         }
+        log.left = salts.filter(|_| log.salts.is_none());
         Ok(Some(log))
     }
 }
@@ -157,6 +164,13 @@ impl Index {
     const VERSION: u32 = 3_007_000;
     /// It is there twice; what follows says how far checkpoints have come.
     const HEADER: usize = 48;
+
+    /// Whether it is of the WAL that follows this one in the same file, and has no frame yet. The first
+    /// half of the salts counts up; SQLite begins anew only when the database has all frames.
+    fn begins_after(&self, log: &Log) -> bool {
+        let first = |salts: &[u8; 8]| four(salts, 0);
+        self.frames == 0 && log.left.is_some_and(|left| first(&self.salts) == first(&left).wrapping_add(1))
+    }
 
     /// None: there is none, or it was caught in the middle of a change, and does not tell.
     fn read(path: &Path) -> std::io::Result<Option<Index>> {

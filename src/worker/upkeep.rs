@@ -66,14 +66,17 @@ fn forget_salts(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the digests of erased names that have had their time, but for those of people whom a backup
-/// may hold still: they are kept out as long as it is there.
+/// Forgets the digests of erased names that have had their time by a clock that is trusted, but for those
+/// of people whom a backup may hold still: they are kept out as long as it is there.
 fn forget_erased(app: &App) -> Result<()> {
+    let time = app.clock().read();
+    if !time.standing.is_trusted() {
+        return Ok(());
+    }
     let listed = archive::list(app.backups()).map_err(backup::trouble)?;
     // A backup of unknown age may hold anybody.
     let Some(since) = archive::reach_back_to(&listed) else { return Ok(()) };
-    let now = app.clock().now();
-    if app.read(|db| projects::has_erased_to_forget(db, since, now))? {
+    if app.read(|db| projects::has_erased_to_forget(db, since, time.now))? {
         while app.write_blocking(Lane::Background, move |tx| projects::forget_erased(tx, since))? {}
     }
     Ok(())

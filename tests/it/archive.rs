@@ -207,6 +207,12 @@ fn a_key_is_read_as_people_keep_it_and_refused_without_being_shown() {
     same(&house.secret);
     same(&format!("# of the shop\n\n  {}  \n", house.secret));
     same(&house.secret.to_lowercase());
+    // As the first start hands it over, and as somebody may write it down.
+    same(&format!(
+        "Recovery key for backups, shown this once: {}\nKeep it away from here.\n\n",
+        house.secret
+    ));
+    same(&format!("From our safe. It begins with AGE-SECRET-KEY-1, they say.\n{}\nMay 2026\n", house.secret));
 
     let file = house.path().join("paper.txt");
     fs::write(&file, format!("{}\n", house.secret)).expect("a file");
@@ -224,6 +230,9 @@ fn a_key_is_read_as_people_keep_it_and_refused_without_being_shown() {
         ("hunter2-AGE", "one line that begins with AGE-SECRET-KEY-1"),
         (public.as_str(), "this is the public half"),
         (&house.secret[..60], "a typing error, or a part of it is missing"),
+        (house.secret.replacen("KEY-1", "KEY-1 ", 1).as_str(), "a typing error, or a part of it is missing"),
+        (house.secret.replace("1", "1QQQQQ QQQQQ").as_str(), "a typing error, or a part of it is missing"),
+        (&house.secret[4..], "one line that begins with AGE-SECRET-KEY-1"),
         (swapped.as_str(), "a typing error, or a part of it is missing"),
     ] {
         let refusal = Identities::parse("it", text).expect_err(text).to_string();

@@ -265,7 +265,9 @@ fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
     house.delete("ben-the-hidden", "");
     assert!(house.server.terminate().success());
     fs::copy(old.path().join("usher.db"), dir.path().join("usher.db")).expect("a copy");
-    let house = House::open(dir.path(), &key, &[]);
+    let why = refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(why.contains("older copy"), "{why}");
+    let house = House::open(dir.path(), &key, &["--accept-loss"]);
     assert_eq!(house.status("ann-the-erased"), 404);
     assert_eq!(house.status("ben-the-hidden"), 404);
     assert_eq!(house.status("dan-the-living"), 200);

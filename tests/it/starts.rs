@@ -86,7 +86,8 @@ fn an_old_file_beside_the_wal_of_the_one_that_it_replaced_is_refused_until_the_w
 
     fs::remove_file(house.at("usher.db-wal")).expect("a file");
     let _ = fs::remove_file(house.at("usher.db-shm"));
-    let server = Process::start(house.dir.path());
+    told_in(&refused_start(house.dir.path()));
+    let server = Process::start_with(house.dir.path(), &["--accept-loss"]);
     assert_eq!((house.status(&server, "erased-user"), house.status(&server, "staying-user")), (404, 200));
     wait_until("all jobs to end", || (running(house.dir.path()) == 0).then_some(()));
     assert!(server.terminate().success());
@@ -144,7 +145,8 @@ fn a_ledger_that_is_older_than_the_receipts_is_refused_though_the_database_is_as
     assert!(why.contains("older than receipt 1") && why.contains("newest copy"), "{why}");
     fs::write(house.at("secrets/ledger.head"), head).expect("the head");
     fs::write(house.at("erasures.ledger"), newest).expect("the ledger");
-    let server = Process::start(house.dir.path());
+    told_in(&refused_start(house.dir.path()));
+    let server = Process::start_with(house.dir.path(), &["--accept-loss"]);
     assert_eq!(house.status(&server, "erased-user"), 404);
 }
 
@@ -344,11 +346,13 @@ fn people(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_database_far_behind_its_ledger_is_refused() {
-    // Entries of one moment are what a kill leaves.
+    // Entries of one moment are what a kill leaves; it has signed none of them.
     let dir = behind_the_ledger(MINUTE);
+    fs::remove_file(dir.path().join("secrets/ledger.head")).expect("a head");
     lines(dir.path(), &["project", "list"]);
     assert_eq!(people(dir.path()), ["staying-user"]);
     let dir = behind_the_ledger(MINUTE + 1);
+    fs::remove_file(dir.path().join("secrets/ledger.head")).expect("a head");
     for _ in 0..2 {
         let why = refused(dir.path(), &["project", "list"]);
         for words in
@@ -361,4 +365,146 @@ fn a_database_far_behind_its_ledger_is_refused() {
     lines(dir.path(), &["project", "list", "--accept-loss"]);
     assert_eq!(people(dir.path()), ["staying-user"]);
     lines(dir.path(), &["project", "list"]);
+}
+
+/// The start is refused twice, in words, and taken with --accept-loss, once for good.
+fn older_is_told(house: &House) {
+    for _ in 0..2 {
+        told_in(&refused_start(house.dir.path()));
+    }
+    lines(house.dir.path(), &["project", "list", "--accept-loss"]);
+    lines(house.dir.path(), &["project", "list"]);
+}
+
+fn told_in(why: &str) {
+    for words in ["usher.db is an older copy", "copy the data directory", "usher restore", "--accept-loss"] {
+        assert!(why.contains(words), "{words}: {why}");
+    }
+}
+
+#[test]
+fn an_older_database_of_an_earlier_run_is_refused() {
+    for erased in [0, 1, 3] {
+        let house = House::new();
+        let server = Process::start(house.dir.path());
+        for n in 0..3 {
+            house.track(&server, &format!("user-{n}"));
+        }
+        assert!(server.terminate().success());
+        let old = fs::read(house.at("usher.db")).expect("a database");
+        let server = Process::start(house.dir.path());
+        house.track(&server, "lost-user");
+        for n in 0..erased {
+            house.erase(&server, &format!("user-{n}"));
+        }
+        assert!(server.terminate().success());
+        // The twin: the newest is taken.
+        lines(house.dir.path(), &["project", "list"]);
+        fs::write(house.at("usher.db"), &old).expect("an old file");
+        if erased == 0 {
+            told_in(&refused(house.dir.path(), &["project", "list", "--read-only"]));
+        }
+        older_is_told(&house);
+    }
+}
+
+#[test]
+fn an_older_database_of_one_run_is_told_by_an_erasure() {
+    let house = House::new();
+    let server = Process::start(house.dir.path());
+    house.track(&server, "erased-user");
+    house.track(&server, "staying-user");
+    house.erase(&server, "staying-user");
+    let old = fs::read(house.at("usher.db")).expect("a database");
+    house.erase(&server, "erased-user");
+    assert!(server.terminate().success());
+    fs::write(house.at("usher.db"), &old).expect("an old file");
+    older_is_told(&house);
+}
+
+#[test]
+fn runs_that_end_before_they_sign_are_no_older_copy() {
+    let house = House::new();
+    drop(Process::start(house.dir.path()));
+    // Where the new head is written first, nothing can be.
+    let draft = house.at("secrets/.ledger.head.new");
+    fs::create_dir(&draft).expect("a folder");
+    for _ in 0..3 {
+        let why = refused(house.dir.path(), &["project", "list"]);
+        assert!(why.contains("cannot be signed"), "{why}");
+    }
+    fs::remove_dir(&draft).expect("a folder");
+    lines(house.dir.path(), &["project", "list"]);
+}
+
+#[test]
+fn what_lies_in_the_way_is_named_with_a_way_out() {
+    for (name, words) in [("numbers", "is made anew"), ("ballast", "next start makes another")] {
+        let house = House::new();
+        fs::remove_file(house.at(name)).expect("a file");
+        fs::create_dir(house.at(name)).expect("a folder");
+        for _ in 0..2 {
+            let why = refused_start(house.dir.path());
+            assert!(why.contains(&format!("/{name}")) && why.contains(words), "{name}: {why}");
+        }
+        // The twin: as it says.
+        fs::remove_dir(house.at(name)).expect("a folder");
+        let server = Process::start(house.dir.path());
+        house.track(&server, "a-user");
+        assert_eq!(house.status(&server, "a-user"), 200);
+        assert!(house.at(name).is_file(), "{name}");
+    }
+}
+
+/// The header of the index, twice there, is changed, with the checksum that SQLite keeps of it.
+fn change_index(house: &House, change: impl FnOnce(&mut [u8])) {
+    let mut index = fs::read(house.at("usher.db-shm")).expect("an index");
+    let mut header = index[..48].to_vec();
+    change(&mut header);
+    let (mut one, mut two) = (0_u32, 0_u32);
+    for pair in header[..40].chunks_exact(8) {
+        let number = |at: usize| u32::from_ne_bytes([pair[at], pair[at + 1], pair[at + 2], pair[at + 3]]);
+        one = one.wrapping_add(number(0)).wrapping_add(two);
+        two = two.wrapping_add(number(4)).wrapping_add(one);
+    }
+    header[40..44].copy_from_slice(&one.to_ne_bytes());
+    header[44..48].copy_from_slice(&two.to_ne_bytes());
+    index[..48].copy_from_slice(&header);
+    index[48..96].copy_from_slice(&header);
+    fs::write(house.at("usher.db-shm"), index).expect("an index");
+}
+
+#[test]
+fn a_kill_within_the_header_of_a_new_wal_is_no_damage() {
+    for begun in [true, false] {
+        let (house, ..) = killed();
+        let conn = sqlite(house.dir.path());
+        let keeps = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        conn.set_db_config(keeps, true).expect("a setting");
+        if begun {
+            conn.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").expect("a checkpoint");
+        } else {
+            conn.execute_batch("SELECT COUNT(*) FROM users").expect("a read");
+        }
+        drop(conn);
+        // The first half of the header is of the new one, which counts up, the other is of the old.
+        let mut wal = fs::read(house.at("usher.db-wal")).expect("a WAL");
+        wal[15] = wal[15].wrapping_add(1);
+        fs::write(house.at("usher.db-wal"), &wal).expect("a WAL");
+        let salt = u32::from_be_bytes([wal[16], wal[17], wal[18], wal[19]]).wrapping_add(1);
+        if begun {
+            change_index(&house, |header| {
+                header[16..20].copy_from_slice(&[0; 4]);
+                header[32..36].copy_from_slice(&salt.to_be_bytes());
+            });
+            let server = Process::start(house.dir.path());
+            for n in 0..6 {
+                assert_eq!(house.status(&server, &format!("user-{n}")), 200);
+            }
+        } else {
+            // The twin: its index knows of frames, so that this is damage.
+            let why = refused_start(house.dir.path());
+            assert!(why.contains("--accept-loss"), "{why}");
+        }
+    }
 }

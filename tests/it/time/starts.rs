@@ -161,3 +161,89 @@ fn a_database_without_a_sign_goes_by_its_latest_trace() {
     let server = again(server, START + 400 * DAY + MINUTE);
     assert_eq!(server.tick().reaped, 0);
 }
+
+/// What a directory has of the time is changed, and it is opened at another one.
+fn changed(server: Server, sql: &str, now: Millis) -> Server {
+    server.sqlite().execute_batch(sql).expect("a change");
+    again(server, now)
+}
+
+#[test]
+fn the_number_of_a_run_is_no_time() {
+    for number in [i64::MAX, 1 << 60, START + 9 * DAY, 1, -5, i64::MIN] {
+        let (server, ann) = stopped();
+        let sql = format!(
+            "DELETE FROM sign_of_life;
+             INSERT OR REPLACE INTO upkeep (task, done_at) VALUES ('run', {number}), ('run before', {number})"
+        );
+        let server = changed(server, &sql, START + HOUR);
+        assert!(server.app.time_standing().is_trusted(), "{number}");
+        assert_eq!(server.app.clock().now(), START + HOUR, "{number}");
+        assert_eq!(state(&server, ann), Some(State::Hidden));
+    }
+    // The twin: a task's time is one.
+    let (server, _) = stopped();
+    let sql = format!(
+        "DELETE FROM sign_of_life;
+         INSERT OR REPLACE INTO upkeep (task, done_at) VALUES ('prune', {})",
+        START + 9 * DAY
+    );
+    let server = changed(server, &sql, START + HOUR);
+    assert!(!server.app.time_standing().is_trusted());
+}
+
+#[test]
+fn a_sign_before_2020_or_after_2200_is_not_believed() {
+    let (first, last) = (1_577_836_800_000, 7_258_118_400_000);
+    for sign in [first - 1, last + 1, i64::MAX, 0] {
+        let (server, ann) = stopped();
+        let server = changed(server, &format!("UPDATE sign_of_life SET at = {sign}"), START + HOUR);
+        assert!(server.app.time_standing().is_trusted(), "{sign}: the audit log tells the time");
+        assert_eq!(state(&server, ann), Some(State::Hidden));
+        assert_eq!(self::sign(&server), Some(START + HOUR), "{sign}");
+    }
+    // Where nothing else tells it, the clock waits out its grace.
+    for sign in [first - 1, last + 1] {
+        let (server, ann) = stopped();
+        let sql = format!("UPDATE sign_of_life SET at = {sign}; DELETE FROM upkeep; DELETE FROM audit");
+        let server = changed(server, &sql, START + 400 * DAY);
+        assert_eq!(server.app.clock().now(), START + 400 * DAY);
+        assert_eq!((server.tick().reaped, state(&server, ann)), (0, Some(State::Hidden)), "{sign}");
+        server.clock.advance(GRACE);
+        assert_eq!(server.tick().reaped, 1, "{sign}");
+    }
+    // The twins: the bounds themselves are believed.
+    let (server, _) = stopped();
+    let server = changed(server, &format!("UPDATE sign_of_life SET at = {last}"), START + HOUR);
+    assert_eq!(server.app.clock().now(), last);
+    let (server, _) = stopped();
+    let server = changed(server, &format!("UPDATE sign_of_life SET at = {first}"), START + HOUR);
+    assert!(!server.app.time_standing().is_trusted());
+}
+
+#[test]
+fn an_untrusted_start_forgets_no_digest_of_the_erased() {
+    let (server, _) = stopped();
+    let key = server.project().all.clone();
+    server.seed("ben").insert();
+    server.delete("/v1/users/ben?hardDelete=true").header("X-APTRINSIC-API-KEY", &key).send().expect(200);
+    server.tick();
+    let digests = |server: &Server| -> i64 {
+        let sql = "SELECT COUNT(*) FROM erased_identifiers";
+        server.sqlite().query_row(sql, [], |row| row.get(0)).expect("a count")
+    };
+    let before = digests(&server);
+    assert!(before > 0);
+    let server = again(server, START + 11 * 366 * DAY);
+    server.tick();
+    assert_eq!(digests(&server), before);
+    server.clock.advance(GRACE - 1);
+    server.tick();
+    assert_eq!(digests(&server), before);
+    // The twin: by a clock that is trusted.
+    server.clock.advance(1);
+    server.tick();
+    server.clock.advance(DAY);
+    server.tick();
+    assert_eq!(digests(&server), 0);
+}
