@@ -2,7 +2,6 @@
 //! right, so that one bad value costs no more than itself.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use memchr::{memchr, memchr2};
 
@@ -89,8 +88,8 @@ fn string(text: &str, out: &mut String, mended: &mut Mended) {
                 &rest[length..]
             }
             (Some(control), _) if control < ' ' => {
-                // Writing to a String does not fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
+                out.push_str(if control < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(control) % 16, 16));
                 mended.unescaped = true;
                 &rest[1..]
             }

@@ -96,17 +96,18 @@ fn a_header_with_a_key_is_taken_once() {
     let bearer = format!("Bearer {key}");
     let basic = format!("Basic {}", data_encoding::BASE64.encode(format!("{key}:").as_bytes()));
     let openreplay = format!("/api/v1/{project}/jobs");
+    let v2 = format!("/v2/api/public/{project}/jobs");
     let asks = [
         ("GET", "/v1/project", "Authorization", bearer.as_str()),
-        ("GET", "/v1/users/ann", "X-APTRINSIC-API-KEY", &key),
-        ("GET", openreplay.as_str(), "Authorization", &key),
-        ("GET", "/v2/api/public/projects", "Authorization", &bearer),
-        ("GET", "/api/jobs", "Authorization", &bearer),
-        ("GET", "/regulations", "Authorization", &basic),
-        ("POST", "/v1/t", "Authorization", &basic),
-        ("POST", "/v1/t", "X-Write-Key", &key),
-        ("POST", "/e", "Token", &key),
-        ("GET", "/agents", "x-proficient-api-key", &key),
+        ("GET", "/v1/users/ann", "X-APTRINSIC-API-KEY", key.as_str()),
+        ("GET", openreplay.as_str(), "Authorization", key.as_str()),
+        ("GET", v2.as_str(), "Authorization", bearer.as_str()),
+        ("GET", "/api/jobs/1", "Authorization", bearer.as_str()),
+        ("GET", "/regulations", "Authorization", basic.as_str()),
+        ("POST", "/v1/t", "Authorization", basic.as_str()),
+        ("POST", "/v1/t", "X-Write-Key", key.as_str()),
+        ("POST", "/e", "Token", key.as_str()),
+        ("GET", "/agents", "x-proficient-api-key", key.as_str()),
     ];
     for (method, path, name, value) in asks {
         let ask = |other: Option<&str>| {
