@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,11 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// What was answered since the start.
 #[derive(Default)]
-pub struct Requests(Mutex<BTreeMap<Route, Answers>>);
+pub struct Requests {
+    answers: Mutex<BTreeMap<Route, Answers>>,
+    /// Bodies that had to be read leniently.
+    lenient: AtomicU64,
+}
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Route {
@@ -60,6 +65,11 @@ impl Requests {
         answers.by_class[class] += 1;
         answers.by_time[bucket.unwrap_or(BUCKETS.len())] += 1;
         answers.time += took;
+    }
+
+    /// Counts a body that is no good JSON and is read for what can be understood of it.
+    pub fn note_lenient(&self) {
+        self.lenient.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes them down.
@@ -90,10 +100,12 @@ impl Requests {
             to.sample("usher_request_duration_seconds_sum", &labels, answers.time.as_secs_f64());
             to.sample("usher_request_duration_seconds_count", &labels, sum);
         }
+        let help = "Readings of bodies that are no good JSON, for what can be understood of them.";
+        to.one("usher_lenient_readings_total", Kind::Counter, help, self.lenient.load(Ordering::Relaxed));
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<Route, Answers>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -221,6 +221,13 @@ impl Keyring {
         Ok(Arc::clone(&found.access))
     }
 
+    /// Whether it is a secret that opens something now, from somewhere. Nothing is counted.
+    pub fn knows(&self, secret: &str) -> bool {
+        let hash = secrets::hash(secret.trim_ascii());
+        let held = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        held.get(&hash).is_some_and(|found| found.ends_at.is_none_or(|end| self.clock.now() < end))
+    }
+
     /// What was counted since the last time; it counts as written down from here on.
     pub fn take_counts(&self) -> Counts {
         let retired = std::mem::take(&mut *self.retired());
@@ -256,6 +263,16 @@ impl Keyring {
     /// Counts a request without a good key. [`Error::RateLimited`] if it is one too many of this
     /// address in this minute. Requests with a good key are never held up by it.
     pub fn refuse(&self, address: Option<IpAddr>) -> Result<()> {
+        self.count_refusals(address, 1)
+    }
+
+    /// [`Error::RateLimited`] if this address has had all its refusals in this minute: asked before
+    /// something is done that costs much more than a look at a key.
+    pub fn may_be_refused(&self, address: Option<IpAddr>) -> Result<()> {
+        self.count_refusals(address, 0)
+    }
+
+    fn count_refusals(&self, address: Option<IpAddr>, more: u32) -> Result<()> {
         if self.limit.is_none() {
             return Ok(());
         }
@@ -265,9 +282,11 @@ impl Keyring {
         if refused.0 != minute || refused.1.len() >= ADDRESSES_MAX {
             *refused = (minute, HashMap::new());
         }
-        let count = refused.1.entry(address).or_default();
-        *count += 1;
-        if *count <= REFUSALS_A_MINUTE {
+        let before = refused.1.get(&address).copied().unwrap_or_default();
+        if more > 0 {
+            refused.1.insert(address, before.saturating_add(more));
+        }
+        if before < REFUSALS_A_MINUTE {
             return Ok(());
         }
         let left = (minute + 1) * MINUTE - now;

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::web;
@@ -51,7 +51,7 @@ pub struct Guest<'a> {
 pub struct Doorkeeper {
     clock: Clock,
     attempts: Mutex<Attempts>,
-    hashes: Semaphore,
+    hashes: Arc<Semaphore>,
 }
 
 /// Names stand as their hashes, so that long ones take no more room than short ones.
@@ -132,7 +132,7 @@ impl Count {
 
 impl Doorkeeper {
     pub fn new(clock: Clock) -> Doorkeeper {
-        Doorkeeper { clock, attempts: Mutex::default(), hashes: Semaphore::new(HASHES) }
+        Doorkeeper { clock, attempts: Mutex::default(), hashes: Arc::new(Semaphore::new(HASHES)) }
     }
 
     /// Counts an attempt. [`Error::RateLimited`] if there is something to wait for; that one
@@ -186,7 +186,12 @@ impl Doorkeeper {
 
     /// Runs something slow about a password, on a thread that serves nobody, few at a time.
     pub async fn hash<T: Send + 'static>(&self, run: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _turn = self.hashes.acquire().await.map_err(Error::internal)?;
+        let turn = Arc::clone(&self.hashes).acquire_owned().await.map_err(Error::internal)?;
+        let run = move || {
+            // It lasts as long as the work does, which goes on after a client has gone away.
+            let _turn = turn;
+            run()
+        };
         web::block(run).await.map_err(Error::internal)
     }
 

@@ -1,11 +1,11 @@
 //! Reading a request's body: unpacked in small steps, so that no more than the limit is ever
 //! held, however far it would unpack.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
@@ -16,8 +16,8 @@ use crate::web::buffers::{Kept, Owner, Room};
 
 /// How much is unpacked at a time.
 const STEP: usize = 16 * 1024;
-/// A packed body larger than this is unpacked on a thread that may be busy.
-const LARGE: usize = 64 * 1024;
+/// What unpacks to more than this is unpacked on a thread that may be busy.
+const SMALL: usize = 64 * 1024;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,17 +64,23 @@ pub async fn read(
     if coding == Coding::Plain || packed.is_empty() {
         return Ok(Body::of((packed, room)));
     }
-    let unpacked = Kept::new(bodies.buffers.room(owner));
-    if packed.len() <= LARGE {
-        return unpack(&packed, coding, limit, unpacked);
+    let mut into = Kept::new(bodies.buffers.room(owner));
+    let mut stream = unpacking(packed, coding);
+    // How much there is to do is known by doing it: a few bytes may unpack to very many.
+    if unpack(&mut stream, &mut into, limit, SMALL)? {
+        return Ok(Body::of(into.into_parts()));
     }
-    let _turn = bodies.unpackers.acquire().await.map_err(Error::internal)?;
-    let unpack = move || {
-        let outcome = unpack(&packed, coding, limit, unpacked);
-        drop(room);
-        outcome
+    let rest = move || {
+        let outcome = unpack(&mut stream, &mut into, limit, usize::MAX);
+        drop((stream, room));
+        outcome.map(|_| Body::of(into.into_parts()))
     };
-    web::block(unpack).await.map_err(Error::internal)?
+    bodies.unpack(rest).await
+}
+
+/// Whether a body is packed in a way that is taken.
+pub fn is_packed(headers: &HeaderMap) -> bool {
+    coding(headers).is_ok_and(|coding| coding != Coding::Plain)
 }
 
 fn coding(headers: &HeaderMap) -> Result<Coding> {
@@ -90,24 +96,27 @@ fn coding(headers: &HeaderMap) -> Result<Coding> {
     }
 }
 
-fn unpack(packed: &[u8], coding: Coding, limit: usize, into: Kept) -> Result<Body> {
+fn unpacking(packed: Vec<u8>, coding: Coding) -> Box<dyn Read + Send> {
+    let packed = Cursor::new(packed);
     match coding {
-        Coding::Deflate => bounded(ZlibDecoder::new(packed), limit, into),
-        Coding::Gzip | Coding::Plain => bounded(MultiGzDecoder::new(packed), limit, into),
+        Coding::Deflate => Box::new(ZlibDecoder::new(packed)),
+        Coding::Gzip | Coding::Plain => Box::new(MultiGzDecoder::new(packed)),
     }
 }
 
-fn bounded(mut stream: impl Read, limit: usize, mut into: Kept) -> Result<Body> {
+/// Unpacks until there are more than `enough` bytes. True: it is the whole.
+fn unpack(stream: &mut impl Read, into: &mut Kept, limit: usize, enough: usize) -> Result<bool> {
     let mut step = [0; STEP];
-    loop {
+    while into.length() <= enough {
         match stream.read(&mut step) {
-            Ok(0) => return Ok(Body::of(into.into_parts())),
+            Ok(0) => return Ok(true),
             Ok(read) if into.length() + read > limit => return Err(Error::TooLarge { limit }),
             Ok(read) => into.extend(&step[..read])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Err(unreadable()),
         }
     }
+    Ok(false)
 }
 
 fn unreadable() -> Error {

@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 use super::lenient;
 
+/// The most messages of one request, and the most envelopes: no more of a broken body is looked for.
+pub const MESSAGES_MAX: usize = 10_000;
 /// The list in an envelope.
 const LIST: &str = "batch";
 
@@ -44,10 +46,14 @@ pub fn envelopes(text: &str) -> Option<(Vec<Envelope<'_>>, Wrong)> {
         is_headless: false,
         lists: 0,
         found: Vec::new(),
+        messages: 0,
         wrong: Wrong::default(),
     };
     reader.read();
     let Reader { found, wrong, lists, .. } = reader;
+    if found.len() > MESSAGES_MAX {
+        return None;
+    }
     let messages = || found.iter().flat_map(|envelope| &envelope.messages);
     // Of nothing but commas nothing is lost.
     let is_empty = lists > 0 && messages().next().is_none() && !wrong.no_end && !wrong.strange;
@@ -82,6 +88,8 @@ struct Reader<'a> {
     is_headless: bool,
     lists: usize,
     found: Vec<Envelope<'a>>,
+    /// In all that was found.
+    messages: usize,
     wrong: Wrong,
 }
 
@@ -89,6 +97,9 @@ impl<'a> Reader<'a> {
     /// Each step goes on by one character at least, and no part is read more than a few times.
     fn read(&mut self) {
         while let Some(first) = self.next() {
+            if self.messages > MESSAGES_MAX || self.found.len() > MESSAGES_MAX {
+                break;
+            }
             match (first, self.place) {
                 (b'{', Place::Outside) => self.outside(),
                 (b'"', Place::Outside | Place::Fields) => self.field(),
@@ -158,6 +169,7 @@ impl<'a> Reader<'a> {
     fn push(&mut self, message: Option<&'a RawValue>) {
         self.wrong.commas |= self.commas != usize::from(!self.is_first);
         (self.commas, self.is_first) = (0, false);
+        self.messages += 1;
         self.envelope().messages.push(message);
     }
 
@@ -203,6 +215,7 @@ impl<'a> Reader<'a> {
         self.place = Place::Outside;
         self.open();
         self.lists += 1;
+        self.messages += list.len();
         let envelope = self.envelope();
         envelope.messages = list;
         envelope.fields.clone_from(fields);
@@ -233,6 +246,7 @@ impl<'a> Reader<'a> {
             Some(value) => match list(value).filter(|_| name == LIST) {
                 Some(list) => {
                     self.lists += 1;
+                    self.messages += list.len();
                     self.envelope().messages.extend(list);
                 }
                 None => _ = self.envelope().fields.insert(name, value),

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
-use super::{broken, cors, forms, lenient};
+use super::{body_key, broken, cors, forms, lenient};
 use crate::access::keyring::{Access, Allowance};
 use crate::app::App;
 use crate::edge;
@@ -29,6 +29,7 @@ use crate::error::{Error, Fault, Place, Result};
 use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
 use crate::trace::{Ground, Source};
+use crate::web::Bodies;
 use crate::web::body::Whole;
 use crate::web::buffers::Owner;
 use crate::web::sender;
@@ -36,8 +37,14 @@ use crate::web::sender;
 /// The header in which a caller may say by what right something is to be erased.
 const GROUND: &str = "Usher-Ground";
 
+/// The header in which most of them have the key.
+pub const AUTHORIZATION: &str = "Authorization";
+
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
+/// The largest packed body, unpacked, whose key stands in it: until that is found anybody may have
+/// sent it, and a few bytes unpack to very many.
+const KEY_INSIDE_MAX: usize = 512 * 1024;
 
 /// How one API reads keys and words errors.
 pub trait Dialect: Sync {
@@ -144,8 +151,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     let Some(scope) = route.scope else { return Ok(()) };
     let access = match open(route, call).await {
         Err(error @ (Error::NoKey | Error::MalformedKey | Error::UnknownKey)) => {
-            let peer = call.request.peer_addr().map(|peer| peer.ip());
-            call.app.keyring().refuse(call.sender().address.or(peer))?;
+            call.app.keyring().refuse(call.refused_address())?;
             return Err(error);
         }
         opened => opened?,
@@ -181,7 +187,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
 async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
     let key = match (route.dialect.key(&call.request)?, route.dialect.key_in_body()) {
         (Some(key), _) => key,
-        (None, Some(field)) => call.key_in_body(field).await?.ok_or(Error::NoKey)?,
+        (None, Some(field)) => call.key_in_body(field).await?,
         (None, None) => return Err(Error::NoKey),
     };
     call.opens(&key)
@@ -295,10 +301,21 @@ pub fn message(error: &Error) -> String {
     }
 }
 
+/// A header that a key stands in. [`Error::Invalid`] if it is there twice: a proxy and this server
+/// could each take another one of them.
+pub fn key_header<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a header::HeaderValue>> {
+    let mut values = request.headers().get_all(name);
+    let value = values.next();
+    match values.next() {
+        Some(_) => Err(Error::invalid(Place::Header, name, "must be given once")),
+        None => Ok(value),
+    }
+}
+
 /// The key of an `Authorization` header: bare, or after the word Bearer in any case.
 /// Another scheme is malformed.
 pub fn authorization(request: &HttpRequest) -> Result<Option<String>> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = key_header(request, AUTHORIZATION)? else { return Ok(None) };
     let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
     match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty() => {
@@ -482,27 +499,72 @@ impl Call {
 
     /// The body as a JSON object. [`Error::BadJson`] if it is none.
     pub async fn object(&mut self) -> Result<Object> {
-        let body = self.body(self.body_max).await?;
-        Object::parse(&body)
+        self.read_object(|object| object).await
     }
 
-    async fn key_in_body(&mut self, field: &str) -> Result<Option<String>> {
-        let body = self.body(self.body_max).await?;
-        let mended;
-        let value = match unread(&body) {
-            Ok(fields) => fields.get(field).copied(),
-            // It is put right for its messages later, and so it is for the key beside them.
-            Err(_) => {
-                mended = lenient::mend(&body).0;
-                match unread(mended.as_bytes()) {
-                    Ok(fields) => fields.get(field).copied(),
-                    Err(_) => broken::envelopes(&mended).and_then(|(found, _)| broken::agreed(&found, field)),
-                }
-            }
-        };
-        let key = value.and_then(|value| serde_json::from_str::<String>(value.get()).ok());
-        Ok(key.filter(|key| !key.is_empty()))
+    /// What a reader makes of the body as a JSON object: aside, if it is large.
+    pub async fn read_object<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(Result<Object>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match self.body(self.body_max).await {
+            Ok(body) => self.read_aside(body.len(), move || read(Object::parse(&body))).await,
+            Err(error) => read(Err(error)),
+        }
     }
+
+    /// Reads something of this length, which a large body has in it, on a thread that may be busy.
+    pub async fn read_aside<T: Send + 'static>(
+        &self,
+        length: usize,
+        read: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        Bodies::of(&self.request)?.read(length, read).await
+    }
+
+    /// The key that stands in the body. [`Error::NoKey`] if none does, [`Error::UnknownKey`] if
+    /// nothing in it opens anything: a body is understood only after that, as anybody may send one.
+    async fn key_in_body(&mut self, field: &'static str) -> Result<String> {
+        let mut limit = self.body_max;
+        if body::is_packed(self.request.headers()) {
+            self.app.keyring().may_be_refused(self.refused_address())?;
+            limit = limit.min(KEY_INSIDE_MAX);
+        }
+        let body = self.body(limit).await?;
+        let candidates = body_key::candidates(&body, field);
+        if candidates.is_empty() {
+            return Err(Error::NoKey);
+        }
+        if !candidates.iter().any(|key| self.app.keyring().knows(key)) {
+            return Err(Error::UnknownKey);
+        }
+        let app = self.app.clone();
+        self.read_aside(body.len(), move || key_of(&body, field, &app)).await
+    }
+
+    /// By which requests without a good key are counted.
+    fn refused_address(&self) -> Option<IpAddr> {
+        self.sender().address.or_else(|| self.request.peer_addr().map(|peer| peer.ip()))
+    }
+}
+
+/// The text of a body's field. [`Error::NoKey`] if it has none.
+fn key_of(body: &[u8], field: &str, app: &App) -> Result<String> {
+    let mended;
+    let value = match unread(body) {
+        Ok(fields) => fields.get(field).copied(),
+        // It is put right for its messages later, and so it is for the key beside them.
+        Err(_) => {
+            app.requests().note_lenient();
+            mended = lenient::mend(body).0;
+            match unread(mended.as_bytes()) {
+                Ok(fields) => fields.get(field).copied(),
+                Err(_) => broken::envelopes(&mended).and_then(|(found, _)| broken::agreed(&found, field)),
+            }
+        }
+    };
+    let key = value.and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+    key.filter(|key| !key.is_empty()).ok_or(Error::NoKey)
 }
 
 /// A query's parameters, each at most once, unless its route takes several.

@@ -37,7 +37,7 @@ struct Gainsight;
 
 impl Dialect for Gainsight {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let Some(value) = request.headers().get(KEY) else { return dialect::authorization(request) };
+        let Some(value) = dialect::key_header(request, KEY)? else { return dialect::authorization(request) };
         let key = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
         if key.is_empty() { dialect::authorization(request) } else { Ok(Some(key.to_owned())) }
     }

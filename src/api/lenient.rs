@@ -2,7 +2,8 @@
 //! right, so that one bad value costs no more than itself.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+
+use memchr::{memchr, memchr2};
 
 /// What had to be put right.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub fn mend(body: &[u8]) -> (String, Mended) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(quote) = rest.find('"') {
+    while let Some(quote) = memchr(b'"', rest.as_bytes()) {
         numbers(&rest[..quote], &mut out, &mut mended);
         let inside = &rest[quote + 1..];
         let end = end_of_string(inside);
@@ -39,20 +40,22 @@ pub fn mend(body: &[u8]) -> (String, Mended) {
 
 /// Where a string ends that began before this text: at its quote, or at the end of all.
 pub(super) fn end_of_string(text: &str) -> usize {
-    let mut escaped = false;
-    text.bytes()
-        .position(|byte| {
-            let ends = byte == b'"' && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            ends
-        })
-        .unwrap_or(text.len())
+    let (bytes, mut at) = (text.as_bytes(), 0);
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at;
+        }
+        // What is escaped is passed over.
+        at += 2;
+    }
+    text.len()
 }
 
 /// What stands between strings.
 fn numbers(text: &str, out: &mut String, mended: &mut Mended) {
     let mut rest = text;
-    while let Some(at) = rest.find(['N', 'I']) {
+    while let Some(at) = memchr2(b'N', b'I', rest.as_bytes()) {
         let word = ["NaN", "Infinity"].into_iter().find(|word| rest[at..].starts_with(word));
         let Some(word) = word else {
             out.push_str(&rest[..=at]);
@@ -70,39 +73,51 @@ fn numbers(text: &str, out: &mut String, mended: &mut Mended) {
 
 /// The inside of a string.
 fn string(text: &str, out: &mut String, mended: &mut Mended) {
-    let mut chars = text.char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '\\' => {
-                let Some((_, kind)) = chars.next() else { break };
-                if kind != 'u' {
-                    out.push('\\');
-                    out.push(kind);
-                    continue;
-                }
-                let unit = |at: usize| {
-                    let digits = text.get(at..at + 6).filter(|escape| escape.starts_with("\\u"))?;
-                    u16::from_str_radix(&digits[2..], 16).ok()
-                };
-                match (unit(at), unit(at + 6)) {
-                    (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => {
-                        out.push_str(&text[at..at + 12]);
-                        chars.nth(9);
-                    }
-                    (Some(0xD800..=0xDFFF), _) => {
-                        out.push('\u{fffd}');
-                        mended.not_a_character = true;
-                        chars.nth(3);
-                    }
-                    _ => out.push_str("\\u"),
-                }
+    let mut rest = text;
+    loop {
+        // Nearly all of it needs nothing, and is taken as it is.
+        let plain = rest.bytes().position(|byte| byte == b'\\' || byte < b' ').unwrap_or(rest.len());
+        out.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+        let mut chars = rest.chars();
+        rest = match (chars.next(), chars.next()) {
+            (Some('\\'), Some('u')) => &rest[escape(rest, out, mended)..],
+            (Some('\\'), Some(kind)) => {
+                let length = 1 + kind.len_utf8();
+                out.push_str(&rest[..length]);
+                &rest[length..]
             }
-            control if control < ' ' => {
-                // Writing to a String does not fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            (Some(control), _) if control < ' ' => {
+                out.push_str(if control < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(control) % 16, 16));
                 mended.unescaped = true;
+                &rest[1..]
             }
-            other => out.push(other),
+            // The end, or a lone backslash there.
+            _ => return,
+        };
+    }
+}
+
+/// A character as `\u` and four digits, or two such halves of one: how many bytes of it are done.
+fn escape(text: &str, out: &mut String, mended: &mut Mended) -> usize {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6).filter(|escape| escape.starts_with("\\u"))?;
+        u16::from_str_radix(&digits[2..], 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => {
+            out.push_str(&text[..12]);
+            12
+        }
+        (Some(0xD800..=0xDFFF), _) => {
+            out.push('\u{fffd}');
+            mended.not_a_character = true;
+            6
+        }
+        _ => {
+            out.push_str("\\u");
+            2
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod agent;
 mod body;
+mod body_key;
 mod broken;
 mod cors;
 pub mod dialect;

@@ -15,7 +15,7 @@ mod asked;
 mod shown;
 mod singly;
 
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ struct Regulations;
 
 impl Dialect for Regulations {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+        let Some(value) = dialect::key_header(request, dialect::AUTHORIZATION)? else { return Ok(None) };
         let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
         match value.split_once(' ') {
             Some((scheme, encoded)) if scheme.eq_ignore_ascii_case("basic") => {

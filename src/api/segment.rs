@@ -21,11 +21,12 @@ use super::broken::{self, Envelope, Wrong};
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use super::forms;
 use super::lenient::{self, Mended};
+use crate::app::App;
 use crate::error::{Error, Fault, Place, Result};
 use crate::model::Scope;
 use crate::people::activity;
 use message::Sending;
-use taking::Taking;
+use taking::{Good, Taking};
 
 pub static DIALECT: &dyn Dialect = &Segment;
 
@@ -40,7 +41,7 @@ const SINGLE_MAX: usize = 2 * MESSAGE_MAX;
 
 /// Clients send 1,000 at most. Without a bound, a body of nothing but commas would be many messages,
 /// each to be refused by itself.
-const MESSAGES_MAX: usize = 10_000;
+const MESSAGES_MAX: usize = broken::MESSAGES_MAX;
 
 struct Segment;
 
@@ -110,7 +111,17 @@ pub fn routes() -> Vec<Route> {
 async fn batch(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.body(BATCH_MAX).await?;
-    let (text, mended) = readable(&body);
+    let may_know = call.access()?.scopes.has(Scope::Read);
+    let (app, sending) = (call.app.clone(), sending(&call, Mended::default()));
+    let length = body.len();
+    let read = move || read_batch(&body, may_know, sending, &app);
+    let (taking, good) = call.read_aside(length, read).await?;
+    taking.finish(&call, project, good).await?.answer()
+}
+
+/// The messages of a batch that can be taken in, and what is known of the others.
+fn read_batch(body: &Bytes, may_know: bool, sending: Sending, app: &App) -> Result<(Taking, Vec<Good>)> {
+    let (text, mended) = readable(body, app);
     let (envelopes, wrong) = envelopes(&text)?;
     if envelopes.iter().map(|envelope| envelope.messages.len()).sum::<usize>() > MESSAGES_MAX {
         return Err(Error::invalid(
@@ -119,14 +130,18 @@ async fn batch(mut call: Call) -> Answer {
             format!("must have at most {MESSAGES_MAX} messages"),
         ));
     }
-    let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended, wrong);
+    let mut taking = Taking::new(may_know, mended, wrong);
     let mut good = Vec::new();
     let mut index = 0;
     for Envelope { fields, messages } in envelopes {
         let value = |name| fields.get(name).and_then(|text| serde_json::from_str::<Value>(text.get()).ok());
         // analytics-node has the time of sending under another name.
         let sent_at = value("sentAt").or_else(|| value("timestamp"));
-        let sending = sending(&call, sent_at.as_ref(), mended);
+        let sending = Sending {
+            sent_at: forms::time(sent_at.as_ref()).at(),
+            has_lost_characters: mended.not_a_character,
+            ..sending.clone()
+        };
         for message in messages {
             good.extend(match message {
                 Some(text) => taking.read(index, text, None, &sending),
@@ -135,7 +150,7 @@ async fn batch(mut call: Call) -> Answer {
             index += 1;
         }
     }
-    taking.finish(&call, project, good).await?.answer()
+    Ok((taking, good))
 }
 
 /// One, unless the body is broken: then all of which something is whole.
@@ -154,8 +169,8 @@ fn envelopes(text: &str) -> Result<(Vec<Envelope<'_>>, Wrong)> {
 async fn single(mut call: Call, kind: &'static str) -> Answer {
     let project = call.project()?;
     let body = call.body(SINGLE_MAX).await?;
-    let (text, mended) = readable(&body);
-    let sending = sending(&call, None, mended);
+    let (text, mended) = readable(&body, &call.app);
+    let sending = sending(&call, mended);
     let mut taking = Taking::new(call.access()?.scopes.has(Scope::Read), mended, Wrong::default());
     let text: &RawValue = serde_json::from_str(&text).map_err(|error| Error::BadJson(error.to_string()))?;
     if text.get().len() > MESSAGE_MAX {
@@ -172,22 +187,23 @@ async fn single(mut call: Call, kind: &'static str) -> Answer {
 }
 
 /// The body, put right where it cannot be read as it came.
-fn readable(body: &Bytes) -> (Cow<'_, str>, Mended) {
+fn readable<'a>(body: &'a Bytes, app: &App) -> (Cow<'a, str>, Mended) {
     match std::str::from_utf8(body) {
         Ok(text) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             (Cow::Borrowed(text), Mended::default())
         }
         _ => {
+            app.requests().note_lenient();
             let (text, mended) = lenient::mend(body);
             (Cow::Owned(text), mended)
         }
     }
 }
 
-fn sending(call: &Call, sent_at: Option<&Value>, mended: Mended) -> Sending {
+fn sending(call: &Call, mended: Mended) -> Sending {
     Sending {
         now: call.app.clock().now(),
-        sent_at: forms::time(sent_at).at(),
+        sent_at: None,
         // A browser's own; a server's says nothing of its users.
         agent: call
             .header("origin")

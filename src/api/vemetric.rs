@@ -54,7 +54,7 @@ struct Hub;
 
 impl Dialect for Hub {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let Some(value) = request.headers().get("token") else { return Ok(None) };
+        let Some(value) = dialect::key_header(request, "Token")? else { return Ok(None) };
         let token = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
         Ok((!token.is_empty()).then(|| token.to_owned()))
     }
@@ -167,10 +167,11 @@ async fn get_user(call: Call) -> Answer {
 async fn list_users(mut call: Call) -> Answer {
     let project = call.project()?;
     let asked = asked::users(&mut call).await?;
+    let (span, page) = (asked.span, asked.page);
     let listing = asked.listing(project);
     let sightings = call.app.scan(move |db| seen::list(db, &listing)).await?;
     let users = sightings.iter().map(sighting_json).collect();
-    Ok(list_json(asked.span, asked.page, "users", users))
+    Ok(list_json(span, page, "users", users))
 }
 
 /// The vendor's page: "events for a single user within a selected date range".

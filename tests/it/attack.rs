@@ -173,6 +173,88 @@ fn strangers_cannot_fill_the_memory_or_hold_up_others() {
     assert!(p99 < longest, "{p99:?}");
 }
 
+/// Asks for health until all others are done: the longest that an answer took.
+fn longest_wait(server: &Process, path: &str, others: &[std::thread::ScopedJoinHandle<'_, ()>]) -> Duration {
+    let mut longest = Duration::ZERO;
+    while !others.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+        let begun = Instant::now();
+        // A connection of its own each time, as a supervisor has.
+        let status = agent().get(server.url(path)).call().expect("an answer").status();
+        assert_eq!(status, 200, "{path}");
+        longest = longest.max(begun.elapsed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    longest
+}
+
+/// An unoptimised program beside other tests takes its time.
+fn within_a_second() -> Duration {
+    if tenths() >= 10 { Duration::from_secs(1) } else { Duration::from_secs(3) }
+}
+
+#[test]
+fn bodies_without_a_key_do_not_hold_up_health() {
+    let dir = directory();
+    key(dir.path(), "test");
+    let server = Process::start(dir.path());
+    let dear = crate::keyless::dear(4_000_000);
+    let packed = dear.each_ref().map(|body| crate::keyless::gzip(body));
+    std::thread::scope(|scope| {
+        let (server, dear, packed) = (&server, &dear, &packed);
+        let others: Vec<_> = (0..20)
+            .map(|n: usize| {
+                scope.spawn(move || {
+                    let agent = agent();
+                    for round in 0..2 * tenths() {
+                        let of = (n + round) % dear.len();
+                        let request = agent.post(server.url("/v1/b")).header("Content-Type", "text/plain");
+                        let sent = match n % 2 {
+                            0 => request.header("Content-Encoding", "gzip").send(&packed[of][..]),
+                            _ => request.send(&dear[of][..]),
+                        };
+                        // One that is refused before it is whole may break off.
+                        let status = sent.map_or(503, |answer| answer.status().as_u16());
+                        assert!([401, 413, 503].contains(&status), "{status}");
+                    }
+                })
+            })
+            .collect();
+        let longest = longest_wait(server, "/healthz", &others);
+        println!("health after {longest:?} at the latest");
+        assert!(longest < within_a_second(), "{longest:?}");
+    });
+}
+
+#[test]
+fn large_filters_of_a_read_key_do_not_hold_up_health() {
+    let dir = directory();
+    let key = key(dir.path(), "test");
+    let server = Process::start(dir.path());
+    let test = json!({ "property": "a name", "operator": "contains", "value": "some text" });
+    let filter = json!({ "type": "event", "properties": vec![test; 100] });
+    let body = json!({ "dateRange": "24hrs", "filters": vec![filter; 100] });
+    assert!(body.to_string().len() > 500_000);
+    std::thread::scope(|scope| {
+        let (server, key, body) = (&server, &key, &body);
+        for path in ["/healthz", "/readyz"] {
+            let others: Vec<_> = (0..30)
+                .map(|_| {
+                    scope.spawn(move || {
+                        for _ in 0..tenths() {
+                            let sent = post(&agent(), &server.url("/v1/users"), key, body);
+                            let status = sent.expect("an answer").0;
+                            assert!([200, 503].contains(&status), "{status}");
+                        }
+                    })
+                })
+                .collect();
+            let longest = longest_wait(server, path, &others);
+            println!("{path} after {longest:?} at the latest");
+            assert!(longest < within_a_second(), "{path}: {longest:?}");
+        }
+    });
+}
+
 #[test]
 fn sixty_sign_ins_at_once_take_little_memory() {
     let dir = directory();

@@ -89,6 +89,43 @@ fn requests_without_a_good_key_are_counted_by_address() {
 }
 
 #[test]
+fn a_header_with_a_key_is_taken_once() {
+    let server = Server::start();
+    server.seed("ann").insert();
+    let (key, project) = (server.project().all.clone(), server.project().key.clone());
+    let bearer = format!("Bearer {key}");
+    let basic = format!("Basic {}", data_encoding::BASE64.encode(format!("{key}:").as_bytes()));
+    let openreplay = format!("/api/v1/{project}/jobs");
+    let v2 = format!("/v2/api/public/{project}/jobs");
+    let asks = [
+        ("GET", "/v1/project", "Authorization", bearer.as_str()),
+        ("GET", "/v1/users/ann", "X-APTRINSIC-API-KEY", key.as_str()),
+        ("GET", openreplay.as_str(), "Authorization", key.as_str()),
+        ("GET", v2.as_str(), "Authorization", bearer.as_str()),
+        ("GET", "/api/jobs/1", "Authorization", bearer.as_str()),
+        ("GET", "/regulations", "Authorization", basic.as_str()),
+        ("POST", "/v1/t", "Authorization", basic.as_str()),
+        ("POST", "/v1/t", "X-Write-Key", key.as_str()),
+        ("POST", "/e", "Token", key.as_str()),
+        ("GET", "/agents", "x-proficient-api-key", key.as_str()),
+    ];
+    for (method, path, name, value) in asks {
+        let ask = |other: Option<&str>| {
+            let request = server.request(method, path).header(name, value);
+            let request = if let Some(other) = other { request.header(name, other) } else { request };
+            if method == "GET" { request.send() } else { request.body("{", "application/json").send() }
+        };
+        let once = ask(None);
+        assert!(![401, 403].contains(&once.status), "{path}: {}", once.text);
+        // The same again as well: which of them counts is nobody's guess.
+        for other in ["wrong", value] {
+            let twice = ask(Some(other)).expect(400);
+            assert!(twice.text.contains("given once"), "{path}: {}", twice.text);
+        }
+    }
+}
+
+#[test]
 fn a_key_pays_for_what_it_may_not_do() {
     let server = Server::with(|options| options.rate_limit = Some(5));
     let key = server.key(Some(server.project().id), "ingest");

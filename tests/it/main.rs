@@ -44,6 +44,7 @@ mod intake_bounds;
 mod io_faults;
 mod key_copies;
 mod key_lives;
+mod keyless;
 mod keys_cli;
 mod kills;
 mod kills_proof;

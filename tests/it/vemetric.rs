@@ -1,6 +1,7 @@
 //! Vemetric's users: seeds/001, the vendor's documentation, and what its clients send.
 
 mod filters;
+mod hostile;
 mod hub;
 mod ingest;
 mod lists;

@@ -27,7 +27,7 @@ struct V2;
 impl Dialect for V2 {
     /// The vendor takes a key after the word Bearer alone; the older API takes a bare one.
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let value = request.headers().get(header::AUTHORIZATION);
+        let value = dialect::key_header(request, dialect::AUTHORIZATION)?;
         let is_bare = |value: &header::HeaderValue| !value.as_bytes().trim_ascii().contains(&b' ');
         if value.is_some_and(is_bare) { Err(Error::MalformedKey) } else { dialect::authorization(request) }
     }

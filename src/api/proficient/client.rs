@@ -40,7 +40,8 @@ struct Client;
 
 impl Dialect for Client {
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
-        let key = request.headers().get(KEY).map(|value| value.to_str().map_err(|_| Error::MalformedKey));
+        let key =
+            dialect::key_header(request, KEY)?.map(|value| value.to_str().map_err(|_| Error::MalformedKey));
         Ok(key.transpose()?.map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned))
     }
 

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::{DIALECT, SINGLE_MAX, key};
-use crate::api::dialect::{self, Answer, Call, Dialect, Object, Route};
+use crate::api::dialect::{self, Answer, Call, Dialect, Route};
 use crate::clock::rfc3339;
 use crate::edge::PublicUrl;
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ async fn forget_rudders(_: Call) -> Answer {
 /// message on a 400 without a word, and what is not done is named.
 async fn merge(mut call: Call) -> Answer {
     call.project()?;
-    Object::parse(&call.body(SINGLE_MAX).await?)?;
+    call.object().await?;
     let message = "merge is not done here: send alias, or identify with both ids";
     let error = json!({ "index": 0, "field": "type", "message": message });
     Ok(HttpResponse::Ok().json(json!({ "success": true, "errors": [error] })))

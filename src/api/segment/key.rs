@@ -14,7 +14,7 @@ pub fn of(request: &HttpRequest) -> Result<Option<String>> {
     if let Some(key) = basic(request)? {
         return Ok(Some(key));
     }
-    if let Some(value) = request.headers().get("x-write-key") {
+    if let Some(value) = dialect::key_header(request, "X-Write-Key")? {
         let key = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
         if !key.is_empty() {
             return Ok(Some(key.to_owned()));
@@ -25,7 +25,7 @@ pub fn of(request: &HttpRequest) -> Result<Option<String>> {
 
 /// `Basic base64("<key>:")`; Bearer and a bare key are taken, too.
 fn basic(request: &HttpRequest) -> Result<Option<String>> {
-    let Some(value) = request.headers().get("authorization") else { return Ok(None) };
+    let Some(value) = dialect::key_header(request, dialect::AUTHORIZATION)? else { return Ok(None) };
     let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
     let Some((scheme, encoded)) = value.split_once(' ') else {
         return dialect::authorization(request);

@@ -65,12 +65,12 @@ pub struct Users {
 }
 
 impl Users {
-    pub fn listing(&self, project: ProjectId) -> Listing {
+    pub fn listing(self, project: ProjectId) -> Listing {
         Listing {
             project,
             period: self.span.period(),
-            conditions: self.conditions.clone(),
-            order: self.order.clone(),
+            conditions: self.conditions,
+            order: self.order,
             direction: self.direction,
             limit: self.page.limit,
             offset: self.page.offset,
@@ -80,12 +80,16 @@ impl Users {
 
 pub async fn users(call: &mut Call) -> Result<Users> {
     let now = call.app.clock().now();
-    let body = call.object().await?;
+    // All of it aside where it is large: there may be thousands of tests in it.
+    call.read_object(move |body| read_users(&body?, now)).await
+}
+
+fn read_users(body: &Object, now: Millis) -> Result<Users> {
     let mut faults = Faults::default();
-    let span = faults.keep(span(&body, now)).unwrap_or_default();
-    let conditions = filters::conditions(&body, Of::Users, &mut faults);
-    let page = page(&body, &mut faults);
-    let order = faults.keep(order(&body)).flatten();
+    let span = faults.keep(span(body, now)).unwrap_or_default();
+    let conditions = filters::conditions(body, Of::Users, &mut faults);
+    let page = page(body, &mut faults);
+    let order = faults.keep(order(body)).flatten();
     faults.done()?;
     let (order, direction) = order.unwrap_or((Order::By(Column::Seen), Direction::Descending));
     Ok(Users { span, page, conditions, order, direction })
@@ -101,9 +105,14 @@ pub struct Events {
 
 pub async fn events(call: &mut Call) -> Result<Events> {
     let now = call.app.clock().now();
+    let target = call.query().and_then(|query| target(&query));
+    call.read_object(move |body| read_events(target, body, now)).await
+}
+
+fn read_events(target: Result<Target>, body: Result<Object>, now: Millis) -> Result<Events> {
     let mut faults = Faults::default();
-    let target = faults.keep(call.query().and_then(|query| target(&query))).unwrap_or_default();
-    let body = faults.keep(call.object().await);
+    let target = faults.keep(target).unwrap_or_default();
+    let body = faults.keep(body);
     let (span, conditions, page) = body.map_or_else(Default::default, |body| {
         let span = faults.keep(span(&body, now)).unwrap_or_default();
         (span, filters::conditions(&body, Of::Events, &mut faults), page(&body, &mut faults))

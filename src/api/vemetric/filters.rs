@@ -61,13 +61,13 @@ pub fn conditions(body: &Object, of: Of, faults: &mut Faults) -> Conditions {
     Conditions { all, join: faults.keep(join(body)).unwrap_or_default() }
 }
 
-fn list(body: &Object) -> Result<Vec<Value>> {
+fn list(body: &Object) -> Result<&[Value]> {
     match body.0.get("filters") {
-        None | Some(Value::Null) => Ok(Vec::new()),
+        None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(list)) if list.len() > FILTERS => {
             Err(fault("filters", format!("must have at most {FILTERS} filters")))
         }
-        Some(Value::Array(list)) => Ok(list.clone()),
+        Some(Value::Array(list)) => Ok(list),
         Some(_) => Err(fault("filters", "must be a list")),
     }
 }

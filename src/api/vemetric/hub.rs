@@ -34,10 +34,12 @@ fn cookies(call: &Call, body: &Object) -> Result<Cookies> {
 
 /// The body of a route that needs none: the client sends it empty, with the type of JSON.
 pub async fn body_if_any(call: &mut Call) -> Result<Object> {
-    match call.body(BODY_MAX).await? {
-        body if body.is_empty() => Ok(Object(serde_json::Map::new())),
-        body => Object::parse(&body),
-    }
+    let body = call.body(BODY_MAX).await?;
+    call.read_aside(body.len(), move || match body.is_empty() {
+        true => Ok(Object(serde_json::Map::new())),
+        false => Object::parse(&body),
+    })
+    .await
 }
 
 /// Whether a browser fetches a page that nobody looks at yet.
