@@ -60,8 +60,8 @@ pub enum Act {
     },
 }
 
-/// Told of steps done and steps in all.
-pub type Progress<'a> = &'a dyn Fn(u64, u64);
+/// Told of steps done and steps in all. An error ends the act there.
+pub type Progress<'a> = &'a dyn Fn(u64, u64) -> anyhow::Result<()>;
 
 impl Act {
     /// The lines to print.

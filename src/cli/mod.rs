@@ -157,6 +157,7 @@ const CANNOT_TELL: u8 = 2;
 /// Reads the command line and does what it says.
 pub fn run() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    limits::outlive_large_files()?;
     let data = cli.config.data.clone();
     let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
@@ -312,7 +313,10 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
     }
-    let outcome = act.perform(&app.by(Actor::Operator), &|done, all| bar.show(done, all));
+    let outcome = act.perform(&app.by(Actor::Operator), &|done, all| {
+        bar.show(done, all);
+        Ok(())
+    });
     let signed = upkeep::sign_head(&app);
     app.stop();
     drop(copier);
@@ -338,6 +342,8 @@ struct Decided {
 /// Opens what is in the directory, with the checks of every start.
 fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyhow::Result<App> {
     limits::raise_open_files(config.workers())?;
+    limits::check_threads(config.workers())?;
+    limits::tell_size_of_files();
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;

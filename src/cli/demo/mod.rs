@@ -55,7 +55,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
         }
         story.tell(until, some)?;
         done += some.iter().map(|visit| u64::from(visit.events)).sum::<u64>();
-        progress(done, all);
+        progress(done, all)?;
     }
     for (at, turn) in turns {
         story.take(at, &turn)?;
