@@ -3,6 +3,7 @@
 //! status in one place: [`crate::api::dialect::status`] and the pages' table of words.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -76,6 +77,10 @@ pub enum Error {
     /// No room for what is written: the same request may succeed once there is some.
     #[error("the disk is full")]
     DiskFull,
+    /// The disk answered a read or a write with an error, and what; that is for the log alone. The same
+    /// request may succeed later.
+    #[error("{0}")]
+    DiskFails(String),
     /// The program was started so that nothing is written: see `--read-only`.
     #[error("this instance is read-only: it was started so that nothing is written, and nothing was changed")]
     ReadOnly,
@@ -124,9 +129,27 @@ impl Error {
             Error::Internal(_)
                 | Error::Unavailable(_)
                 | Error::DiskFull
+                | Error::DiskFails(_)
                 | Error::ReadOnly
                 | Error::Damaged(_)
         )
+    }
+
+    /// What the system says of a file that we keep: no room for it, or a disk that fails.
+    pub fn of_file(what: &str, error: &io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull,
+            ErrorKind::FileTooLarge => Error::DiskFails(format!(
+                "{what}: the file may not grow beyond the limit that this process has (`ulimit -f`, LimitFSIZE= \
+                 of systemd)"
+            )),
+            _ => Error::DiskFails(format!("{what}: {error}")),
+        }
+    }
+
+    /// The same, of a file that the reader of the log need not know.
+    pub fn from_io(error: io::Error) -> Error {
+        Error::of_file("a file of the data directory", &error)
     }
 
     pub fn internal(why: impl fmt::Display) -> Error {

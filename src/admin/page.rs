@@ -117,7 +117,9 @@ pub fn dress(headers: &mut HeaderMap) {
 pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
     match error {
         Error::Internal(_) | Error::Damaged(_) => log::error!("{error}"),
-        Error::Unavailable(_) | Error::DiskFull => log::warn!("a page could not be shown: {error}"),
+        Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_) => {
+            log::warn!("a page could not be shown: {error}")
+        }
         _ => {}
     }
     let (status, title, text) = words(error);
@@ -132,7 +134,7 @@ pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::RateLimited { retry_after } => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
         }
-        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => {
+        Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_) | Error::Damaged(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Error::MethodNotAllowed { allow } => {
@@ -241,6 +243,11 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
             StatusCode::SERVICE_UNAVAILABLE,
             "Not just now",
             "The server is too busy or short of room. Nothing was changed; try again in a moment.",
+        ),
+        Error::DiskFails(_) => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not just now",
+            "The disk cannot be read or written, and the log says how. Nothing was changed; try again in a moment.",
         ),
         Error::ReadOnly => said(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -280,7 +280,8 @@ impl Visit {
         }
         // A full disk keeps nobody out: the sign-in ends sooner, that is all.
         match self.app.note_seen(sign_in).await {
-            Ok(()) | Err(Error::DiskFull | Error::Unavailable(_) | Error::ReadOnly) => {}
+            Ok(()) | Err(Error::DiskFull | Error::DiskFails(_) | Error::Unavailable(_) | Error::ReadOnly) => {
+            }
             Err(error) => log::error!("that a sign-in is used could not be written down: {error}"),
         }
     }

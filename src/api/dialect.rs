@@ -225,7 +225,7 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
         Error::RateLimited { retry_after } => {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from(*retry_after));
         }
-        Error::Unavailable(_) | Error::DiskFull | Error::Damaged(_) => {
+        Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_) | Error::Damaged(_) => {
             headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         Error::MethodNotAllowed { allow } => {
@@ -285,9 +285,11 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => StatusCode::CONFLICT,
-        Error::Unavailable(_) | Error::DiskFull | Error::ReadOnly | Error::Damaged(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Error::Unavailable(_)
+        | Error::DiskFull
+        | Error::DiskFails(_)
+        | Error::ReadOnly
+        | Error::Damaged(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -296,6 +298,7 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn message(error: &Error) -> String {
     match error {
         Error::Internal(_) => "Internal server error".into(),
+        Error::DiskFails(_) => "the disk cannot be read or written; try again".into(),
         Error::Damaged(_) => "the server cannot read its database".into(),
         error => error.to_string(),
     }

@@ -94,6 +94,7 @@ fn message(error: &Error) -> String {
         | Error::Conflict(_)
         | Error::Unavailable(_)
         | Error::DiskFull
+        | Error::DiskFails(_)
         | Error::ReadOnly
         | Error::Damaged(_)
         | Error::Internal(_) => dialect::message(error),

@@ -85,7 +85,11 @@ fn code(error: &Error) -> &'static str {
         Error::Suppressed => "suppressed",
         Error::Ambiguous(_) => "ambiguous",
         Error::Conflict(_) => "conflict",
-        Error::Unavailable(_) | Error::DiskFull | Error::ReadOnly | Error::Damaged(_) => "unavailable",
+        Error::Unavailable(_)
+        | Error::DiskFull
+        | Error::DiskFails(_)
+        | Error::ReadOnly
+        | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "internal",
     }
 }

@@ -69,6 +69,7 @@ fn code(error: &Error) -> &'static str {
         Error::RateLimited { .. }
         | Error::Unavailable(_)
         | Error::DiskFull
+        | Error::DiskFails(_)
         | Error::ReadOnly
         | Error::Damaged(_) => "unavailable",
         Error::Internal(_) => "unknown",

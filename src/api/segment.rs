@@ -63,7 +63,11 @@ impl Dialect for Segment {
             Error::TooSlow => "too_slow",
             Error::NoSuchRoute => "not_found",
             Error::MethodNotAllowed { .. } => "method_not_allowed",
-            Error::Unavailable(_) | Error::DiskFull | Error::ReadOnly | Error::Damaged(_) => "unavailable",
+            Error::Unavailable(_)
+            | Error::DiskFull
+            | Error::DiskFails(_)
+            | Error::ReadOnly
+            | Error::Damaged(_) => "unavailable",
             Error::Internal(_) => "internal",
             _ => "invalid",
         };

@@ -118,9 +118,11 @@ fn code(error: &Error) -> &'static str {
         | Error::Conflict(_)
         | Error::JobEnded
         | Error::Suppressed => "CONFLICT",
-        Error::Unavailable(_) | Error::DiskFull | Error::ReadOnly | Error::Damaged(_) => {
-            "SERVICE_UNAVAILABLE"
-        }
+        Error::Unavailable(_)
+        | Error::DiskFull
+        | Error::DiskFails(_)
+        | Error::ReadOnly
+        | Error::Damaged(_) => "SERVICE_UNAVAILABLE",
         Error::Internal(_) => "INTERNAL_SERVER_ERROR",
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::App;
 use crate::archive::{self, LedgerPosition, Listed};
 use crate::clock::Millis;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::{Again, LedgerId, Position, Refusal};
 use crate::proof::hex::Hex;
 
@@ -34,10 +34,10 @@ pub enum Stay {
 }
 
 /// The newest first. It reads the ledger once for all of them, from the oldest one's place
-/// on; not for an async thread. [`Error::Internal`] if the folder cannot be read.
+/// on; not for an async thread. [`crate::error::Error::DiskFails`] if the folder cannot be read.
 pub fn list(app: &App) -> Result<Vec<Backup>> {
     let (now, keep) = (app.clock().now(), app.keeping().keep);
-    let listed = archive::list(app.backups()).map_err(Error::internal)?;
+    let listed = archive::list(app.backups()).map_err(archive::Refusal::into_error)?;
     let places: Vec<Result<Position, String>> = listed.iter().map(place).collect();
     let known: Vec<Position> = places.iter().flatten().copied().collect();
     let mut counted = Again::count(&app.store().ledger(), &known, &app.store().seal()).into_iter();

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::error::Error;
+
 pub type Result<T> = std::result::Result<T, Refusal>;
 
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,15 @@ impl Refusal {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::NoRoom { doing, path },
             _ => Refusal::Io { doing, path, source },
+        }
+    }
+
+    /// As the one error.
+    pub fn into_error(self) -> Error {
+        match self {
+            Refusal::NoRoom { .. } => Error::DiskFull,
+            Refusal::Io { .. } => Error::DiskFails(self.to_string()),
+            refusal => Error::internal(refusal),
         }
     }
 

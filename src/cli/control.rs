@@ -2,17 +2,19 @@
 //! asks; lines of progress, then one with the outcome, answer. Only the directory's
 //! owner can open it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::act::Act;
@@ -26,6 +28,10 @@ const LINE_MAX: usize = 64 * 1024;
 const ASKING: Duration = Duration::from_secs(5);
 /// Commands at work at a time.
 const CALLERS_MAX: usize = 16;
+/// What a stop grants those that are at work.
+const LAST: Duration = Duration::from_secs(3);
+/// What the others are told.
+const STOPS: &str = "the server stops, and the command was broken off: what it had done until then stays";
 /// A server that has just taken the directory opens its socket within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -41,8 +47,58 @@ enum Answer {
 /// The thread that takes commands.
 pub struct Control {
     path: PathBuf,
-    stopping: Arc<AtomicBool>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// The commands that are at work.
+#[derive(Default)]
+pub struct Desk {
+    stopping: AtomicBool,
+    callers: Mutex<BTreeMap<u64, Arc<UnixStream>>>,
+    one_ended: Condvar,
+}
+
+impl Desk {
+    /// Takes no more commands; one that has steps ends after the step that it is in.
+    pub fn close(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn callers(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<UnixStream>>> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False: too many are at work.
+    fn enter(&self, number: u64, stream: &Arc<UnixStream>) -> bool {
+        let mut callers = self.callers();
+        let is_free = callers.len() < CALLERS_MAX;
+        if is_free {
+            callers.insert(number, Arc::clone(stream));
+        }
+        is_free
+    }
+
+    fn leave(&self, number: u64) {
+        self.callers().remove(&number);
+        self.one_ended.notify_all();
+    }
+
+    /// Waits for those at work, but not for long: the others are told, and end with the process.
+    fn empty(&self) {
+        let callers = self.callers();
+        let waited = self.one_ended.wait_timeout_while(callers, LAST, |callers| !callers.is_empty());
+        let (callers, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        for stream in callers.values() {
+            log::warn!("a command over the socket was at work at the stop, and was broken off");
+            let _ = put(stream, &Answer::Failed(STOPS.to_owned()));
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl Control {
@@ -57,19 +113,22 @@ impl Control {
         let listener =
             UnixListener::bind(&path).with_context(|| format!("cannot open {}", path.display()))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        let stopping = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stopping);
+        let desk = Arc::new(Desk::default());
+        let served = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name("usher-control".into())
-            .spawn(move || accept(&listener, &app, &told))?;
-        Ok(Control { path, stopping, thread: Some(thread) })
+            .spawn(move || accept(&listener, &app, &served))?;
+        Ok(Control { path, desk, thread: Some(thread) })
+    }
+
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
     }
 }
 
 impl Drop for Control {
-    /// Ends after the commands that are at work.
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::SeqCst);
+        self.desk.close();
         // Wakes the thread from its wait for the next caller.
         let woken = UnixStream::connect(&self.path).is_ok();
         if let Some(thread) = self.thread.take()
@@ -78,6 +137,7 @@ impl Drop for Control {
         {
             log::error!("the control thread ended with a panic");
         }
+        self.desk.empty();
         // What is left is removed by the next start.
         let _ = fs::remove_file(&self.path);
     }
@@ -85,34 +145,40 @@ impl Drop for Control {
 
 /// Each caller has a thread, so that none waits for another: revoking a key does not wait for
 /// a backup to be made.
-fn accept(listener: &UnixListener, app: &App, stopping: &AtomicBool) {
-    let callers = &AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for stream in listener.incoming() {
-            if stopping.load(Ordering::SeqCst) {
-                return;
-            }
-            let Ok(stream) = stream else { continue };
-            if callers.fetch_add(1, Ordering::SeqCst) >= CALLERS_MAX {
-                callers.fetch_sub(1, Ordering::SeqCst);
-                // It is told so if it still listens.
-                let _ = put(&stream, &Answer::Failed("too many commands are at work; try again".into()));
-                continue;
-            }
-            let run = move || {
-                if let Err(error) = serve(&stream, app) {
-                    log::warn!("a command over the socket was cut off: {error}");
-                }
-                callers.fetch_sub(1, Ordering::SeqCst);
-            };
-            if let Err(error) =
-                std::thread::Builder::new().name("usher-command".into()).spawn_scoped(scope, run)
-            {
-                callers.fetch_sub(1, Ordering::SeqCst);
-                log::warn!("a command over the socket could not be taken: {error}");
-            }
+fn accept(listener: &UnixListener, app: &App, desk: &Arc<Desk>) {
+    for (number, stream) in (0..).zip(listener.incoming()) {
+        if desk.is_closed() {
+            return;
         }
-    });
+        let Ok(stream) = stream.map(Arc::new) else { continue };
+        if !desk.enter(number, &stream) {
+            // It is told so if it still listens.
+            let _ = put(&stream, &Answer::Failed("too many commands are at work; try again".into()));
+            continue;
+        }
+        let (app, theirs) = (app.clone(), Arc::clone(desk));
+        let run = move || {
+            let _leaving = Leaving(&theirs, number);
+            if let Err(error) = serve(&stream, &app, &theirs)
+                && !theirs.is_closed()
+            {
+                log::warn!("a command over the socket was cut off: {error}");
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("usher-command".into()).spawn(run) {
+            desk.leave(number);
+            log::warn!("a command over the socket could not be taken: {error}");
+        }
+    }
+}
+
+/// A command that panics is not at work any more either.
+struct Leaving<'a>(&'a Desk, u64);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
+    }
 }
 
 /// The line that asks, within [`ASKING`] from its first byte to its last.
@@ -132,7 +198,7 @@ fn asked(mut stream: &UnixStream) -> io::Result<String> {
     String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-fn serve(stream: &UnixStream, app: &App) -> io::Result<()> {
+fn serve(stream: &UnixStream, app: &App, desk: &Desk) -> io::Result<()> {
     // One that reads nothing must not hold up a stop.
     stream.set_write_timeout(Some(ASKING))?;
     let line = asked(stream)?;
@@ -140,6 +206,8 @@ fn serve(stream: &UnixStream, app: &App) -> io::Result<()> {
         Ok(act) => match act.perform(app, &|step| {
             // Whoever asked may be gone; the act goes on to its end.
             let _ = put(stream, &Answer::Progress(step));
+            ensure!(!desk.is_closed(), STOPS);
+            Ok(())
         }) {
             Ok(lines) => Answer::Done(lines),
             Err(error) => Answer::Failed(format!("{error:#}")),

@@ -134,6 +134,7 @@ fn advice(check: &str) -> &'static str {
         "database" => {
             "stop Usher, copy the directory aside, and put back the newest backup with `usher restore`"
         }
+        "numbers" => "start Usher: it writes the file anew; before that, put back no backup",
         "free space" => "start Usher: it cleans what is free; run `usher verify` again after some minutes",
         "traces of the erased" => "open the page of the job that is named: it says where; retry it there",
         "backups" => "make a new backup with `usher backup`, and remove the one that is named",

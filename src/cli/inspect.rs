@@ -14,7 +14,7 @@ use crate::archive::{self, Identities, Refusal, keys};
 use crate::clock::Millis;
 use crate::erasure::replay;
 use crate::files::no_link;
-use crate::ledger::{self, Seal, UNSEALED};
+use crate::ledger::{self, LedgerId, Seal, UNSEALED};
 use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
 use crate::proof::chain;
@@ -125,16 +125,17 @@ fn all(directory: &Directory) -> Vec<String> {
     let key = ledgers::public_key(directory.path);
     let good = || key.as_ref().map_err(|error| anyhow!("{error:#}"));
     let receipts = good().map(|key| receipts(directory.path, key)).unwrap_or_default();
-    let checks: [Check; 10] = [
+    let checks: [Check; 11] = [
         ("signing key", Box::new(|| signing_key(directory.path, good()?))),
         ("receipts", Box::new(|| chain_of_receipts(directory.path, good()?, receipts.len(), last?))),
         ("audit log", Box::new(|| audit_log(glance()?, &receipts, good()?))),
         ("ledger of erasures", Box::new(|| ledger_file(directory, glance()?))),
         ("receipts in the ledger", Box::new(|| places(directory, receipts.clone(), good()?))),
         ("database", Box::new(|| sound(directory, glance()?))),
+        ("numbers", Box::new(|| numbers(directory, glance()?))),
         ("free space", Box::new(|| free_space(directory.file))),
         ("traces of the erased", Box::new(|| traces(directory, glance()?))),
-        ("backups", Box::new(|| backups(directory))),
+        ("backups", Box::new(|| backups(directory, glance()?))),
         ("leftovers", Box::new(|| leftovers(directory))),
     ];
     checks.into_iter().flat_map(|(name, check)| said(name, check())).collect()
@@ -322,6 +323,14 @@ fn sound(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     Ok(Outcome { figures, faults })
 }
 
+fn numbers(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+    let (figures, faults) = match glance.faults_of_numbers(&directory.database())? {
+        Some(faults) => ("the file has all that were given out", faults),
+        None => ("the next start writes the file", Vec::new()),
+    };
+    Ok(Outcome { figures: figures.to_owned(), faults })
+}
+
 fn free_space(file: &Pages) -> Result<Outcome> {
     let (mut pages, mut faults) = (0_u64, Vec::new());
     file.range(1..file.count()? + 1, |number, page| {
@@ -377,7 +386,7 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     }
 }
 
-fn backups(directory: &Directory) -> Result<Outcome> {
+fn backups(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let secrets = directory.path.join("secrets");
     let machine = Identities::machine(&secrets)?;
     let listed = archive::list(&directory.backups())?;
@@ -386,7 +395,17 @@ fn backups(directory: &Directory) -> Result<Outcome> {
     if let Err(refusal) = keys::check_recovery(&secrets, |key| keyed(&secret, RECOVERY_KEY, &[key])) {
         faults.push(refusal.to_string());
     }
+    // A ledger that was lost and replaced is this installation's, too.
+    let seen = ledger::look(&directory.ledger(), &seal(directory)?, &[], |_, _| {}).ok();
+    let ledgers = [Some(glance.ledger()?.ledger), seen.and_then(|seen| seen.lost)];
     for backup in listed {
+        let foreign = backup.manifest.as_ref().ok().map(|manifest| &manifest.ledger.ledger);
+        if let Some(ledger) = foreign.filter(|id| !ledgers.contains(&LedgerId::parse(id))) {
+            faults.push(format!(
+                "{} is of another installation: it was made beside the ledger {ledger}; a restore here refuses it",
+                backup.path.display()
+            ));
+        }
         match archive::check(&backup.path, &machine) {
             Ok(_) => opened += 1,
             // Of another machine: the owner's key opens it.

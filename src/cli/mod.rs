@@ -181,6 +181,7 @@ const CANNOT_TELL: u8 = 2;
 /// Reads the command line and does what it says.
 pub fn run() -> anyhow::Result<ExitCode> {
     let cli = help::parse();
+    limits::outlive_large_files()?;
     let data = cli.config.data.clone();
     let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
@@ -347,7 +348,10 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
     }
-    let mut outcome = act.perform(&app.by(Actor::Operator), &|step| bar.show(step));
+    let mut outcome = act.perform(&app.by(Actor::Operator), &|step| {
+        bar.show(step);
+        Ok(())
+    });
     if let (Act::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
         lines.push(format!("next: usher serve --data {}", data.path().display()));
     }
@@ -376,6 +380,8 @@ struct Decided {
 /// Opens what is in the directory, with the checks of every start.
 fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyhow::Result<App> {
     limits::raise_open_files(config.workers())?;
+    limits::check_threads(config.workers())?;
+    limits::tell_size_of_files();
     let bell = Arc::new(Bell::default());
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;

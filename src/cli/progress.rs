@@ -17,8 +17,8 @@ pub enum Step {
     Done(u64, u64),
 }
 
-/// Told how far it is.
-pub type Progress<'a> = &'a dyn Fn(Step);
+/// Told how far it is. An error ends the act there.
+pub type Progress<'a> = &'a dyn Fn(Step) -> anyhow::Result<()>;
 
 /// A line for each step; on a terminal a bar under them, which appears with the first figure.
 #[derive(Default)]

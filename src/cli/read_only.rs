@@ -38,6 +38,7 @@ pub fn hold(config: &Config) -> anyhow::Result<DataDir> {
 /// something first, it is refused.
 pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
     limits::raise_open_files(config.workers())?;
+    limits::check_threads(config.workers())?;
     for left in [data.kept(), data.kept_wal(), data.kept_ledger()] {
         if fs::symlink_metadata(&left).is_ok() {
             bail!(
@@ -86,6 +87,9 @@ pub fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<
         Act::Backup { .. } | Act::Demo { .. } => {
             bail!("this command writes: it does not go with --read-only")
         }
-        _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|step| bar.show(step)),
+        _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|step| {
+            bar.show(step);
+            Ok(())
+        }),
     }
 }

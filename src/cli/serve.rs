@@ -132,7 +132,8 @@ fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::R
     let link = setup.as_ref().map(SetupLink::path);
     // It ends before the store does, and so does the worker.
     let writes = !app.is_read_only();
-    let _control = writes.then(|| Control::start(data, app.by(Actor::Operator))).transpose()?;
+    let control = writes.then(|| Control::start(data, app.by(Actor::Operator))).transpose()?;
+    let desk = control.as_ref().map(Control::desk);
     System::new().block_on(async {
         // Caught from before anybody is told that we serve.
         let stopped = stopped().context("signals cannot be caught")?;
@@ -159,6 +160,7 @@ fn listen(data: &DataDir, config: &Config, app: &App, doors: Doors) -> anyhow::R
         actix_web::rt::spawn(async move {
             stopped.await;
             log::info!("stopping: requests in flight are answered first");
+            desk.iter().for_each(|desk| desk.close());
             stop.gracefully().await;
         });
         http.server.await?;

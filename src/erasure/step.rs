@@ -56,7 +56,7 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
     match tx.nested(|| delete_rows::some(tx, &mut job, deadline)) {
         Ok(_) => {}
         // No room is no fault of the job's: the whole step comes again.
-        Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
+        Err(error @ (Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_))) => return Err(error),
         Err(error) => {
             log::error!("job {id} met a fault: {error}");
             jobs::note_fault(tx, id, &error.to_string())?;

@@ -16,10 +16,12 @@ impl Alarm {
         }
     }
 
-    /// Looks whether an outcome is damage.
+    /// Looks whether an outcome is damage, or a disk that fails: that passes, and is told each time.
     pub fn heed<T>(&self, outcome: Result<T>) -> Result<T> {
-        if let Err(Error::Damaged(what)) = &outcome {
-            self.ring(what);
+        match &outcome {
+            Err(Error::Damaged(what)) => self.ring(what),
+            Err(Error::DiskFails(what)) => log::error!("the disk fails: {what}"),
+            _ => {}
         }
         outcome
     }

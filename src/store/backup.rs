@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::rows::{self, Rows};
 use super::{
-    Access, Db, Store, book, from_sql, has_wal, index_of, read_only, snapshot, upkeep, wal_mark, wal_of,
-    wal_watch,
+    Access, Db, Store, book, from_sql, has_wal, index_of, marks, migrations, read_only, snapshot, upkeep,
+    wal_mark, wal_of, wal_watch,
 };
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -66,6 +66,14 @@ impl Glance {
     /// How far it has seen the ledger. [`Error::Internal`] if it never saw one.
     pub fn ledger(&self) -> Result<Position> {
         self.read(book::position)
+    }
+
+    /// What is wrong with the file of numbers beside it. None: it is of a schema that has no such file.
+    pub fn faults_of_numbers(&self, path: &Path) -> Result<Option<Vec<String>>> {
+        match usize::try_from(self.schema()?) {
+            Ok(schema) if schema >= migrations::NEWEST => self.read(|db| marks::faults(db, path)).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The number of its schema.
@@ -156,6 +164,14 @@ impl Drop for Folder {
 }
 
 impl Store {
+    /// How large a copy becomes: the pages that are in use.
+    pub fn bytes_of_copy(&self) -> Result<u64> {
+        let sql = "SELECT (page_count - freelist_count) * page_size
+                   FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        let bytes: Option<i64> = self.read(|db| db.row(sql, [], |row| row.get(0)))?;
+        Ok(bytes.unwrap_or(0).max(0).unsigned_abs())
+    }
+
     /// Copies the database, as it is at one instant, into a new folder inside `folder`, and
     /// looks the copy over. Writing goes on; what is written meanwhile is not in it. It
     /// blocks, and reads all of the database. [`Error::Internal`] names what is wrong with
@@ -317,8 +333,5 @@ pub fn forget_wal(path: &Path) -> Result<()> {
 }
 
 fn trouble(error: std::io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull,
-        _ => Error::internal(error),
-    }
+    Error::of_file("a copy of the database", &error)
 }

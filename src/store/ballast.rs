@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +18,12 @@ const SPARE: u64 = 8 * 1024 * 1024;
 const PROBE: usize = 64 * 1024;
 /// The wait between two tries.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The unit in which the system counts what a file takes on the disk.
+const BLOCK: u64 = 512;
+/// Written at a time.
+const CHUNK: usize = 1 << 20;
+/// No text has a byte with these bits: nothing that is searched for is met here by chance.
+const NO_TEXT: u8 = 0xF8;
 
 pub struct Ballast {
     path: PathBuf,
@@ -38,8 +44,9 @@ impl Ballast {
         Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() }
     }
 
-    /// Makes it if it is not there, and there is room. [`Error::Internal`] with the way out if something
-    /// else lies there: no room would ever be kept, as if the disk were full.
+    /// Makes it if it is not there as a whole, and there is room. One that was copied with holes in it
+    /// has its length and no room. [`Error::Internal`] with the way out if something else lies there: no
+    /// room would ever be kept, as if the disk were full.
     pub fn take(&self) -> Result<()> {
         let mut state = self.state();
         let about = fs::symlink_metadata(&self.path);
@@ -50,8 +57,13 @@ impl Ballast {
                 self.path.display()
             )));
         }
-        if state.given_up || about.map_or(0, |about| about.len()) == self.bytes {
+        let (length, taken) =
+            about.map_or((0, 0), |about| (about.len(), about.blocks().saturating_mul(BLOCK)));
+        if state.given_up || length == self.bytes && taken >= self.bytes {
             return Ok(());
+        }
+        if length == self.bytes {
+            log::info!("the ballast has holes and keeps no room: it is written anew");
         }
         if let Err(error) = self.make() {
             log::warn!(
@@ -92,6 +104,11 @@ impl Ballast {
         full && self.give_up()
     }
 
+    /// Whether the room is given up now; without a look whether there is some again.
+    pub fn is_away(&self) -> bool {
+        self.state().given_up
+    }
+
     /// Whether only erasing may write. Looks from time to time whether there is room again.
     pub fn is_given_up(&self) -> bool {
         let mut state = self.state();
@@ -109,16 +126,19 @@ impl Ballast {
         state.given_up
     }
 
-    /// Written out, for a file with holes keeps no room.
+    /// Written out, for a file with holes keeps no room; and with bytes that no tool takes for a hole, and
+    /// no file system packs into nothing.
     fn make(&self) -> std::io::Result<()> {
         let write = || -> std::io::Result<()> {
             let mut file: File =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
-            let zeros = vec![0; 1 << 20];
+            let mut bytes = vec![0; CHUNK];
+            fastrand::fill(&mut bytes);
+            bytes.iter_mut().for_each(|byte| *byte |= NO_TEXT);
             let mut left = self.bytes + SPARE;
             while left > 0 {
-                let some = left.min(zeros.len() as u64);
-                file.write_all(&zeros[..usize::try_from(some).unwrap_or(zeros.len())])?;
+                let some = left.min(CHUNK as u64);
+                file.write_all(&bytes[..usize::try_from(some).unwrap_or(CHUNK)])?;
                 left -= some;
             }
             file.set_len(self.bytes)?;

@@ -2,6 +2,7 @@
 //! synced, before the group commits; the commit records how far the database has seen them.
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -128,8 +129,9 @@ impl Book {
         let first = ledger.position().seq + 1;
         let at = acts.last().map_or(0, |(at, _)| *at);
         let position = ledger.append_each(acts).map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull,
-            _ => Error::internal(format!("the ledger cannot be written: {error}")),
+            // An act that cannot be: no fault of the disk's.
+            ErrorKind::InvalidInput => Error::internal(format!("the ledger cannot be written: {error}")),
+            _ => Error::of_file("the ledger cannot be written", &error),
         })?;
         drop(ledger);
         match record(conn, &position, &self.secret) {

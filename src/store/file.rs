@@ -17,12 +17,12 @@ pub struct Pages(File);
 
 impl Pages {
     pub fn open(path: &Path) -> Result<Pages> {
-        File::open(path).map(Pages).map_err(Error::internal)
+        File::open(path).map(Pages).map_err(Error::from_io)
     }
 
     /// How many pages the file has.
     pub fn count(&self) -> Result<u32> {
-        let bytes = self.0.metadata().map_err(Error::internal)?.len();
+        let bytes = self.0.metadata().map_err(Error::from_io)?.len();
         u32::try_from(bytes / PAGE as u64).map_err(Error::internal)
     }
 
@@ -97,7 +97,7 @@ fn read_up_to(file: &File, bytes: &mut [u8], at: u64) -> Result<usize> {
             Ok(0) => break,
             Ok(some) => read += some,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::internal(error)),
+            Err(error) => return Err(Error::from_io(error)),
         }
     }
     Ok(read)

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{from_sql, sequences};
+use super::{Db, from_sql, sequences};
 use crate::error::{Error, Result};
 
 /// What sequences are called; those of a project have its number besides.
@@ -53,7 +53,15 @@ impl Marks {
                 sequences::raise(conn, &name, number)?;
             }
         }
-        let were_there = !text.is_empty();
+        let marked = largest(&text);
+        // One that says nothing is as good as none.
+        let were_there = !marked.is_empty();
+        if let Some((name, number)) = behind(&known, &marked).filter(|_| !text.is_empty()) {
+            log::warn!(
+                "the file of numbers is damaged, or not the newest one: it does not have {name} {number}. It is \
+                 written anew from the database"
+            );
+        }
         let (file, given, broken) = (RefCell::default(), RefCell::default(), Cell::new(false));
         let marks = Marks { path, file, given, broken, were_there };
         // On a full disk the old file does as well.
@@ -125,6 +133,37 @@ fn read(conn: &Connection) -> Result<BTreeMap<String, i64>> {
     let mut statement = conn.prepare(sql).map_err(from_sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(from_sql)?;
     rows.collect::<rusqlite::Result<_>>().map_err(from_sql)
+}
+
+/// What the file beside a database does not say of it. One that knows more is good: the numbers of a
+/// transaction that failed stand there, too.
+pub fn faults(db: &Db, database: &Path) -> Result<Vec<String>> {
+    // In this order: the file is ahead.
+    let known = read(db.conn)?;
+    let way_out = "the next start writes it anew from the database";
+    let text = match std::fs::read(database.with_file_name(NAME)) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(vec![format!("it is missing; {way_out}")]);
+        }
+        Err(error) => return Err(Error::from_io(error)),
+    };
+    let strange = |(n, line): (usize, &str)| {
+        (!is_own(line)).then(|| format!("line {} is not what Usher writes there; {way_out}", n + 1))
+    };
+    // The last line may have been cut off by a stop.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut faults: Vec<String> = whole.lines().enumerate().filter_map(strange).collect();
+    faults.extend(behind(&known, &largest(&text)).map(|(name, number)| {
+        format!("{name} {number} was given out, as the database says, and is not in it: it is another one; {way_out}")
+    }));
+    Ok(faults)
+}
+
+/// The first sequence of the database that the file does not have as far.
+fn behind<'a>(known: &'a BTreeMap<String, i64>, marked: &BTreeMap<String, i64>) -> Option<(&'a str, i64)> {
+    let lacks = |(name, number): &(&String, &i64)| marked.get(*name).is_none_or(|marked| marked < *number);
+    known.iter().filter(|(_, number)| **number > 0).find(lacks).map(|(name, number)| (name.as_str(), *number))
 }
 
 /// Whether a line, or what a stop has left of one, is what is written there: a sequence and a

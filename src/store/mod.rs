@@ -442,6 +442,11 @@ impl Store {
         &self.file
     }
 
+    /// Whether the room that is kept for erasing is in use.
+    pub fn is_short_of_room(&self) -> bool {
+        self.ballast.is_away()
+    }
+
     /// By which the ledger's lines show that they were written here.
     pub fn seal(&self) -> Seal {
         Seal::new(&self.secret)
@@ -496,7 +501,7 @@ fn check_soundness(conn: &Connection) -> Result<()> {
 /// A fault that SQLite or the system names, with what can be done about it.
 fn with_way_out(error: Error) -> Error {
     match error {
-        Error::Internal(why) => Error::Internal(format!(
+        Error::Internal(why) | Error::DiskFails(why) => Error::Internal(format!(
             "{why}. Copy the data directory to another place before anything else; `usher verify` says what can \
              be read, and `usher restore` puts a backup in its place"
         )),
@@ -798,6 +803,11 @@ fn from_sql(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Unavailable("another program holds the database")
         }
+        // The file is there, or was when it was opened: it is the disk that does not do what is asked.
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            Error::DiskFails(error.to_string())
+        }
+        Some(ErrorCode::OutOfMemory) => Error::Unavailable("there is too little memory"),
         None if is_odd_row(&error) => Error::Damaged("a row does not read".into()),
         _ => Error::internal(error),
     }

@@ -6,8 +6,9 @@ use super::Hygiene;
 use crate::error::{Error, Result};
 
 const PAGE_SIZE: u32 = 4_096;
-/// Bytes that a WAL keeps when it begins anew, after a reader has let it grow.
-const WAL_KEPT: u32 = 64 * 1024 * 1024;
+/// Bytes that a WAL keeps when it begins anew, after a burst or a reader has let it grow: four times what
+/// is folded in at once. SQLite shortens it at the commit that begins it anew.
+const WAL_KEPT: u32 = 16 * 1024 * 1024;
 
 /// `secure_delete` must be on before the first row, and `auto_vacuum` off before the
 /// first table. FULL, for NORMAL loses acknowledged writes when the power fails.

@@ -110,9 +110,9 @@ impl Scrub {
             self.seen = 0;
             return Ok(());
         }
-        let wal = File::open(&self.wal).map_err(Error::internal)?;
+        let wal = File::open(&self.wal).map_err(Error::from_io)?;
         let mut salts = [0; 8];
-        wal.read_exact_at(&mut salts, 16).map_err(Error::internal)?;
+        wal.read_exact_at(&mut salts, 16).map_err(Error::from_io)?;
         if salts != self.salts || frames < self.seen {
             self.salts = salts;
             self.seen = 0;
@@ -120,7 +120,7 @@ impl Scrub {
         let mut number = [0; 4];
         for frame in self.seen..frames {
             let at = WAL_HEADER + u64::from(frame) * (FRAME_HEADER + PAGE as u64);
-            wal.read_exact_at(&mut number, at).map_err(Error::internal)?;
+            wal.read_exact_at(&mut number, at).map_err(Error::from_io)?;
             let page = u32::from_be_bytes(number);
             self.suspects.insert(page);
             self.written.insert(page);

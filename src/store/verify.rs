@@ -234,8 +234,8 @@ fn others(top: &Path, but: Option<&Path>) -> Result<HashMap<PathBuf, Stamp>> {
     let mut found = HashMap::new();
     let mut folders = vec![top.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(Error::internal)? {
-            let entry = entry.map_err(Error::internal)?;
+        for entry in std::fs::read_dir(&folder).map_err(Error::from_io)? {
+            let entry = entry.map_err(Error::from_io)?;
             let Ok(about) = entry.metadata() else { continue };
             let path = entry.path();
             let inside = path.strip_prefix(top).unwrap_or(&path);
@@ -283,9 +283,9 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
     match kind {
         FileKind::Ledger => {
             // From a line's end on, if it is one.
-            file.seek(SeekFrom::Start(from.saturating_sub(1))).map_err(Error::internal)?;
+            file.seek(SeekFrom::Start(from.saturating_sub(1))).map_err(Error::from_io)?;
             for line in BufReader::new(file).split(b'\n') {
-                if !kind.is_own(&line.map_err(Error::internal)?) {
+                if !kind.is_own(&line.map_err(Error::from_io)?) {
                     return Ok(false);
                 }
             }
@@ -293,7 +293,7 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
         }
         FileKind::Receipt | FileKind::PublicKey | FileKind::Numbers => {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(Error::internal)?;
+            file.read_to_end(&mut bytes).map_err(Error::from_io)?;
             Ok(kind.is_own(&bytes))
         }
         FileKind::Plain | FileKind::Foreign => Ok(false),
@@ -307,9 +307,9 @@ fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from:
     match kind {
         FileKind::Ledger => {
             let mut at = from.saturating_sub(1);
-            file.seek(SeekFrom::Start(at)).map_err(Error::internal)?;
+            file.seek(SeekFrom::Start(at)).map_err(Error::from_io)?;
             for line in BufReader::new(file).split(b'\n') {
-                let line = line.map_err(Error::internal)?;
+                let line = line.map_err(Error::from_io)?;
                 sieve.skip(line.len() as u64);
                 if !kind.is_own(&line) {
                     sieve.bytes_of(&line, at, name);
@@ -319,7 +319,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from:
             Ok(())
         }
         _ if is_own(path, kind, from)? => {
-            sieve.skip(file.metadata().map_err(Error::internal)?.len());
+            sieve.skip(file.metadata().map_err(Error::from_io)?.len());
             Ok(())
         }
         _ => search_bytes(sieve, file, name),
@@ -334,7 +334,7 @@ fn search_bytes(sieve: &mut Sieve, mut file: File, name: &str) -> Result<()> {
         let past = buffer.len().saturating_sub(OVERLAP);
         buffer.drain(..past);
         from += past as u64;
-        let read = (&mut file).take(BUFFER as u64).read_to_end(&mut buffer).map_err(Error::internal)?;
+        let read = (&mut file).take(BUFFER as u64).read_to_end(&mut buffer).map_err(Error::from_io)?;
         if read == 0 {
             return Ok(());
         }
@@ -347,7 +347,7 @@ fn open(path: &Path) -> Result<Option<File>> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::internal(error)),
+        Err(error) => Err(Error::from_io(error)),
     }
 }
 
@@ -356,6 +356,6 @@ fn fill(file: &mut File, bytes: &mut [u8]) -> Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(Error::internal(error)),
+        Err(error) => Err(Error::from_io(error)),
     }
 }

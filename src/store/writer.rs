@@ -51,7 +51,8 @@ thread_local! {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     Request,
-    /// A request that erases, or that lets nobody in any more: taken though the disk is full.
+    /// A request that erases, or that lets nobody in any more, or the word that a backup was made: taken
+    /// though the disk is full.
     Erasure,
     Background,
 }
@@ -123,6 +124,8 @@ trait Task: Send {
     fn panicked(&mut self);
     /// Whether it failed for want of room.
     fn met_full_disk(&self) -> bool;
+    /// What the disk did not do, if it failed for that.
+    fn met_failing_disk(&self) -> Option<&str>;
     /// What did not read, if it failed for that.
     fn met_damage(&self) -> Option<&str>;
     /// Hands the answer over: its own if the transaction was committed (or its own
@@ -169,6 +172,13 @@ where
 
     fn met_full_disk(&self) -> bool {
         matches!(self.outcome, Some(Err(Error::DiskFull)))
+    }
+
+    fn met_failing_disk(&self) -> Option<&str> {
+        match &self.outcome {
+            Some(Err(Error::DiskFails(what))) => Some(what),
+            _ => None,
+        }
     }
 
     fn met_damage(&self) -> Option<&str> {
@@ -358,6 +368,8 @@ enum Cause {
     Full,
     /// As it says: the same write may succeed later.
     Busy(&'static str),
+    /// The disk answered with an error: the same write may succeed later.
+    Disk,
     Damage,
     Fault,
 }
@@ -367,6 +379,7 @@ impl Void {
         match self.cause {
             Cause::Full => Error::DiskFull,
             Cause::Busy(why) => Error::Unavailable(why),
+            Cause::Disk => Error::DiskFails(self.text.clone()),
             Cause::Damage => Error::Damaged(self.text.clone()),
             Cause::Fault => Error::internal(&self.text),
         }
@@ -615,13 +628,17 @@ impl Thread {
         // A full disk, an I/O error or RAISE(ROLLBACK) ends the transaction behind our
         // back; what follows would commit by itself.
         if self.conn.is_autocommit() {
-            let text = "the transaction ended before its commit".into();
-            let cause = match (task.met_full_disk(), task.met_damage()) {
-                (true, _) => Cause::Full,
-                (false, Some(what)) => return Err(Void { text: what.to_owned(), cause: Cause::Damage }),
-                (false, None) => Cause::Fault,
+            let text = "the transaction ended before its commit";
+            let (text, cause) = match (task.met_damage(), task.met_failing_disk()) {
+                _ if task.met_full_disk() => (text, Cause::Full),
+                (Some(what), _) => (what, Cause::Damage),
+                (None, Some(what)) => (what, Cause::Disk),
+                (None, None) => (text, Cause::Fault),
             };
-            return Err(Void { text, cause });
+            return Err(Void { text: text.to_owned(), cause });
+        }
+        if let Some(what) = task.met_failing_disk() {
+            log::error!("a write failed: {what}");
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
@@ -644,6 +661,7 @@ fn failed(error: Error) -> Void {
     match error {
         Error::Damaged(text) => Void { text, cause: Cause::Damage },
         Error::DiskFull => Void { text: error.to_string(), cause: Cause::Full },
+        Error::DiskFails(text) => Void { text, cause: Cause::Disk },
         Error::Unavailable(why) => Void::busy(why),
         other => Void { text: other.to_string(), cause: Cause::Fault },
     }

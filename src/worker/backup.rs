@@ -1,5 +1,7 @@
 //! Making a backup, and removing those that have had their time.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
@@ -7,33 +9,75 @@ use crate::archive::{
     self, About, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, Refusal, keys,
 };
 use crate::clock::Millis;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::store::backup::{Copy, copy_closed};
 use crate::store::{Lane, audit, upkeep};
 
+/// What stays free beside a backup, so that the next write does not meet a full disk.
+const SPARE: u64 = 8 * 1024 * 1024;
+
 /// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
-/// told as [`Error::Internal`], a full disk as [`Error::DiskFull`]; after any of them no
-/// backup was made.
+/// told as [`Error::Internal`], a full disk as [`Error::DiskFull`], one that would be full as
+/// [`Error::Unavailable`]; after any of them no backup was made, and nothing of it is left.
 pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     let _alone = app.backing_up();
     let dir = app.store().folder();
     // It may have been changed since the start.
     keys::check_recovery(&dir.join("secrets"), |key| app.store().recovery_seal(key)).map_err(trouble)?;
     let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
+    has_room(app, folder)?;
     let copy = app.store().copy(app.backups())?;
     let packed = pack(dir, &copy, app.clock().now(), &recipients, folder)?;
     drop(copy);
     let name = packed.path.file_name().map(|name| name.to_string_lossy().into_owned());
-    app.write_blocking(Lane::Request, move |tx| {
+    // It is whole: the log says so even where the disk has filled up meanwhile.
+    let noted = app.write_blocking(Lane::Erasure, move |tx| {
         let entry = audit::Entry { action: "back up", reason: name.as_deref(), ..audit::Entry::default() };
         audit::note(tx, &entry)
-    })?;
+    });
+    if let Err(error) = noted {
+        // It is told as not made, and would be followed by another.
+        if let Err(error) = fs::remove_file(&packed.path) {
+            log::error!("a backup that the audit log does not have could not be removed: {error}");
+        }
+        return Err(error);
+    }
     // It is made, whatever becomes of an older one.
     if let Err(error) = prune_upgrade(app) {
         log::error!("the backup from before the upgrade could not be removed: {error}");
     }
     tell(app);
     Ok(packed.path)
+}
+
+/// Whether the copy of the database and the backup made of it fit, without the room that is kept for
+/// erasing. [`Error::Unavailable`] where they do not.
+fn has_room(app: &App, folder: &Path) -> Result<()> {
+    let store = app.store();
+    let bytes = store.bytes_of_copy()?;
+    let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).map_err(Error::from_io);
+    let kept_on = device(store.folder())?;
+    let places = [there(app.backups()), there(folder)];
+    for place in places {
+        let on = device(place)?;
+        let parts = places.iter().filter(|other| device(other).is_ok_and(|other| other == on)).count() as u64;
+        let needed = bytes.saturating_mul(parts).saturating_add(SPARE);
+        let free = disk::room(place).map_err(Error::from_io)?.free;
+        if free < needed || on == kept_on && store.is_short_of_room() {
+            log::warn!("a backup takes {needed} bytes of a disk for a time, and {free} are free there");
+            return Err(Error::Unavailable(
+                "the disk is full: there is no room for a backup beside what is kept for erasing; make room, and \
+                 make it again",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The nearest folder that is there: the last may be made only with the backup.
+fn there(folder: &Path) -> &Path {
+    folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
 }
 
 /// Removes the backup from before an upgrade once there is a younger good one, and after 30 days. Returns
@@ -120,8 +164,5 @@ fn position(copy: &Copy) -> LedgerPosition {
 
 /// What the archive refuses, as the one error.
 pub fn trouble(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::NoRoom { .. } => Error::DiskFull,
-        refusal => Error::internal(refusal),
-    }
+    refusal.into_error()
 }

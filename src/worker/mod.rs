@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_millis(50);
 
 /// What a stop grants a thread for the step that it is in.
-const LAST: Duration = Duration::from_secs(10);
+const LAST: Duration = Duration::from_secs(5);
 /// Between two looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -149,7 +149,11 @@ impl Worker {
                 std::thread::sleep(LOOK);
             }
             if !thread.is_finished() {
-                log::warn!("a backup is being made still; the next start makes another");
+                let name = thread.thread().name().unwrap_or("a thread").to_owned();
+                match self.app.no_backup() {
+                    None => log::warn!("a backup is being made still; the next start makes another"),
+                    Some(_) => log::warn!("{name} is in a long step still; the next start takes it up again"),
+                }
             } else if thread.join().is_err() {
                 log::error!("the worker ended with a panic");
             }

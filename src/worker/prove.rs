@@ -242,7 +242,9 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
     for job in jobs {
         match witness(app, job, verdict, said) {
             Ok(searched) => good.push(searched),
-            Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_))) => {
+                return Err(error);
+            }
             Err(error) => {
                 log::error!("job {} could not be proven: {error}", job.id);
                 let (id, text) = (job.id, error.to_string());
@@ -293,7 +295,10 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searc
 
 fn trouble(trouble: Trouble) -> Error {
     match trouble {
-        Trouble::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Error::DiskFull,
+        Trouble::Io { ref source, .. } => match Error::of_file("", source) {
+            Error::DiskFull => Error::DiskFull,
+            _ => Error::DiskFails(trouble.to_string()),
+        },
         trouble => Error::internal(trouble),
     }
 }

@@ -1,12 +1,15 @@
 //! A disk that is full takes no more events, and a deletion all the same.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
 
 use crate::needs::SmallDisk;
-use crate::process::{Process, agent, begin, check_file, key, lines, post, refused, sqlite, wait_until};
+use crate::process::{
+    Process, agent, begin, check_file, directory, key, lines, post, refused, sqlite, wait_until,
+};
 
 /// Takes all the room that there is.
 pub fn fill(disk: &SmallDisk) -> PathBuf {
@@ -103,6 +106,66 @@ fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
     assert!(server.terminate().success());
     std::fs::remove_file(filler).expect("room");
     check_file(&dir);
+}
+
+#[test]
+fn a_ballast_with_holes_is_written_anew_and_a_whole_one_is_not() {
+    let dir = directory();
+    begin(dir.path());
+    let ballast = dir.path().join("ballast");
+    let about = || std::fs::metadata(&ballast).expect("a ballast");
+    let (bytes, written) = (about().len(), about().modified().expect("a time"));
+    assert!(about().blocks() * 512 >= bytes && bytes > 0);
+    begin(dir.path());
+    assert_eq!(about().modified().expect("a time"), written, "a whole one was written anew");
+    std::fs::File::create(&ballast).and_then(|file| file.set_len(bytes)).expect("holes");
+    assert_eq!((about().len(), about().blocks()), (bytes, 0));
+    begin(dir.path());
+    assert_eq!(about().len(), bytes);
+    assert!(about().blocks() * 512 >= bytes, "it keeps no room");
+    // Nor does a tool make holes of what is in it.
+    let written = std::fs::read(&ballast).expect("a ballast");
+    assert!(written.iter().all(|byte| *byte >= 0xF8));
+}
+
+#[test]
+fn a_backup_that_does_not_fit_is_not_begun_and_leaves_erasing_its_room() {
+    let Some(disk) = SmallDisk::of(160 * 1024) else { return };
+    let dir = disk.path().join("data");
+    let key = key(&dir, "test");
+    let server = Process::start(&dir);
+    let text = "x".repeat(20_000);
+    for n in 0..400 {
+        let body = json!({ "userId": "ann", "event": "Came By", "messageId": n.to_string(), "properties": { "text": text } });
+        assert_eq!(post(&agent(), &server.url("/v1/track"), &key, &body).expect("an answer").0, 200);
+    }
+    let backups = dir.join("backups");
+    let shelf = backups.to_string_lossy().into_owned();
+    let made = || std::fs::read_dir(&backups).expect("a folder").count();
+    let before = made();
+    lines(&dir, &["backup", &shelf]);
+    assert_eq!(made(), before + 1);
+    // Room for one of the two files that a backup takes, and no more.
+    let filler = fill(&disk);
+    let length = std::fs::metadata(&filler).expect("a file").len();
+    let file = std::fs::OpenOptions::new().write(true).open(&filler).expect("a file");
+    file.set_len(length - 14 * 1024 * 1024).expect("some room");
+    let why = refused(&dir, &["backup", &shelf]);
+    assert!(why.contains("no room for a backup") && why.contains("make room"), "{why}");
+    assert_eq!(made(), before + 1, "something of it was left");
+    assert!(dir.join("ballast").exists(), "the room for erasing was taken");
+    // The same where only erasing writes.
+    fill(&disk);
+    let url = server.url("/v1/users/ann?hardDelete=true");
+    let answer = agent().delete(url).header("X-APTRINSIC-API-KEY", &key).call().expect("an answer");
+    assert_eq!(answer.status(), 200);
+    wait_until("the end of the job", || (statuses(&dir) == ["completed"]).then_some(()));
+    refused(&dir, &["backup", &shelf]);
+    assert_eq!(made(), before + 1);
+    std::fs::remove_file(filler).expect("room");
+    lines(&dir, &["backup", &shelf]);
+    assert_eq!(made(), before + 2);
+    assert!(server.terminate().success());
 }
 
 #[test]

@@ -78,3 +78,23 @@ fn without_a_reader_the_wal_is_taken_in_as_it_grows() {
     }
     assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
 }
+
+#[test]
+fn a_wal_that_a_burst_has_made_large_becomes_small_again() {
+    const KEPT: u64 = 16 * 1024 * 1024;
+    let server = Server::with(|options| options.wal_limit = 1 << 40);
+    let size = || std::fs::metadata(server.path().with_file_name("usher.db-wal")).expect("a WAL").len();
+    let reader = server.sqlite();
+    reader.execute_batch("BEGIN; SELECT COUNT(*) FROM users").expect("a reader");
+    let mut n = 0;
+    while size() < 2 * KEPT {
+        assert_eq!(track(&server, "ben", n).status, 200);
+        n += 1;
+    }
+    reader.execute_batch("ROLLBACK").expect("its end");
+    wait_until("a small WAL", || {
+        n += 1;
+        assert_eq!(track(&server, "ben", n).status, 200);
+        (size() <= KEPT).then_some(())
+    });
+}

@@ -125,6 +125,7 @@ mod sieve;
 mod slow_clients;
 mod start_kills;
 mod starts;
+mod stops;
 mod supply;
 mod suppress_cli;
 mod suppressed_writes;

@@ -1,7 +1,7 @@
 //! The program under a library that writes down each change that it makes to a file, and lets
 //! some of them fail (`trace_writes.c`).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -195,10 +195,12 @@ pub fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// A copy of the directory with a reserve that takes no room.
+/// A copy of the directory, with the same file for a reserve: it is only ever removed.
 pub fn copied(from: &Path) -> tempfile::TempDir {
     let dir = directory();
     copy_all(from, dir.path());
-    File::create(dir.path().join(RESERVE)).and_then(|file| file.set_len(32 * 1024 * 1024)).expect("a file");
+    if from.join(RESERVE).exists() {
+        fs::hard_link(from.join(RESERVE), dir.path().join(RESERVE)).expect("a link");
+    }
     dir
 }

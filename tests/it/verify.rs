@@ -11,13 +11,14 @@ use tempfile::TempDir;
 use crate::process::{Process, begin, directory, key, lines, sqlite, usher};
 use crate::restore::{House, wait_for_proof};
 
-const CHECKS: [&str; 10] = [
+const CHECKS: [&str; 11] = [
     "signing key",
     "receipts",
     "audit log",
     "ledger of erasures",
     "receipts in the ledger",
     "database",
+    "numbers",
     "free space",
     "traces of the erased",
     "backups",
@@ -341,4 +342,56 @@ fn the_number_of_a_receipt_that_was_cut_off_is_not_used_again() {
     assert_eq!(numbers(path), [4]);
     let (code, said) = verify(path);
     assert!(code == Some(1) && said.contains("receipts 1 to 3 are missing"), "{said}");
+}
+
+#[test]
+fn a_backup_of_another_installation_is_named() {
+    let (dir, _) = lived_in();
+    let other = directory();
+    begin(other.path());
+    let backups = dir.path().join("backups");
+    let own = in_folder(&backups, 0);
+    let foreign = lines(other.path(), &["backup", &other.path().join("backups").to_string_lossy()]).remove(0);
+    good(dir.path());
+    fs::copy(foreign, &own).expect("a file");
+    let (code, said) = verify(dir.path());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("WRONG  backups: ") && said.contains("is of another installation"), "{said}");
+    let output = usher(dir.path(), &["doctor"]).output().expect("the program runs");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(said.contains("is of another installation"), "{said}");
+}
+
+#[test]
+fn numbers_that_are_not_the_newest_are_named() {
+    let (dir, _) = lived_in();
+    let path = dir.path().join("numbers");
+    let whole = fs::read_to_string(&path).expect("a file");
+    let other = directory();
+    begin(other.path());
+    let foreign = fs::read_to_string(other.path().join("numbers")).expect("a file");
+    let first = whole.lines().next().expect("a line");
+    let cases: [(&str, Option<String>); 6] = [
+        ("missing", None),
+        ("empty", Some(String::new())),
+        ("zeros", Some("\0".repeat(whole.len()))),
+        ("cut", Some(first[..first.len() - 1].to_owned())),
+        ("foreign", Some(foreign)),
+        ("a strange line", Some(format!("{whole}ann 3\n"))),
+    ];
+    for (what, text) in cases {
+        match text {
+            Some(text) => fs::write(&path, text).expect("a file"),
+            None => fs::remove_file(&path).expect("a file"),
+        }
+        let (code, said) = verify(dir.path());
+        assert_eq!(code, Some(1), "{what}: {said}");
+        assert!(said.contains("WRONG  numbers: "), "{what}: {said}");
+    }
+    // What a stop has cut of the last line is no fault, nor is a number that nobody has.
+    fs::write(&path, format!("{whole}job 9999\nkey 1")).expect("a file");
+    good(dir.path());
+    fs::write(&path, "").expect("a file");
+    begin(dir.path());
+    good(dir.path());
 }

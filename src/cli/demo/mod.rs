@@ -37,7 +37,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let clock = Clock::manual(start);
     let past = app.at(clock.clone());
     let named = name.to_owned();
-    progress(Step::Now(format!("Making the project {name}")));
+    progress(Step::Now(format!("Making the project {name}")))?;
     let project = past.write_blocking(Lane::Request, move |tx| projects::create(tx, &named, "web"));
     let project = project.map_err(|error| match error {
         Error::NameTaken(_) => anyhow::Error::new(error).context(format!(
@@ -56,7 +56,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     progress(Step::Now(format!(
         "Recording {all} events of {} users over {DAYS} days, with their deletions",
         size.users
-    )));
+    )))?;
     let mut turns = story.turns();
     turns.sort_by_key(|(at, _)| *at);
     let mut turns = turns.into_iter().peekable();
@@ -68,9 +68,9 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
         }
         story.tell(until, some)?;
         done += some.iter().map(|visit| u64::from(visit.events)).sum::<u64>();
-        progress(Step::Done(done, all));
+        progress(Step::Done(done, all))?;
     }
-    progress(Step::Now("Scheduling deletions for tonight, and beginning one now".into()));
+    progress(Step::Now("Scheduling deletions for tonight, and beginning one now".into()))?;
     for (at, turn) in turns {
         story.take(at, &turn)?;
     }
