@@ -22,8 +22,6 @@ const PAUSE: Duration = Duration::from_secs(5);
 const BLOCK: u64 = 512;
 /// Written at a time.
 const CHUNK: usize = 1 << 20;
-/// No text has a byte with these bits: nothing that is searched for is met here by chance.
-const NO_TEXT: u8 = 0xF8;
 
 pub struct Ballast {
     path: PathBuf,
@@ -126,19 +124,17 @@ impl Ballast {
         state.given_up
     }
 
-    /// Written out, for a file with holes keeps no room; and with bytes that no tool takes for a hole, and
-    /// no file system packs into nothing.
+    /// Written out, for a file with holes keeps no room. Zeros are read in no time by the searches for the
+    /// erased; where a copy has made holes of them, the next start sees it.
     fn make(&self) -> std::io::Result<()> {
         let write = || -> std::io::Result<()> {
             let mut file: File =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
-            let mut bytes = vec![0; CHUNK];
-            fastrand::fill(&mut bytes);
-            bytes.iter_mut().for_each(|byte| *byte |= NO_TEXT);
+            let zeros = vec![0; CHUNK];
             let mut left = self.bytes + SPARE;
             while left > 0 {
                 let some = left.min(CHUNK as u64);
-                file.write_all(&bytes[..usize::try_from(some).unwrap_or(CHUNK)])?;
+                file.write_all(&zeros[..usize::try_from(some).unwrap_or(CHUNK)])?;
                 left -= some;
             }
             file.set_len(self.bytes)?;

@@ -313,7 +313,8 @@ fn projects_are_renamed_and_deleted_by_command() {
     let server = Process::start(dir.path());
     assert!(list().is_empty());
     assert_eq!(agent().get(server.url("/readyz")).call().expect("an answer").status(), 200);
-    assert!(usher(dir.path(), &["verify"]).output().expect("it runs").status.success());
+    let verified = usher(dir.path(), &["verify"]).output().expect("it runs");
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     let other = lines(dir.path(), &["project", "create", "shop false"]).remove(0);
     assert_ne!(other, key);
     let made = lines(dir.path(), &["key", "create", "--project", &other, "--name", "k"]).remove(0);

@@ -262,9 +262,11 @@ fn an_older_ledger_and_database_are_refused_by_the_signed_head() {
     let house = House::open(dir, &past.key, &["--ledger-head", &asked]);
     assert_eq!(house.status("ann-the-erased"), 200);
     assert!(house.server.terminate().success());
-    // From then on it counts, and the newest is another.
+    // From then on it counts, and the newest is another, which has to be asked for as well.
     lines(dir, &["key", "list"]);
     put(&newest);
+    assert!(refused(dir, &["serve", "--listen", "127.0.0.1:0"]).contains("--accept-loss"));
+    assert!(House::open(dir, &past.key, &["--accept-loss"]).server.terminate().success());
     lines(dir, &["key", "list"]);
 }
 

@@ -119,7 +119,9 @@ fn a_header_with_a_key_is_taken_once() {
         assert!(![401, 403].contains(&once.status), "{path}: {}", once.text);
         // The same again as well: which of them counts is nobody's guess.
         for other in ["wrong", value] {
-            let twice = ask(Some(other)).expect(400);
+            let twice = ask(Some(other));
+            // Some APIs answer every bad request with 422.
+            assert!([400, 422].contains(&twice.status), "{path}: {}", twice.text);
             assert!(twice.text.contains("given once"), "{path}: {}", twice.text);
         }
     }

@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &[
         name: "app",
         may_use: &[
             "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
-            "archive", "store", "projects", "access", "people", "erasure", "tls",
+            "archive", "secrets", "store", "projects", "access", "people", "erasure", "tls",
         ],
         never: HTTP_AND_SQL,
     },
@@ -97,8 +97,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "worker",
         may_use: &[
-            "clock", "error", "model", "bell", "proof", "archive", "store", "projects", "access", "people",
-            "erasure", "app",
+            "clock", "error", "model", "bell", "disk", "proof", "archive", "store", "projects", "access",
+            "people", "erasure", "app",
         ],
         never: HTTP_AND_SQL,
     },

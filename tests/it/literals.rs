@@ -74,6 +74,7 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ("Native", "GET", "/api/jobs/{jobId}", NONE),
     ("Native", "GET", "/api/receipts/{number}", NONE),
     ("Native", "GET", "/api/projects/{projectKey}", NONE),
+    ("Native", "DELETE", "/api/projects/{projectKey}", NONE),
     ("Native", "PATCH", "/api/projects/{projectKey}", NONE),
     ("Native", "DELETE", "/api/suppressions/{id}", NONE),
 ];

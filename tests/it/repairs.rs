@@ -239,7 +239,7 @@ fn reasons_in_sources() -> BTreeSet<String> {
         ("api/gainsight/cells.rs", "fn fault(kind: Kind)", "\n}"),
         ("api/gainsight/cells.rs", "const NO_OBJECT", ";"),
         ("api/gainsight/cells.rs", "const NO_TEXT", ";"),
-        ("api/gainsight/fields.rs", "pub fn text_fault(", "\n}"),
+        ("api/gainsight/cells.rs", "pub fn text_fault(", "\n}"),
     ];
     for (file, from, end) in elsewhere {
         let text = fs::read_to_string(root.join(file)).expect("a source");
