@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::needs::SmallDisk;
 use crate::process::{
-    Process, agent, begin, check_file, directory, key, lines, post, refused, sqlite, wait_until,
+    Process, agent, begin, check_file, directory, key, lines, post, refused, sqlite, usher, wait_until,
 };
 
 /// Takes all the room that there is.
