@@ -102,11 +102,6 @@ impl Ballast {
         full && self.give_up()
     }
 
-    /// Whether the room is given up now; without a look whether there is some again.
-    pub fn is_away(&self) -> bool {
-        self.state().given_up
-    }
-
     /// Whether only erasing may write. Looks from time to time whether there is room again.
     pub fn is_given_up(&self) -> bool {
         let mut state = self.state();

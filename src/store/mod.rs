@@ -444,7 +444,7 @@ impl Store {
 
     /// Whether the room that is kept for erasing is in use.
     pub fn is_short_of_room(&self) -> bool {
-        self.ballast.is_away()
+        self.ballast.is_given_up()
     }
 
     /// By which the ledger's lines show that they were written here.
