@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::needs::SmallDisk;
 use crate::process::{
-    Process, agent, begin, check_file, directory, key, lines, post, refused, sqlite, wait_until,
+    Process, agent, begin, check_file, directory, key, lines, post, refused, sqlite, usher, wait_until,
 };
 
 /// Takes all the room that there is.
@@ -126,7 +126,7 @@ fn a_ballast_with_holes_is_written_anew_and_a_whole_one_is_not() {
 }
 
 #[test]
-fn a_backup_that_does_not_fit_is_not_begun_and_leaves_erasing_its_room() {
+fn a_backup_that_does_not_fit_leaves_erasing_its_room() {
     let Some(disk) = SmallDisk::of(160 * 1024) else { return };
     let dir = disk.path().join("data");
     let key = key(&dir, "test");
@@ -147,6 +147,7 @@ fn a_backup_that_does_not_fit_is_not_begun_and_leaves_erasing_its_room() {
     let length = std::fs::metadata(&filler).expect("a file").len();
     let file = std::fs::OpenOptions::new().write(true).open(&filler).expect("a file");
     file.set_len(length - 14 * 1024 * 1024).expect("some room");
+    drop(file);
     let why = refused(&dir, &["backup", &shelf]);
     assert!(why.contains("no room for a backup") && why.contains("make room"), "{why}");
     assert_eq!(made(), before + 1, "something of it was left");
@@ -159,6 +160,13 @@ fn a_backup_that_does_not_fit_is_not_begun_and_leaves_erasing_its_room() {
     wait_until("the end of the job", || (statuses(&dir) == ["completed"]).then_some(()));
     refused(&dir, &["backup", &shelf]);
     assert_eq!(made(), before + 1);
+    std::fs::remove_file(filler).expect("room");
+    // Whether there is room again is looked at from time to time.
+    wait_until("a backup", || {
+        let backup = usher(&dir, &["backup", &shelf]).output().expect("it runs");
+        backup.status.success().then_some(())
+    });
+    assert_eq!(made(), before + 2);
     assert!(server.terminate().success());
 }
 
