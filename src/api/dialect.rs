@@ -43,8 +43,8 @@ pub const AUTHORIZATION: &str = "Authorization";
 /// The largest body, unless a route says otherwise.
 pub const BODY_MAX: usize = 1024 * 1024;
 /// The largest packed body, unpacked, whose key stands in it: until that is found anybody may have
-/// sent it, and a few bytes unpack to very many.
-const KEY_INSIDE_MAX: usize = 512 * 1024;
+/// sent it, and a few bytes unpack to very many. The largest batch that Segment itself takes fits.
+const KEY_INSIDE_MAX: usize = 532 * 1024;
 
 /// How one API reads keys and words errors.
 pub trait Dialect: Sync {

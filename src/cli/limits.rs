@@ -9,13 +9,13 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use anyhow::{Context, bail};
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 
-/// Files that are open whoever asks: the database three times for each reader, the ledger,
+/// Files that are open at all times: the database three times for each reader, the ledger,
 /// sockets, and some requests.
 const FILES: u64 = 64;
 /// For each thread that answers requests: a reader, an event queue, timers and connections.
 const FILES_OF_WORKER: u64 = 16;
 
-/// Threads that run whoever asks: the writer, the worker, those of the readers, of commands and copies,
+/// Threads that run at all times: the writer, the worker, those of the readers, of commands and copies,
 /// and some that wait for a disk.
 const THREADS: usize = 24;
 /// What each of them has of memory beside its stack, at least.

@@ -23,13 +23,13 @@ pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<J
     begin_for(tx, user, erasure, origin, tx.who().ground)
 }
 
-/// The same for a ground that was stated before, by somebody else than whoever writes now.
+/// [`begin`] with a legal basis that was stated earlier: the writer is another than who asked.
 pub fn begin_for(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
     let job = insert(tx, user, erasure, origin, ground)?;
     start(tx, job, Some(user))
 }
 
-/// The same for what the ledger orders, of anybody.
+/// Begins the erasure of a person's activity up to an instant again, as the ledger orders it.
 pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
     let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger, tx.who().ground)?;
     job.cutoff = Some(cutoff);

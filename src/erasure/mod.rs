@@ -2,7 +2,6 @@
 //! on an older copy of the database.
 
 pub mod begin;
-pub mod binding;
 pub mod delete_rows;
 pub mod jobs;
 pub mod preview;

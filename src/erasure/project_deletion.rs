@@ -94,7 +94,7 @@ pub fn step(tx: &Tx) -> Result<bool> {
         erasure::begin_for(tx, &user, erasure, deletion.origin, deletion.ground)?;
         return Ok(true);
     }
-    // Whoever was meant is being erased.
+    // Scheduled deletions are not needed any more: all users are being erased.
     if let Some(job) = rows::next_scheduled(tx, project)? {
         jobs::cancel(tx, Some(project), job)?;
         return Ok(true);

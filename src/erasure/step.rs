@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::access::sign_ins;
 use crate::clock::Millis;
 use crate::erasure;
-use crate::erasure::{binding, delete_rows, jobs, project_deletion, trash};
+use crate::erasure::{delete_rows, jobs, project_deletion, trash};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, REVIVABLE};
-use crate::people::{interactions, merge, names, repairs, suppressions};
+use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
 use crate::store::{Db, Tx, jobs as rows, users};
 
 /// A chunk of background work holds the writer no longer than about this.
@@ -70,7 +70,7 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
 /// bound to whom it means, and waits.
 fn start_due(tx: &Tx) -> Result<bool> {
     if !tx.trusts_clock() {
-        return binding::bind_due(tx);
+        return bind_due(tx);
     }
     let Some(mut job) = rows::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
         return Ok(false);
@@ -104,4 +104,13 @@ pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
     let retry = rows::first_retry(db)?;
     let hidden = users::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + REVIVABLE);
     Ok([scheduled, retry, hidden].into_iter().flatten().min())
+}
+
+/// Binds the job that is due first, if one is that was not bound.
+fn bind_due(tx: &Tx) -> Result<bool> {
+    let Some(job) = rows::first_unbound(tx)?.filter(|job| job.start_at <= tx.now()) else {
+        return Ok(false);
+    };
+    let user = names::meant(tx, &job)?;
+    bindings::bind(tx, job, user.as_ref()).map(|()| true)
 }

@@ -1,12 +1,16 @@
 //! What goes with the clock: the sign of life, and what a clock that was set back leaves of times
 //! to come. Which clock is in force is told in [`crate::clock::Watch`].
 
+use std::collections::HashMap;
+
 use crate::access::totp;
 use crate::clock::{Millis, Reading, Waited};
-use crate::erasure::{binding, trash};
+use crate::erasure::trash;
 use crate::error::Result;
+use crate::ledger::{Act, Pseudonym};
 use crate::model::REVIVABLE;
-use crate::store::{Tx, audit, second_factors, sign_of_life, tombstones, users, waiting as rows};
+use crate::people::{names, references};
+use crate::store::{Tx, audit, jobs, second_factors, sign_of_life, tombstones, users, waiting as rows};
 
 /// Users returned to the trash at a time.
 const CHUNK: u32 = 500;
@@ -61,7 +65,7 @@ pub struct Cut {
 /// and undoes what only stood because the 7 days, or a job's hour, seemed to be over.
 pub fn cut(tx: &Tx) -> Result<Cut> {
     let mut cut = Cut {
-        unbound: binding::unbind_early(tx)?,
+        unbound: unbind_early(tx)?,
         hidden: users::cut_hidden(tx)?,
         names: tombstones::cut(tx)?,
         returned: 0,
@@ -90,4 +94,33 @@ pub fn cut(tx: &Tx) -> Result<Cut> {
     }
     tx.wake_worker();
     Ok(cut)
+}
+
+/// Jobs that are not due any more, as the clock was set back, mean again who has their names when
+/// they are. Returns how many.
+fn unbind_early(tx: &Tx) -> Result<usize> {
+    let early = jobs::bound_early(tx)?;
+    let count = early.len();
+    let mut digests = HashMap::new();
+    for mut job in early {
+        job.bound_at = None;
+        job.bound_user = None;
+        let name = match references::named_by(&job.reference) {
+            Some(digest) => {
+                digests.insert(digest, job.project);
+                digest
+            }
+            None => tx.names().name(job.project, &job.reference),
+        };
+        let request = Pseudonym(job.receipt);
+        tx.enter(Act::Scheduled { request, project: job.project, name, due: job.start_at });
+        jobs::update(tx, &mut job)?;
+    }
+    // Somebody new may have a name by now that nobody had any more.
+    if !digests.is_empty() {
+        for (digest, name) in names::spelled(tx, |name| digests.contains_key(&name))? {
+            jobs::rename_unbound(tx, digests[&digest], &references::digest(digest), &name)?;
+        }
+    }
+    Ok(count)
 }

@@ -10,8 +10,8 @@ use super::{LedgerId, UNSEALED, VERSION};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     #[error(
-        "there is no ledger of erasures at {path}, and without it whoever was erased since a backup could \
-         come back with it: put its newest copy there, from the place that backups are copied to. Where there \
+        "there is no ledger of erasures at {path}, and without it people who were erased since a backup \
+         could come back with it: put its newest copy there, from the place that backups are copied to. Where there \
          is no copy, `usher serve --new-ledger` goes on with this database, and `usher restore FILE \
          --without-ledger` with a backup: both say what is given up"
     )]

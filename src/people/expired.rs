@@ -27,8 +27,8 @@ pub fn take_names(tx: &Tx, user: &User) -> Result<()> {
     waiting::free_names(tx, user.id)
 }
 
-/// As of when a user's names are free that are taken from it now. Who was hidden for 7 days was
-/// gone then, whenever somebody comes by to see it: what has happened since is somebody new's.
+/// As of when the names are free that are taken from a user now. After 7 days in the trash that is the
+/// end of the seventh day, however late it is noticed: later messages are about somebody new.
 pub fn gone_at(tx: &Tx, user: &User) -> Millis {
     user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE))
 }

@@ -18,14 +18,10 @@ pub fn identify(
     said: impl Into<Said>,
 ) -> Result<Received<User>> {
     let said = said.into();
-    change.check()?;
-    let subject = match admission::receive(tx, project, subject, said, Speaks::ForThePerson)? {
+    let subject = match admitted(tx, project, subject, change, (said, Speaks::ForThePerson))? {
         Ok(subject) => subject,
         Err(dropped) => return Ok(Err(dropped)),
     };
-    if let Err(dropped) = public::may_describe(tx, project, meant(tx, project, &subject)?.as_ref())? {
-        return Ok(Err(dropped));
-    }
     let user = match (&subject.identifier, &subject.anonymous_id) {
         (Some(identifier), Some(anonymous_id)) => merge::unite(tx, project, anonymous_id, identifier)?,
         _ => registration::ensure(tx, project, &subject)?,
@@ -45,17 +41,30 @@ pub fn describe(
     said: impl Into<Said>,
 ) -> Result<Received<User>> {
     let said = said.into();
-    change.check()?;
-    let subject = match admission::receive(tx, project, subject, said, Speaks::OfActivity)? {
+    let subject = match admitted(tx, project, subject, change, (said, Speaks::OfActivity))? {
         Ok(subject) => subject,
         Err(dropped) => return Ok(Err(dropped)),
     };
-    // Asked before anybody is created for it.
-    if let Err(dropped) = public::may_describe(tx, project, meant(tx, project, &subject)?.as_ref())? {
-        return Ok(Err(dropped));
-    }
     let user = registration::ensure(tx, project, &subject)?;
     let user = profile::update(tx, user, change)?;
     profile::record_activity(tx, &user, said)?;
     Ok(Ok(user))
+}
+
+/// Whom the message is about, if it is taken in and may describe the person. Asked before anybody is
+/// created for it.
+fn admitted(
+    tx: &Tx,
+    project: ProjectId,
+    subject: &Subject,
+    change: &ProfileChange,
+    (said, speaks): (Said, Speaks),
+) -> Result<Received<Subject>> {
+    change.check()?;
+    let subject = match admission::receive(tx, project, subject, said, speaks)? {
+        Ok(subject) => subject,
+        Err(dropped) => return Ok(Err(dropped)),
+    };
+    let known = meant(tx, project, &subject)?;
+    Ok(public::may_describe(tx, project, known.as_ref())?.map(|()| subject))
 }

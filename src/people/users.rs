@@ -177,7 +177,7 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<Receiv
     names::give(tx, user.project, identifier.as_str())?;
     user.updated_at = tx.now();
     users::update(tx, &user)?;
-    // Whoever came under the new name already is the same person from now on.
+    // A visitor who came under the new name is the same person from now on.
     visitor_named(tx, user.project, identifier.as_str())?;
     merge::with_namesake(tx, &user).map(Ok)
 }

@@ -58,13 +58,14 @@ fn has_room(app: &App, folder: &Path) -> Result<()> {
     let bytes = store.bytes_of_copy()?;
     let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).map_err(Error::from_io);
     let kept_on = device(store.folder())?;
+    let is_short = store.is_short_of_room();
     let places = [there(app.backups()), there(folder)];
     for place in places {
         let on = device(place)?;
         let parts = places.iter().filter(|other| device(other).is_ok_and(|other| other == on)).count() as u64;
         let needed = bytes.saturating_mul(parts).saturating_add(SPARE);
         let free = disk::room(place).map_err(Error::from_io)?.free;
-        if free < needed || on == kept_on && store.is_short_of_room() {
+        if free < needed || on == kept_on && is_short {
             log::warn!("a backup takes {needed} bytes of a disk for a time, and {free} are free there");
             return Err(Error::Unavailable(
                 "the disk is full: there is no room for a backup beside what is kept for erasing; make room, and \

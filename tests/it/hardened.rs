@@ -117,7 +117,7 @@ fn a_header_with_a_key_is_taken_once() {
         };
         let once = ask(None);
         assert!(![401, 403].contains(&once.status), "{path}: {}", once.text);
-        // The same again as well: which of them counts is nobody's guess.
+        // The same key twice, too: no server may choose between them.
         for other in ["wrong", value] {
             let twice = ask(Some(other));
             // Some APIs answer every bad request with 422.

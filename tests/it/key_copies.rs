@@ -145,7 +145,7 @@ fn a_list_that_lost_no_address_stays_in_a_copy() {
 }
 
 #[test]
-fn a_key_that_is_good_from_nowhere_opens_nothing_until_it_is_set() {
+fn a_key_good_from_nowhere_opens_nothing_until_it_is_set() {
     let (house, aside, id, key) = copied(Bounds::default());
     assert_eq!(status(&house.server, &key), 200);
     let narrow = Change { addresses: Some(listed(&["127.0.0.1"])), ..Change::default() };

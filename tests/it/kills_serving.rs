@@ -1,5 +1,5 @@
 //! SIGKILL at any instant, under several clients: after each start all that was acknowledged is
-//! there once, and whoever was erased stays erased. `KILLS=500` is the whole of it, with 100,000
+//! there once, and erased people stay erased. `KILLS=500` is the whole of it, with 100,000
 //! acknowledged writes.
 
 use std::time::Duration;

@@ -11,16 +11,7 @@ use crate::restore::House;
 
 /// A library that ends the program before its nth change of a name.
 pub fn shim(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("kill_at.c"), folder.join("kill_at.so"));
-    fs::write(&source, include_str!("kill_at.c")).expect("a file");
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .args([&library, &source])
-        .arg("-ldl")
-        .status()
-        .expect("the compiler runs");
-    assert!(built.success());
-    library
+    crate::shim::compiled(folder, "kill_at", include_str!("kill_at.c"))
 }
 
 /// What an empty machine has to begin with: a backup, ledger and receipts beside it, and

@@ -127,21 +127,27 @@ fn read_change(bytes: &[u8], at: usize) -> Option<Change> {
     })
 }
 
+/// A library to be preloaded, made of a source in C.
+pub fn compiled(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let (source, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}.so")));
+    fs::write(&source, text).expect("a file");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .arg("-ldl")
+        .status()
+        .expect("the compiler runs");
+    assert!(built.success());
+    library
+}
+
 /// The library that writes changes down.
 pub struct Shim(tempfile::TempDir);
 
 impl Shim {
     pub fn new() -> Shim {
         let folder = directory();
-        let (source, library) = (folder.path().join("trace.c"), folder.path().join("trace.so"));
-        fs::write(&source, include_str!("trace_writes.c")).expect("a file");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([&library, &source])
-            .arg("-ldl")
-            .status()
-            .expect("the compiler runs");
-        assert!(built.success());
+        compiled(folder.path(), "trace", include_str!("trace_writes.c"));
         Shim(folder)
     }
 
