@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::access::keyring::Keyring;
@@ -42,6 +42,7 @@ use crate::bell::Bell;
 use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
+use crate::error::Error;
 use crate::owner;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
@@ -185,13 +186,27 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let data = cli.config.data.clone();
     let is_of_one = matches!(&cli.command, Some(Command::Verify(what)) if what.is_of_one());
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
-    carry_out(cli).map_err(|error| match owner {
+    carry_out(cli).map_err(with_way_out).map_err(|error| match owner {
         Some(user) if format!("{error:#}").contains("Permission denied") => error.context(format!(
             "root works on {} as its owner, user {user}, who cannot do this: give them what they need (chown)",
             data.display()
         )),
         _ => error,
     })
+}
+
+/// What a disk fails with, and what can be done about it.
+fn with_way_out(error: anyhow::Error) -> anyhow::Error {
+    let way = match error.downcast_ref::<Error>() {
+        Some(Error::DiskFull) => "make room on it, and start again; nothing of what was acknowledged is lost",
+        Some(Error::DiskFails(_)) => {
+            "see what the system says of its disk, and start again. If it stays so, copy the data directory to \
+             another disk before anything else; `usher verify` says what can be read, and `usher restore` puts a \
+             backup in its place"
+        }
+        _ => return error,
+    };
+    anyhow!("{error:#}: {way}")
 }
 
 fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result<ExitCode> {

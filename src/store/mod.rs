@@ -260,8 +260,7 @@ impl Store {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
             Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside, before),
             outcome => outcome,
-        }
-        .map_err(full_way_out)?;
+        }?;
         ballast.take()?;
         Ok(opened)
     }
@@ -498,24 +497,14 @@ fn check_soundness(conn: &Connection) -> Result<()> {
     }
 }
 
-/// A fault that SQLite or the system names, with what can be done about it.
+/// A fault that SQLite or the system names, with what can be done about it. What a disk fails with is
+/// said by the command line, wherever it fails.
 fn with_way_out(error: Error) -> Error {
     match error {
-        Error::Internal(why) | Error::DiskFails(why) => Error::Internal(format!(
+        Error::Internal(why) => Error::Internal(format!(
             "{why}. Copy the data directory to another place before anything else; `usher verify` says what can \
              be read, and `usher restore` puts a backup in its place"
         )),
-        error => full_way_out(error),
-    }
-}
-
-/// Nothing is lost by a full disk, and more room is all that is needed.
-fn full_way_out(error: Error) -> Error {
-    match error {
-        Error::DiskFull => Error::Internal(
-            "the disk is full: make room on it, and start again; nothing of what was acknowledged is lost"
-                .into(),
-        ),
         error => error,
     }
 }

@@ -242,9 +242,8 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
     for job in jobs {
         match witness(app, job, verdict, said) {
             Ok(searched) => good.push(searched),
-            Err(error @ (Error::Unavailable(_) | Error::DiskFull | Error::DiskFails(_))) => {
-                return Err(error);
-            }
+            // A disk that fails may fail at this receipt alone: the others are not held up by it.
+            Err(error @ (Error::Unavailable(_) | Error::DiskFull)) => return Err(error),
             Err(error) => {
                 log::error!("job {} could not be proven: {error}", job.id);
                 let (id, text) = (job.id, error.to_string());

@@ -101,7 +101,6 @@ fn lived_in() -> (tempfile::TempDir, String, String) {
 fn where_the_database_is_lost_nothing_is_begun_anew_beside_its_ledger_or_its_receipts() {
     let (dir, key, backup) = lived_in();
     let path = dir.path();
-    let kept = fs::read(path.join("usher.db")).expect("a file");
     for how in ["is missing", "is empty"] {
         fs::remove_file(path.join("usher.db")).expect("a file");
         if how == "is empty" {
@@ -129,6 +128,7 @@ fn where_the_database_is_lost_nothing_is_begun_anew_beside_its_ledger_or_its_rec
         assert!(usher(path, &["verify"]).output().expect("the program runs").status.success());
     }
     // The ways out: each of the two is enough to refuse, and without both a new one begins.
+    let kept = fs::read(path.join("usher.db")).expect("a file");
     fs::remove_file(path.join("usher.db")).expect("a file");
     let ledger = fs::read(path.join("erasures.ledger")).expect("a ledger");
     fs::remove_file(path.join("erasures.ledger")).expect("a file");
