@@ -18,10 +18,9 @@ use std::time::Duration;
 
 use crate::access::keyring::Keyring;
 use crate::archive::{self, Notices};
-use crate::bell::Bell;
 use crate::clock::{Clock, Millis};
 use crate::edge::Edge;
-use crate::erasure::replay::{Behind, Replayed};
+use crate::erasure::replay::{LagCause, Replayed};
 use crate::erasure::{jobs, replay};
 use crate::error::{Error, Result};
 use crate::ledger::{Entry, Looked, Orders};
@@ -35,10 +34,11 @@ use crate::proof::ledger_head::Head;
 use crate::proof::receipt::Receipt;
 use crate::proof::receipts::{Last, Receipts};
 use crate::proof::signing::Signer;
-use crate::store::unsearched::Unsearched;
-use crate::store::{self, Db, Lane, Store, Tx, ledger_position, upkeep};
+use crate::store::search_scope::SearchScope;
+use crate::store::{self, Db, Store, Tx, WritePriority, ledger_position, maintenance};
 use crate::tls::Certificates;
 use crate::trace::{Actor, RequestId, Source, Who};
+use crate::worker_signal::WorkerSignal;
 use heads::Heads;
 use held::Known;
 use readiness::Watch;
@@ -58,7 +58,7 @@ pub struct Parts {
     /// An open store, and what its ledger has that it has not seen.
     pub store: (Store, Vec<Entry>),
     pub keyring: Keyring,
-    pub bell: Arc<Bell>,
+    pub worker_signal: Arc<WorkerSignal>,
     pub clock: Clock,
     /// How long a clock that jumped is not trusted; 0: it always is.
     pub clock_grace: Millis,
@@ -74,7 +74,7 @@ pub struct Parts {
 struct Made {
     store: Store,
     keyring: Keyring,
-    bell: Arc<Bell>,
+    worker_signal: Arc<WorkerSignal>,
     clock: Clock,
     recording_limit: usize,
     signer: Signer,
@@ -85,16 +85,16 @@ struct Made {
 struct Inner {
     store: Store,
     keyring: Keyring,
-    bell: Arc<Bell>,
+    worker_signal: Arc<WorkerSignal>,
     recording_limit: usize,
     signer: Signer,
     receipts: Mutex<Receipts>,
     backups: PathBuf,
     heads: OnceLock<Heads>,
     replayed: Mutex<Replayed>,
-    proving: Mutex<Unsearched>,
+    proving: Mutex<SearchScope>,
     backing_up: RwLock<()>,
-    keeping: OnceLock<Keeping>,
+    backup_policy: OnceLock<BackupPolicy>,
     edge: OnceLock<Edge>,
     tls: OnceLock<Certificates>,
     kept: Mutex<time::Kept>,
@@ -106,7 +106,7 @@ struct Inner {
 
 /// How backups are made and kept.
 #[derive(Clone)]
-pub struct Keeping {
+pub struct BackupPolicy {
     /// None: only when somebody asks for one.
     pub every: Option<Millis>,
     /// How long they are kept.
@@ -115,9 +115,9 @@ pub struct Keeping {
     pub copies: Option<Notices>,
 }
 
-impl Default for Keeping {
-    fn default() -> Keeping {
-        Keeping { every: None, keep: archive::KEEP, copies: None }
+impl Default for BackupPolicy {
+    fn default() -> BackupPolicy {
+        BackupPolicy { every: None, keep: archive::KEEP, copies: None }
     }
 }
 
@@ -134,7 +134,7 @@ impl App {
         let Parts {
             store: (store, unseen),
             keyring,
-            bell,
+            worker_signal,
             clock,
             clock_grace,
             recording_limit,
@@ -148,31 +148,31 @@ impl App {
         let begun = time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
         let mut receipts = receipts;
         let (unknown, first) = learn(&mut receipts, &store)?;
-        let parts = Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups };
+        let parts = Made { store, keyring, worker_signal, clock, recording_limit, signer, receipts, backups };
         let app = App::made_of(parts)?;
         time::note_begun(&app, begun)?;
         let entries = unseen.len();
         if !unknown.is_empty() || first > 0 {
-            app.write_blocking(Lane::Erasure, move |tx| jobs::go_on_after(tx, &unknown, first))?;
+            app.write_blocking(WritePriority::Erasing, move |tx| jobs::go_on_after(tx, &unknown, first))?;
         }
         let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
         let named = if looked.lost.is_some() { app.good_receipts() } else { Vec::new() };
         // In one transaction: a kill in between would leave a database out of a backup that does
         // not know it any more, and has not caught up.
-        let is_restored = app.read(|db| upkeep::done_at(db, upkeep::RESTORED))?.is_some();
+        let is_restored = app.read(|db| maintenance::done_at(db, maintenance::RESTORED))?.is_some();
         let actor = if is_restored { Actor::Operator } else { Actor::System };
         // The number of this run, too: what is not known as restored has to have that of the head.
         let run = fastrand::i64(..);
-        let done = app.by(actor).write_blocking(Lane::Erasure, move |tx| {
+        let done = app.by(actor).write_blocking(WritePriority::Erasing, move |tx| {
             replay::note_restored(tx, entries)?;
-            upkeep::note_run(tx, run, signed_by)?;
+            maintenance::note_run(tx, run, signed_by)?;
             orders.as_ref().map(|orders| replay::run(tx, orders, behind, &named)).transpose()
         })?;
         if let Some(done) = done {
             log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
-        app.write_blocking(Lane::Erasure, projects::ensure_first)?;
+        app.write_blocking(WritePriority::Erasing, projects::ensure_first)?;
         app.sign_heads(Hex(run.to_be_bytes()))?;
         app.keep_time()?;
         app.reload_keys()?;
@@ -184,7 +184,7 @@ impl App {
         let Parts {
             store: (store, unseen),
             keyring,
-            bell,
+            worker_signal,
             clock,
             clock_grace,
             recording_limit,
@@ -194,30 +194,30 @@ impl App {
         } = parts;
         check_ledger(&store, &signer, &receipts, &unseen, None)?;
         time::begin(&store, &clock, clock_grace, &unseen, &receipts)?;
-        let made = Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups };
+        let made = Made { store, keyring, worker_signal, clock, recording_limit, signer, receipts, backups };
         let app = App::made_of(made)?;
         app.reload_keys()?;
         Ok(app)
     }
 
     fn made_of(made: Made) -> Result<App> {
-        let Made { store, keyring, bell, clock, recording_limit, signer, receipts, backups } = made;
+        let Made { store, keyring, worker_signal, clock, recording_limit, signer, receipts, backups } = made;
         let (open, last) = (store.read(jobs::open)?, receipts.last().number);
         let watch = Watch::over(store.folder());
         Ok(App {
             inner: Arc::new(Inner {
                 store,
                 keyring,
-                bell,
+                worker_signal,
                 recording_limit,
                 signer,
                 receipts: Mutex::new(receipts),
                 backups,
                 heads: OnceLock::new(),
                 replayed: Mutex::default(),
-                proving: Mutex::new(Unsearched::after_start(open, last)),
+                proving: Mutex::new(SearchScope::after_start(open, last)),
                 backing_up: RwLock::default(),
-                keeping: OnceLock::new(),
+                backup_policy: OnceLock::new(),
                 edge: OnceLock::new(),
                 tls: OnceLock::new(),
                 kept: Mutex::default(),
@@ -284,7 +284,7 @@ impl App {
     }
 
     /// Held while erasures are proven, with what is still to be searched for whom.
-    pub fn proving(&self) -> MutexGuard<'_, Unsearched> {
+    pub fn proving(&self) -> MutexGuard<'_, SearchScope> {
         self.inner.proving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -304,13 +304,13 @@ impl App {
     }
 
     /// How backups are made and kept from now on; the first word counts.
-    pub fn keep_backups(&self, keeping: Keeping) {
-        let _ = self.inner.keeping.set(keeping);
+    pub fn set_backup_policy(&self, backup_policy: BackupPolicy) {
+        let _ = self.inner.backup_policy.set(backup_policy);
     }
 
     /// How backups are made and kept.
-    pub fn keeping(&self) -> Keeping {
-        self.inner.keeping.get().cloned().unwrap_or_default()
+    pub fn backup_policy(&self) -> BackupPolicy {
+        self.inner.backup_policy.get().cloned().unwrap_or_default()
     }
 
     /// Where the server stands; the first word counts.
@@ -351,8 +351,8 @@ impl App {
         &self.inner.keyring
     }
 
-    pub fn bell(&self) -> &Arc<Bell> {
-        &self.inner.bell
+    pub fn worker_signal(&self) -> &Arc<WorkerSignal> {
+        &self.inner.worker_signal
     }
 
     /// The files under it all, for the worker and for checks.
@@ -407,7 +407,7 @@ impl App {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.write_in(Lane::Request, run).await
+        self.write_in(WritePriority::Normal, run).await
     }
 
     /// The same for what erases, or lets nobody in any more: it is taken though the disk is
@@ -417,10 +417,10 @@ impl App {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.write_in(Lane::Erasure, run).await
+        self.write_in(WritePriority::Erasing, run).await
     }
 
-    async fn write_in<T, F>(&self, lane: Lane, mut run: F) -> Result<T>
+    async fn write_in<T, F>(&self, lane: WritePriority, mut run: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
@@ -458,14 +458,14 @@ impl App {
     async fn raise_alarm(&self, source: Source) {
         let note = move |tx: &Tx| repairs::raise_alarm(tx, source);
         if let Ok(answer) =
-            self.inner.store.submit(Lane::Background, self.clock.clone(), Who::current(), note)
+            self.inner.store.submit(WritePriority::Background, self.clock.clone(), Who::current(), note)
         {
             let _ = answer.await;
         }
     }
 
     /// The same for a thread that may wait.
-    pub fn write_blocking<T, F>(&self, lane: Lane, run: F) -> Result<T>
+    pub fn write_blocking<T, F>(&self, lane: WritePriority, run: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
@@ -482,7 +482,7 @@ impl App {
 
     /// Waits until something may be due, `longest` at most.
     pub fn sleep(&self, longest: Duration) {
-        self.inner.bell.sleep(longest);
+        self.inner.worker_signal.sleep(longest);
     }
 
     /// Finishes the writes that wait and folds the WAL in; later ones are refused.
@@ -526,7 +526,7 @@ fn check_ledger(
     receipts: &Receipts,
     unseen: &[Entry],
     asked: Option<u64>,
-) -> Result<(Behind, Looked)> {
+) -> Result<(LagCause, Looked)> {
     let (key, position) = (signer.public(), store.read(ledger_position)?);
     let mut known = Known::default();
     let head = Head::read(store.folder(), &key).map_err(Error::internal)?;
@@ -541,7 +541,7 @@ fn check_ledger(
         held::check_owner(head, &looked).map_err(Error::internal)?;
     }
     let (runs, restored) =
-        store.read(|db| Ok((upkeep::runs(db)?, upkeep::done_at(db, upkeep::RESTORED)?)))?;
+        store.read(|db| Ok((maintenance::runs(db)?, maintenance::done_at(db, maintenance::RESTORED)?)))?;
     // A stop between ledger and database leaves the run that signed the head, and a database that
     // has seen all that was signed: a head is signed of what was committed.
     let stopped = head.is_some_and(|head| {
@@ -550,8 +550,8 @@ fn check_ledger(
             && runs.this.is_some_and(|run| run.to_be_bytes() == head.run.0)
     });
     let behind = match stopped && restored.is_none() && !unseen.is_empty() {
-        true => Behind::Stopped,
-        false => Behind::PutBack,
+        true => LagCause::Stopped,
+        false => LagCause::PutBack,
     };
     Ok((behind, looked))
 }

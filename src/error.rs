@@ -29,7 +29,7 @@ pub enum Error {
 
     /// Fields with their faults; the request changed nothing.
     #[error("{}", Faults(.0))]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<FieldError>),
     /// The body is not what its type says.
     #[error("the body is not valid JSON: {0}")]
     BadJson(String),
@@ -98,7 +98,7 @@ pub enum Error {
 
 /// One field of a request and what is wrong with it.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct FieldError {
     pub place: Place,
     /// Path to the field, as the caller wrote it: `traits.email`, `limit`.
     pub field: String,
@@ -115,7 +115,7 @@ pub enum Place {
 
 impl Error {
     pub fn invalid(place: Place, field: impl Into<String>, message: impl Into<String>) -> Error {
-        Error::Invalid(vec![Fault::new(place, field, message)])
+        Error::Invalid(vec![FieldError::new(place, field, message)])
     }
 
     pub fn user_not_found(asked: impl Into<String>) -> Error {
@@ -157,14 +157,14 @@ impl Error {
     }
 }
 
-impl Fault {
-    pub fn new(place: Place, field: impl Into<String>, message: impl Into<String>) -> Fault {
-        Fault { place, field: field.into(), message: message.into() }
+impl FieldError {
+    pub fn new(place: Place, field: impl Into<String>, message: impl Into<String>) -> FieldError {
+        FieldError { place, field: field.into(), message: message.into() }
     }
 }
 
 /// Several faults in one sentence.
-struct Faults<'a>(&'a [Fault]);
+struct Faults<'a>(&'a [FieldError]);
 
 impl fmt::Display for Faults<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,7 +26,6 @@
 // These panic where nobody reads what is printed; see `cli::out`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod bell;
 pub mod clock;
 pub mod disk;
 pub mod edge;
@@ -38,6 +37,7 @@ pub mod owner;
 pub mod secrets;
 pub mod tls;
 pub mod trace;
+pub mod worker_signal;
 
 pub mod archive;
 pub mod ledger;

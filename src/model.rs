@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Millis;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 
 pub use asked_by::AskedBy;
 pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
@@ -353,7 +353,7 @@ impl ProfileChange {
             ("country", &self.country),
             ("city", &self.city),
         ];
-        let faults: Vec<Fault> = fields
+        let faults: Vec<FieldError> = fields
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_ref()?.as_ref()?)))
             .filter_map(|(name, text)| {
@@ -365,7 +365,7 @@ impl ProfileChange {
                 } else {
                     return None;
                 };
-                Some(Fault::new(Place::Body, name, message))
+                Some(FieldError::new(Place::Body, name, message))
             })
             .collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }

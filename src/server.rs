@@ -23,7 +23,7 @@ use actix_web::{App as Routes, HttpMessage, HttpResponse, HttpServer, Route, gua
 use bytes::Bytes;
 use tokio_rustls::TlsAcceptor;
 
-use crate::admin::{self, Doorkeeper, Halfway, SetupLink, Tokens};
+use crate::admin::{self, Halfway, LoginThrottle, SetupLink, Tokens};
 use crate::api;
 use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
@@ -78,7 +78,7 @@ impl Http {
         app.edge().listens_on(addrs);
         let stopping = Arc::new(AtomicBool::new(false));
         // Made once, so that all threads count the same attempts and bytes.
-        let door = web::Data::new(Doorkeeper::new(app.clock().clone()));
+        let door = web::Data::new(LoginThrottle::new(app.clock().clone()));
         let tokens = web::Data::new(Tokens::new(app.clock().clone()));
         let halfway = web::Data::new(Halfway::new(app.clock().clone()));
         let bodies = web::Data::new(Bodies::new(limits));

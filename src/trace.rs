@@ -7,7 +7,7 @@ use std::net::IpAddr;
 tokio::task_local! {
     static REQUEST: RequestId;
     static ACTOR: Cell<Actor>;
-    static GROUND: Cell<Ground>;
+    static LEGAL_BASIS: Cell<LegalBasis>;
     static SOURCE: Cell<Option<Source>>;
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Actor {
 
 /// By what right an erasure is asked for, as whoever asks says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ground {
+pub enum LegalBasis {
     #[default]
     Unstated,
     /// The person asks for it.
@@ -87,53 +87,53 @@ pub enum Ground {
     Duty,
 }
 
-impl Ground {
-    pub const ALL: [Ground; 7] = [
-        Ground::Unstated,
-        Ground::Request,
-        Ground::Purpose,
-        Ground::Consent,
-        Ground::Objection,
-        Ground::Unlawful,
-        Ground::Duty,
+impl LegalBasis {
+    pub const ALL: [LegalBasis; 7] = [
+        LegalBasis::Unstated,
+        LegalBasis::Request,
+        LegalBasis::Purpose,
+        LegalBasis::Consent,
+        LegalBasis::Objection,
+        LegalBasis::Unlawful,
+        LegalBasis::Duty,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Ground::Unstated => "unstated",
-            Ground::Request => "request",
-            Ground::Purpose => "purpose",
-            Ground::Consent => "consent",
-            Ground::Objection => "objection",
-            Ground::Unlawful => "unlawful",
-            Ground::Duty => "duty",
+            LegalBasis::Unstated => "unstated",
+            LegalBasis::Request => "request",
+            LegalBasis::Purpose => "purpose",
+            LegalBasis::Consent => "consent",
+            LegalBasis::Objection => "objection",
+            LegalBasis::Unlawful => "unlawful",
+            LegalBasis::Duty => "duty",
         }
     }
 
-    pub fn parse(text: &str) -> Option<Ground> {
-        Ground::ALL.into_iter().find(|ground| ground.as_str() == text)
+    pub fn parse(text: &str) -> Option<LegalBasis> {
+        LegalBasis::ALL.into_iter().find(|legal_basis| legal_basis.as_str() == text)
     }
 
     /// As receipts and pages say it.
     pub fn words(self) -> &'static str {
         match self {
-            Ground::Unstated => "not stated",
-            Ground::Request => "request of the person (GDPR Art. 17)",
-            Ground::Purpose => "no longer needed for its purpose (GDPR Art. 17(1)(a))",
-            Ground::Consent => "consent withdrawn (GDPR Art. 17(1)(b))",
-            Ground::Objection => "objection of the person (GDPR Art. 17(1)(c))",
-            Ground::Unlawful => "it was unlawful to keep it (GDPR Art. 17(1)(d))",
-            Ground::Duty => "a legal duty to erase (GDPR Art. 17(1)(e))",
+            LegalBasis::Unstated => "not stated",
+            LegalBasis::Request => "request of the person (GDPR Art. 17)",
+            LegalBasis::Purpose => "no longer needed for its purpose (GDPR Art. 17(1)(a))",
+            LegalBasis::Consent => "consent withdrawn (GDPR Art. 17(1)(b))",
+            LegalBasis::Objection => "objection of the person (GDPR Art. 17(1)(c))",
+            LegalBasis::Unlawful => "it was unlawful to keep it (GDPR Art. 17(1)(d))",
+            LegalBasis::Duty => "a legal duty to erase (GDPR Art. 17(1)(e))",
         }
     }
 
     /// It turned out by what right something is asked for.
     pub fn is(self) {
-        let _ = GROUND.try_with(|ground| ground.set(self));
+        let _ = LEGAL_BASIS.try_with(|legal_basis| legal_basis.set(self));
     }
 
-    fn current() -> Ground {
-        GROUND.try_with(Cell::get).unwrap_or_default()
+    fn current() -> LegalBasis {
+        LEGAL_BASIS.try_with(Cell::get).unwrap_or_default()
     }
 }
 
@@ -142,7 +142,7 @@ impl Ground {
 pub struct Who {
     pub actor: Actor,
     pub request: Option<RequestId>,
-    pub ground: Ground,
+    pub legal_basis: LegalBasis,
     /// Where it comes from, with a public credential.
     pub source: Option<Source>,
 }
@@ -168,14 +168,15 @@ impl Who {
         Who {
             actor: Actor::current(),
             request: RequestId::current(),
-            ground: Ground::current(),
+            legal_basis: LegalBasis::current(),
             source: SOURCE.try_with(Cell::get).unwrap_or_default(),
         }
     }
 
     /// Runs a future for who asks, beside the request itself.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        let noted = ACTOR.scope(Cell::new(self.actor), GROUND.scope(Cell::new(self.ground), future));
+        let noted =
+            ACTOR.scope(Cell::new(self.actor), LEGAL_BASIS.scope(Cell::new(self.legal_basis), future));
         let noted = SOURCE.scope(Cell::new(self.source), noted);
         REQUEST.scope(self.request.unwrap_or_default(), noted).await
     }

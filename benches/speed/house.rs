@@ -16,15 +16,15 @@ use usher::access::keyring::Keyring;
 use usher::access::keys;
 use usher::access::keys::{Bounds, Powers};
 use usher::app::{App, Parts};
-use usher::bell::Bell;
 use usher::clock::Clock;
 use usher::model::{Scope, Scopes};
 use usher::projects;
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::Http;
-use usher::store::{Hygiene, Lane, Options, Store};
+use usher::store::{Options, ScrubMode, Store, WritePriority};
 use usher::worker::Worker;
+use usher::worker_signal::WorkerSignal;
 
 const WORKERS: usize = 2;
 
@@ -52,16 +52,16 @@ impl House {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let path = dir.path().join("usher.db");
         let clock = Clock::system();
-        let bell = Arc::new(Bell::default());
+        let worker_signal = Arc::new(WorkerSignal::default());
         let store = Store::open(
             &path,
             Options {
                 secret: [7; 32],
                 clock: clock.clone(),
-                bell: Arc::clone(&bell),
+                worker_signal: Arc::clone(&worker_signal),
                 points: 8,
-                hygiene: Hygiene::Whole,
-                ballast: 0,
+                scrub_mode: ScrubMode::Whole,
+                reserve: 0,
                 wal_limit: usher::store::WAL_LIMIT,
                 loss: usher::store::Loss::Refuse,
             },
@@ -72,7 +72,7 @@ impl House {
         let app = App::new(Parts {
             store,
             keyring,
-            bell,
+            worker_signal,
             clock,
             clock_grace: 0,
             recording_limit: 1 << 20,
@@ -84,7 +84,7 @@ impl House {
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app
-            .write_blocking(Lane::Request, move |tx| {
+            .write_blocking(WritePriority::Normal, move |tx| {
                 let powers = Powers::Scopes(Scopes::of(&Scope::ALL));
                 keys::create(tx, Some(id), "bench", powers, &Bounds::default())
             })

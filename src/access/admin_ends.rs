@@ -28,7 +28,7 @@ fn of_all_projects(tx: &Tx, admin: &Admin) -> Pseudonym {
 }
 
 fn end(tx: &Tx, credential: Pseudonym) {
-    tx.enter(Act::CredentialEnded { credential });
+    tx.append_to_ledger(Act::CredentialEnded { credential });
 }
 
 /// The admin is removed.

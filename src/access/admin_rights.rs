@@ -127,7 +127,7 @@ pub fn set_by_link(tx: &Tx, token: &str, password_hash: &str) -> Result<Admin> {
     let Link::Opens(admin) = link(tx, token, tx.now())? else { return Err(Error::NotFound("link")) };
     credentials::set_password(tx, &admin, password_hash)?;
     // So that a database from before, without a password to end, does not take it again.
-    tx.enter(Act::CredentialEnded { credential: tx.names().key(&secrets::hash(token)) });
+    tx.append_to_ledger(Act::CredentialEnded { credential: tx.names().key(&secrets::hash(token)) });
     admins::forget_link(tx, admin.id)?;
     sign_in_rows::close_all_of(tx, admin.id, None)?;
     rules::note(tx, "set password", Some(&format!("admin {}", admin.id)))?;

@@ -56,7 +56,7 @@ pub(super) fn insert(
 }
 
 pub(super) fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
-    audit::note(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
 }
 
 /// [`Error::Invalid`] on `name` if nobody can be called that.

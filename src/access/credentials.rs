@@ -33,7 +33,7 @@ pub fn change_password(
 /// Sets another password. Nothing else changes, and nothing is noted in the audit log.
 pub fn set_password(tx: &Tx, admin: &Admin, hash: &str) -> Result<()> {
     if admin.has_password() {
-        tx.enter(Act::CredentialEnded { credential: of_password(tx, admin) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: of_password(tx, admin) });
     }
     admins::set_password(tx, admin.id, hash)
 }
@@ -114,5 +114,5 @@ pub(super) fn of_recovery_code(tx: &Tx, admin: AdminId, digest: &[u8; 32]) -> Ps
 /// Writes down what was done about an admin.
 pub(super) fn note(tx: &Tx, action: &str, admin: AdminId) -> Result<()> {
     let reason = format!("admin {admin}");
-    audit::note(tx, &audit::Entry { action, reason: Some(&reason), ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, reason: Some(&reason), ..audit::Entry::default() })
 }

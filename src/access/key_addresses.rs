@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::edge::Network;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 
 /// The longest list.
 const MOST: usize = 32;
@@ -25,12 +25,16 @@ pub fn parse(list: &[String]) -> Result<Vec<String>> {
             Ok(network) if good.contains(&network) => {}
             Ok(network) => good.push(network),
             Err(why) => {
-                faults.push(Fault::new(Place::Body, format!("addresses[{n}]"), format!("must be {why}")));
+                faults.push(FieldError::new(
+                    Place::Body,
+                    format!("addresses[{n}]"),
+                    format!("must be {why}"),
+                ));
             }
         }
     }
     if list.len() > MOST {
-        faults = vec![Fault::new(Place::Body, "addresses", format!("must be at most {MOST}"))];
+        faults = vec![FieldError::new(Place::Body, "addresses", format!("must be at most {MOST}"))];
     }
     if faults.is_empty() { Ok(good) } else { Err(Error::Invalid(faults)) }
 }

@@ -24,10 +24,10 @@ fn of_everywhere(tx: &Tx, key: &Key) -> Pseudonym {
 /// the new one is wider: when it is made narrower, nobody knows any more what an older copy has.
 pub fn addresses(tx: &Tx, key: &Key, new: &[String]) {
     if key.addresses.is_empty() && !new.is_empty() {
-        tx.enter(Act::CredentialEnded { credential: of_everywhere(tx, key) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: of_everywhere(tx, key) });
     }
     for range in key.addresses.iter().filter(|range| !new.contains(range) && *range != NOWHERE) {
-        tx.enter(Act::CredentialEnded { credential: of_range(tx, key, range) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: of_range(tx, key, range) });
     }
 }
 
@@ -48,7 +48,10 @@ pub fn replay(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
         let project = key.project;
         keys::update(tx, &Key { addresses: kept, ..key })?;
         let action = "end addresses of key";
-        audit::note(tx, &audit::Entry { action, project, reason: Some(&reason), ..audit::Entry::default() })?;
+        audit::append(
+            tx,
+            &audit::Entry { action, project, reason: Some(&reason), ..audit::Entry::default() },
+        )?;
         lost += 1;
     }
     Ok(lost)

@@ -2,7 +2,7 @@
 
 use crate::access::{key_addresses, key_ends, rotation};
 use crate::clock::{self, Millis};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::ledger::Act;
 use crate::model::{Credential, Key, KeyId, ProjectId, Scope, Scopes};
 use crate::projects::label;
@@ -62,7 +62,7 @@ pub fn create(
 
 /// The addresses as they are kept. [`Error::Invalid`] names every fault.
 fn checked(tx: &Tx, name: &str, end: Option<Millis>, addresses: &[String]) -> Result<Vec<String>> {
-    let mut faults: Vec<Fault> = Vec::new();
+    let mut faults: Vec<FieldError> = Vec::new();
     let mut gather = |error: Error| match error {
         Error::Invalid(some) => {
             faults.extend(some);
@@ -113,7 +113,7 @@ pub fn change(tx: &Tx, id: KeyId, change: &Change) -> Result<Key> {
         // An older copy has a later end. One that is put off needs no entry: what a copy then ends too
         // early is given another secret.
         if old.has_secret() {
-            tx.enter(Act::CredentialEnds { credential: tx.names().key(&old.hash), until: end });
+            tx.append_to_ledger(Act::CredentialEnds { credential: tx.names().key(&old.hash), until: end });
         }
         for secret in rotation::good_old(tx, Credential::Key(id), tx.now())? {
             if end < secret.ends_at {
@@ -131,10 +131,10 @@ pub fn change(tx: &Tx, id: KeyId, change: &Change) -> Result<Key> {
 /// [`Error::KeyNotFound`] if there is no such key, or it is revoked already.
 pub fn revoke(tx: &Tx, id: KeyId) -> Result<()> {
     let key = good(tx, id)?;
-    tx.enter(Act::CredentialEnded { credential: tx.names().key(&key.hash) });
+    tx.append_to_ledger(Act::CredentialEnded { credential: tx.names().key(&key.hash) });
     // An older copy has one of these as the present one.
     for old in rotation::good_old(tx, Credential::Key(id), tx.now())? {
-        tx.enter(Act::CredentialEnded { credential: tx.names().key(&old.hash) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: tx.names().key(&old.hash) });
     }
     note(tx, "revoke key", key.id, key.project)?;
     revoke_silently(tx, id)
@@ -147,7 +147,7 @@ pub fn revoke_silently(tx: &Tx, id: KeyId) -> Result<()> {
 
 fn note(tx: &Tx, action: &str, id: KeyId, project: Option<ProjectId>) -> Result<()> {
     let reason = format!("key {id}");
-    audit::note(tx, &audit::Entry { action, project, reason: Some(&reason), ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, project, reason: Some(&reason), ..audit::Entry::default() })
 }
 
 /// All keys, revoked ones included.

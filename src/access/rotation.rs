@@ -65,7 +65,7 @@ fn retire(
             old_secrets::remove(tx, &old.hash)?;
         }
     }
-    tx.enter(Act::CredentialEnds { credential: tx.names().key(&hash), until: ends_at });
+    tx.append_to_ledger(Act::CredentialEnds { credential: tx.names().key(&hash), until: ends_at });
     let hint = hint.to_owned();
     old_secrets::insert(tx, &OldSecret { of, hash, hint, replaced_at: tx.now(), ends_at, last_used_at })
 }
@@ -89,7 +89,7 @@ pub fn end_old(tx: &Tx, of: Credential) -> Result<()> {
 
 /// Has a replaced secret end at an earlier time.
 pub fn end(tx: &Tx, old: &OldSecret, at: Millis) -> Result<()> {
-    tx.enter(Act::CredentialEnds { credential: tx.names().key(&old.hash), until: at });
+    tx.append_to_ledger(Act::CredentialEnds { credential: tx.names().key(&old.hash), until: at });
     old_secrets::set_end(tx, &old.hash, at)
 }
 
@@ -123,7 +123,7 @@ fn note(tx: &Tx, action: &str, of: Credential, project: Option<ProjectId>) -> Re
         Credential::Key(id) => Some(format!("key {id}")),
         Credential::Token(_) => None,
     };
-    audit::note(tx, &audit::Entry { action, project, reason: reason.as_deref(), ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, project, reason: reason.as_deref(), ..audit::Entry::default() })
 }
 
 /// Ends secrets as the ledger orders it: `end_of` says when. In a database that was put back one that is

@@ -85,11 +85,11 @@ pub fn set_needed(tx: &Tx, by: AdminId, needed: bool) -> Result<()> {
         return Err(Error::Conflict("set up your own second factor before you decide about everybody's"));
     }
     if needed {
-        tx.enter(Act::CredentialEnded { credential: credentials::of_passwords_alone(tx) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: credentials::of_passwords_alone(tx) });
     }
     second_factors::set_needed(tx, needed)?;
     let action = if needed { "require second factors" } else { "make second factors optional" };
-    audit::note(tx, &audit::Entry { action, ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, ..audit::Entry::default() })
 }
 
 /// What came of the first code.
@@ -118,7 +118,7 @@ pub fn confirm(tx: &Tx, admin: &Admin, code: &str, here: &[u8; 32]) -> Result<Co
     };
     second_factors::confirm(tx, admin.id)?;
     second_factors::note_step(tx, admin.id, step)?;
-    tx.enter(Act::CredentialEnded { credential: credentials::of_password_alone(tx, admin) });
+    tx.append_to_ledger(Act::CredentialEnded { credential: credentials::of_password_alone(tx, admin) });
     sign_in_rows::close_all_of(tx, admin.id, Some(here))?;
     credentials::note(tx, "turn on second factor", admin.id)?;
     new_codes(tx, admin.id).map(Confirmed::On)
@@ -147,7 +147,7 @@ pub fn take(tx: &Tx, admin: AdminId, code: &str) -> Result<bool> {
                 left => format!("admin {admin}: {left} are left"),
             };
             let action = "use recovery code";
-            audit::note(tx, &audit::Entry { action, reason: Some(&reason), ..audit::Entry::default() })?;
+            audit::append(tx, &audit::Entry { action, reason: Some(&reason), ..audit::Entry::default() })?;
             Ok(true)
         }
         Given::Neither => Ok(false),
@@ -219,7 +219,7 @@ pub fn turn_off_by_operator(tx: &Tx, name: &str) -> Result<()> {
 fn remove(tx: &Tx, admin: AdminId) -> Result<()> {
     if let Some(factor) = active(tx, admin)?.filter(|factor| !factor.secret.is_empty()) {
         let credential = credentials::of_second_factor(tx, admin, &factor.secret);
-        tx.enter(Act::CredentialEnded { credential });
+        tx.append_to_ledger(Act::CredentialEnded { credential });
     }
     end_codes(tx, admin)?;
     second_factors::remove(tx, admin).map(drop)
@@ -235,7 +235,9 @@ fn end_code(tx: &Tx, admin: AdminId, digest: &[u8; 32]) -> Result<bool> {
     if !second_factors::remove_recovery_code(tx, admin, digest)? {
         return Ok(false);
     }
-    tx.enter(Act::CredentialEnded { credential: credentials::of_recovery_code(tx, admin, digest) });
+    tx.append_to_ledger(Act::CredentialEnded {
+        credential: credentials::of_recovery_code(tx, admin, digest),
+    });
     Ok(true)
 }
 

@@ -132,5 +132,5 @@ pub fn prune(tx: &Tx) -> Result<usize> {
 }
 
 fn note(tx: &Tx, action: &str, reason: Option<&str>) -> Result<()> {
-    audit::note(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, reason, ..audit::Entry::default() })
 }

@@ -5,12 +5,12 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 use data_encoding::HEXLOWER;
 
-use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
+use super::login_throttle::LoginThrottle;
 use super::page::{Page, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{ACCOUNT as PATH, LOGIN};
 use super::show::{Time, many, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, cookies, device};
 use crate::access::second_factor::Standing;
 use crate::access::{admins, credentials, second_factor, sign_ins};
@@ -21,12 +21,12 @@ use crate::model::SignIn;
 const PASSWORD: &str = "/admin/account/password";
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::SignedIn, show),
-        Route::new(Method::POST, "/admin/account/sign-ins/{sign-in}/end", Gate::SignedIn, end),
-        Route::new(Method::POST, "/admin/account/sign-ins/end-others", Gate::SignedIn, end_others),
-        Route::new(Method::POST, "/admin/account/sign-ins/end-all", Gate::SignedIn, end_all),
-        Route::new(Method::GET, PASSWORD, Gate::SignedIn, elsewhere),
-        Route::new(Method::POST, PASSWORD, Gate::SignedIn, change_password),
+        Route::new(Method::GET, PATH, Access::SignedIn, show),
+        Route::new(Method::POST, "/admin/account/sign-ins/{sign-in}/end", Access::SignedIn, end),
+        Route::new(Method::POST, "/admin/account/sign-ins/end-others", Access::SignedIn, end_others),
+        Route::new(Method::POST, "/admin/account/sign-ins/end-all", Access::SignedIn, end_all),
+        Route::new(Method::GET, PASSWORD, Access::SignedIn, elsewhere),
+        Route::new(Method::POST, PASSWORD, Access::SignedIn, change_password),
     ]
 }
 
@@ -75,7 +75,7 @@ impl Fault {
 }
 
 impl SignInRow {
-    fn new(visit: &Visit, sign_in: &SignIn, here: &[u8; 32]) -> SignInRow {
+    fn new(visit: &PageRequest, sign_in: &SignIn, here: &[u8; 32]) -> SignInRow {
         SignInRow {
             name: HEXLOWER.encode(&sign_ins::name(sign_in)),
             browser: sign_in.browser.as_deref().map_or_else(|| "Unknown browser".to_owned(), plain),
@@ -99,16 +99,16 @@ impl Factor {
     }
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     page(&visit, StatusCode::OK, None)
 }
 
 /// The answers to forms are shown at their own addresses; who asks for those again is led back.
-pub async fn elsewhere(visit: Visit) -> Answer {
+pub async fn elsewhere(visit: PageRequest) -> Answer {
     Ok(visit.go(PATH).finish())
 }
 
-async fn end(visit: Visit) -> Answer {
+async fn end(visit: PageRequest) -> Answer {
     let name = HEXLOWER.decode(visit.segment("sign-in").as_bytes()).unwrap_or_default();
     let name = sign_ins::Name::try_from(name).map_err(|_| Error::NotFound("sign-in"))?;
     let (id, is_here) = (visit.admin()?.id, sign_ins::name(visit.sign_in()?) == name);
@@ -116,25 +116,25 @@ async fn end(visit: Visit) -> Answer {
     if is_here { signed_out(&visit) } else { Ok(visit.go_and_say(PATH, Flash::SignInEnded)) }
 }
 
-async fn end_others(visit: Visit) -> Answer {
+async fn end_others(visit: PageRequest) -> Answer {
     let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
     visit.app.erase(move |tx| sign_ins::end_others(tx, id, &here)).await?;
     Ok(visit.go_and_say(PATH, Flash::OtherSignInsEnded))
 }
 
-async fn end_all(visit: Visit) -> Answer {
+async fn end_all(visit: PageRequest) -> Answer {
     let id = visit.admin()?.id;
     visit.app.erase(move |tx| sign_ins::end_all_of(tx, id)).await?;
     signed_out(&visit)
 }
 
-fn signed_out(visit: &Visit) -> Answer {
+fn signed_out(visit: &PageRequest) -> Answer {
     let mut response = visit.go_and_say(LOGIN, Flash::SignedOut);
     response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
     Ok(response)
 }
 
-async fn change_password(visit: Visit) -> Answer {
+async fn change_password(visit: PageRequest) -> Answer {
     match changed(&visit).await {
         Ok(device) => {
             let mut response = visit.go_and_say(PATH, Flash::PasswordChanged);
@@ -159,7 +159,7 @@ async fn change_password(visit: Visit) -> Answer {
 
 /// Changes the password as the form asks for: the cookie by which this browser is known from now on,
 /// for those of other browsers are worth nothing any more.
-async fn changed(visit: &Visit) -> Result<String> {
+async fn changed(visit: &PageRequest) -> Result<String> {
     let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
     let new = visit.form.text("new_password").to_owned();
     admins::check_password(&new)?;
@@ -169,7 +169,7 @@ async fn changed(visit: &Visit) -> Result<String> {
     if !again::is_password(visit, visit.form.text("present")).await? {
         return fault("present", "is wrong");
     }
-    let hash = visit.shared::<Doorkeeper>()?.hash(move || admins::hash_password(&new)).await??;
+    let hash = visit.shared::<LoginThrottle>()?.hash(move || admins::hash_password(&new)).await??;
     let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
     let change = move |tx: &crate::store::Tx| {
         credentials::change_password(tx, admin.id, &admin.password_hash, &hash, Some(&here))
@@ -179,7 +179,7 @@ async fn changed(visit: &Visit) -> Result<String> {
 }
 
 /// The page, with what is wrong with one of its forms.
-pub fn page(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
+pub fn page(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
     let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
     let (listed, standing, is_needed) = visit.app.read(|db| {
         let listed = visit.app.sign_ins_of(db, id, visit.now)?;

@@ -6,8 +6,8 @@ use askama::Template;
 use super::flash::Flash;
 use super::link;
 use super::page::{Page, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Time, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::admin_rights::LastOwner;
 use crate::access::roles::Permission::ManageAdmins;
 use crate::access::{admin_rights, admins};
@@ -18,7 +18,7 @@ use crate::projects;
 const PATH: &str = "/admin/admins";
 
 pub fn routes() -> Vec<Route> {
-    let gate = Gate::May(ManageAdmins);
+    let gate = Access::May(ManageAdmins);
     vec![
         Route::new(Method::GET, PATH, gate, list),
         Route::new(Method::POST, PATH, gate, create),
@@ -98,7 +98,7 @@ struct ProjectChoice {
 type Fault = (&'static str, String);
 
 impl Row {
-    fn new(visit: &Visit, admin: &Admin, all: &[Project]) -> Row {
+    fn new(visit: &PageRequest, admin: &Admin, all: &[Project]) -> Row {
         Row {
             id: admin.id,
             name: plain(&admin.name),
@@ -143,7 +143,7 @@ impl Form {
     }
 
     /// As it was sent.
-    fn sent(visit: &Visit, name: &str, all: &[Project], (error_field, error): Fault) -> Form {
+    fn sent(visit: &PageRequest, name: &str, all: &[Project], (error_field, error): Fault) -> Form {
         let role = Role::parse(visit.form.text("role")).unwrap_or(Role::Auditor);
         let ticked: Vec<&str> = visit.form.all("projects").collect();
         let listed = all.iter().filter(|project| ticked.contains(&project.key.as_str()));
@@ -164,11 +164,11 @@ fn hint(role: Role) -> &'static str {
     }
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     overview(&visit, StatusCode::OK, None)
 }
 
-fn overview(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
+fn overview(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
     let (all, projects) = visit.app.read(|db| Ok((admins::list(db)?, projects::list(db)?)))?;
     let form = match fault {
         Some(fault) => Form::sent(visit, visit.form.text("name"), &projects, fault),
@@ -184,15 +184,15 @@ fn overview(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
 }
 
 /// A page that a form may have led to: the theme's buttons come back to the list.
-fn own(visit: &Visit, title: impl Into<String>) -> Result<Page> {
+fn own(visit: &PageRequest, title: impl Into<String>) -> Result<Page> {
     Ok(Page { path: PATH.to_owned(), ..visit.page("admins", title)? })
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     one(&visit, StatusCode::OK, None)
 }
 
-fn one(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
+fn one(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
     let id = id(visit)?;
     let (admin, projects) = visit.app.read(|db| Ok((admin_rights::get(db, id)?, projects::list(db)?)))?;
     let form = match fault {
@@ -209,12 +209,12 @@ fn one(visit: &Visit, status: StatusCode, fault: Option<Fault>) -> Answer {
     visit.html(status, &page)
 }
 
-fn id(visit: &Visit) -> Result<AdminId> {
+fn id(visit: &PageRequest) -> Result<AdminId> {
     visit.segment("admin").parse().map(AdminId).map_err(|_| Error::NotFound("admin"))
 }
 
 /// The role and the projects that a form asks for. [`Error::Invalid`] on `role` or `projects`.
-fn rights(visit: &Visit) -> Result<(Role, Reach)> {
+fn rights(visit: &PageRequest) -> Result<(Role, Reach)> {
     let fault = |field: &str, why: &str| Error::invalid(Place::Body, field, why);
     let role = Role::parse(visit.form.text("role")).ok_or_else(|| fault("role", "must be chosen"))?;
     let reach = match visit.form.text("reach") {
@@ -251,7 +251,7 @@ fn fault(error: Error) -> Result<Fault> {
     }
 }
 
-async fn create(visit: Visit) -> Answer {
+async fn create(visit: PageRequest) -> Answer {
     let name = visit.form.text("name").to_owned();
     let made = match rights(&visit) {
         Ok((role, reach)) => visit.app.write(move |tx| admin_rights::invite(tx, &name, role, &reach)).await,
@@ -263,7 +263,7 @@ async fn create(visit: Visit) -> Answer {
     }
 }
 
-fn shown(visit: &Visit, admin: &Admin, token: &str, is_new: bool) -> Answer {
+fn shown(visit: &PageRequest, admin: &Admin, token: &str, is_new: bool) -> Answer {
     let page = LinkPage {
         page: own(visit, "Link to set a password")?,
         name: plain(&admin.name),
@@ -273,7 +273,7 @@ fn shown(visit: &Visit, admin: &Admin, token: &str, is_new: bool) -> Answer {
     visit.html(StatusCode::OK, &page)
 }
 
-async fn rename(visit: Visit) -> Answer {
+async fn rename(visit: PageRequest) -> Answer {
     let (id, name) = (id(&visit)?, visit.form.text("name").to_owned());
     match visit.app.write(move |tx| admin_rights::rename(tx, id, &name)).await {
         Ok(()) => Ok(visit.go_and_say(&path(id), Flash::AdminChanged)),
@@ -282,7 +282,7 @@ async fn rename(visit: Visit) -> Answer {
     }
 }
 
-async fn change(visit: Visit) -> Answer {
+async fn change(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     let changed = match rights(&visit) {
         Ok((role, reach)) => {
@@ -298,7 +298,7 @@ async fn change(visit: Visit) -> Answer {
     }
 }
 
-async fn reset(visit: Visit) -> Answer {
+async fn reset(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     let reset =
         visit.app.erase(move |tx| Ok((admin_rights::get(tx, id)?, admin_rights::reset_password(tx, id)?)));
@@ -306,7 +306,7 @@ async fn reset(visit: Visit) -> Answer {
     shown(&visit, &admin, &token, false)
 }
 
-async fn remove(visit: Visit) -> Answer {
+async fn remove(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     visit.app.erase(move |tx| admin_rights::remove(tx, id, LastOwner::Stays)).await?;
     Ok(visit.go_and_say(PATH, Flash::AdminRemoved))

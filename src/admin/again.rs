@@ -2,16 +2,16 @@
 //! open is not enough for what lets somebody in.
 
 use super::device;
-use super::doorkeeper::{Doorkeeper, Guest};
-use super::visit::Visit;
+use super::login_throttle::{Guest, LoginThrottle};
+use super::page_request::PageRequest;
 use crate::access::{admins, credentials};
 use crate::error::Result;
 use crate::store::Tx;
 
 /// Whether this is the password of who is signed in. [`crate::error::Error::RateLimited`] after too
 /// many attempts.
-pub async fn is_password(visit: &Visit, password: &str) -> Result<bool> {
-    let (door, admin) = (visit.shared::<Doorkeeper>()?, visit.admin()?.clone());
+pub async fn is_password(visit: &PageRequest, password: &str) -> Result<bool> {
+    let (door, admin) = (visit.shared::<LoginThrottle>()?, visit.admin()?.clone());
     let guest = Guest { name: &admin.name, address: visit.sender(), device: device::of(visit, &admin) };
     let delay = door.let_try(&guest)?;
     if !delay.is_zero() {
@@ -28,12 +28,12 @@ pub async fn is_password(visit: &Visit, password: &str) -> Result<bool> {
 
 /// Does what takes a code of the second factor. None: the code is wrong.
 /// [`crate::error::Error::RateLimited`] after too many attempts.
-pub async fn with_code<T, F>(visit: &Visit, run: F) -> Result<Option<T>>
+pub async fn with_code<T, F>(visit: &PageRequest, run: F) -> Result<Option<T>>
 where
     T: Send + 'static,
     F: FnMut(&Tx) -> Result<Option<T>> + Send + 'static,
 {
-    let (door, admin) = (visit.shared::<Doorkeeper>()?, visit.admin()?);
+    let (door, admin) = (visit.shared::<LoginThrottle>()?, visit.admin()?);
     let device = device::of(visit, admin);
     door.let_try_code(admin.id, device)?;
     // It lets somebody in no more: it is taken though the disk is full.

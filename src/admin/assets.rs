@@ -27,7 +27,7 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
         (&Method::GET | &Method::HEAD, Some((kind, file))) => file_answer(&request, kind, file),
         _ => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish(),
     };
-    dress(response.headers_mut());
+    set_security_headers(response.headers_mut());
     response
 }
 
@@ -64,7 +64,7 @@ fn mark(file: &EmbeddedFile) -> String {
     HEXLOWER.encode(&file.metadata.sha256_hash()[..8])
 }
 
-fn dress(headers: &mut HeaderMap) {
+fn set_security_headers(headers: &mut HeaderMap) {
     let values = [
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

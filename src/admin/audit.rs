@@ -7,9 +7,9 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Count, Time, plain};
 use super::users::{name, names};
-use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::access::roles::Permission;
 use crate::access::{admins, audit, keys};
 use crate::error::{Error, Place, Result};
@@ -23,7 +23,7 @@ const PAGE: u32 = 100;
 const SHORT: usize = 8;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, PATH, Gate::May(Permission::SeeAudit), list)]
+    vec![Route::new(Method::GET, PATH, Access::May(Permission::SeeAudit), list)]
 }
 
 #[derive(Template)]
@@ -78,7 +78,7 @@ struct Found {
     projects: Vec<Project>,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let (below, now) = (below(&visit)?, visit.now);
     let read = visit.app.scan(move |db| {
         Ok(Found {
@@ -128,7 +128,7 @@ async fn list(visit: Visit) -> Answer {
     visit.html(StatusCode::OK, &page)
 }
 
-fn below(visit: &Visit) -> Result<Option<u64>> {
+fn below(visit: &PageRequest) -> Result<Option<u64>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a row");
     // The log counts in 63 bits.
     visit.query.some("below").map(|text| text.parse().map(i64::unsigned_abs).map_err(fault)).transpose()

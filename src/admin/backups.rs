@@ -5,15 +5,15 @@ use actix_web::web;
 use askama::Template;
 
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time, many, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::app::backups::{self, Backup, Stay};
 use crate::clock::Millis;
 use crate::error::Error;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/backups", Gate::May(Permission::SeeBackups), list)]
+    vec![Route::new(Method::GET, "/admin/backups", Access::May(Permission::SeeBackups), list)]
 }
 
 #[derive(Template)]
@@ -54,7 +54,7 @@ struct Again {
     revoked: String,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let app = visit.app.clone();
     let backups = web::block(move || backups::list(&app)).await.map_err(Error::internal)??;
     let page = BackupsPage {

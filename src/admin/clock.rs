@@ -6,8 +6,8 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Time, many};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::erasure::step;
 use crate::error::Error;
@@ -17,8 +17,8 @@ pub const PATH: &str = "/admin/clock";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::May(Permission::SeeClock), show),
-        Route::new(Method::POST, PATH, Gate::May(Permission::ConfirmClock), confirm),
+        Route::new(Method::GET, PATH, Access::May(Permission::SeeClock), show),
+        Route::new(Method::POST, PATH, Access::May(Permission::ConfirmClock), confirm),
     ]
 }
 
@@ -37,7 +37,7 @@ struct ClockPage {
     due: String,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let time = visit.app.clock().read();
     let wall = visit.app.clock().wall();
     let (trash, due) = visit.app.scan(move |db| step::held_up(db, wall)).await?;
@@ -53,7 +53,7 @@ async fn show(visit: Visit) -> Answer {
     visit.html(StatusCode::OK, &page)
 }
 
-async fn confirm(visit: Visit) -> Answer {
+async fn confirm(visit: PageRequest) -> Answer {
     let app = visit.app.by(Actor::current());
     web::block(move || app.confirm_clock()).await.map_err(Error::internal)??;
     Ok(visit.go_and_say(PATH, Flash::ClockConfirmed))

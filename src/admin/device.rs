@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
 
 use super::cookies;
-use super::visit::Visit;
+use super::page_request::PageRequest;
 use crate::access::second_factor;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -20,12 +20,12 @@ const MAC: usize = 32;
 pub type Device = [u8; NONCE];
 
 /// The browser of a visit, if this admin has signed in with it.
-pub fn of(visit: &Visit, admin: &Admin) -> Option<Device> {
+pub fn of(visit: &PageRequest, admin: &Admin) -> Option<Device> {
     known(&visit.app, admin, &visit.jar().get(cookies::DEVICE)?)
 }
 
 /// The cookie for the browser of a visit with which this admin has just signed in. None: it has one.
-pub fn new(visit: &Visit, admin: &Admin, known: Option<Device>) -> Result<Option<String>> {
+pub fn new(visit: &PageRequest, admin: &Admin, known: Option<Device>) -> Result<Option<String>> {
     match known {
         Some(_) => Ok(None),
         None => cookie(&visit.app, admin).map(Some),

@@ -8,10 +8,10 @@ use askama::Template;
 use super::flash::Flash;
 use super::holdings::{self, FateLine};
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, plain};
 use super::tokens::Tokens;
 use super::user::{self, Head};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::erasure;
@@ -19,13 +19,13 @@ use crate::erasure::{preview, token};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, User, UserId};
 use crate::projects;
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 pub fn routes() -> Vec<Route> {
     let path = "/admin/users/{user}/erase/{kind}";
     vec![
-        Route::new(Method::GET, path, Gate::May(Permission::ErasePeople), show),
-        Route::new(Method::POST, path, Gate::May(Permission::ErasePeople), begin),
+        Route::new(Method::GET, path, Access::May(Permission::ErasePeople), show),
+        Route::new(Method::POST, path, Access::May(Permission::ErasePeople), begin),
     ]
 }
 
@@ -44,19 +44,19 @@ struct ErasePage {
     /// It has characters in it that cannot be seen.
     unseen: bool,
     typed: String,
-    grounds: [(&'static str, &'static str); Ground::ALL.len()],
+    grounds: [(&'static str, &'static str); LegalBasis::ALL.len()],
     ground: &'static str,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let (id, kind) = asked(&visit)?;
     dry_run(&visit, id, kind, None).await
 }
 
-async fn begin(visit: Visit) -> Answer {
+async fn begin(visit: PageRequest) -> Answer {
     let (id, kind) = asked(&visit)?;
     let (typed, reach) = (visit.form.text("confirm").to_owned(), visit.reach());
-    stated_ground(&visit)?.is();
+    stated_legal_basis(&visit)?.is();
     let begun = visit.app.erase(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
@@ -83,16 +83,16 @@ async fn begin(visit: Visit) -> Answer {
 }
 
 /// By what right; "not stated" unless something is chosen.
-pub(super) fn stated_ground(visit: &Visit) -> Result<Ground> {
+pub(super) fn stated_legal_basis(visit: &PageRequest) -> Result<LegalBasis> {
     match visit.form.text("ground") {
-        "" => Ok(Ground::default()),
-        chosen => Ground::parse(chosen)
+        "" => Ok(LegalBasis::default()),
+        chosen => LegalBasis::parse(chosen)
             .ok_or_else(|| Error::invalid(Place::Body, "ground", "is not one of the list")),
     }
 }
 
 /// Whom the path names, and what of it.
-fn asked(visit: &Visit) -> Result<(UserId, Erasure)> {
+fn asked(visit: &PageRequest) -> Result<(UserId, Erasure)> {
     let kind = Erasure::parse(visit.segment("kind")).filter(|kind| *kind != Erasure::Hide);
     Ok((visit.user()?, kind.ok_or(Error::NoSuchRoute)?))
 }
@@ -112,7 +112,7 @@ fn must_type(user: &User) -> (&'static str, String) {
     }
 }
 
-async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>) -> Answer {
+async fn dry_run(visit: &PageRequest, id: UserId, kind: Erasure, error: Option<String>) -> Answer {
     let (reach, now) = (visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
         let user = within::held(db, &reach, id, now)?;
@@ -138,8 +138,8 @@ async fn dry_run(visit: &Visit, id: UserId, kind: Erasure, error: Option<String>
         unseen: plain(&must_type) != must_type,
         must_type,
         typed: visit.form.text("confirm").to_owned(),
-        grounds: Ground::ALL.map(|ground| (ground.as_str(), ground.words())),
-        ground: stated_ground(visit)?.as_str(),
+        grounds: LegalBasis::ALL.map(|ground| (ground.as_str(), ground.words())),
+        ground: stated_legal_basis(visit)?.as_str(),
     };
     visit.html(status, &page)
 }

@@ -67,11 +67,11 @@ pub fn local(path: &str) -> Option<&str> {
 }
 
 /// Makes and checks the tokens of one browser's forms, from a secret in its cookie.
-pub struct Seal(String);
+pub struct CsrfTokens(String);
 
-impl Seal {
-    pub fn new(secret: &str) -> Seal {
-        Seal(secret.to_owned())
+impl CsrfTokens {
+    pub fn new(secret: &str) -> CsrfTokens {
+        CsrfTokens(secret.to_owned())
     }
 
     /// A fresh token. Each is another text, so that no length of a compressed page tells

@@ -3,7 +3,7 @@
 
 use super::page::capital;
 use super::show::Count;
-use crate::erasure::preview::{Fate, Outlook};
+use crate::erasure::preview::{ErasureEffect, Outlook};
 use crate::model::{Erasure, State, User};
 use crate::people::find::Held;
 
@@ -41,11 +41,11 @@ fn note(user: &User, held: &Held) -> &'static str {
 
 /// The lines of a dry run, and how many rows go and stay.
 pub fn fates(user: &User, erasure: Erasure, outlook: &[Outlook]) -> (Vec<FateLine>, Count, Count) {
-    let goes = |outlook: &Outlook| outlook.fate != Fate::Stays;
+    let goes = |outlook: &Outlook| outlook.fate != ErasureEffect::Stays;
     let lines = outlook.iter().map(|outlook| FateLine {
         label: label(&outlook.held),
         note: match outlook.fate {
-            Fate::Cleared if outlook.held.rows > 0 => cleared(outlook),
+            ErasureEffect::Cleared if outlook.held.rows > 0 => cleared(outlook),
             _ if outlook.held.table == "users" && erasure == Erasure::Activity && !goes(outlook) => {
                 "its counters begin again at zero"
             }

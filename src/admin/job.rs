@@ -7,10 +7,10 @@ use askama::Template;
 use super::flash::Flash;
 use super::jobs::{Progress, error, origin, reference, user_href, what};
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time};
 use super::tokens::Tokens;
 use super::users::{name, names};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::clock::Millis;
@@ -20,11 +20,11 @@ use crate::proof::receipt::right;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/jobs/{job}", Gate::May(Permission::SeeJobs), show),
+        Route::new(Method::GET, "/admin/jobs/{job}", Access::May(Permission::SeeJobs), show),
         Route::new(
             Method::POST,
             "/admin/jobs/{job}/handed-over",
-            Gate::May(Permission::ErasePeople),
+            Access::May(Permission::ErasePeople),
             hand_over,
         ),
     ]
@@ -49,7 +49,7 @@ struct JobPage {
     gone: Count,
     mentions: i64,
     receipt: Option<i64>,
-    error: Option<Trouble>,
+    error: Option<Problem>,
     running: bool,
     /// The page is to renew itself.
     refresh: bool,
@@ -83,13 +83,13 @@ struct Gone {
     rows: Count,
 }
 
-struct Trouble {
+struct Problem {
     text: String,
     attempts: i64,
     retry: Option<Time>,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let (id, reach, now) = (visit.job()?, visit.reach(), visit.now);
     let (projects, job) =
         visit.app.read(|db| Ok((within::projects(db, &reach)?, within::job(db, &reach, id)?)))?;
@@ -113,7 +113,7 @@ async fn show(visit: Visit) -> Answer {
             reference: reference(&visit, &job),
             project: name(&names(&projects), job.project),
             origin: origin(job.origin),
-            right: right(job.origin, job.ground),
+            right: right(job.origin, job.legal_basis),
             asked: Time::new(job.created_at, now),
             start: Time::new(job.start_at, now),
             cancelled: job
@@ -132,7 +132,7 @@ async fn show(visit: Visit) -> Answer {
             .collect(),
         mentions: job.mentions,
         receipt: job.receipt_no,
-        error: error(&visit, &job).map(|text| Trouble {
+        error: error(&visit, &job).map(|text| Problem {
             text: capital(&text),
             attempts: job.attempts,
             retry: job.retry_at.map(|at| Time::new(at, now)),
@@ -148,7 +148,7 @@ async fn show(visit: Visit) -> Answer {
 }
 
 /// The person has the token, and the page need not show it any more.
-async fn hand_over(visit: Visit) -> Answer {
+async fn hand_over(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.job()?, visit.reach());
     visit.app.read(|db| within::job(db, &reach, id))?;
     if let Some(sign_in) = visit.sign_in_token() {

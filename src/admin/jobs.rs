@@ -6,10 +6,10 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Count, Time, plain};
 use super::user;
 use super::users::{name, names};
-use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::clock::Millis;
@@ -22,9 +22,9 @@ const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/jobs", Gate::May(Permission::SeeJobs), list),
-        Route::new(Method::POST, "/admin/jobs/{job}/cancel", Gate::May(Permission::RunJobs), cancel),
-        Route::new(Method::POST, "/admin/jobs/{job}/retry", Gate::May(Permission::RunJobs), retry),
+        Route::new(Method::GET, "/admin/jobs", Access::May(Permission::SeeJobs), list),
+        Route::new(Method::POST, "/admin/jobs/{job}/cancel", Access::May(Permission::RunJobs), cancel),
+        Route::new(Method::POST, "/admin/jobs/{job}/retry", Access::May(Permission::RunJobs), retry),
     ]
 }
 
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
         let found = within::jobs(db, &reach, below, PAGE + 1)?;
@@ -101,12 +101,12 @@ async fn list(visit: Visit) -> Answer {
     visit.html(StatusCode::OK, &page)
 }
 
-fn below(visit: &Visit) -> Result<Option<JobId>> {
+fn below(visit: &PageRequest) -> Result<Option<JobId>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a job");
     visit.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
 }
 
-fn row(visit: &Visit, job: &Job, projects: &[Project], now: Millis) -> Row {
+fn row(visit: &PageRequest, job: &Job, projects: &[Project], now: Millis) -> Row {
     Row {
         number: job.id,
         what: what(job.erasure),
@@ -127,13 +127,13 @@ fn row(visit: &Visit, job: &Job, projects: &[Project], now: Millis) -> Row {
 }
 
 /// Whom a job is about, for those who see names.
-pub fn reference(visit: &Visit, job: &Job) -> String {
+pub fn reference(visit: &PageRequest, job: &Job) -> String {
     if visit.may(Permission::SeeValues) { plain(&job.reference) } else { masks::WHOLE.to_owned() }
 }
 
 /// What went wrong. Where in the files something was found, and what the machine said, is of the
 /// whole installation: others are told as a project is.
-pub fn error(visit: &Visit, job: &Job) -> Option<String> {
+pub fn error(visit: &PageRequest, job: &Job) -> Option<String> {
     match visit.reach() {
         Reach::All => job.error.as_deref().map(plain),
         Reach::Only(_) => jobs::told(job).map(str::to_owned),
@@ -172,7 +172,7 @@ pub fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
     }
 }
 
-async fn cancel(visit: Visit) -> Answer {
+async fn cancel(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.job()?, visit.reach());
     visit
         .app
@@ -184,7 +184,7 @@ async fn cancel(visit: Visit) -> Answer {
     Ok(visit.go_and_say(&back(&visit, id), Flash::Cancelled(id)))
 }
 
-async fn retry(visit: Visit) -> Answer {
+async fn retry(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.job()?, visit.reach());
     visit
         .app
@@ -197,7 +197,7 @@ async fn retry(visit: Visit) -> Answer {
 }
 
 /// Who pressed the button on the job's own page stays there.
-fn back(visit: &Visit, id: JobId) -> String {
+fn back(visit: &PageRequest, id: JobId) -> String {
     let own = paths::job(id);
     match visit.came_from().is_some_and(|page| page.split('?').next() == Some(own.as_str())) {
         true => own,

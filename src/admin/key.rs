@@ -7,8 +7,8 @@ use super::flash::Flash;
 use super::key_form::{self, KeyRow};
 use super::keys as list;
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::keys::Change;
 use crate::access::roles::Permission;
 use crate::access::{key_addresses, keys, rotation};
@@ -21,18 +21,18 @@ use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/keys/{key}", Gate::May(Permission::ChangeCredentials), show),
-        Route::new(Method::POST, "/admin/keys/{key}", Gate::May(Permission::ChangeCredentials), change),
+        Route::new(Method::GET, "/admin/keys/{key}", Access::May(Permission::ChangeCredentials), show),
+        Route::new(Method::POST, "/admin/keys/{key}", Access::May(Permission::ChangeCredentials), change),
         Route::new(
             Method::POST,
             "/admin/keys/{key}/rotate",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             rotate,
         ),
         Route::new(
             Method::POST,
             "/admin/keys/{key}/end-old",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             end_old,
         ),
     ]
@@ -107,7 +107,7 @@ struct Held {
 }
 
 /// [`Error::KeyNotFound`] for one that is revoked, too: nothing can be done with it.
-fn held(visit: &Visit) -> Result<Held> {
+fn held(visit: &PageRequest) -> Result<Held> {
     let (id, reach) = (id(visit)?, visit.reach());
     visit.app.read(|db: &Db| {
         within::check_key(db, &reach, id)?;
@@ -115,7 +115,7 @@ fn held(visit: &Visit) -> Result<Held> {
     })
 }
 
-fn id(visit: &Visit) -> Result<KeyId> {
+fn id(visit: &PageRequest) -> Result<KeyId> {
     visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)
 }
 
@@ -123,13 +123,13 @@ fn path(id: KeyId) -> String {
     format!("/admin/keys/{id}")
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let held = held(&visit)?;
     let form = Form::of(&held.key);
     page(&visit, StatusCode::OK, &held, form, Vec::new())
 }
 
-fn page(visit: &Visit, status: StatusCode, held: &Held, form: Form, errors: Vec<String>) -> Answer {
+fn page(visit: &PageRequest, status: StatusCode, held: &Held, form: Form, errors: Vec<String>) -> Answer {
     let Held { key, projects, old } = held;
     let mut page = visit.page("projects", format!("Key “{}”", plain(&key.name)))?;
     page.path = path(key.id);
@@ -141,7 +141,7 @@ fn page(visit: &Visit, status: StatusCode, held: &Held, form: Form, errors: Vec<
         .html(status, &KeyPage { action: path(key.id), page, key: row, form, errors, refused, old, any_good })
 }
 
-async fn change(visit: Visit) -> Answer {
+async fn change(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     let text = |name: &str| visit.form.text(name).trim().to_owned();
     let (name, expires, addresses) = (text("name"), text("expires"), text("addresses"));
@@ -179,13 +179,13 @@ async fn change(visit: Visit) -> Answer {
 }
 
 /// How long the secret before stays good, as the form has it in hours.
-pub fn overlap(visit: &Visit) -> Result<Millis> {
+pub fn overlap(visit: &PageRequest) -> Result<Millis> {
     let hours = visit.form.text("overlap").trim().parse::<i64>();
     let fault = |_| Error::invalid(Place::Body, "overlap", "must be a whole number of hours");
     Ok(hours.map_err(fault)?.saturating_mul(HOUR))
 }
 
-async fn rotate(visit: Visit) -> Answer {
+async fn rotate(visit: PageRequest) -> Answer {
     let id = held(&visit)?.key.id;
     let rotated = match overlap(&visit) {
         Ok(overlap) => visit.app.erase(move |tx| rotation::of_key(tx, id, overlap)).await,
@@ -210,13 +210,13 @@ async fn rotate(visit: Visit) -> Answer {
     page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held, form, error.into_iter().collect())
 }
 
-async fn end_old(visit: Visit) -> Answer {
+async fn end_old(visit: PageRequest) -> Answer {
     let id = held(&visit)?.key.id;
     end_replaced(&visit, Credential::Key(id), &path(id)).await
 }
 
 /// Ends the secrets that were replaced, at once, and goes on to the page of what they were of.
-pub async fn end_replaced(visit: &Visit, of: Credential, page: &str) -> Answer {
+pub async fn end_replaced(visit: &PageRequest, of: Credential, page: &str) -> Answer {
     match visit.app.erase(move |tx| rotation::end_old(tx, of)).await {
         // They have ended meanwhile.
         Ok(()) | Err(Error::Conflict(_)) => {}

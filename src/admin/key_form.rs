@@ -1,9 +1,9 @@
 //! Keys in a list, the form for a new one, and what is wrong with it in the words of the pages.
 
 use super::page::sentence;
+use super::page_request::PageRequest;
 use super::show::{Time, plain};
 use super::users::{Choice, choices};
-use super::visit::Visit;
 use crate::clock::Millis;
 use crate::error;
 use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId, Scope, Scopes};
@@ -80,7 +80,7 @@ pub struct Fault {
 }
 
 impl KeyForm {
-    pub fn new(visit: &Visit, projects: &[Project], fault: Option<Fault>) -> KeyForm {
+    pub fn new(visit: &PageRequest, projects: &[Project], fault: Option<Fault>) -> KeyForm {
         let sent = fault.is_some();
         let chosen = visit.form.given("project").filter(|_| sent);
         let project = match chosen {
@@ -123,7 +123,7 @@ fn name_of(projects: &[Project], id: ProjectId) -> String {
 }
 
 /// A fault under the name that its field has on the pages.
-pub fn worded(fault: &error::Fault) -> Fault {
+pub fn worded(fault: &error::FieldError) -> Fault {
     match fault.field.as_str() {
         "name" => Fault { field: "name", text: sentence("The name", &fault.message) },
         "project" => Fault { field: "project", text: sentence("The project", &fault.message) },

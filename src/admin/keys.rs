@@ -6,10 +6,10 @@ use askama::Template;
 use super::flash::Flash;
 use super::key_form::worded;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::PROJECTS;
 use super::projects::{self, ProjectForm};
 use super::show::{Time, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::keys::{Bounds, Powers};
 use crate::access::roles::Permission;
 use crate::access::{key_addresses, keys, roles};
@@ -21,12 +21,12 @@ use crate::projects as project_rules;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/keys", Gate::May(Permission::SeeProjects), elsewhere),
-        Route::new(Method::POST, "/admin/keys", Gate::May(Permission::ChangeCredentials), create),
+        Route::new(Method::GET, "/admin/keys", Access::May(Permission::SeeProjects), elsewhere),
+        Route::new(Method::POST, "/admin/keys", Access::May(Permission::ChangeCredentials), create),
         Route::new(
             Method::POST,
             "/admin/keys/{key}/revoke",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             revoke,
         ),
     ]
@@ -47,11 +47,11 @@ struct KeyCreatedPage {
 }
 
 /// A key is shown in answer to its form; who asks for that address again is led back.
-async fn elsewhere(visit: Visit) -> Answer {
+async fn elsewhere(visit: PageRequest) -> Answer {
     Ok(visit.go(PROJECTS).finish())
 }
 
-async fn create(visit: Visit) -> Answer {
+async fn create(visit: PageRequest) -> Answer {
     match make(&visit).await {
         Ok((key, secret, project)) => {
             visit.app.reload_keys()?;
@@ -67,7 +67,7 @@ async fn create(visit: Visit) -> Answer {
 
 /// The one page on which a secret stands.
 pub fn show_secret(
-    visit: &Visit,
+    visit: &PageRequest,
     deed: &'static str,
     key: &Key,
     project: Option<&Project>,
@@ -89,7 +89,7 @@ pub fn show_secret(
 }
 
 /// Makes the key that the form asks for: it, its secret, and its project.
-async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
+async fn make(visit: &PageRequest) -> Result<(Key, String, Option<Project>)> {
     let name = visit.form.text("name").to_owned();
     // A public key has no scopes to choose.
     let powers = match visit.form.given("public") {
@@ -124,7 +124,7 @@ async fn make(visit: &Visit) -> Result<(Key, String, Option<Project>)> {
     })
 }
 
-async fn revoke(visit: Visit) -> Answer {
+async fn revoke(visit: PageRequest) -> Answer {
     let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
     let reach = visit.reach();
     visit

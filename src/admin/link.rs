@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
-use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
+use super::login_throttle::LoginThrottle;
 use super::page::{self, Page};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::LOGIN;
 use super::show::plain;
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::admin_rights::Link;
 use crate::access::{admin_rights, admins};
 use crate::error::{Error, Place, Result};
@@ -17,8 +17,8 @@ use crate::trace::Actor;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/password/{token}", Gate::Everybody, show),
-        Route::new(Method::POST, "/admin/password", Gate::Everybody, set),
+        Route::new(Method::GET, "/admin/password/{token}", Access::Everybody, show),
+        Route::new(Method::POST, "/admin/password", Access::Everybody, set),
     ]
 }
 
@@ -38,7 +38,7 @@ struct PasswordPage {
     min_length: usize,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let token = visit.segment("token").to_owned();
     match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
         Link::Opens(admin) => form(&visit, StatusCode::OK, token, &admin.name, "", None),
@@ -48,7 +48,7 @@ async fn show(visit: Visit) -> Answer {
 }
 
 /// Nobody is signed in by it: the password is typed once more, as at any other sign-in.
-async fn set(visit: Visit) -> Answer {
+async fn set(visit: PageRequest) -> Answer {
     let token = visit.form.text("token").to_owned();
     let admin = match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
         Link::Opens(admin) => admin,
@@ -75,19 +75,19 @@ async fn set(visit: Visit) -> Answer {
     }
 }
 
-async fn set_password(visit: &Visit, token: String) -> Result<()> {
+async fn set_password(visit: &PageRequest, token: String) -> Result<()> {
     let password = visit.form.text("password").to_owned();
     admins::check_password(&password)?;
     if visit.form.text("password_again") != password {
         return Err(Error::invalid(Place::Body, "password_again", "is not the same as the first"));
     }
-    let door = visit.shared::<Doorkeeper>()?;
+    let door = visit.shared::<LoginThrottle>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
     visit.app.write(move |tx| admin_rights::set_by_link(tx, &token, &hash).map(drop)).await
 }
 
 fn form(
-    visit: &Visit,
+    visit: &PageRequest,
     status: StatusCode,
     token: String,
     name: &str,
@@ -105,13 +105,13 @@ fn form(
     visit.html(status, &page)
 }
 
-fn unknown(visit: &Visit) -> HttpResponse {
+fn unknown(visit: &PageRequest) -> HttpResponse {
     let text = "A link of this kind works once, and for an hour. Ask an owner for a new one, or run \
                 `usher admin reset-password` on the machine.";
     visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)
 }
 
-fn ended(visit: &Visit) -> HttpResponse {
+fn ended(visit: &PageRequest) -> HttpResponse {
     let text = "A link of this kind works for an hour. Ask an owner for a new one, or run \
                 `usher admin reset-password` on the machine.";
     visit.message(StatusCode::GONE, "This link has ended", text)

@@ -14,7 +14,6 @@ mod backups;
 mod clock;
 mod cookies;
 mod device;
-mod doorkeeper;
 mod erase;
 mod fields;
 mod flash;
@@ -28,8 +27,10 @@ mod key;
 mod key_form;
 mod keys;
 mod link;
+mod login_throttle;
 mod outside;
 mod page;
+mod page_request;
 mod paths;
 mod project;
 mod projects;
@@ -48,7 +49,6 @@ mod tokens;
 mod trash;
 mod user;
 mod users;
-mod visit;
 mod within;
 
 use std::rc::Rc;
@@ -56,12 +56,12 @@ use std::rc::Rc;
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
-pub use doorkeeper::{Doorkeeper, Guest};
 pub use halfway::Halfway;
 pub use link::path as password_path;
+pub use login_throttle::{Guest, LoginThrottle};
+pub use page_request::{Access, Route};
 pub use setup::SetupLink;
 pub use tokens::Tokens;
-pub use visit::{Gate, Route};
 
 /// Every address that the pages have.
 pub fn routes() -> Vec<Route> {
@@ -101,7 +101,7 @@ pub fn routes() -> Vec<Route> {
 pub fn mount(config: &mut web::ServiceConfig) {
     let routes: Rc<[Route]> = routes().into();
     let pages = web::to(move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
-        visit::answer(Rc::clone(&routes), App::clone(&app), request, payload.into_inner())
+        page_request::answer(Rc::clone(&routes), App::clone(&app), request, payload.into_inner())
     });
     config
         .service(web::scope("/static").default_service(web::to(assets::serve)))

@@ -96,7 +96,7 @@ pub fn sentence(what: &str, message: &str) -> String {
 }
 
 /// Headers of everything under `/admin`: nothing is loaded, framed, sent elsewhere or kept.
-pub fn dress(headers: &mut HeaderMap) {
+pub fn set_security_headers(headers: &mut HeaderMap) {
     let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                   base-uri 'none'; frame-ancestors 'none'";
     let values = [

@@ -4,24 +4,24 @@
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
-use super::erase::stated_ground;
+use super::erase::stated_legal_basis;
 use super::flash::Flash;
 use super::page::{Page, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{self, PROJECTS};
 use super::show::{Count, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::erasure::project_deletion;
 use crate::error::{Error, Place, Result};
 use crate::model::{Origin, Project};
 use crate::projects;
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 const PATH: &str = "/admin/projects/{project}";
 
 pub fn routes() -> Vec<Route> {
-    let gate = || Gate::May(Permission::MakeProjects);
+    let gate = || Access::May(Permission::MakeProjects);
     vec![
         Route::new(Method::GET, PATH, gate(), show),
         Route::new(Method::POST, "/admin/projects/{project}/name", gate(), rename),
@@ -42,7 +42,7 @@ struct ProjectPage {
     confirm_error: Option<String>,
     /// The name has characters in it that cannot be seen.
     unseen: bool,
-    grounds: [(&'static str, &'static str); Ground::ALL.len()],
+    grounds: [(&'static str, &'static str); LegalBasis::ALL.len()],
     ground: &'static str,
 }
 
@@ -53,16 +53,16 @@ struct Faults {
     confirm: Option<String>,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     page(&visit, &project, Faults::default()).await
 }
 
-fn project(visit: &Visit) -> Result<Project> {
+fn project(visit: &PageRequest) -> Result<Project> {
     visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
 }
 
-async fn page(visit: &Visit, project: &Project, faults: Faults) -> Answer {
+async fn page(visit: &PageRequest, project: &Project, faults: Faults) -> Answer {
     let id = project.id;
     let counts = visit.app.scan(move |db| project_deletion::preview(db, id)).await?;
     let is_good = faults.name.is_none() && faults.confirm.is_none();
@@ -88,13 +88,13 @@ async fn page(visit: &Visit, project: &Project, faults: Faults) -> Answer {
         typed: visit.form.text("confirm").to_owned(),
         confirm_error: faults.confirm,
         unseen: plain(&project.name) != project.name,
-        grounds: Ground::ALL.map(|ground| (ground.as_str(), ground.words())),
-        ground: stated_ground(visit)?.as_str(),
+        grounds: LegalBasis::ALL.map(|ground| (ground.as_str(), ground.words())),
+        ground: stated_legal_basis(visit)?.as_str(),
     };
     visit.html(if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &page)
 }
 
-async fn rename(visit: Visit) -> Answer {
+async fn rename(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let (id, name) = (project.id, visit.form.text("name").to_owned());
     let error = match visit.app.write(move |tx| projects::rename(tx, id, &name)).await {
@@ -108,10 +108,10 @@ async fn rename(visit: Visit) -> Answer {
     page(&visit, &project, Faults { name: Some(error), ..Faults::default() }).await
 }
 
-async fn delete(visit: Visit) -> Answer {
+async fn delete(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let (id, typed) = (project.id, visit.form.text("confirm").to_owned());
-    stated_ground(&visit)?.is();
+    stated_legal_basis(&visit)?.is();
     let begun = visit.app.erase(move |tx| {
         project_deletion::begin_confirmed(tx, id, (Place::Body, typed.as_str()), Origin::Page)
     });

@@ -6,9 +6,9 @@ use askama::Template;
 use super::flash::Flash;
 use super::key_form::{Fault as KeyFault, KeyForm, KeyRow};
 use super::page::{Page, capital, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::PROJECTS as PATH;
 use super::show::{Count, Time, many, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{paths, repairs, settings};
 use crate::access::roles::Permission;
 use crate::access::rotation;
@@ -21,12 +21,12 @@ use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::May(Permission::SeeProjects), list),
-        Route::new(Method::POST, PATH, Gate::May(Permission::MakeProjects), create),
+        Route::new(Method::GET, PATH, Access::May(Permission::SeeProjects), list),
+        Route::new(Method::POST, PATH, Access::May(Permission::MakeProjects), create),
         Route::new(
             Method::POST,
             "/admin/projects/{project}/origins",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             set_origins,
         ),
     ]
@@ -80,13 +80,13 @@ struct OriginsForm {
     error: String,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     show(&visit, StatusCode::OK, ProjectForm::default(), None).await
 }
 
 /// The page, with one of its forms as it was sent if there was something wrong with it.
 pub async fn show(
-    visit: &Visit,
+    visit: &PageRequest,
     status: StatusCode,
     project_form: ProjectForm,
     key_fault: Option<KeyFault>,
@@ -95,7 +95,7 @@ pub async fn show(
 }
 
 async fn show_with(
-    visit: &Visit,
+    visit: &PageRequest,
     status: StatusCode,
     project_form: ProjectForm,
     origins_form: Option<OriginsForm>,
@@ -155,7 +155,7 @@ fn kept(intake: &Intake) -> String {
     }
 }
 
-async fn create(visit: Visit) -> Answer {
+async fn create(visit: PageRequest) -> Answer {
     let name = visit.form.text("name").to_owned();
     let made = {
         let name = name.clone();
@@ -177,7 +177,7 @@ async fn create(visit: Visit) -> Answer {
 }
 
 /// The sites whose pages may send to a project.
-async fn set_origins(visit: Visit) -> Answer {
+async fn set_origins(visit: PageRequest) -> Answer {
     let key = visit.segment("project").to_owned();
     let text = visit.form.text("origins").to_owned();
     let list = origins::split(&text);

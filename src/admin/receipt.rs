@@ -7,8 +7,8 @@ use actix_web::web;
 use askama::Template;
 
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::app::App;
@@ -19,16 +19,16 @@ use crate::model::{Erasure, Job, Origin, Reach};
 use crate::proof::check::{self, check_one};
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{self, FIRST, Id, MentionsOf, Receipt, Scan, ScanMode, file_name};
-use crate::proof::receipts::{Listed, Stored, Trouble};
+use crate::proof::receipts::{Listed, ReceiptError, Stored};
 use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/receipts/{number}", Gate::May(Permission::SeeReceipts), show),
+        Route::new(Method::GET, "/admin/receipts/{number}", Access::May(Permission::SeeReceipts), show),
         Route::new(
             Method::GET,
             "/admin/receipts/{number}/download",
-            Gate::May(Permission::SeeReceipts),
+            Access::May(Permission::SeeReceipts),
             download,
         ),
     ]
@@ -56,11 +56,11 @@ pub fn origin(origin: Origin) -> &'static str {
 }
 
 /// Why a receipt does not read. The file's place is the operator's to know.
-pub fn why(trouble: &Trouble) -> String {
+pub fn why(trouble: &ReceiptError) -> String {
     match trouble {
-        Trouble::Damaged { fault, .. } => fault.to_string(),
-        Trouble::Io { doing, source, .. } => format!("cannot {doing} its file: {source}"),
-        Trouble::Form(_) => trouble.to_string(),
+        ReceiptError::Damaged { fault, .. } => fault.to_string(),
+        ReceiptError::Io { doing, source, .. } => format!("cannot {doing} its file: {source}"),
+        ReceiptError::Form(_) => trouble.to_string(),
     }
 }
 
@@ -148,7 +148,7 @@ struct Backup {
     pruned: Stamp,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let listed = listed(&visit).await?;
     let number = listed.number;
     let read = web::block(move || listed.read()).await.map_err(Error::internal)?;
@@ -187,7 +187,7 @@ pub fn job(db: &Db, id: Id) -> Result<Option<Job>> {
 }
 
 /// The receipt, as everybody is handed it; `?with=figures`: the file that the organisation keeps.
-async fn download(visit: Visit) -> Answer {
+async fn download(visit: PageRequest) -> Answer {
     let listed = listed(&visit).await?;
     let (name, whole) = (listed.file_name(), visit.query.text("with") == "figures");
     if whole && !visit.reach().is_all() {
@@ -205,7 +205,7 @@ async fn download(visit: Visit) -> Answer {
 }
 
 /// The path's receipt. [`Error::ReceiptNotFound`].
-async fn listed(visit: &Visit) -> Result<Listed> {
+async fn listed(visit: &PageRequest) -> Result<Listed> {
     let number = visit.segment("number").parse().map_err(|_| Error::ReceiptNotFound)?;
     let found = find(&visit.app, number).await?.ok_or(Error::ReceiptNotFound)?;
     let (app, reach, listed) = (visit.app.clone(), visit.reach(), found.clone());
@@ -235,7 +235,7 @@ pub async fn find(app: &App, number: u64) -> Result<Option<Listed>> {
     web::block(move || app.receipts().numbered(number)).await.map_err(Error::internal)
 }
 
-fn view(page: Page, stored: Stored, fault: Option<check::Fault>) -> ReceiptPage {
+fn view(page: Page, stored: Stored, fault: Option<check::ReceiptFault>) -> ReceiptPage {
     let Stored { receipt, hash, .. } = stored;
     let Receipt { number, id, asked, done, counts, stays, ledger, audit, .. } = receipt;
     let place = receipt.place.unwrap_or(number);

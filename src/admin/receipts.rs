@@ -6,9 +6,9 @@ use actix_web::web;
 use askama::Template;
 
 use super::page::{Page, capital};
+use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::receipt::{self, erased};
 use super::show::{Count, Time, many, plain};
-use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::access::roles::Permission;
 use crate::app::App;
 use crate::clock::Millis;
@@ -31,10 +31,10 @@ const FORM_MAX: usize = 1024 * 1024;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, paths::RECEIPTS, Gate::May(Permission::SeeReceipts), list),
+        Route::new(Method::GET, paths::RECEIPTS, Access::May(Permission::SeeReceipts), list),
         // Before the one of a number, which would take it, too.
-        Route::new(Method::GET, CHECK, Gate::May(Permission::SeeReceipts), ask),
-        Route::new(Method::POST, CHECK, Gate::May(Permission::SeeReceipts), answer).form_max(FORM_MAX),
+        Route::new(Method::GET, CHECK, Access::May(Permission::SeeReceipts), ask),
+        Route::new(Method::POST, CHECK, Access::May(Permission::SeeReceipts), answer).form_max(FORM_MAX),
     ]
 }
 
@@ -67,7 +67,7 @@ struct Said {
     backups: Option<String>,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
     let app = visit.app.clone();
     let rows = web::block(move || {
@@ -122,7 +122,7 @@ fn newest(app: &App, reach: &Reach, mut below: Option<u64>, limit: usize) -> Res
     }
 }
 
-fn below(visit: &Visit) -> Result<Option<u64>> {
+fn below(visit: &PageRequest) -> Result<Option<u64>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a receipt");
     visit.query.some("below").map(|text| text.parse().map_err(fault)).transpose()
 }
@@ -193,11 +193,11 @@ struct Wrong {
     why: String,
 }
 
-async fn ask(visit: Visit) -> Answer {
+async fn ask(visit: PageRequest) -> Answer {
     page(&visit, StatusCode::OK, None)
 }
 
-async fn answer(visit: Visit) -> Answer {
+async fn answer(visit: PageRequest) -> Answer {
     let outcome = match asked(&visit).await? {
         Ok(good) => Outcome::Good(good),
         Err(faults) => Outcome::Faults(faults.into_iter().map(wrong).collect()),
@@ -210,14 +210,18 @@ async fn answer(visit: Visit) -> Answer {
 }
 
 /// Checks what the form has.
-async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
+async fn asked(visit: &PageRequest) -> Result<Result<Good, Vec<form::FormatError>>> {
     // What is copied comes with a line's end; a receipt has none.
     let bytes = visit.form.text("receipt").trim().as_bytes();
     let person = match (visit.form.some("token"), visit.form.some("identifier")) {
         (None, None) => None,
         (Some(token), Some(identifier)) => Some(Person { token, identifier }),
-        (Some(_), None) => return Ok(Err(vec![form::Fault::new("identifier", "is needed beside a token")])),
-        (None, Some(_)) => return Ok(Err(vec![form::Fault::new("token", "is needed beside an identifier")])),
+        (Some(_), None) => {
+            return Ok(Err(vec![form::FormatError::new("identifier", "is needed beside a token")]));
+        }
+        (None, Some(_)) => {
+            return Ok(Err(vec![form::FormatError::new("token", "is needed beside an identifier")]));
+        }
     };
     let receipt = match receipts::check(bytes, &visit.app.signer().public(), person) {
         Ok(receipt) => receipt,
@@ -243,7 +247,7 @@ async fn asked(visit: &Visit) -> Result<Result<Good, Vec<form::Fault>>> {
     }))
 }
 
-fn wrong(fault: form::Fault) -> Wrong {
+fn wrong(fault: form::FormatError) -> Wrong {
     let why = match fault.field.as_str() {
         "" => capital(&plain(&fault.why)),
         _ => format!("{}.", plain(&fault.why)),
@@ -251,7 +255,7 @@ fn wrong(fault: form::Fault) -> Wrong {
     Wrong { field: plain(&fault.field), why }
 }
 
-fn page(visit: &Visit, status: StatusCode, outcome: Option<Outcome>) -> Answer {
+fn page(visit: &PageRequest, status: StatusCode, outcome: Option<Outcome>) -> Answer {
     let page = CheckPage {
         page: visit.page("receipts", "Check a receipt")?,
         receipt: visit.form.text("receipt").to_owned(),

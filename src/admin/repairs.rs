@@ -7,9 +7,9 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::PROJECTS;
 use super::show::{Count, Time, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::keys;
 use crate::access::roles::Permission;
 use crate::admin::within;
@@ -22,7 +22,7 @@ pub fn routes() -> Vec<Route> {
     vec![Route::new(
         Method::GET,
         "/admin/projects/{project}/repairs",
-        Gate::May(Permission::SeeProjects),
+        Access::May(Permission::SeeProjects),
         list,
     )]
 }
@@ -69,7 +69,7 @@ impl Reason {
     }
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let (key, reach, now) = (visit.segment("project").to_owned(), visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
         let project = within::project(db, &reach, &key)?;

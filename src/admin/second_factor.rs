@@ -6,11 +6,11 @@ use data_encoding::BASE32_NOPAD;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::account::{self, Fault, elsewhere};
-use super::doorkeeper::Doorkeeper;
 use super::flash::Flash;
+use super::login_throttle::LoginThrottle;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::ACCOUNT;
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{again, device};
 use crate::access::roles::Permission;
 use crate::access::second_factor;
@@ -31,13 +31,13 @@ const NAME_MAX: usize = 40;
 pub fn routes() -> Vec<Route> {
     let shown = [PATH, CONFIRM, CODES, OFF];
     let mut routes: Vec<Route> =
-        shown.into_iter().map(|path| Route::new(Method::GET, path, Gate::SignedIn, elsewhere)).collect();
-    let of_all = Gate::May(Permission::ManageAdmins);
+        shown.into_iter().map(|path| Route::new(Method::GET, path, Access::SignedIn, elsewhere)).collect();
+    let of_all = Access::May(Permission::ManageAdmins);
     routes.extend([
-        Route::new(Method::POST, PATH, Gate::SignedIn, begin),
-        Route::new(Method::POST, CONFIRM, Gate::SignedIn, confirm),
-        Route::new(Method::POST, CODES, Gate::SignedIn, renew_codes),
-        Route::new(Method::POST, OFF, Gate::SignedIn, turn_off),
+        Route::new(Method::POST, PATH, Access::SignedIn, begin),
+        Route::new(Method::POST, CONFIRM, Access::SignedIn, confirm),
+        Route::new(Method::POST, CODES, Access::SignedIn, renew_codes),
+        Route::new(Method::POST, OFF, Access::SignedIn, turn_off),
         Route::new(Method::GET, NEEDED, of_all, elsewhere),
         Route::new(Method::POST, NEEDED, of_all, set_needed),
     ]);
@@ -84,7 +84,7 @@ impl Drawing {
     }
 }
 
-async fn begin(visit: Visit) -> Answer {
+async fn begin(visit: PageRequest) -> Answer {
     if !again::is_password(&visit, visit.form.text("password")).await? {
         return refused(&visit, "factor_password", "The password is wrong.");
     }
@@ -93,11 +93,11 @@ async fn begin(visit: Visit) -> Answer {
     set_up(&visit, StatusCode::OK, Some(&secret), None)
 }
 
-async fn confirm(visit: Visit) -> Answer {
+async fn confirm(visit: PageRequest) -> Answer {
     let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
     let code = visit.form.text("code").to_owned();
     // Who has not seen the secret is not to guess: it would be shown, and recovery codes with it.
-    let (door, id, device) = (visit.shared::<Doorkeeper>()?, admin.id, device::of(&visit, &admin));
+    let (door, id, device) = (visit.shared::<LoginThrottle>()?, admin.id, device::of(&visit, &admin));
     door.let_try_code(id, device)?;
     match visit.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
         Confirmed::On(codes) => {
@@ -116,7 +116,7 @@ async fn confirm(visit: Visit) -> Answer {
     }
 }
 
-async fn renew_codes(visit: Visit) -> Answer {
+async fn renew_codes(visit: PageRequest) -> Answer {
     if let Some(refused) = refuse_password(&visit).await? {
         return Ok(refused);
     }
@@ -127,7 +127,7 @@ async fn renew_codes(visit: Visit) -> Answer {
     }
 }
 
-async fn turn_off(visit: Visit) -> Answer {
+async fn turn_off(visit: PageRequest) -> Answer {
     if let Some(refused) = refuse_password(&visit).await? {
         return Ok(refused);
     }
@@ -140,7 +140,7 @@ async fn turn_off(visit: Visit) -> Answer {
 }
 
 /// Whether everybody must have one. It asks for the password: what it loosens, it loosens for all.
-async fn set_needed(visit: Visit) -> Answer {
+async fn set_needed(visit: PageRequest) -> Answer {
     if !again::is_password(&visit, visit.form.text("password")).await? {
         return refused(&visit, "needed_password", "The password is wrong.");
     }
@@ -152,18 +152,18 @@ async fn set_needed(visit: Visit) -> Answer {
 const WRONG_CODE: &str = "The code is wrong, or it was used already.";
 
 /// The answer to a wrong password. None: it is right.
-async fn refuse_password(visit: &Visit) -> Result<Option<actix_web::HttpResponse>> {
+async fn refuse_password(visit: &PageRequest) -> Result<Option<actix_web::HttpResponse>> {
     match again::is_password(visit, visit.form.text("password")).await? {
         true => Ok(None),
         false => refused(visit, "factor_password", "The password is wrong.").map(Some),
     }
 }
 
-fn refused(visit: &Visit, field: &'static str, text: &str) -> Answer {
+fn refused(visit: &PageRequest, field: &'static str, text: &str) -> Answer {
     account::page(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(Fault::new(field, text)))
 }
 
-fn set_up(visit: &Visit, status: StatusCode, secret: Option<&[u8]>, error: Option<&str>) -> Answer {
+fn set_up(visit: &PageRequest, status: StatusCode, secret: Option<&[u8]>, error: Option<&str>) -> Answer {
     let page = SecondFactorPage {
         page: page(visit, "Second factor")?,
         shown: secret.map(|secret| shown(visit, secret)).transpose()?,
@@ -172,7 +172,7 @@ fn set_up(visit: &Visit, status: StatusCode, secret: Option<&[u8]>, error: Optio
     visit.html(status, &page)
 }
 
-fn shown(visit: &Visit, secret: &[u8]) -> Result<Shown> {
+fn shown(visit: &PageRequest, secret: &[u8]) -> Result<Shown> {
     let secret = BASE32_NOPAD.encode(secret);
     let name: String = visit.admin()?.name.chars().take(NAME_MAX).collect();
     let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
@@ -180,13 +180,13 @@ fn shown(visit: &Visit, secret: &[u8]) -> Result<Shown> {
     Ok(Shown { drawing: Drawing::of(&address)?, secret: second_factor::grouped(&secret) })
 }
 
-fn recovery_codes(visit: &Visit, codes: Vec<String>, is_new: bool) -> Answer {
+fn recovery_codes(visit: &PageRequest, codes: Vec<String>, is_new: bool) -> Answer {
     let page = RecoveryCodesPage { page: page(visit, "Recovery codes")?, is_new, codes };
     visit.html(StatusCode::OK, &page)
 }
 
 /// What a theme's button leads back to is the account.
-fn page(visit: &Visit, title: &str) -> Result<Page> {
+fn page(visit: &PageRequest, title: &str) -> Result<Page> {
     let mut page = visit.page("account", title)?;
     page.path = ACCOUNT.to_owned();
     Ok(page)

@@ -5,12 +5,12 @@ use askama::Template;
 
 use super::flash::Flash;
 use super::page::{Page, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::PROJECTS;
 use super::show::plain;
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::admin::within;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Intake, Project, PublicWrites};
 use crate::people::placeholders;
 use crate::projects::{self as rules, Change, Kept};
@@ -21,8 +21,8 @@ const FORM_MAX: usize = 4 * 1024 * 1024;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::May(Permission::SeeProjects), show),
-        Route::new(Method::POST, PATH, Gate::May(Permission::ChangeSettings), save).form_max(FORM_MAX),
+        Route::new(Method::GET, PATH, Access::May(Permission::SeeProjects), show),
+        Route::new(Method::POST, PATH, Access::May(Permission::ChangeSettings), save).form_max(FORM_MAX),
     ]
 }
 
@@ -84,7 +84,7 @@ impl Form {
         }
     }
 
-    fn typed(visit: &Visit) -> Form {
+    fn typed(visit: &PageRequest) -> Form {
         let text = |name: &str| visit.form.text(name).trim().to_owned();
         Form {
             public_writes: text("public_writes"),
@@ -123,14 +123,14 @@ impl Form {
     }
 }
 
-fn quota(faults: &mut Vec<Fault>, field: &str, text: &str) -> Option<Option<i64>> {
+fn quota(faults: &mut Vec<FieldError>, field: &str, text: &str) -> Option<Option<i64>> {
     if text.is_empty() { Some(None) } else { number(faults, field, text).map(Some) }
 }
 
-fn number(faults: &mut Vec<Fault>, field: &str, text: &str) -> Option<i64> {
+fn number(faults: &mut Vec<FieldError>, field: &str, text: &str) -> Option<i64> {
     let number = text.parse().ok();
     if number.is_none() {
-        faults.push(Fault::new(Place::Body, field, "must be a whole number"));
+        faults.push(FieldError::new(Place::Body, field, "must be a whole number"));
     }
     number
 }
@@ -139,14 +139,14 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let form = Form::of(&project.intake);
     page(&visit, StatusCode::OK, &project, form, Vec::new())
 }
 
 /// Nothing is changed unless all of it is good.
-async fn save(visit: Visit) -> Answer {
+async fn save(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let form = Form::typed(&visit);
     let secret = visit.form.some("client_secret").map(str::to_owned);
@@ -171,11 +171,17 @@ async fn save(visit: Visit) -> Answer {
     }
 }
 
-fn project(visit: &Visit) -> Result<Project> {
+fn project(visit: &PageRequest) -> Result<Project> {
     visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
 }
 
-fn page(visit: &Visit, status: StatusCode, project: &Project, form: Form, errors: Vec<String>) -> Answer {
+fn page(
+    visit: &PageRequest,
+    status: StatusCode,
+    project: &Project,
+    form: Form,
+    errors: Vec<String>,
+) -> Answer {
     let has_secret = visit.app.read(|db| rules::client_secret(db, project.id))?.is_some();
     let choice = |writes: PublicWrites| Choice {
         word: writes.word(),
@@ -209,7 +215,7 @@ fn hint(writes: PublicWrites) -> &'static str {
 }
 
 /// A fault under the name that its field has on the page.
-fn worded(fault: &Fault) -> String {
+fn worded(fault: &FieldError) -> String {
     let field = match fault.field.as_str() {
         "publicWrites" => "What public credentials may write",
         "peoplePerAddress" => "New people from one address",

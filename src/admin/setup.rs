@@ -5,9 +5,9 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 use subtle::ConstantTimeEq;
 
-use super::doorkeeper::Doorkeeper;
+use super::login_throttle::LoginThrottle;
 use super::page::{self, Page};
-use super::visit::{Answer, Gate, Route, Visit};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use crate::access::{admins, sign_ins};
 use crate::app::App;
 use crate::clock::HOUR;
@@ -17,8 +17,8 @@ use crate::trace::Actor;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/setup/{token}", Gate::Everybody, show),
-        Route::new(Method::POST, "/admin/setup", Gate::Everybody, set),
+        Route::new(Method::GET, "/admin/setup/{token}", Access::Everybody, show),
+        Route::new(Method::POST, "/admin/setup", Access::Everybody, set),
     ]
 }
 
@@ -66,7 +66,7 @@ struct SetupPage {
     min_length: usize,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let token = visit.segment("token").to_owned();
     if let Some(closed) = closed(&visit, &token)? {
         return Ok(closed);
@@ -76,7 +76,7 @@ async fn show(visit: Visit) -> Answer {
 
 /// The passwords are looked at, and one hashed, before the writer is asked; that nobody
 /// sets a second one is for the writer to see.
-async fn set(visit: Visit) -> Answer {
+async fn set(visit: PageRequest) -> Answer {
     let token = visit.form.text("setup_token").to_owned();
     if let Some(closed) = closed(&visit, &token)? {
         return Ok(closed);
@@ -101,7 +101,7 @@ async fn set(visit: Visit) -> Answer {
 }
 
 /// Makes the owner and signs it in: the secret of the sign-in.
-async fn owner(visit: &Visit) -> Result<String> {
+async fn owner(visit: &PageRequest) -> Result<String> {
     let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
     admins::check_name(&name)?;
     admins::check_password(&password)?;
@@ -109,7 +109,7 @@ async fn owner(visit: &Visit) -> Result<String> {
         let message = "is not the same as the first";
         return Err(Error::invalid(crate::error::Place::Body, "password_again", message));
     }
-    let door = visit.shared::<Doorkeeper>()?;
+    let door = visit.shared::<LoginThrottle>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
     let owner = visit.app.write(move |tx| admins::create_owner(tx, &name, &hash)).await?;
     // From here on it is known who asks.
@@ -119,7 +119,7 @@ async fn owner(visit: &Visit) -> Result<String> {
 }
 
 fn form(
-    visit: &Visit,
+    visit: &PageRequest,
     status: StatusCode,
     setup_token: String,
     error_field: &'static str,
@@ -137,7 +137,7 @@ fn form(
 }
 
 /// The answer to a link that opens nothing, or nothing any more.
-fn closed(visit: &Visit, token: &str) -> Result<Option<HttpResponse>> {
+fn closed(visit: &PageRequest, token: &str) -> Result<Option<HttpResponse>> {
     let link = visit.shared::<Option<SetupLink>>()?;
     if !link.as_ref().as_ref().is_some_and(|link| link.is(token)) {
         let text = "A link of this kind works once, and until the server is started again. \
@@ -154,6 +154,6 @@ fn closed(visit: &Visit, token: &str) -> Result<Option<HttpResponse>> {
     Ok(None)
 }
 
-fn used(visit: &Visit) -> HttpResponse {
+fn used(visit: &PageRequest) -> HttpResponse {
     visit.message(StatusCode::GONE, "This link was used", "The owner's password is set. Sign in with it.")
 }

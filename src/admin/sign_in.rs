@@ -4,13 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
 use askama::Template;
 
-use super::doorkeeper::{Doorkeeper, Guest};
 use super::flash::{Flash, FlashView};
 use super::halfway::Halfway;
+use super::login_throttle::{Guest, LoginThrottle};
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{LOGIN as PATH, LOGIN_CODE};
 use super::tokens::Tokens;
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device, guard, show};
 use crate::access::roles::Permission;
 use crate::access::{admins, roles, second_factor};
@@ -22,11 +22,11 @@ const HOME: &str = "/admin/users";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin", Gate::SignedIn, home),
-        Route::new(Method::GET, "/admin/", Gate::SignedIn, home),
-        Route::new(Method::GET, PATH, Gate::Everybody, show),
-        Route::new(Method::POST, PATH, Gate::Everybody, sign_in),
-        Route::new(Method::POST, "/admin/logout", Gate::SignedIn, sign_out),
+        Route::new(Method::GET, "/admin", Access::SignedIn, home),
+        Route::new(Method::GET, "/admin/", Access::SignedIn, home),
+        Route::new(Method::GET, PATH, Access::Everybody, show),
+        Route::new(Method::POST, PATH, Access::Everybody, sign_in),
+        Route::new(Method::POST, "/admin/logout", Access::SignedIn, sign_out),
     ]
 }
 
@@ -39,7 +39,7 @@ struct SignInPage {
     next: String,
 }
 
-async fn home(visit: Visit) -> Answer {
+async fn home(visit: PageRequest) -> Answer {
     Ok(visit.go(first_page(visit.admin()?)).finish())
 }
 
@@ -53,7 +53,7 @@ fn onward<'a>(next: &'a str, admin: &Admin) -> &'a str {
     if next == HOME { first_page(admin) } else { next }
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     let next = next(visit.query.text("next"));
     if visit.is_signed_in() {
         return Ok(visit.go(onward(&next, visit.admin()?)).finish());
@@ -61,7 +61,7 @@ async fn show(visit: Visit) -> Answer {
     form(&visit, StatusCode::OK, next, None)
 }
 
-async fn sign_in(visit: Visit) -> Answer {
+async fn sign_in(visit: PageRequest) -> Answer {
     let next = next(visit.form.text("next"));
     match entry(&visit, &next).await {
         Ok(Some(Step::In(entry))) => enter(&visit, &entry, &next),
@@ -108,7 +108,7 @@ enum Step {
 }
 
 /// On to the pages, with what the browser gets.
-pub fn enter(visit: &Visit, entry: &Entry, next: &str) -> Answer {
+pub fn enter(visit: &PageRequest, entry: &Entry, next: &str) -> Answer {
     let (jar, mut response) = (visit.jar(), visit.go(onward(next, &entry.admin)));
     response.cookie(jar.sign_in(&entry.token));
     if let Some(device) = &entry.device {
@@ -119,9 +119,9 @@ pub fn enter(visit: &Visit, entry: &Entry, next: &str) -> Answer {
 
 /// A new sign-in, or a step towards it. None: the name or the password is wrong.
 /// [`Error::RateLimited`] after too many attempts, right or wrong.
-async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
+async fn entry(visit: &PageRequest, next: &str) -> Result<Option<Step>> {
     let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
-    let door = visit.shared::<Doorkeeper>()?;
+    let door = visit.shared::<LoginThrottle>()?;
     let admin = visit.app.read(|db| admins::by_name(db, &name))?;
     let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
     let guest = Guest { name: &name, address: visit.sender(), device };
@@ -153,7 +153,7 @@ async fn entry(visit: &Visit, next: &str) -> Result<Option<Step>> {
     Ok(Some(Step::In(Entry { token, device, admin })))
 }
 
-async fn sign_out(visit: Visit) -> Answer {
+async fn sign_out(visit: PageRequest) -> Answer {
     if let Some(token) = visit.sign_in_token() {
         end(&visit, token).await?;
     }
@@ -163,7 +163,7 @@ async fn sign_out(visit: Visit) -> Answer {
 }
 
 /// Ends a sign-in, and what was kept for it.
-pub async fn end(visit: &Visit, token: String) -> Result<()> {
+pub async fn end(visit: &PageRequest, token: String) -> Result<()> {
     visit.shared::<Tokens>()?.forget(&token);
     visit.app.sign_out(token).await
 }
@@ -172,7 +172,7 @@ fn next(asked: &str) -> String {
     guard::local(asked).unwrap_or(HOME).to_owned()
 }
 
-fn form(visit: &Visit, status: StatusCode, next: String, error: Option<String>) -> Answer {
+fn form(visit: &PageRequest, status: StatusCode, next: String, error: Option<String>) -> Answer {
     let mut page = visit.page("", "Sign in")?;
     if !visit.app.read(admins::any)? {
         page.flash = Some(FlashView {

@@ -5,12 +5,12 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
-use super::doorkeeper::Doorkeeper;
 use super::halfway::{Comer, Halfway};
+use super::login_throttle::LoginThrottle;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{LOGIN, LOGIN_CODE as PATH};
 use super::sign_in::{self, Entry};
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{cookies, device};
 use crate::access::admins;
 use crate::error::{Error, Result};
@@ -18,8 +18,8 @@ use crate::trace::Actor;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::Everybody, show),
-        Route::new(Method::POST, PATH, Gate::Everybody, enter),
+        Route::new(Method::GET, PATH, Access::Everybody, show),
+        Route::new(Method::POST, PATH, Access::Everybody, enter),
     ]
 }
 
@@ -30,14 +30,14 @@ struct CodePage {
     error: Option<String>,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     match comer(&visit)? {
         Some(_) => form(&visit, StatusCode::OK, None),
         None => Ok(again(&visit)),
     }
 }
 
-async fn enter(visit: Visit) -> Answer {
+async fn enter(visit: PageRequest) -> Answer {
     let Some((secret, comer)) = comer(&visit)? else { return Ok(again(&visit)) };
     match entry(&visit, &comer).await {
         Ok(Some(entry)) => {
@@ -64,7 +64,7 @@ async fn enter(visit: Visit) -> Answer {
 }
 
 /// Who has come as far as here, and by which secret.
-fn comer(visit: &Visit) -> Result<Option<(String, Comer)>> {
+fn comer(visit: &PageRequest) -> Result<Option<(String, Comer)>> {
     let Some(secret) = visit.jar().get(cookies::HALFWAY) else { return Ok(None) };
     let comer = visit.shared::<Halfway>()?.of(&secret);
     Ok(comer.map(|comer| (secret, comer)))
@@ -72,8 +72,8 @@ fn comer(visit: &Visit) -> Result<Option<(String, Comer)>> {
 
 /// A new sign-in. None: the code is wrong. [`Error::RateLimited`] after too many,
 /// [`Error::Conflict`] if the password is another by now.
-async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
-    let door = visit.shared::<Doorkeeper>()?;
+async fn entry(visit: &PageRequest, comer: &Comer) -> Result<Option<Entry>> {
+    let door = visit.shared::<LoginThrottle>()?;
     let admin = visit.app.read(|db| admins::by_id(db, comer.admin))?;
     let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
     door.let_try_code(comer.admin, device)?;
@@ -90,10 +90,10 @@ async fn entry(visit: &Visit, comer: &Comer) -> Result<Option<Entry>> {
     Ok(Some(Entry { token, device, admin }))
 }
 
-fn again(visit: &Visit) -> HttpResponse {
+fn again(visit: &PageRequest) -> HttpResponse {
     visit.go(LOGIN).finish()
 }
 
-fn form(visit: &Visit, status: StatusCode, error: Option<String>) -> Answer {
+fn form(visit: &PageRequest, status: StatusCode, error: Option<String>) -> Answer {
     visit.html(status, &CodePage { page: visit.page("", "Code")?, error })
 }

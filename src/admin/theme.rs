@@ -4,14 +4,14 @@ use actix_web::http::Method;
 
 use super::cookies;
 use super::guard;
-use super::visit::{Answer, Gate, Route, Visit};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use crate::error::{Error, Place};
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::POST, "/admin/theme", Gate::SignedIn, choose)]
+    vec![Route::new(Method::POST, "/admin/theme", Access::SignedIn, choose)]
 }
 
-async fn choose(visit: Visit) -> Answer {
+async fn choose(visit: PageRequest) -> Answer {
     let cookie = match visit.form.text("theme") {
         theme @ ("light" | "dark") => visit.jar().theme(theme),
         "auto" => visit.jar().removal(cookies::THEME),

@@ -7,9 +7,9 @@ use super::flash::Flash;
 use super::key::{Old, end_replaced, overlap};
 use super::key_form;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::token as path;
 use super::show::{Time, plain};
-use super::visit::{Answer, Gate, Route, Visit};
 use crate::access::roles::Permission;
 use crate::access::rotation;
 use crate::admin::within;
@@ -21,17 +21,17 @@ const PATH: &str = "/admin/projects/{project}/token";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, PATH, Gate::May(Permission::ChangeCredentials), show),
+        Route::new(Method::GET, PATH, Access::May(Permission::ChangeCredentials), show),
         Route::new(
             Method::POST,
             "/admin/projects/{project}/token/rotate",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             rotate,
         ),
         Route::new(
             Method::POST,
             "/admin/projects/{project}/token/end-old",
-            Gate::May(Permission::ChangeCredentials),
+            Access::May(Permission::ChangeCredentials),
             end_old,
         ),
     ]
@@ -51,15 +51,15 @@ struct TokenPage {
     any_good: bool,
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     page(&visit, StatusCode::OK, (rotation::OVERLAP / HOUR).to_string(), None)
 }
 
-fn project(visit: &Visit) -> Result<Project> {
+fn project(visit: &PageRequest) -> Result<Project> {
     visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
 }
 
-fn page(visit: &Visit, status: StatusCode, overlap: String, error: Option<String>) -> Answer {
+fn page(visit: &PageRequest, status: StatusCode, overlap: String, error: Option<String>) -> Answer {
     let project = project(visit)?;
     let old = visit.app.read(rotation::list)?;
     let old = Old::all(Credential::Token(project.id), &old, visit.now);
@@ -79,7 +79,7 @@ fn page(visit: &Visit, status: StatusCode, overlap: String, error: Option<String
     visit.html(status, &page)
 }
 
-async fn rotate(visit: Visit) -> Answer {
+async fn rotate(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let id = project.id;
     let rotated = match overlap(&visit) {
@@ -100,7 +100,7 @@ async fn rotate(visit: Visit) -> Answer {
     }
 }
 
-async fn end_old(visit: Visit) -> Answer {
+async fn end_old(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     end_replaced(&visit, Credential::Token(project.id), &path(&project)).await
 }

@@ -4,9 +4,9 @@ use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Time, left, plain};
 use super::users::{heading, name, names};
-use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::clock::{DAY, Millis};
@@ -16,7 +16,7 @@ use crate::model::{REVIVABLE, User, UserId};
 const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/trash", Gate::May(Permission::ListPeople), list)]
+    vec![Route::new(Method::GET, "/admin/trash", Access::May(Permission::ListPeople), list)]
 }
 
 #[derive(Template)]
@@ -40,7 +40,7 @@ struct Row {
     soon: bool,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let (after, reach, now) = (after(&visit)?, visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
         Ok((within::projects(db, &reach)?, within::trash(db, &reach, after, PAGE + 1, now)?))
@@ -63,7 +63,7 @@ async fn list(visit: Visit) -> Answer {
 }
 
 /// The last one of the page before: since when it is hidden, and its id.
-fn after(visit: &Visit) -> Result<Option<(Millis, UserId)>> {
+fn after(visit: &PageRequest) -> Result<Option<(Millis, UserId)>> {
     let Some(text) = visit.query.some("after") else { return Ok(None) };
     let read = text.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, UserId(id.parse().ok()?))));
     read.map(Some).ok_or_else(|| Error::invalid(Place::Query, "after", "must be where a page ended"))

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::flash::Flash;
 use super::page::{Page, sentence};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time, beginning, left, plain};
 use super::users::{Choice, heading, nameless, state_label};
-use super::visit::{Answer, Gate, Route, Visit};
 use super::{holdings, ids};
 use crate::access::roles::Permission;
 use crate::admin::within;
@@ -30,10 +30,10 @@ const DATA: usize = 400;
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::GET, "/admin/users/{user}", Gate::May(Permission::FindPeople), show),
-        Route::new(Method::POST, "/admin/users/{user}/hide", Gate::May(Permission::MovePeople), hide),
-        Route::new(Method::POST, "/admin/users/{user}/restore", Gate::May(Permission::MovePeople), restore),
-        Route::new(Method::POST, "/admin/users/{user}/reveal", Gate::May(Permission::RevealValues), reveal),
+        Route::new(Method::GET, "/admin/users/{user}", Access::May(Permission::FindPeople), show),
+        Route::new(Method::POST, "/admin/users/{user}/hide", Access::May(Permission::MovePeople), hide),
+        Route::new(Method::POST, "/admin/users/{user}/restore", Access::May(Permission::MovePeople), restore),
+        Route::new(Method::POST, "/admin/users/{user}/reveal", Access::May(Permission::RevealValues), reveal),
     ]
 }
 
@@ -131,7 +131,7 @@ impl Head {
     }
 }
 
-async fn show(visit: Visit) -> Answer {
+async fn show(visit: PageRequest) -> Answer {
     page(&visit, StatusCode::OK, Uncovering::default()).await
 }
 
@@ -145,7 +145,7 @@ struct Uncovering {
     ticket: String,
 }
 
-async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answer {
+async fn page(visit: &PageRequest, status: StatusCode, uncovering: Uncovering) -> Answer {
     let (id, reach, now) = (visit.user()?, visit.reach(), visit.now);
     let found = visit.app.scan(move |db| found(db, &reach, id, now)).await?;
     if found.user.id != id {
@@ -202,7 +202,7 @@ async fn page(visit: &Visit, status: StatusCode, uncovering: Uncovering) -> Answ
 }
 
 /// Shows the page once more with one value uncovered, after that is written down.
-async fn reveal(visit: Visit) -> Answer {
+async fn reveal(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.user()?, visit.reach());
     let text = |name: &str| visit.form.text(name).to_owned();
     let (key, reason, ticket) = (text("value"), text("reason"), text("ticket"));
@@ -238,7 +238,7 @@ async fn reveal(visit: Visit) -> Answer {
 }
 
 /// Writes down that this person is looked at. What cannot be written down is not shown.
-pub async fn note_view(visit: &Visit, user: &User) -> Result<()> {
+pub async fn note_view(visit: &PageRequest, user: &User) -> Result<()> {
     let user = user.clone();
     visit.app.write(move |tx| person::note_view(tx, &user)).await
 }
@@ -326,7 +326,7 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
     beginning(&plain(&parts.join(" ")), DATA)
 }
 
-async fn hide(visit: Visit) -> Answer {
+async fn hide(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.user()?, visit.reach());
     let hidden = visit.app.erase(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
@@ -340,7 +340,7 @@ async fn hide(visit: Visit) -> Answer {
     Ok(visit.go_and_say(&path(id), Flash::Hidden(id)))
 }
 
-async fn restore(visit: Visit) -> Answer {
+async fn restore(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.user()?, visit.reach());
     visit
         .app

@@ -7,8 +7,8 @@ use askama::Template;
 
 use super::ids;
 use super::page::Page;
+use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Count, Time, plain};
-use super::visit::{Answer, Gate, Route, Visit, address};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::clock::Millis;
@@ -21,7 +21,7 @@ use crate::store::Db;
 const PAGE: u32 = 50;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/users", Gate::May(Permission::FindPeople), list)]
+    vec![Route::new(Method::GET, "/admin/users", Access::May(Permission::FindPeople), list)]
 }
 
 #[derive(Template)]
@@ -66,7 +66,7 @@ struct Asked {
     below: Option<UserId>,
 }
 
-async fn list(visit: Visit) -> Answer {
+async fn list(visit: PageRequest) -> Answer {
     let asked = asked(&visit)?;
     let now = visit.now;
     let (text, key, below) = (asked.text.clone(), asked.project.clone(), asked.below);
@@ -113,7 +113,7 @@ async fn list(visit: Visit) -> Answer {
     visit.html(StatusCode::OK, &page)
 }
 
-fn asked(visit: &Visit) -> Result<Asked> {
+fn asked(visit: &PageRequest) -> Result<Asked> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the id of a user");
     let below = visit.query.some("below").map(|text| text.parse().map(UserId).map_err(fault));
     Ok(Asked {

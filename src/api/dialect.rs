@@ -25,17 +25,17 @@ use super::{body_key, broken, cors, forms, lenient};
 use crate::access::keyring::{Access, Allowance};
 use crate::app::App;
 use crate::edge;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
-use crate::trace::{Ground, Source};
+use crate::trace::{LegalBasis, Source};
 use crate::web::Bodies;
 use crate::web::body::Whole;
 use crate::web::buffers::Owner;
 use crate::web::sender;
 
 /// The header in which a caller may say by what right something is to be erased.
-const GROUND: &str = "Usher-Ground";
+const LEGAL_BASIS: &str = "Usher-Ground";
 
 /// The header in which most of them have the key.
 pub const AUTHORIZATION: &str = "Authorization";
@@ -174,7 +174,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
         source.is();
     }
     if scope == Scope::Delete || route.method == Method::DELETE {
-        stated_ground(&call.request)?.is();
+        stated_legal_basis(&call.request)?.is();
     }
     if scope == Scope::Read && route.method == Method::GET {
         access.count_read(call.app.clock());
@@ -194,11 +194,11 @@ async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
 }
 
 /// By what right the caller says that something is to be erased.
-fn stated_ground(request: &HttpRequest) -> Result<Ground> {
-    let Some(value) = request.headers().get(GROUND) else { return Ok(Ground::default()) };
-    value.to_str().ok().and_then(Ground::parse).ok_or_else(|| {
-        let known = Ground::ALL.map(Ground::as_str).join(", ");
-        Error::invalid(Place::Header, GROUND, format!("must be one of {known}"))
+fn stated_legal_basis(request: &HttpRequest) -> Result<LegalBasis> {
+    let Some(value) = request.headers().get(LEGAL_BASIS) else { return Ok(LegalBasis::default()) };
+    value.to_str().ok().and_then(LegalBasis::parse).ok_or_else(|| {
+        let known = LegalBasis::ALL.map(LegalBasis::as_str).join(", ");
+        Error::invalid(Place::Header, LEGAL_BASIS, format!("must be one of {known}"))
     })
 }
 
@@ -703,10 +703,10 @@ pub fn unread(body: &[u8]) -> Result<BTreeMap<String, &RawValue>> {
 }
 
 /// The faults of an error, in whatever form it has them.
-pub fn faults(error: &Error) -> Vec<Fault> {
+pub fn faults(error: &Error) -> Vec<FieldError> {
     match error {
         Error::Invalid(faults) => faults.clone(),
-        Error::BadJson(_) => vec![Fault::new(Place::Body, "body", error.to_string())],
+        Error::BadJson(_) => vec![FieldError::new(Place::Body, "body", error.to_string())],
         _ => Vec::new(),
     }
 }

@@ -204,7 +204,7 @@ async fn create_user(mut call: Call) -> Answer {
     let counted = repairs.counted();
     let put = move |tx: &Tx| {
         repaired::note_all(tx, project, &counted)?;
-        users::put(tx, project, &id, &change)
+        users::create_or_update(tx, project, &id, &change)
     };
     let written = call.app.write(put).await;
     // A suppressed user is answered as any other, and dropped.

@@ -18,7 +18,7 @@ use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
 use super::streamed;
 use crate::access::keyring::Access;
 use crate::clock::{self, Millis};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Repair, Scope};
 use crate::people::activity::{Incoming, Taken};
 use crate::people::repairs::{self as repaired, OVER_THE_HOUR};
@@ -320,7 +320,7 @@ fn content_type(call: &Call) -> Result<String> {
 fn refusal_json(index: usize, error: &Error) -> Vec<Value> {
     let mut faults = dialect::faults(error);
     if faults.is_empty() {
-        faults.push(Fault::new(Place::Body, "activity", dialect::message(error)));
+        faults.push(FieldError::new(Place::Body, "activity", dialect::message(error)));
     }
     faults
         .iter()
@@ -333,6 +333,6 @@ fn field(name: &str) -> &str {
     if name == "properties" { "data" } else { name }
 }
 
-fn fault_json(fault: &Fault) -> Value {
+fn fault_json(fault: &FieldError) -> Value {
     json!({ "field": fault.field, "message": fault.message })
 }

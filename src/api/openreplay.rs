@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Query, Route};
 use crate::erasure::{jobs, token};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Event, Job, Project, Scope, Session, SessionId, User};
 use crate::people::{activity, find, holder};
 use crate::projects;
@@ -53,7 +53,7 @@ impl Dialect for OpenReplay {
     }
 }
 
-fn detail(fault: &Fault) -> Value {
+fn detail(fault: &FieldError) -> Value {
     let place = match fault.place {
         Place::Path => "path",
         Place::Query => "query",

@@ -22,7 +22,7 @@ use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use super::forms;
 use super::lenient::{self, Mended};
 use crate::app::App;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::Scope;
 use crate::people::activity;
 use message::Sending;
@@ -221,11 +221,11 @@ fn sending(call: &Call, mended: Mended) -> Sending {
 fn errors_json(index: usize, error: &Error) -> Vec<Value> {
     let faults = dialect::faults(error);
     if faults.is_empty() {
-        return vec![fault_json(index, &Fault::new(Place::Body, "message", dialect::message(error)))];
+        return vec![fault_json(index, &FieldError::new(Place::Body, "message", dialect::message(error)))];
     }
     faults.iter().map(|fault| fault_json(index, fault)).collect()
 }
 
-fn fault_json(index: usize, fault: &Fault) -> Value {
+fn fault_json(index: usize, fault: &FieldError) -> Value {
     json!({ "index": index, "field": fault.field, "message": fault.message })
 }

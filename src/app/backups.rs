@@ -7,7 +7,7 @@ use super::App;
 use crate::archive::{self, LedgerPosition, Listed};
 use crate::clock::Millis;
 use crate::error::Result;
-use crate::ledger::{Again, LedgerId, Position, Refusal};
+use crate::ledger::{Again, LedgerError, LedgerId, Position};
 use crate::proof::hex::Hex;
 
 pub struct Backup {
@@ -36,8 +36,8 @@ pub enum Stay {
 /// The newest first. It reads the ledger once for all of them, from the oldest one's place
 /// on; not for an async thread. [`crate::error::Error::DiskFails`] if the folder cannot be read.
 pub fn list(app: &App) -> Result<Vec<Backup>> {
-    let (now, keep) = (app.clock().now(), app.keeping().keep);
-    let listed = archive::list(app.backups()).map_err(archive::Refusal::into_error)?;
+    let (now, keep) = (app.clock().now(), app.backup_policy().keep);
+    let listed = archive::list(app.backups()).map_err(archive::BackupError::into_error)?;
     let places: Vec<Result<Position, String>> = listed.iter().map(place).collect();
     let known: Vec<Position> = places.iter().flatten().copied().collect();
     let mut counted = Again::count(&app.store().ledger(), &known, &app.store().seal()).into_iter();
@@ -83,13 +83,13 @@ pub fn position(told: &LedgerPosition) -> Option<Position> {
 }
 
 /// A refusal of the ledger's, said of a backup: its own words are for a database at a start.
-fn why(refusal: Refusal) -> String {
+fn why(refusal: LedgerError) -> String {
     match refusal {
-        Refusal::Foreign { .. } => "it belongs to another ledger of erasures than the one here".into(),
-        Refusal::Older { .. } => {
+        LedgerError::Foreign { .. } => "it belongs to another ledger of erasures than the one here".into(),
+        LedgerError::Older { .. } => {
             "the ledger of erasures here is older than the backup: put its newest copy in its place".into()
         }
-        Refusal::Rewritten { seq, .. } => {
+        LedgerError::Rewritten { seq, .. } => {
             format!("entry {seq} of the ledger of erasures here is not the one that the backup has seen")
         }
         refusal => refusal.to_string(),

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::ledger::Position;
 use crate::proof::hex::Hex;
 use crate::proof::ledger_head::Head;
 use crate::proof::signing::Signer;
+use crate::worker_signal::WorkerSignal;
 
 /// Between two heads.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,9 +38,9 @@ struct Shared {
     /// The place that was told last, and that was signed last.
     told: Mutex<Option<Position>>,
     signed: Mutex<Option<Position>>,
-    news: Bell,
+    news: WorkerSignal,
     /// Do not wait for the end of the pause.
-    hurry: Bell,
+    hurry: WorkerSignal,
     stopping: AtomicBool,
 }
 
@@ -54,8 +54,8 @@ impl Heads {
             run,
             told: Mutex::new(Some(now)),
             signed: Mutex::default(),
-            news: Bell::default(),
-            hurry: Bell::default(),
+            news: WorkerSignal::default(),
+            hurry: WorkerSignal::default(),
             stopping: AtomicBool::new(false),
         });
         shared.sign().map_err(|error| {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::archive;
 use crate::clock::{self, Millis};
-use crate::ledger::{Act, Chain, LedgerId, Looked, Refusal, Seal, look};
+use crate::ledger::{Act, Chain, LedgerError, LedgerId, Looked, MacKey, look};
 use crate::model::Origin;
 use crate::proof::check::{BYTES_MAX, check_one};
 use crate::proof::ledger_head::Head;
@@ -81,13 +81,13 @@ pub enum Contradiction {
     Refused(#[from] Held),
 }
 
-/// A ledger that does not read; see [`Refusal`].
+/// A ledger that does not read; see [`LedgerError`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Held(String);
 
-impl From<Refusal> for Contradiction {
-    fn from(refusal: Refusal) -> Contradiction {
+impl From<LedgerError> for Contradiction {
+    fn from(refusal: LedgerError) -> Contradiction {
         Contradiction::Refused(Held(refusal.to_string()))
     }
 }
@@ -172,7 +172,7 @@ impl Known {
     /// Reads the ledger, and holds it against all that is known: the first contradiction, if
     /// there is one. What is known of other ledgers says nothing of this one. `asked` is the
     /// number of the entry that somebody has decided to be the newest.
-    pub fn check(&self, path: &Path, seal: &Seal, asked: Option<u64>) -> Result<Looked, Contradiction> {
+    pub fn check(&self, path: &Path, seal: &MacKey, asked: Option<u64>) -> Result<Looked, Contradiction> {
         let read = Read::of(path, seal, self)?;
         match read.contradictions(self, asked).into_iter().next() {
             Some(contradiction) => Err(contradiction),
@@ -181,7 +181,11 @@ impl Known {
     }
 
     /// The same, and all of the contradictions.
-    pub fn contradictions(&self, path: &Path, seal: &Seal) -> Result<(Looked, Vec<Contradiction>), Refusal> {
+    pub fn contradictions(
+        &self,
+        path: &Path,
+        seal: &MacKey,
+    ) -> Result<(Looked, Vec<Contradiction>), LedgerError> {
         let read = Read::of(path, seal, self)?;
         let contradictions = read.contradictions(self, None);
         Ok((read.looked, contradictions))
@@ -200,7 +204,7 @@ struct Read {
 }
 
 impl Read {
-    fn of(path: &Path, seal: &Seal, known: &Known) -> Result<Read, Refusal> {
+    fn of(path: &Path, seal: &MacKey, known: &Known) -> Result<Read, LedgerError> {
         let wanted: BTreeMap<u64, ()> = known.places.iter().map(|place| (place.seq, ())).collect();
         let (mut chains, mut erased, mut voids) = (BTreeMap::new(), HashMap::new(), Vec::new());
         let looked = look(path, seal, &[], |entry, _| {
@@ -211,7 +215,7 @@ impl Read {
                 Act::Erased { erasure, .. } => {
                     erased.entry((entry.at, erasure.as_str())).or_insert(entry.seq);
                 }
-                Act::Void { from } => voids.push((entry.seq, *from)),
+                Act::TransactionFailure { from } => voids.push((entry.seq, *from)),
                 _ => {}
             }
         })?;

@@ -29,11 +29,11 @@ pub struct Scans {
 #[derive(Default)]
 struct Held {
     running: Vec<Actor>,
-    waiting: VecDeque<(Actor, oneshot::Sender<Turn>)>,
+    waiting: VecDeque<(Actor, oneshot::Sender<ScanSlot>)>,
 }
 
 /// A place, until it is dropped.
-pub struct Turn {
+pub struct ScanSlot {
     scans: Arc<Scans>,
     actor: Actor,
 }
@@ -41,12 +41,12 @@ pub struct Turn {
 impl Scans {
     /// A place for one read. [`Error::Unavailable`] if none comes free in time, or too many
     /// wait already.
-    pub async fn enter(self: &Arc<Scans>, actor: Actor) -> Result<Turn> {
+    pub async fn enter(self: &Arc<Scans>, actor: Actor) -> Result<ScanSlot> {
         let turn = {
             let mut held = self.held();
             if held.has_place(actor) {
                 held.running.push(actor);
-                return Ok(Turn { scans: Arc::clone(self), actor });
+                return Ok(ScanSlot { scans: Arc::clone(self), actor });
             }
             // Some have gone away.
             held.waiting.retain(|(_, turn)| !turn.is_closed());
@@ -79,7 +79,7 @@ impl Scans {
             if let Some((_, give)) = held.waiting.remove(at) {
                 held.running.push(actor);
                 // Nobody waits for it any more: it is given back below, without the lock.
-                refused.extend(give.send(Turn { scans: Arc::clone(self), actor }).err());
+                refused.extend(give.send(ScanSlot { scans: Arc::clone(self), actor }).err());
             }
         }
         drop(held);
@@ -100,7 +100,7 @@ impl Held {
     }
 }
 
-impl Drop for Turn {
+impl Drop for ScanSlot {
     fn drop(&mut self) {
         {
             let mut held = self.scans.held();

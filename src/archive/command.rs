@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::refusal::{Refusal, Result};
+use super::error::{BackupError, Result};
 
 /// Between two looks at a program that runs.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -43,10 +43,10 @@ impl BackupCommand {
 
     /// Runs it with the path of `file` as its last argument; waits for its end as long as
     /// it may take and `go_on` says so. What it prints goes nowhere, for it may print
-    /// anything. [`Refusal::CommandFailed`], [`Refusal::CommandStuck`],
-    /// [`Refusal::Abandoned`].
+    /// anything. [`BackupError::CommandFailed`], [`BackupError::CommandStuck`],
+    /// [`BackupError::Abandoned`].
     pub fn run(&self, file: &Path, go_on: &dyn Fn() -> bool) -> Result<()> {
-        let failed = |error: io::Error| Refusal::io("run", &self.program, error);
+        let failed = |error: io::Error| BackupError::io("run", &self.program, error);
         let file = std::path::absolute(file).map_err(failed)?;
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).arg(file);
@@ -67,18 +67,21 @@ impl BackupCommand {
                 if status.success() {
                     return Ok(());
                 }
-                return Err(Refusal::CommandFailed {
+                return Err(BackupError::CommandFailed {
                     program: self.program.clone(),
                     outcome: status.to_string(),
                 });
             }
             if !go_on() {
                 stop(&mut child);
-                return Err(Refusal::Abandoned);
+                return Err(BackupError::Abandoned);
             }
             if started.elapsed() >= self.time_out {
                 stop(&mut child);
-                return Err(Refusal::CommandStuck { program: self.program.clone(), after: self.time_out });
+                return Err(BackupError::CommandStuck {
+                    program: self.program.clone(),
+                    after: self.time_out,
+                });
             }
             std::thread::sleep(PAUSE);
         }

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::marks::Marks;
-use super::place::{Copied, Place};
-use super::refusal::{Refusal, Result};
-use super::shelf::{self, Listed};
-use crate::bell::Bell;
+use super::catalog::{self, Listed};
+use super::destination::{Copied, Destination};
+use super::error::{BackupError, Result};
+use super::upload_state::UploadState;
 use crate::clock::{Clock, Millis};
+use crate::worker_signal::WorkerSignal;
 
 /// How long a copy that was abandoned may take to notice.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ impl Default for Pace {
 pub struct CopyState {
     /// When all was copied that there was.
     pub last_success: Option<Millis>,
-    pub behind: Behind,
+    pub behind: Pending,
     pub fault: Option<CopyFault>,
     /// Names of backups that are damaged here, and are not copied.
     pub damaged: Vec<String>,
@@ -68,7 +68,7 @@ pub struct CopyState {
 
 /// What is not copied yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Behind {
+pub struct Pending {
     /// Bytes of the ledger.
     pub ledger: u64,
     /// Number of backups.
@@ -89,15 +89,15 @@ pub struct CopyFault {
 pub struct Notices(Arc<Shared>);
 
 struct Shared {
-    place: Place,
+    place: Destination,
     sources: Sources,
     clock: Clock,
     keep: Millis,
     pace: Pace,
     /// There is something to do.
-    bell: Bell,
+    worker_signal: WorkerSignal,
     /// Do not wait for the end of the pause.
-    hurry: Bell,
+    hurry: WorkerSignal,
     /// The ledger is on our disk for good up to here.
     ledger: AtomicU64,
     ledger_copied: AtomicU64,
@@ -118,25 +118,25 @@ impl Notices {
     /// The ledger is on disk up to this byte. Never waits.
     pub fn ledger_grew(&self, upto: u64) {
         self.0.ledger.fetch_max(upto, Ordering::SeqCst);
-        self.0.bell.ring();
+        self.0.worker_signal.ring();
     }
 
     /// Receipts were written up to this number. Never waits.
     pub fn receipts_written(&self, upto: u64) {
         self.0.receipts.fetch_max(upto, Ordering::SeqCst);
-        self.0.bell.ring();
+        self.0.worker_signal.ring();
     }
 
     /// There is a new file in the folder of backups, or one less. Never waits.
     pub fn backup_made(&self) {
         self.0.made.fetch_add(1, Ordering::SeqCst);
-        self.0.bell.ring();
+        self.0.worker_signal.ring();
     }
 
     /// Tries at once what failed.
     pub fn try_now(&self) {
         self.0.look.store(true, Ordering::SeqCst);
-        self.0.bell.ring();
+        self.0.worker_signal.ring();
         self.0.hurry.ring();
     }
 
@@ -177,7 +177,7 @@ impl Copier {
     /// are removed from the place, but for the last good one. An error only if there can be no thread.
     pub fn start(
         sources: Sources,
-        place: Place,
+        place: Destination,
         clock: Clock,
         keep: Millis,
         pace: Pace,
@@ -188,8 +188,8 @@ impl Copier {
             clock,
             keep,
             pace,
-            bell: Bell::default(),
-            hurry: Bell::default(),
+            worker_signal: WorkerSignal::default(),
+            hurry: WorkerSignal::default(),
             ledger: AtomicU64::new(0),
             ledger_copied: AtomicU64::new(0),
             receipts: AtomicU64::new(0),
@@ -205,7 +205,7 @@ impl Copier {
         shared.clock.on_advance(move || {
             if let Some(shared) = known.upgrade() {
                 shared.look.store(true, Ordering::SeqCst);
-                shared.bell.ring();
+                shared.worker_signal.ring();
             }
         });
         let (tell, ended) = mpsc::channel();
@@ -230,7 +230,7 @@ impl Copier {
     pub fn stop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.shared.stopping.store(true, Ordering::SeqCst);
-        self.shared.bell.ring();
+        self.shared.worker_signal.ring();
         self.shared.hurry.ring();
         if self.ended.recv_timeout(self.shared.pace.last) == Err(RecvTimeoutError::Timeout) {
             self.shared.place.abandon();
@@ -274,7 +274,7 @@ fn run(shared: &Shared) {
                     return;
                 }
                 let asleep = Instant::now();
-                shared.bell.sleep(shared.pace.idle);
+                shared.worker_signal.sleep(shared.pace.idle);
                 let told = shared.made.load(Ordering::SeqCst) > 0 || shared.look.load(Ordering::SeqCst);
                 // Woken for the ledger alone, as with every erasure: no look at the folders.
                 turn = match told || asleep.elapsed() >= shared.pace.idle {
@@ -282,7 +282,7 @@ fn run(shared: &Shared) {
                     false => Turn::Ledger,
                 };
             }
-            Err(Refusal::Abandoned) => return,
+            Err(BackupError::Abandoned) => return,
             Err(refusal) => {
                 note_fault(shared, &refusal);
                 if last {
@@ -308,11 +308,11 @@ fn copy(shared: &Shared, turn: Turn, seen: &mut BTreeSet<String>) -> Result<()> 
             shared.ledger_copied.store(upto, Ordering::SeqCst);
         }),
     };
-    if matches!(ledger, Err(Refusal::Abandoned)) {
+    if matches!(ledger, Err(BackupError::Abandoned)) {
         return ledger;
     }
     let ledger = ledger.and(copy_receipts(shared));
-    if matches!(ledger, Err(Refusal::Abandoned)) || turn == Turn::Ledger {
+    if matches!(ledger, Err(BackupError::Abandoned)) || turn == Turn::Ledger {
         return ledger;
     }
     // A ledger that cannot be copied does not hold up the backups.
@@ -330,9 +330,9 @@ fn copy_receipts(shared: &Shared) -> Result<()> {
     if told <= copied {
         return Ok(());
     }
-    let marks = Marks::new(&shared.sources.backups, shared.place.blind());
+    let marks = UploadState::new(&shared.sources.backups, shared.place.blind());
     copied = copied.max(marks.receipts());
-    let mut missing = shelf::numbered(&shared.sources.receipts)?;
+    let mut missing = catalog::numbered(&shared.sources.receipts)?;
     missing.retain(|(number, _)| (copied + 1..=told).contains(number));
     let outcome = missing.iter().try_for_each(|(number, path)| {
         shared.place.copy_once(path)?;
@@ -349,10 +349,10 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     let (now, may_prune) = (time.now, time.standing.is_trusted());
     let made = shared.made.load(Ordering::SeqCst);
     shared.look.store(false, Ordering::SeqCst);
-    let listed = shelf::list(folder)?;
+    let listed = catalog::list(folder)?;
     let expired: BTreeSet<&String> =
-        shelf::expired(&listed, now, shared.keep).into_iter().map(|backup| &backup.name).collect();
-    let marks = Marks::new(folder, shared.place.blind());
+        catalog::expired(&listed, now, shared.keep).into_iter().map(|backup| &backup.name).collect();
+    let marks = UploadState::new(folder, shared.place.blind());
     let is_there = |backup: &Listed| match shared.place.has(&backup.name, backup.bytes) {
         Some(there) => there && seen.contains(&backup.name),
         None => marks.has(&backup.name),
@@ -383,7 +383,7 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
                 marks.set(&backup.name)?;
                 seen.insert(backup.name.clone());
             }
-            Err(refusal @ (Refusal::Damaged { .. } | Refusal::CutShort { .. })) => {
+            Err(refusal @ (BackupError::Damaged { .. } | BackupError::CutShort { .. })) => {
                 log::error!("not copied: {refusal}");
                 shared.state().damaged.push(backup.name.clone());
             }
@@ -408,7 +408,7 @@ fn note_success(shared: &Shared) {
 }
 
 /// Logged once, when it begins.
-fn note_fault(shared: &Shared, refusal: &Refusal) {
+fn note_fault(shared: &Shared, refusal: &BackupError) {
     let mut state = shared.state();
     let words = refusal.to_string();
     match &mut state.fault {

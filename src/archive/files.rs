@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::refusal::{Refusal, Result};
+use super::error::{BackupError, Result};
 use crate::files::no_link;
 
 /// Bytes that are moved at a time.
@@ -28,14 +28,14 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| Refusal::io("make the folder", path, error))
+        .map_err(|error| BackupError::io("make the folder", path, error))
 }
 
 /// Names in a folder are on the disk only after this.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
-        .map_err(|error| Refusal::io("write the folder", path, error))
+        .map_err(|error| BackupError::io("write the folder", path, error))
 }
 
 /// A file under another name until it is whole. Dropped before that, it is removed; left
@@ -51,7 +51,7 @@ impl Draft {
     /// `folder` must exist.
     pub fn create(folder: &Path, name: &str) -> Result<Draft> {
         let path = folder.join(format!(".{name}.part"));
-        let failed = |error| Refusal::io("make", &path, error);
+        let failed = |error| BackupError::io("make", &path, error);
         loop {
             let file = private().create(true).truncate(false).open(&path).map_err(failed)?;
             match file.try_lock() {
@@ -72,8 +72,8 @@ impl Draft {
 
     /// Gives it its name, in the place of what may have had it.
     pub fn publish(mut self) -> Result<PathBuf> {
-        self.file.sync_all().map_err(|error| Refusal::io("write", &self.path, error))?;
-        fs::rename(&self.path, &self.target).map_err(|error| Refusal::io("make", &self.target, error))?;
+        self.file.sync_all().map_err(|error| BackupError::io("write", &self.path, error))?;
+        fs::rename(&self.path, &self.target).map_err(|error| BackupError::io("make", &self.target, error))?;
         self.published = true;
         if let Some(folder) = self.target.parent() {
             sync_folder(folder)?;
@@ -94,14 +94,14 @@ impl Drop for Draft {
 /// Writes a small file whole.
 pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let mut draft = Draft::create(folder, name)?;
-    draft.file.write_all(bytes).map_err(|error| Refusal::io("write", &draft.path, error))?;
+    draft.file.write_all(bytes).map_err(|error| BackupError::io("write", &draft.path, error))?;
     draft.publish().map(drop)
 }
 
 /// Removes what writers that were killed have left in a folder; returns how many files.
 /// One that is being written is locked, and stays.
 pub fn sweep(folder: &Path) -> Result<u64> {
-    let failed = |error| Refusal::io("read the folder", folder, error);
+    let failed = |error| BackupError::io("read the folder", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
@@ -122,16 +122,16 @@ pub fn sweep(folder: &Path) -> Result<u64> {
             match fs::remove_file(&path) {
                 Ok(()) => swept += 1,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Refusal::io("remove", &path, error)),
+                Err(error) => return Err(BackupError::io("remove", &path, error)),
             }
         }
     }
     Ok(swept)
 }
 
-/// Reads a small file. [`Refusal::TooLarge`] beyond `most` bytes.
+/// Reads a small file. [`BackupError::TooLarge`] beyond `most` bytes.
 pub(super) fn read_small(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let failed = |error| Refusal::io("read", path, error);
+    let failed = |error| BackupError::io("read", path, error);
     let file = File::open(path).map_err(failed)?;
     let have = file.metadata().map_err(failed)?.len();
     let mut bytes = Vec::new();
@@ -139,7 +139,7 @@ pub(super) fn read_small(path: &Path, most: u64) -> Result<Vec<u8>> {
     if u64::try_from(bytes.len()).is_ok_and(|read| read <= most) {
         return Ok(bytes);
     }
-    Err(Refusal::TooLarge { path: path.to_owned(), have, most })
+    Err(BackupError::TooLarge { path: path.to_owned(), have, most })
 }
 
 /// Which side of a [`pour`] failed.

@@ -18,8 +18,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::error::{BackupError, Fingerprints, Result};
 use super::files;
-use super::refusal::{Fingerprints, Refusal, Result};
 use crate::files::open;
 
 /// In the folder of secrets: the public half of the owner's recovery key.
@@ -43,13 +43,13 @@ pub struct RecoveryKey {
 
 impl RecoveryKey {
     /// Makes one for a directory that has none, and writes nothing yet.
-    /// [`Refusal::RecoveryKeyExists`] if it has one.
+    /// [`BackupError::RecoveryKeyExists`] if it has one.
     pub fn create(secrets: &Path) -> Result<RecoveryKey> {
         let path = secrets.join(RECOVERY_PUB);
         match path.try_exists() {
             Ok(false) => {}
-            Ok(true) => return Err(Refusal::RecoveryKeyExists { path }),
-            Err(error) => return Err(Refusal::io("read", &path, error)),
+            Ok(true) => return Err(BackupError::RecoveryKeyExists { path }),
+            Err(error) => return Err(BackupError::io("read", &path, error)),
         }
         let identity = x25519::Identity::generate();
         Ok(RecoveryKey { public: identity.to_public(), secret: identity.to_string() })
@@ -83,10 +83,10 @@ pub struct Recipients {
 
 impl Recipients {
     /// Reads them from the folder of secrets; makes the machine's key if there is none.
-    /// [`Refusal::NoRecoveryKey`] if no recovery key was made yet.
+    /// [`BackupError::NoRecoveryKey`] if no recovery key was made yet.
     pub fn load(secrets: &Path) -> Result<Recipients> {
         let Some(recovery) = recovery_of(secrets)? else {
-            return Err(Refusal::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
+            return Err(BackupError::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
         };
         let machine = match Identities::machine(secrets)?.0.first() {
             Some(identity) => identity.to_public(),
@@ -108,8 +108,8 @@ impl Recipients {
     }
 }
 
-/// [`Refusal::BadKey`] if the public half of the recovery key is damaged,
-/// [`Refusal::OtherRecoveryKey`] if it is not the one that was sealed. False: it is not sealed
+/// [`BackupError::BadKey`] if the public half of the recovery key is damaged,
+/// [`BackupError::OtherRecoveryKey`] if it is not the one that was sealed. False: it is not sealed
 /// yet, or there is none.
 pub fn check_recovery(secrets: &Path, mac: impl Fn(&[u8]) -> [u8; 32]) -> Result<bool> {
     let Some(recovery) = recovery_of(secrets)? else { return Ok(false) };
@@ -117,7 +117,7 @@ pub fn check_recovery(secrets: &Path, mac: impl Fn(&[u8]) -> [u8; 32]) -> Result
     match text_of(&seal)? {
         None => Ok(false),
         Some(text) if text.trim() == HEXLOWER.encode(&mac(recovery.to_string().as_bytes())) => Ok(true),
-        Some(_) => Err(Refusal::OtherRecoveryKey { path: secrets.join(RECOVERY_PUB), seal }),
+        Some(_) => Err(BackupError::OtherRecoveryKey { path: secrets.join(RECOVERY_PUB), seal }),
     }
 }
 
@@ -144,9 +144,9 @@ pub struct Identities(Vec<x25519::Identity>);
 impl Identities {
     /// Reads the keys in a text, each in a line of its own or at the end of one; other lines are left out, as
     /// those of the file in which a recovery key is handed over. `from` is what a refusal calls the text.
-    /// [`Refusal::BadKey`] if a key does not read, or none is there.
+    /// [`BackupError::BadKey`] if a key does not read, or none is there.
     pub fn parse(from: &str, text: &str) -> Result<Identities> {
-        let bad = |why| Refusal::BadKey { from: from.to_owned(), why };
+        let bad = |why| BackupError::BadKey { from: from.to_owned(), why };
         let (mut keys, mut lines, mut publics) = (Vec::new(), 0, 0);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             lines += 1;
@@ -177,7 +177,7 @@ impl Identities {
 
     /// Reads the keys in a file, as [`Identities::parse`] does.
     pub fn from_file(path: &Path) -> Result<Identities> {
-        let missing = || Refusal::io("read", path, ErrorKind::NotFound.into());
+        let missing = || BackupError::io("read", path, ErrorKind::NotFound.into());
         let text = text_of(path)?.ok_or_else(missing)?;
         Identities::parse(&path.display().to_string(), &text)
     }
@@ -188,7 +188,7 @@ impl Identities {
             Ok(text) => Identities::parse(name, &text).map(Some),
             Err(std::env::VarError::NotPresent) => Ok(None),
             Err(std::env::VarError::NotUnicode(_)) => {
-                Err(Refusal::BadKey { from: name.to_owned(), why: "it is not text" })
+                Err(BackupError::BadKey { from: name.to_owned(), why: "it is not text" })
             }
         }
     }
@@ -212,7 +212,7 @@ impl Identities {
     /// owner's key goes on to be theirs. Only the public half is written.
     pub fn adopt(&self, secrets: &Path) -> Result<()> {
         let Some(identity) = self.0.first() else {
-            return Err(Refusal::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
+            return Err(BackupError::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });
         };
         replace(secrets, &identity.to_public())
     }
@@ -240,7 +240,7 @@ fn fingerprint(key: &x25519::Recipient) -> String {
 fn recovery_of(secrets: &Path) -> Result<Option<x25519::Recipient>> {
     let path = secrets.join(RECOVERY_PUB);
     let Some(text) = text_of(&path)? else { return Ok(None) };
-    let bad = |_| Refusal::BadKey {
+    let bad = |_| BackupError::BadKey {
         from: path.display().to_string(),
         why: "it must have the public half of the recovery key, one line that begins with age1; put it back from \
               a copy, or remove it: the next start makes another recovery key and shows it once",
@@ -252,7 +252,9 @@ fn recovery_of(secrets: &Path) -> Result<Option<x25519::Recipient>> {
 fn replace(secrets: &Path, key: &x25519::Recipient) -> Result<()> {
     let seal = secrets.join(RECOVERY_SEAL);
     match std::fs::remove_file(&seal) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Refusal::io("remove", &seal, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(BackupError::io("remove", &seal, error));
+        }
         _ => {}
     }
     put(secrets, RECOVERY_PUB, &key.to_string())
@@ -268,15 +270,15 @@ fn text_of(path: &Path) -> Result<Option<String>> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Refusal::io("read", path, error)),
+        Err(error) => return Err(BackupError::io("read", path, error)),
     };
     let mut text = String::new();
     match file.take(TEXT_MAX).read_to_string(&mut text) {
         Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             let why = "it is not text; put it back from a copy";
-            Err(Refusal::BadKey { from: path.display().to_string(), why })
+            Err(BackupError::BadKey { from: path.display().to_string(), why })
         }
-        Err(error) => Err(Refusal::io("read", path, error)),
+        Err(error) => Err(BackupError::io("read", path, error)),
     }
 }

@@ -15,8 +15,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::error::{BackupError, Result};
 use super::keys::RecipientFingerprints;
-use super::refusal::{Refusal, Result};
 use crate::clock::Millis;
 use crate::files;
 use crate::proof::hex::Hex;
@@ -134,8 +134,8 @@ impl Manifest {
 }
 
 /// Reads what a backup says of itself. Its figures are as good as the file: only
-/// [`super::check`] knows. [`Refusal::NotABackup`], [`Refusal::NewerFormat`],
-/// [`Refusal::CutShort`], [`Refusal::Damaged`].
+/// [`super::check`] knows. [`BackupError::NotABackup`], [`BackupError::NewerFormat`],
+/// [`BackupError::CutShort`], [`BackupError::Damaged`].
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
     open(path).map(|opened| opened.manifest)
 }
@@ -150,7 +150,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path) -> Result<Opened> {
-    let failed = |error| Refusal::io("read", path, error);
+    let failed = |error| BackupError::io("read", path, error);
     let file = files::open(path).map_err(failed)?;
     let have = file.metadata().map_err(failed)?.len();
     let mut rest = BufReader::with_capacity(super::files::CHUNK, file);
@@ -160,16 +160,16 @@ pub(super) fn open(path: &Path) -> Result<Opened> {
     let line = line.len() as u64;
     let want = line.saturating_add(manifest.sealed_bytes);
     match have {
-        _ if have < want => Err(Refusal::CutShort { path: path.to_owned(), have, want: Some(want) }),
-        _ if have > want => Err(Refusal::damaged(path, want, "it goes on beyond its end")),
+        _ if have < want => Err(BackupError::CutShort { path: path.to_owned(), have, want: Some(want) }),
+        _ if have > want => Err(BackupError::damaged(path, want, "it goes on beyond its end")),
         _ => Ok(Opened { manifest, line, rest }),
     }
 }
 
 fn parse(path: &Path, line: &[u8]) -> Result<Manifest> {
     let have = line.len() as u64;
-    let cut = || Refusal::CutShort { path: path.to_owned(), have, want: None };
-    let alien = || Refusal::NotABackup { path: path.to_owned() };
+    let cut = || BackupError::CutShort { path: path.to_owned(), have, want: None };
+    let alien = || BackupError::NotABackup { path: path.to_owned() };
     if MAGIC.starts_with(line) {
         return Err(cut());
     }
@@ -181,26 +181,26 @@ fn parse(path: &Path, line: &[u8]) -> Result<Manifest> {
         Some(_) if rest.is_empty() => return Err(cut()),
         Some("1" | "2") => {}
         Some(format) => {
-            return Err(Refusal::NewerFormat { path: path.to_owned(), format: format.to_owned() });
+            return Err(BackupError::NewerFormat { path: path.to_owned(), format: format.to_owned() });
         }
     }
     let begin = (MAGIC.len() + digits) as u64;
     let Some(text) = rest.strip_suffix(b"\n") else {
         if have == LINE_MAX {
-            return Err(Refusal::damaged(path, begin, "its first line never ends"));
+            return Err(BackupError::damaged(path, begin, "its first line never ends"));
         }
         return Err(cut());
     };
     let manifest: Manifest = serde_json::from_slice(text).map_err(|error| {
         let column = u64::try_from(error.column().saturating_sub(1)).unwrap_or(0);
-        Refusal::damaged(path, begin + column, "its first line does not read")
+        BackupError::damaged(path, begin + column, "its first line does not read")
     })?;
     // Read generously, then held against our own wording: what JSON would forgive, such
     // as a space that became a tab, is a change of the file all the same.
     let ours = manifest.line();
     if line != ours {
         let same = line.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
-        return Err(Refusal::damaged(path, same as u64, "its first line is not as it was written"));
+        return Err(BackupError::damaged(path, same as u64, "its first line is not as it was written"));
     }
     Ok(manifest)
 }

@@ -16,29 +16,29 @@
 //! | `shelf` | the folder of backups: list, prune, who is still held |
 //! | `place`, `command`, `copier`, `marks` | where they are copied to, and the thread that does it |
 
+mod catalog;
 mod command;
 mod copier;
+mod destination;
+mod error;
 mod files;
 pub mod keys;
 pub mod manifest;
-mod marks;
 mod pack;
-mod place;
-mod refusal;
-mod shelf;
 mod unpack;
+mod upload_state;
 
-pub use copier::{Behind, Copier, CopyFault, CopyState, Notices, Pace, Sources};
+pub use catalog::{
+    BeforeUpgrade, Held, KEEP, Listed, Pruned, UPGRADE_KEEP, expired, holding, is_name, lasting, list, prune,
+    prune_upgrade, reach_back_to,
+};
+pub use copier::{Copier, CopyFault, CopyState, Notices, Pace, Pending, Sources};
+pub use destination::{Copied, Destination};
+pub use error::BackupError;
 pub use files::sweep;
 pub use keys::{Identities, Recipients, RecoveryKey};
 pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
-pub use place::{Copied, Place};
-pub use refusal::Refusal;
-pub use shelf::{
-    BeforeUpgrade, Held, KEEP, Listed, Pruned, UPGRADE_KEEP, expired, holding, is_name, lasting, list, prune,
-    prune_upgrade, reach_back_to,
-};
 pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::error::{BackupError, Result};
 use super::files::{self, Draft, Spilt, Tally};
 use super::keys::Recipients;
 use super::manifest::{LedgerPosition, Manifest};
-use super::refusal::{Refusal, Result};
 use super::{NAMES, SMALL_MAX};
 use crate::clock::{self, Millis};
 use crate::proof::signing::Signer;
@@ -64,7 +64,7 @@ pub struct Packed {
 
 /// Makes a backup in `folder`, which is made if need be. The database is read twice, once
 /// for the digest that comes before it; one that changes meanwhile is a
-/// [`Refusal::Changed`]. Whatever refuses, no `.backup` file is left.
+/// [`BackupError::Changed`]. Whatever refuses, no `.backup` file is left.
 pub fn pack(contents: &Contents, about: About, recipients: &Recipients, folder: &Path) -> Result<Packed> {
     let (database_bytes, database_sha256) = digest(&contents.database)?;
     let mut small = Vec::new();
@@ -99,7 +99,7 @@ fn signer(contents: &Contents, small: &[(&str, Vec<u8>)]) -> Result<Signer> {
     let bytes = small.iter().find(|(name, _)| *name == NAMES[3]).map(|(_, bytes)| bytes.as_slice());
     match bytes.and_then(|bytes| bytes.try_into().ok()) {
         Some(secret) => Ok(Signer::of(secret)),
-        None => Err(Refusal::BadKey {
+        None => Err(BackupError::BadKey {
             from: contents.signing_key.display().to_string(),
             why: "it must have 32 bytes; put it back from a copy or a backup",
         }),
@@ -115,12 +115,12 @@ fn seal(
     draft: &Draft,
     signer: &Signer,
 ) -> Result<()> {
-    let failed = |error| Refusal::io("write", &draft.path, error);
+    let failed = |error| BackupError::io("write", &draft.path, error);
     let mut file = &draft.file;
     file.write_all(&manifest.unsealed().line()).map_err(failed)?;
 
     let encryptor = age::Encryptor::with_recipients(recipients.iter())
-        .map_err(|error| Refusal::Cipher(error.to_string()))?;
+        .map_err(|error| BackupError::Cipher(error.to_string()))?;
     let sealed = Tally::new(BufWriter::with_capacity(files::CHUNK, file));
     let mut tar = tar::Builder::new(encryptor.wrap_output(sealed).map_err(failed)?);
     let inside = serde_json::Value::Object(manifest.inside()).to_string();
@@ -129,10 +129,10 @@ fn seal(
     let mut source = Source::open(database, manifest.database_bytes)?;
     append(&mut tar, NAMES[1], manifest.database_bytes, manifest.made_at, &mut source).map_err(|error| {
         // The source keeps its own faults; what is left is the target's.
-        source.fault.take().map_or_else(|| failed(error), |fault| Refusal::io("read", database, fault))
+        source.fault.take().map_or_else(|| failed(error), |fault| BackupError::io("read", database, fault))
     })?;
     if source.digest() != (manifest.database_bytes, manifest.database_sha256.clone()) {
-        return Err(Refusal::Changed { path: database.to_owned() });
+        return Err(BackupError::Changed { path: database.to_owned() });
     }
     for (name, bytes) in small {
         append(&mut tar, name, bytes.len() as u64, manifest.made_at, &mut bytes.as_slice())
@@ -176,7 +176,7 @@ struct Source {
 
 impl Source {
     fn open(path: &Path, bytes: u64) -> Result<Source> {
-        let file = File::open(path).map_err(|error| Refusal::io("read", path, error))?;
+        let file = File::open(path).map_err(|error| BackupError::io("read", path, error))?;
         Ok(Source { file: file.take(bytes), tally: Tally::new(io::sink()), fault: None })
     }
 
@@ -197,7 +197,7 @@ impl Read for Source {
 }
 
 fn digest(path: &Path) -> Result<(u64, String)> {
-    let failed = |error| Refusal::io("read", path, error);
+    let failed = |error| BackupError::io("read", path, error);
     let mut file = File::open(path).map_err(failed)?;
     let mut tally = Tally::new(io::sink());
     match files::pour(&mut file, &mut tally, &|| true) {

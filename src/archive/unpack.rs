@@ -12,10 +12,10 @@ use age::DecryptError;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::error::{BackupError, Result};
 use super::files::{self, Spilt, Tally};
 use super::keys::Identities;
 use super::manifest::{self, Manifest};
-use super::refusal::{Refusal, Result};
 use super::{NAMES, SMALL_MAX};
 
 /// The longest header of the encrypted part, in bytes. With two recipients it has some
@@ -61,8 +61,8 @@ impl Unpacked {
 }
 
 /// Opens a backup and checks all of it, without writing anything. The refusals are those
-/// of [`super::read_manifest`], and [`Refusal::NoKeyFits`], [`Refusal::Edited`],
-/// [`Refusal::Unexpected`].
+/// of [`super::read_manifest`], and [`BackupError::NoKeyFits`], [`BackupError::Edited`],
+/// [`BackupError::Unexpected`].
 pub fn check(path: &Path, identities: &Identities) -> Result<Manifest> {
     walk(path, identities, None)
 }
@@ -83,14 +83,14 @@ pub fn unpack(path: &Path, identities: &Identities, dir: &Path) -> Result<Unpack
 pub fn sweep_unpacked(dir: &Path) -> Result<u64> {
     let left = left_unpacked(dir)?;
     for path in &left {
-        fs::remove_dir_all(path).map_err(|error| Refusal::io("remove", path, error))?;
+        fs::remove_dir_all(path).map_err(|error| BackupError::io("remove", path, error))?;
     }
     Ok(left.len() as u64)
 }
 
 /// What [`sweep_unpacked`] would remove.
 pub fn left_unpacked(dir: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Refusal::io("read the folder", dir, error);
+    let failed = |error| BackupError::io("read the folder", dir, error);
     let mut left = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -109,7 +109,7 @@ impl Folder {
         let path = dir.join(format!("{FOLDER}{:08x}", fastrand::u32(..)));
         let private = |path: &Path| {
             let made = DirBuilder::new().mode(0o700).create(path);
-            made.map_err(|error| Refusal::io("make the folder", path, error))
+            made.map_err(|error| BackupError::io("make the folder", path, error))
         };
         private(&path)?;
         let folder = Folder(path);
@@ -130,15 +130,15 @@ fn walk(path: &Path, identities: &Identities, into: Option<&Path>) -> Result<Man
     let manifest::Opened { manifest, line, rest } = manifest::open(path)?;
     let tap = Tap::new(rest);
     let header = |why: &DecryptError| match tap.fault() {
-        Some(fault) => Refusal::io("read", path, fault),
+        Some(fault) => BackupError::io("read", path, fault),
         None => match (why, fits(&manifest, identities)) {
-            (DecryptError::NoMatchingKeys, false) => Refusal::NoKeyFits {
+            (DecryptError::NoMatchingKeys, false) => BackupError::NoKeyFits {
                 path: path.to_owned(),
                 recovery: manifest.recipients.recovery.clone(),
                 machine: manifest.recipients.machine.clone(),
                 tried: identities.fingerprints(),
             },
-            _ => Refusal::damaged(path, line, "its encrypted part does not begin as it should"),
+            _ => BackupError::damaged(path, line, "its encrypted part does not begin as it should"),
         },
     };
     let decryptor = age::Decryptor::new(&tap).map_err(|why| header(&why))?;
@@ -149,24 +149,24 @@ fn walk(path: &Path, identities: &Identities, into: Option<&Path>) -> Result<Man
 
     // A fault while reading: the file's, the encryption's, or the tar's.
     let blame = |error: io::Error| match tap.fault() {
-        Some(fault) => Refusal::io("read", path, fault),
+        Some(fault) => BackupError::io("read", path, fault),
         None if plain.broken.get() => {
             let at = match tap.position().saturating_sub(begin + 1) / SEALED_CHUNK {
                 // It may be the nonce before the first chunk that was damaged.
                 0 => begin.saturating_sub(NONCE),
                 chunk => begin + chunk * SEALED_CHUNK,
             };
-            Refusal::damaged(path, line + at, "from there on it does not open")
+            BackupError::damaged(path, line + at, "from there on it does not open")
         }
-        None => Refusal::Unexpected { path: path.to_owned(), what: error.to_string() },
+        None => BackupError::Unexpected { path: path.to_owned(), what: error.to_string() },
     };
     read_tar(path, &plain, &manifest, into, &blame)?;
     if tap.position() != manifest.sealed_bytes || tap.digest() != manifest.sealed_sha256 {
         let field = "the digest of the encrypted part".to_owned();
-        return Err(Refusal::Edited { path: path.to_owned(), field });
+        return Err(BackupError::Edited { path: path.to_owned(), field });
     }
     if !manifest.is_whole() {
-        return Err(Refusal::Edited { path: path.to_owned(), field: "signature".to_owned() });
+        return Err(BackupError::Edited { path: path.to_owned(), field: "signature".to_owned() });
     }
     Ok(manifest)
 }
@@ -182,9 +182,9 @@ fn read_tar<R: Read>(
     plain: &Plain<R>,
     manifest: &Manifest,
     into: Option<&Path>,
-    blame: &dyn Fn(io::Error) -> Refusal,
+    blame: &dyn Fn(io::Error) -> BackupError,
 ) -> Result<()> {
-    let alien = |what: String| Refusal::Unexpected { path: path.to_owned(), what };
+    let alien = |what: String| BackupError::Unexpected { path: path.to_owned(), what };
     let mut archive = tar::Archive::new(plain);
     // Raw: names and links that a tar may carry beside its files are not followed, but
     // refused like anything else that we do not pack.
@@ -205,7 +205,7 @@ fn read_tar<R: Read>(
             let inside =
                 serde_json::from_slice(&inside).map_err(|_| alien(format!("{name} does not read")))?;
             if let Some(field) = manifest.differs(&inside) {
-                return Err(Refusal::Edited { path: path.to_owned(), field });
+                return Err(BackupError::Edited { path: path.to_owned(), field });
             }
             continue;
         }
@@ -237,7 +237,7 @@ fn read_tar<R: Read>(
 fn extract(
     entry: &mut dyn Read,
     target: Option<PathBuf>,
-    blame: &dyn Fn(io::Error) -> Refusal,
+    blame: &dyn Fn(io::Error) -> BackupError,
 ) -> Result<(u64, String)> {
     let Some(target) = target else {
         let mut nowhere = Tally::new(io::sink());
@@ -246,7 +246,7 @@ fn extract(
             Err(Spilt::Reading(error) | Spilt::Writing(error)) => Err(blame(error)),
         };
     };
-    let failed = |error| Refusal::io("write", &target, error);
+    let failed = |error| BackupError::io("write", &target, error);
     let mut file = Tally::new(files::private().create_new(true).open(&target).map_err(failed)?);
     match files::pour(entry, &mut file, &|| true) {
         Ok(_) => {}

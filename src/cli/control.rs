@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::act::Act;
+use super::control_command::ControlCommand;
 use super::progress::{ProgressBar, Step};
 use crate::app::App;
 use crate::data_dir::{self, DataDir};
@@ -202,7 +202,7 @@ fn serve(stream: &UnixStream, app: &App, desk: &Desk) -> io::Result<()> {
     // One that reads nothing must not hold up a stop.
     stream.set_write_timeout(Some(ASKING))?;
     let line = asked(stream)?;
-    let answer = match serde_json::from_str::<Act>(&line) {
+    let answer = match serde_json::from_str::<ControlCommand>(&line) {
         Ok(act) => match act.perform(app, &|step| {
             // Whoever asked may be gone; the act goes on to its end.
             let _ = put(stream, &Answer::Progress(step));
@@ -224,7 +224,7 @@ fn put(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
 }
 
 /// Has the server that holds `data` perform an act.
-pub fn send(data: &Path, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+pub fn send(data: &Path, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let path = data_dir::socket(data);
     let stream = connect(&path)?;
     let mut line = serde_json::to_vec(act)?;

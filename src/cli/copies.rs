@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::secret;
-use crate::app::{App, Keeping};
-use crate::archive::{Copier, Pace, Place, RecoveryKey, Refusal, Sources, keys};
+use crate::app::{App, BackupPolicy};
+use crate::archive::{BackupError, Copier, Destination, Pace, RecoveryKey, Sources, keys};
 use crate::clock::{DAY, HOUR};
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -25,7 +25,7 @@ pub fn recovery_key(
 ) -> anyhow::Result<()> {
     let key = match RecoveryKey::create(&data.secrets()) {
         Ok(key) => key,
-        Err(Refusal::RecoveryKeyExists { .. }) => {
+        Err(BackupError::RecoveryKeyExists { .. }) => {
             if data.path().join(secret::RECOVERY_KEY).exists() {
                 log::warn!(
                     "the recovery key lies beside the data in {}: move it elsewhere",
@@ -63,8 +63,8 @@ pub fn is_sealed(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<bool> {
 }
 
 /// How backups are made and kept, but for their copies.
-pub fn keeping(config: &Config) -> Keeping {
-    Keeping {
+pub fn backup_policy(config: &Config) -> BackupPolicy {
+    BackupPolicy {
         every: config.backup_every.map(|hours| i64::from(hours) * HOUR),
         keep: i64::from(config.backup_keep) * DAY,
         copies: None,
@@ -74,11 +74,11 @@ pub fn keeping(config: &Config) -> Keeping {
 /// Sets how backups are kept, and starts the thread if there is a place for copies. What it
 /// has left when this is dropped is taken up at the next start.
 pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Option<Copier>> {
-    let keeping = keeping(config);
-    let keep = keeping.keep;
+    let backup_policy = backup_policy(config);
+    let keep = backup_policy.keep;
     let place = match (&config.backup_copy, &config.backup_command) {
-        (Some(folder), _) => Some(Place::directory(folder)),
-        (None, Some(words)) => match Place::command(words, COMMAND_TIME) {
+        (Some(folder), _) => Some(Destination::directory(folder)),
+        (None, Some(words)) => match Destination::command(words, COMMAND_TIME) {
             None => bail!("--backup-command names no program"),
             place => place,
         },
@@ -97,6 +97,6 @@ pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Optio
         notices.receipts_written(app.receipts().last().number);
         app.store().on_ledger_growth(move |position| notices.ledger_grew(position.offset))?;
     }
-    app.keep_backups(Keeping { copies, ..keeping });
+    app.set_backup_policy(BackupPolicy { copies, ..backup_policy });
     Ok(copier)
 }

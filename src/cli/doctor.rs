@@ -14,7 +14,7 @@ use crate::archive;
 use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
 use crate::config::Config;
 use crate::disk;
-use crate::store::backup::Glance;
+use crate::store::backup::OfflineDatabase;
 use crate::store::{Access, figures};
 use crate::tls::{self, Certificates};
 
@@ -258,7 +258,7 @@ fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
 /// check has said so.
 fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Ok(glance) = Glance::open_as(database, access) else { return findings };
+    let Ok(glance) = OfflineDatabase::open_as(database, access) else { return findings };
     if let Ok(Some(last)) = glance.read(figures::last_act)
         && last > now.saturating_add(STEP)
     {

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 
 use crate::app::held::{self, Known};
-use crate::archive::{self, Identities, Refusal, keys};
+use crate::archive::{self, BackupError, Identities, keys};
 use crate::clock::Millis;
 use crate::erasure::replay;
 use crate::files::no_link;
-use crate::ledger::{self, LedgerId, Seal, UNSEALED};
+use crate::ledger::{self, LedgerId, MacKey, UNSEALED};
 use crate::model::JobId;
 use crate::proof::audit::{self as log, Link, Position as Place};
 use crate::proof::chain;
@@ -22,9 +22,10 @@ use crate::proof::check::check_one;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
-use crate::store::backup::{self, Glance};
+use crate::store::backup::{self, OfflineDatabase};
 use crate::store::{
-    Access, Pages, RECOVERY_KEY, audit, jobs, keyed, needles, search_all, search_key, used_leaves, wal_fault,
+    Access, Pages, RECOVERY_KEY, audit, fragments, jobs, keyed, search_all, search_key, used_leaves,
+    wal_fault,
 };
 
 use super::ledgers;
@@ -118,7 +119,8 @@ pub fn beside_a_server(directory: &Directory) -> Vec<String> {
 }
 
 fn all(directory: &Directory) -> Vec<String> {
-    let glance = Glance::open_as(&directory.database(), directory.access).map_err(|error| error.to_string());
+    let glance =
+        OfflineDatabase::open_as(&directory.database(), directory.access).map_err(|error| error.to_string());
     let glance = || glance.as_ref().map_err(|error| anyhow!("the database does not open: {error}"));
     // What grows is read in this order: a receipt that comes meanwhile is not missed.
     let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));
@@ -192,7 +194,7 @@ fn chain_of_receipts(dir: &Path, key: &PublicKey, good: usize, last: Option<i64>
     Ok(Outcome { figures: format!("{good} in one chain, each signed"), faults })
 }
 
-fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
+fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
     // What a restore has replaced: up to its time, from its row on, or, whatever its row, after the
     // last one before it. An older state may have been put back meanwhile, and have gone its own way.
     let gaps = glance.read(|db| {
@@ -231,7 +233,7 @@ fn audit_log(glance: &Glance, receipts: &[Receipt], key: &PublicKey) -> Result<O
 
 /// The rows of the log, some at a time.
 fn rows<'a>(
-    glance: &'a Glance,
+    glance: &'a OfflineDatabase,
     trouble: &'a RefCell<Option<crate::error::Error>>,
 ) -> impl Iterator<Item = Link> + 'a {
     let mut from = 0;
@@ -248,8 +250,8 @@ fn rows<'a>(
     batches.flatten()
 }
 
-fn seal(directory: &Directory) -> Result<Seal> {
-    Ok(Seal::new(&store_key(directory)?))
+fn seal(directory: &Directory) -> Result<MacKey> {
+    Ok(MacKey::new(&store_key(directory)?))
 }
 
 fn store_key(directory: &Directory) -> Result<[u8; 32]> {
@@ -258,7 +260,7 @@ fn store_key(directory: &Directory) -> Result<[u8; 32]> {
     secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))
 }
 
-fn ledger_file(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn ledger_file(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let mark = glance.ledger()?;
     let seal = seal(directory)?;
     let report = ledger::check(&directory.ledger(), Some(&mark), Some(&seal));
@@ -313,7 +315,7 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
     Ok(Outcome { figures, faults })
 }
 
-fn sound(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn sound(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     // What is damaged may not even let itself be checked as a whole: the rows are read all the same.
     let mut faults = glance.faults().unwrap_or_else(|error| vec![error.to_string()]);
     let mut rows = glance.rows()?;
@@ -323,7 +325,7 @@ fn sound(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     Ok(Outcome { figures, faults })
 }
 
-fn numbers(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn numbers(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let (figures, faults) = match glance.faults_of_numbers(&directory.database())? {
         Some(faults) => ("the file has all that were given out", faults),
         None => ("the next start writes the file", Vec::new()),
@@ -346,14 +348,14 @@ fn free_space(file: &Pages) -> Result<Outcome> {
     Ok(Outcome { figures: format!("{pages} pages, nothing but zeros in what is free"), faults })
 }
 
-fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn traces(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let key = search_key(&store_key(directory)?);
     let (jobs, failed, sought) = glance.read(|db| {
         let failed = jobs::failed(db)?;
-        let jobs = [needles::of_ended(db, JOBS)?, failed.clone()].concat();
+        let jobs = [fragments::of_ended(db, JOBS)?, failed.clone()].concat();
         let mut all = Vec::new();
         for job in &jobs {
-            all.extend(needles::of(db, key, *job)?);
+            all.extend(fragments::of(db, key, *job)?);
         }
         Ok((jobs.len(), failed, all))
     })?;
@@ -365,7 +367,7 @@ fn traces(directory: &Directory, glance: &Glance) -> Result<Outcome> {
     let faults = waiting(&failed).into_iter().chain(found).collect();
     let figures = format!(
         "{} texts of {jobs} erasures looked for in {} bytes, none found where nothing should be",
-        verdict.needles, verdict.bytes
+        verdict.fragments, verdict.bytes
     );
     Ok(Outcome { figures, faults })
 }
@@ -386,7 +388,7 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     }
 }
 
-fn backups(directory: &Directory, glance: &Glance) -> Result<Outcome> {
+fn backups(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let secrets = directory.path.join("secrets");
     let machine = Identities::machine(&secrets)?;
     let listed = archive::list(&directory.backups())?;
@@ -409,7 +411,7 @@ fn backups(directory: &Directory, glance: &Glance) -> Result<Outcome> {
         match archive::check(&backup.path, &machine) {
             Ok(_) => opened += 1,
             // Of another machine: the owner's key opens it.
-            Err(Refusal::NoKeyFits { .. }) => closed += 1,
+            Err(BackupError::NoKeyFits { .. }) => closed += 1,
             Err(refusal) => faults.push(refusal.to_string()),
         }
     }

@@ -9,21 +9,21 @@ use anyhow::{Context, anyhow};
 use crate::app::held::Known;
 use crate::data_dir::{DataDir, State};
 use crate::erasure::replay::Replayed;
-use crate::ledger::{self, LedgerId, Position, Refusal, Seal, UNSEALED};
+use crate::ledger::{self, LedgerError, LedgerId, MacKey, Position, UNSEALED};
 use crate::proof::ledger_head;
 use crate::proof::signing::PublicKey;
 use crate::store::backup;
 
 /// Brings the ledger of a data directory over to version 2, if it is of version 1 and nothing
 /// that is signed says that it was of version 2 already.
-pub fn bring_over(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
+pub fn upgrade(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
     let path = data.ledger();
     if ledger::version_of(&path) != Some(UNSEALED) {
         return Ok(());
     }
     if ledger_head::path(data.path()).exists() {
         let by = "the signed head in secrets/ledger.head".into();
-        return Err(Refusal::Stripped { path, by }.into());
+        return Err(LedgerError::Stripped { path, by }.into());
     }
     let mut known = Known::default();
     if let Ok(key) = public_key(data.path()) {
@@ -34,7 +34,7 @@ pub fn bring_over(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
         State::Begun => backup::seen(&data.database())?,
         State::New | State::Lost(_) => None,
     };
-    carry_over(&path, &Seal::new(secret), mark.as_slice(), &known, &data.kept_ledger())?;
+    carry_over(&path, &MacKey::new(secret), mark.as_slice(), &known, &data.kept_ledger())?;
     log::warn!("the ledger of erasures was brought over to version 2: each entry has a MAC now");
     Ok(())
 }
@@ -53,15 +53,15 @@ pub fn forget_head(data: &DataDir) -> anyhow::Result<()> {
 /// at `kept`.
 pub fn carry_over(
     path: &Path,
-    seal: &Seal,
+    seal: &MacKey,
     places: &[Position],
     known: &Known,
     kept: &Path,
 ) -> anyhow::Result<()> {
     if let Some(by) = id_of(path).and_then(|id| known.names_sealed(id)) {
-        return Err(Refusal::Stripped { path: path.to_owned(), by: by.to_owned() }.into());
+        return Err(LedgerError::Stripped { path: path.to_owned(), by: by.to_owned() }.into());
     }
-    ledger::bring_over(path, seal, places, kept)?;
+    ledger::upgrade(path, seal, places, kept)?;
     // Without MACs anybody could have written it: what receipts say of it must be there.
     if let Err(contradiction) = known.check(path, seal, None) {
         fs::rename(kept, path).with_context(|| format!("cannot put {} back", path.display()))?;

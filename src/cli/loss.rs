@@ -7,7 +7,7 @@ use crate::clock::{MINUTE, Millis, written};
 use crate::error::Result;
 use crate::ledger::{Act, Entry};
 use crate::proof::ledger_head::Head;
-use crate::store::{Store, ledger_position, upkeep};
+use crate::store::{Store, ledger_position, maintenance};
 
 /// What one commit enters is of one moment; a kill leaves no more than that in the ledger alone.
 const FAR: Millis = MINUTE;
@@ -46,14 +46,14 @@ pub fn check(store: &Store, unseen: &[Entry], head: Option<&Head>, is_accepted: 
 }
 
 fn is_restored(store: &Store) -> Result<bool> {
-    store.read(|db| upkeep::done_at(db, upkeep::RESTORED)).map(|at| at.is_some())
+    store.read(|db| maintenance::done_at(db, maintenance::RESTORED)).map(|at| at.is_some())
 }
 
 /// Whether a database is older than the head of its own ledger. A head is signed by a run that the
 /// database knows before, and of what was committed there before. A ledger that is itself behind its
 /// head is refused elsewhere, in words of its own.
 fn is_before(store: &Store, unseen: &[Entry], head: &Head) -> Result<bool> {
-    let (position, runs) = store.read(|db| Ok((ledger_position(db)?, upkeep::runs(db)?)))?;
+    let (position, runs) = store.read(|db| Ok((ledger_position(db)?, maintenance::runs(db)?)))?;
     let end = unseen.last().map_or(position.seq, |entry| entry.seq);
     let run = Some(i64::from_be_bytes(head.run.0));
     let is_known = runs.this == run || runs.before == run;
@@ -66,7 +66,7 @@ fn is_far_ahead(unseen: &[Entry]) -> bool {
     let mut done: Vec<&Entry> = Vec::new();
     for entry in unseen {
         match entry.act {
-            Act::Void { from } => done.retain(|earlier| earlier.seq < from),
+            Act::TransactionFailure { from } => done.retain(|earlier| earlier.seq < from),
             _ => done.push(entry),
         }
     }

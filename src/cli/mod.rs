@@ -1,8 +1,8 @@
 //! The command line.
 
-mod act;
 mod admin;
 mod control;
+mod control_command;
 mod copies;
 mod demo;
 mod directory;
@@ -38,7 +38,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
 use crate::archive;
-use crate::bell::Bell;
 use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
@@ -47,10 +46,11 @@ use crate::owner;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::{Missing, Signer};
-use crate::store::{Access, Beside, Hygiene, Loss, Options, Store, WAL_LIMIT, backup, jobs};
+use crate::store::{Access, Beside, Loss, Options, ScrubMode, Store, WAL_LIMIT, backup, jobs};
 use crate::trace::Actor;
-use crate::worker::upkeep;
-use act::Act;
+use crate::worker::maintenance;
+use crate::worker_signal::WorkerSignal;
+use control_command::ControlCommand;
 use progress::ProgressBar;
 use upgrade::Upgrade;
 
@@ -230,43 +230,47 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             out::print(&format!("removed {}\n", config.data.display()))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(Command::Verify(_)) => Act::Verify,
-        Some(Command::Backup { folder }) => Act::Backup {
+        Some(Command::Verify(_)) => ControlCommand::Verify,
+        Some(Command::Backup { folder }) => ControlCommand::Backup {
             folder: std::path::absolute(&folder)
                 .with_context(|| format!("{} is no folder", folder.display()))?,
         },
-        Some(Command::Project(Project::Create { name })) => Act::CreateProject { name },
-        Some(Command::Project(Project::List)) => Act::ListProjects,
-        Some(Command::Project(Project::Rename { key, name })) => Act::RenameProject { key, name },
-        Some(Command::Project(Project::Delete { key, confirm })) => Act::DeleteProject { key, confirm },
+        Some(Command::Project(Project::Create { name })) => ControlCommand::CreateProject { name },
+        Some(Command::Project(Project::List)) => ControlCommand::ListProjects,
+        Some(Command::Project(Project::Rename { key, name })) => ControlCommand::RenameProject { key, name },
+        Some(Command::Project(Project::Delete { key, confirm })) => {
+            ControlCommand::DeleteProject { key, confirm }
+        }
         Some(Command::Project(Project::Set { key, settings })) => {
-            Act::SetProject { key, settings: settings.with_secret()? }
+            ControlCommand::SetProject { key, settings: settings.with_secret()? }
         }
         Some(Command::Project(Project::RotateToken { key, overlap })) => {
-            Act::RotateToken { project: key, overlap }
+            ControlCommand::RotateToken { project: key, overlap }
         }
-        Some(Command::Project(Project::EndOldTokens { key })) => Act::EndOldTokens { project: key },
-        Some(Command::Project(Project::Show { key })) => Act::ShowProject { key },
-        Some(Command::Key(key)) => Act::Key(key),
+        Some(Command::Project(Project::EndOldTokens { key })) => {
+            ControlCommand::EndOldTokens { project: key }
+        }
+        Some(Command::Project(Project::Show { key })) => ControlCommand::ShowProject { key },
+        Some(Command::Key(key)) => ControlCommand::Key(key),
         Some(Command::Admin(admin)) => {
             // Before it asks for a password.
             directory::must_be(&config.data)?;
-            Act::Admin(admin.with_password()?)
+            ControlCommand::Admin(admin.with_password()?)
         }
         Some(Command::Suppress(suppress)) => {
             // Before it asks for a name.
             directory::must_be(&config.data)?;
-            Act::Suppress(suppress.with_name()?)
+            ControlCommand::Suppress(suppress.with_name()?)
         }
-        Some(Command::Clock(ClockCommand::Show)) => Act::ShowClock,
-        Some(Command::Clock(ClockCommand::Confirm)) => Act::ConfirmClock,
+        Some(Command::Clock(ClockCommand::Show)) => ControlCommand::ShowClock,
+        Some(Command::Clock(ClockCommand::Confirm)) => ControlCommand::ConfirmClock,
         Some(Command::Demo(Demo { users, heavy, project, remove: false })) => {
-            Act::Demo { users, heavy, project }
+            ControlCommand::Demo { users, heavy, project }
         }
     };
     logging::start("warn", format);
     let bar = ProgressBar::default();
-    let is_verify = matches!(act, Act::Verify);
+    let is_verify = matches!(act, ControlCommand::Verify);
     let lines = match State::of(&config.data) {
         State::Lost(left) if is_verify => {
             vec![format!("{}  database: {}", inspect::WRONG, directory::lost(&config.data, &left))]
@@ -277,11 +281,11 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
     match act {
-        Act::Admin(admin) if admin.prints_link() => {
+        ControlCommand::Admin(admin) if admin.prints_link() => {
             out::once(&text)
                 .context("the link could not be shown: `usher admin reset-password` makes another")?;
         }
-        Act::Key(key) if key.is_shown_once() => {
+        ControlCommand::Key(key) if key.is_shown_once() => {
             out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
         }
         _ => out::print(&text).context("it is done, but the answer could not be printed")?,
@@ -310,7 +314,7 @@ fn examine(config: &Config, format: logging::Format) -> ExitCode {
     let bar = ProgressBar::default();
     let lines = match State::of(&config.data) {
         State::Lost(left) => Ok(doctor::lost(&directory::lost(&config.data, &left))),
-        _ => doctor::may_look(&config.data).and_then(|()| perform(config, &Act::Doctor, &bar)),
+        _ => doctor::may_look(&config.data).and_then(|()| perform(config, &ControlCommand::Doctor, &bar)),
     };
     let said = lines.and_then(|lines| {
         out::print(&lines.iter().fold(String::new(), |text, line| text + line + "\n"))?;
@@ -328,12 +332,12 @@ fn examine(config: &Config, format: logging::Format) -> ExitCode {
 }
 
 /// Acts where the directory is held: here, or in the server. The lines to print.
-fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+fn perform(config: &Config, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     if config.read_only {
         return read_only::perform(config, act, bar);
     }
     match act {
-        Act::Demo { .. } => {
+        ControlCommand::Demo { .. } => {
             directory::may_begin(&config.data)?;
             DataDir::make(&config.data)?;
             demo::directory::mark(&config.data)?;
@@ -342,23 +346,28 @@ fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<
     }
     let Some(data) = DataDir::hold(&config.data)? else { return control::send(&config.data, act, bar) };
     match act {
-        Act::Verify => inspect::offline(data.path(), Access::Usual),
-        Act::Doctor => doctor::offline(data.path(), config),
+        ControlCommand::Verify => inspect::offline(data.path(), Access::Usual),
+        ControlCommand::Doctor => doctor::offline(data.path(), config),
         _ => here(&data, config, act, bar),
     }
 }
 
 /// Acts on a directory that no server holds.
-fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+fn here(
+    data: &DataDir,
+    config: &Config,
+    act: &ControlCommand,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<String>> {
     let app = open(data, config, Clock::system(), Decided::default())?;
     let edge = config.edge();
     // A name that cannot be looked up is not shown.
     edge.listens_on(config.listen.addresses().unwrap_or_default());
     app.stands_at(edge);
     let mut copier = None;
-    if let Act::Backup { folder } = act {
+    if let ControlCommand::Backup { folder } = act {
         // Before a key is shown.
-        act::check_folder(&app, folder)?;
+        control_command::check_folder(&app, folder)?;
         // Beside the path, which is alone on standard output.
         copies::recovery_key(data, secret::on_error)?;
         copier = copies::start(data, config, &app)?;
@@ -367,10 +376,10 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
         bar.show(step);
         Ok(())
     });
-    if let (Act::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
+    if let (ControlCommand::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
         lines.push(format!("next: usher serve --data {}", data.path().display()));
     }
-    let signed = upkeep::sign_head(&app);
+    let signed = maintenance::sign_head(&app);
     app.stop();
     drop(copier);
     signed?;
@@ -379,7 +388,7 @@ fn here(data: &DataDir, config: &Config, act: &Act, bar: &ProgressBar) -> anyhow
 
 /// Room that is kept for erasing on a full disk: 32 MiB, more than the WAL grows to
 /// while it can be folded in.
-const BALLAST: u64 = 32 * 1024 * 1024;
+const RESERVE: u64 = 32 * 1024 * 1024;
 
 /// What somebody has decided about the ledger of erasures.
 #[derive(Debug, Clone, Copy, Default)]
@@ -397,20 +406,20 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     limits::raise_open_files(config.workers())?;
     limits::check_threads(config.workers())?;
     limits::tell_size_of_files();
-    let bell = Arc::new(Bell::default());
+    let worker_signal = Arc::new(WorkerSignal::default());
     let points = u32::try_from(config.workers())? + 2;
     sweep(data)?;
     let secret = data.store_secret()?;
     ledgers::forget_head(data)?;
-    ledgers::bring_over(data, &secret)?;
+    ledgers::upgrade(data, &secret)?;
     data.make_database()?;
     let options = Options {
         secret,
         clock: clock.clone(),
-        bell: Arc::clone(&bell),
+        worker_signal: Arc::clone(&worker_signal),
         points,
-        hygiene: Hygiene::Whole,
-        ballast: BALLAST,
+        scrub_mode: ScrubMode::Whole,
+        reserve: RESERVE,
         wal_limit: WAL_LIMIT,
         loss: if config.accept_loss { Loss::Accept } else { Loss::Refuse },
     };
@@ -434,7 +443,7 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     let parts = Parts {
         store,
         keyring,
-        bell,
+        worker_signal,
         clock,
         clock_grace: i64::from(config.clock_grace) * MINUTE,
         recording_limit: config.recording_limit(),

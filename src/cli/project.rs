@@ -11,13 +11,13 @@ use crate::app::App;
 use crate::clock;
 use crate::erasure::project_deletion;
 use crate::erasure::project_deletion::Counts;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Credential, Origin, Project, PublicWrites};
 use crate::people::placeholders;
 use crate::projects;
 use crate::projects::origins;
 use crate::projects::{Change, Kept};
-use crate::store::Lane;
+use crate::store::WritePriority;
 
 /// In the place of a number or a list.
 const USUAL: &str = "usual";
@@ -96,17 +96,17 @@ fn secret() -> anyhow::Result<String> {
 }
 
 /// A number; None inside for the usual one.
-fn number(faults: &mut Vec<Fault>, field: &str, text: Option<&str>) -> Option<Option<i64>> {
+fn number(faults: &mut Vec<FieldError>, field: &str, text: Option<&str>) -> Option<Option<i64>> {
     match text? {
         USUAL => Some(None),
         text => parsed(faults, field, text, USUAL).map(Some),
     }
 }
 
-fn parsed(faults: &mut Vec<Fault>, field: &str, text: &str, word: &str) -> Option<i64> {
+fn parsed(faults: &mut Vec<FieldError>, field: &str, text: &str, word: &str) -> Option<i64> {
     let number = text.parse().ok();
     if number.is_none() {
-        faults.push(Fault::new(Place::Body, field, format!("must be a number or {word}")));
+        faults.push(FieldError::new(Place::Body, field, format!("must be a number or {word}")));
     }
     number
 }
@@ -123,7 +123,7 @@ fn names(text: &str) -> Option<Vec<String>> {
 pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
     let change = settings.change().map_err(by_flags)?;
     let old = app.read(|db| projects::by_key(db, key))?;
-    let changed = app.write_blocking(Lane::Request, move |tx| projects::change(tx, old.id, &change));
+    let changed = app.write_blocking(WritePriority::Normal, move |tx| projects::change(tx, old.id, &change));
     let new = changed.map_err(by_flags)?;
     app.reload_keys()?;
     let mut lines = show(app, key)?;
@@ -135,7 +135,7 @@ pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
 pub fn rename(app: &App, key: &str, name: &str) -> Result<Vec<String>> {
     let id = app.read(|db| projects::by_key(db, key))?.id;
     let name = name.to_owned();
-    app.write_blocking(Lane::Request, move |tx| projects::rename(tx, id, &name))?;
+    app.write_blocking(WritePriority::Normal, move |tx| projects::rename(tx, id, &name))?;
     Ok(Vec::new())
 }
 
@@ -154,7 +154,9 @@ pub fn delete(app: &App, key: &str, confirm: Option<&str>) -> anyhow::Result<Vec
          Nothing is deleted: give its name with --confirm, and all of them are erased for good",
         project.name
     );
-    app.write_blocking(Lane::Erasure, move |tx| project_deletion::begin(tx, project.id, Origin::Request))?;
+    app.write_blocking(WritePriority::Erasing, move |tx| {
+        project_deletion::begin(tx, project.id, Origin::Request)
+    })?;
     app.reload_keys()?;
     Ok(vec![format!(
         "deleted; {} users are being erased, by the server that runs or at its next start",

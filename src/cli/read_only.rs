@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::act::Act;
+use super::control_command::ControlCommand;
 use super::{ProgressBar, copies, directory, doctor, inspect, limits, loss};
 use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
-use crate::bell::Bell;
 use crate::clock::{Clock, MINUTE};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
 use crate::proof::signing::Signer;
-use crate::store::{Access, Hygiene, Loss, Options, Store, WAL_LIMIT};
+use crate::store::{Access, Loss, Options, ScrubMode, Store, WAL_LIMIT};
 use crate::trace::Actor;
+use crate::worker_signal::WorkerSignal;
 
 /// Holds the directory, which must be there, beside others that read.
 pub fn hold(config: &Config) -> anyhow::Result<DataDir> {
@@ -48,14 +48,15 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
             );
         }
     }
-    let (secret, clock, bell) = (data.known_store_secret()?, Clock::system(), Arc::new(Bell::default()));
+    let (secret, clock, worker_signal) =
+        (data.known_store_secret()?, Clock::system(), Arc::new(WorkerSignal::default()));
     let options = Options {
         secret,
         clock: clock.clone(),
-        bell: Arc::clone(&bell),
+        worker_signal: Arc::clone(&worker_signal),
         points: u32::try_from(config.workers())? + 2,
-        hygiene: Hygiene::Whole,
-        ballast: 0,
+        scrub_mode: ScrubMode::Whole,
+        reserve: 0,
         wal_limit: WAL_LIMIT,
         loss: Loss::Refuse,
     };
@@ -67,7 +68,7 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
     App::read_only(Parts {
         store: (store, Vec::new()),
         keyring: Keyring::new(clock.clone(), config.rate_limit.0),
-        bell,
+        worker_signal,
         clock,
         clock_grace: i64::from(config.clock_grace) * MINUTE,
         recording_limit: config.recording_limit(),
@@ -79,12 +80,12 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
 }
 
 /// Acts on such a directory, as far as that needs no writing.
-pub fn perform(config: &Config, act: &Act, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+pub fn perform(config: &Config, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
     let data = hold(config)?;
     match act {
-        Act::Verify => inspect::offline(data.path(), Access::ReadOnly),
-        Act::Doctor => doctor::offline(data.path(), config),
-        Act::Backup { .. } | Act::Demo { .. } => {
+        ControlCommand::Verify => inspect::offline(data.path(), Access::ReadOnly),
+        ControlCommand::Doctor => doctor::offline(data.path(), config),
+        ControlCommand::Backup { .. } | ControlCommand::Demo { .. } => {
             bail!("this command writes: it does not go with --read-only")
         }
         _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|step| {

@@ -20,12 +20,12 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, State};
 use crate::erasure::replay::Replayed;
 use crate::files::open_beside;
-use crate::ledger::{self, Again, Position, Seal, UNSEALED};
+use crate::ledger::{self, Again, MacKey, Position, UNSEALED};
 use crate::proof::ledger_head::Head;
 use crate::proof::signing::PublicKey;
-use crate::store::backup::{self, Glance};
+use crate::store::backup::{self, OfflineDatabase};
 use crate::store::jobs;
-use crate::worker::{self, upkeep};
+use crate::worker::{self, maintenance};
 
 /// The recovery key, in the environment.
 const KEY: &str = "USHER_RECOVERY_KEY";
@@ -83,13 +83,13 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
             return Err(error.context("the backup could not be started; the database is the one from before"));
         }
     };
-    app.keep_backups(copies::keeping(config));
+    app.set_backup_policy(copies::backup_policy(config));
     let done = app.replayed();
     if what.without_ledger {
         let _ = out::aside(&format!("usher: {}\n", ledgers::given_up(&done)));
     }
     let erased = clean(&app);
-    upkeep::sign_head(&app)?;
+    maintenance::sign_head(&app)?;
     app.stop();
     erased?;
     Ok((made_at, done))
@@ -136,7 +136,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
             unpacked.folder().display()
         )
     };
-    let glance = Glance::open(&unpacked.database()).with_context(here)?;
+    let glance = OfflineDatabase::open(&unpacked.database()).with_context(here)?;
     if let Some(fault) = glance.faults()?.first() {
         bail!("the database in {} is not sound: {fault}; take another backup", file.display());
     }
@@ -194,7 +194,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
 }
 
 /// Where the ledger of the backup is there and fits, nothing has to be given up.
-fn refuse_needless(beside: &Path, mark: &Position, seal: &Seal) -> anyhow::Result<()> {
+fn refuse_needless(beside: &Path, mark: &Position, seal: &MacKey) -> anyhow::Result<()> {
     let seen = ledger::look(beside, seal, &[*mark], |_, _| {});
     if seen.is_ok_and(|seen| seen.places.iter().all(Result::is_ok)) {
         bail!("the ledger of erasures {} is there and fits: restore with it", beside.display());
@@ -208,7 +208,7 @@ fn take_ledger(
     beside: &Path,
     unpacked: &Unpacked,
     mark: &Position,
-    seal: &Seal,
+    seal: &MacKey,
     key: &PublicKey,
     asked: Option<u64>,
 ) -> anyhow::Result<PathBuf> {
@@ -247,12 +247,12 @@ fn signing_key(unpacked: &Unpacked, file: &Path) -> anyhow::Result<PublicKey> {
     Ok(key)
 }
 
-fn seal(store_key: &Path) -> anyhow::Result<Seal> {
+fn seal(store_key: &Path) -> anyhow::Result<MacKey> {
     let secret: [u8; 32] = fs::read(store_key)
         .with_context(|| format!("cannot read {}", store_key.display()))?
         .try_into()
         .map_err(|_| anyhow!("{} is damaged: it must have 32 bytes", store_key.display()))?;
-    Ok(Seal::new(&secret))
+    Ok(MacKey::new(&secret))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -260,7 +260,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// The ledger has all that a database has seen.
-fn check_place(path: &Path, mark: &Position, seal: &Seal) -> anyhow::Result<()> {
+fn check_place(path: &Path, mark: &Position, seal: &MacKey) -> anyhow::Result<()> {
     let seen = ledger::look(path, seal, &[*mark], |_, _| {}).context(CANNOT)?;
     seen.places.into_iter().try_for_each(|place| place.map(drop)).context(CANNOT)
 }
@@ -279,12 +279,12 @@ fn check_own(data: &DataDir, mark: &Position, asked: Option<u64>) -> anyhow::Res
         );
     }
     if !path.exists() {
-        let missing = ledger::Refusal::Missing { path };
+        let missing = ledger::LedgerError::Missing { path };
         return Err(anyhow::Error::from(missing).context(CANNOT));
     }
     let secret = data.store_secret()?;
-    ledgers::bring_over(data, &secret)?;
-    let seal = Seal::new(&secret);
+    ledgers::upgrade(data, &secret)?;
+    let seal = MacKey::new(&secret);
     check_place(&path, mark, &seal)?;
     if State::of(data.path()) == State::Begun
         && let Some(old) = old_mark(data)?
@@ -393,8 +393,8 @@ fn put_back(data: &DataDir) -> anyhow::Result<()> {
 /// rows.
 fn clean(app: &App) -> anyhow::Result<()> {
     worker::tick(app)?;
-    if !app.store().is_surveyed() {
-        app.store().survey(&|| true)?;
+    if !app.store().is_scanned() {
+        app.store().full_scan(&|| true)?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::data_dir::DataDir;
 use crate::server::Http;
 use crate::tls::Certificates;
 use crate::trace::Actor;
-use crate::worker::{self, Worker, upkeep};
+use crate::worker::{self, Worker, maintenance};
 
 /// How often the certificate's files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -73,7 +73,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app, doors);
     let noted = worker::note_uses(&app);
-    let signed = upkeep::sign_head(&app);
+    let signed = maintenance::sign_head(&app);
     app.stop();
     // The link ends with this process.
     let _ = secret::forget(&data.path().join(secret::SETUP_LINK));

@@ -12,26 +12,32 @@ use crate::people::erasures::{enter, insert, run, scrubbed};
 use crate::people::expired::{gone_at, is_of_another};
 use crate::people::{holder, merge, person, references, suppressions};
 use crate::proof::receipt::{self, Token};
-use crate::store::needles::Gather;
-use crate::store::tombstones::{self, Named};
-use crate::store::{Db, Tx, aliases, audit, events, holdings, ids, mentions, sessions, users, waiting};
-use crate::trace::Ground;
+use crate::store::erased_identifiers::{self, Named};
+use crate::store::fragments::FragmentCollector;
+use crate::store::{Db, Tx, aliases, audit, data_inventory, events, ids, mentions, sessions, users, waiting};
+use crate::trace::LegalBasis;
 
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
 pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
-    begin_for(tx, user, erasure, origin, tx.who().ground)
+    begin_for(tx, user, erasure, origin, tx.who().legal_basis)
 }
 
 /// [`begin`] with a legal basis that was stated earlier: the writer is another than who asked.
-pub fn begin_for(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
-    let job = insert(tx, user, erasure, origin, ground)?;
+pub fn begin_for(
+    tx: &Tx,
+    user: &User,
+    erasure: Erasure,
+    origin: Origin,
+    legal_basis: LegalBasis,
+) -> Result<Job> {
+    let job = insert(tx, user, erasure, origin, legal_basis)?;
     start(tx, job, Some(user))
 }
 
 /// Begins the erasure of a person's activity up to an instant again, as the ledger orders it.
 pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
-    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger, tx.who().ground)?;
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Ledger, tx.who().legal_basis)?;
     job.cutoff = Some(cutoff);
     job.subject = Some(receipt::subject(&token::salt(tx, user), &token::name(tx, user)?).0);
     job.came_at = Some(came_at(tx, user)?);
@@ -42,7 +48,7 @@ pub fn begin_again(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
         first,
         last: user.last_seen.filter(|last| *last > cutoff),
     };
-    holdings::reset_statistics(tx, user.id)?;
+    data_inventory::reset_statistics(tx, user.id)?;
     users::add_activity(tx, user.id, activity)?;
     users::set_activity_erased(tx, user.id, cutoff)?;
     run(tx, &mut job, user)
@@ -60,9 +66,9 @@ fn note(tx: &Tx, job: &Job, user: &User) -> Result<()> {
         subject: Some(person::pseudonym(tx, user)),
         project: Some(job.project),
         job: Some(job.id),
-        reason: Some(receipt::right(job.origin, job.ground)),
+        reason: Some(receipt::right(job.origin, job.legal_basis)),
     };
-    audit::note(tx, &entry)
+    audit::append(tx, &entry)
 }
 
 /// Whether this can be begun for a user in this state.
@@ -79,7 +85,7 @@ pub fn may_begin(user: &User, erasure: Erasure) -> bool {
 pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
     let Some(user) = user else {
         job.begun_at = Some(tx.now());
-        Gather::new(tx, job.id)?.text(&job.reference)?;
+        FragmentCollector::new(tx, job.id)?.text(&job.reference)?;
         job.status = JobStatus::Running;
         delete_rows::rows_are_gone(tx, &mut job)?;
         return Ok(job);
@@ -105,7 +111,7 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         Erasure::Activity => {
             // Whose account is gone does nothing more: all of it leaves.
             job.cutoff = (user.state != State::Detached).then(|| tx.now());
-            holdings::reset_statistics(tx, user.id)?;
+            data_inventory::reset_statistics(tx, user.id)?;
             users::set_activity_erased(tx, user.id, tx.now())?;
             job.rows_total = activity;
         }
@@ -121,16 +127,16 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
 
 /// Empties the profile, frees every name, and remembers the names as digests.
 fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
-    holdings::see_person(tx, user.id, &mut Gather::new(tx, job.id)?)?;
-    holdings::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
+    data_inventory::see_person(tx, user.id, &mut FragmentCollector::new(tx, job.id)?)?;
+    data_inventory::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
     let gone = gone_at(tx, user);
     if let Some(identifier) = &user.identifier {
-        tombstones::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
+        erased_identifiers::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
         job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
     }
     for (anonymous_id, is_trusted) in aliases::with_trust(tx, user.id)? {
         if is_trusted || !is_of_another(tx, user, &anonymous_id)? {
-            tombstones::bury_as_of(tx, user.project, Named::alias(&anonymous_id, is_trusted), gone)?;
+            erased_identifiers::bury_as_of(tx, user.project, Named::alias(&anonymous_id, is_trusted), gone)?;
         }
         job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
     }
@@ -144,7 +150,7 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
         job.count_later("aliases", aliases::since(tx, user.id, job.created_at)?);
     }
     job.count("aliases", aliases::unlink(tx, user.id)? + waiting::forget_aliases(tx, user.id)?);
-    holdings::clear_person(tx, user.id)
+    data_inventory::clear_person(tx, user.id)
 }
 
 fn is_anybodys(tx: &Tx, user: &User, name: &str) -> Result<bool> {

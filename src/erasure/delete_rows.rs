@@ -6,8 +6,8 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobStatus, Origin, State, Step, UserId};
 use crate::people::erasures;
-use crate::store::needles::Gather;
-use crate::store::{Db, Tx, holdings, jobs, mentions, users};
+use crate::store::fragments::FragmentCollector;
+use crate::store::{Db, Tx, data_inventory, jobs, mentions, users};
 
 /// Rows taken by one statement; the time is looked at in between.
 const ROWS: i64 = 250;
@@ -18,12 +18,12 @@ pub fn some(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     let Some(user) = job.user else {
         return Err(Error::internal("a running job has no user"));
     };
-    let mut gather = Gather::new(tx, job.id)?;
+    let mut gather = FragmentCollector::new(tx, job.id)?;
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
     while let Some(taken) =
-        holdings::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather, job.bounds.as_ref())?
+        data_inventory::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather, job.bounds.as_ref())?
     {
         job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
         job.count_later(taken.table, taken.later);
@@ -45,7 +45,7 @@ pub fn some(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
 
 /// Whether rows are left that the job was to take.
 pub fn any_left(db: &Db, job: &Job) -> Result<bool> {
-    job.user.map_or(Ok(false), |user| holdings::any_left(db, user, job.erasure, job.cutoff))
+    job.user.map_or(Ok(false), |user| data_inventory::any_left(db, user, job.erasure, job.cutoff))
 }
 
 /// What remains is to clean and search the files.
@@ -63,15 +63,16 @@ pub fn rows_are_gone(tx: &Tx, job: &mut Job) -> Result<()> {
 
 /// Removes the row of one whose account is gone, unless something is left that it did: then
 /// it is about nobody.
-fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut Gather) -> Result<()> {
+fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut FragmentCollector) -> Result<()> {
     let mut members = users::members(tx, user)?;
     for member in &members {
-        if holdings::any_left(tx, *member, Erasure::Activity, None)? {
+        if data_inventory::any_left(tx, *member, Erasure::Activity, None)? {
             return Ok(());
         }
     }
     members.reverse();
-    while let Some(taken) = holdings::take(tx, &members, Erasure::Everything, None, ROWS, gather, None)? {
+    while let Some(taken) = data_inventory::take(tx, &members, Erasure::Everything, None, ROWS, gather, None)?
+    {
         job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
     }
     Ok(())

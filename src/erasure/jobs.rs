@@ -15,7 +15,7 @@ use crate::model::{
 use crate::people::{erasures, holder, person, references};
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
-use crate::store::holdings;
+use crate::store::data_inventory;
 use crate::store::jobs::Bounds;
 use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
 
@@ -47,23 +47,23 @@ pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<
             erasure: Erasure::Everything,
             origin: Origin::Schedule,
             reference: &reference,
-            ground: tx.who().ground,
+            legal_basis: tx.who().legal_basis,
             asked_at: tx.now(),
             start_at: next_midnight(tx.now()),
             receipt: None,
             // With nobody there, all that goes came later.
             bounds: Some(match &user {
-                Some(user) => holdings::bounds(tx, &rows::members(tx, user.id)?)?,
+                Some(user) => data_inventory::bounds(tx, &rows::members(tx, user.id)?)?,
                 None => Bounds::new(),
             }),
         },
     )?;
     identifier.as_str().clone_into(&mut job.reference);
-    tx.enter(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
+    tx.append_to_ledger(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
     // Whom it is for is told as of now: it is whoever has the name at midnight.
     let subject = user.map(|user| person::pseudonym(tx, &user));
-    let reason = Some(receipt::right(job.origin, job.ground));
-    audit::note(
+    let reason = Some(receipt::right(job.origin, job.legal_basis));
+    audit::append(
         tx,
         &audit::Entry {
             action: "schedule erasure",
@@ -206,7 +206,7 @@ pub fn renew(tx: &Tx, request: &Request, name: Option<&str>) -> Result<()> {
         erasure: Erasure::Everything,
         origin: Origin::Schedule,
         reference: name.unwrap_or(&digest),
-        ground: tx.who().ground,
+        legal_basis: tx.who().legal_basis,
         asked_at: tx.now(),
         start_at: request.due,
         receipt: Some(request.request.0),
@@ -250,7 +250,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
         job.reference = erasures::unnamed()?;
     }
     if job.status == JobStatus::Scheduled {
-        tx.enter(Act::Cancelled { request: Pseudonym(job.receipt) });
+        tx.append_to_ledger(Act::Cancelled { request: Pseudonym(job.receipt) });
     }
     note(tx, &job, "cancel erasure")?;
     mentions::forget(tx, job.id)?;
@@ -264,7 +264,7 @@ pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
 }
 
 fn note(tx: &Tx, job: &Job, action: &str) -> Result<()> {
-    audit::note(
+    audit::append(
         tx,
         &audit::Entry {
             action,

@@ -15,7 +15,7 @@ use crate::secrets;
 pub use crate::store::deleted_projects::Counts;
 use crate::store::deleted_projects::{self as rows, Deletion};
 use crate::store::{Db, Tx, audit, keys as key_rows, old_secrets, projects as project_rows};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 /// So many erasures are at work at a time: the next ones begin when these are proven.
 const AT_ONCE: u32 = 1_000;
@@ -64,16 +64,16 @@ pub fn begin(tx: &Tx, id: ProjectId, origin: Origin) -> Result<Project> {
     }
     // The last: a crash that tears the entries apart leaves a project without keys, not one that is
     // half deleted.
-    tx.enter(Act::CredentialEnded { credential: pseudonym(tx, &project) });
-    mark(tx, &project, origin, tx.who().ground)?;
+    tx.append_to_ledger(Act::CredentialEnded { credential: pseudonym(tx, &project) });
+    mark(tx, &project, origin, tx.who().legal_basis)?;
     Ok(project)
 }
 
-fn mark(tx: &Tx, project: &Project, origin: Origin, ground: Ground) -> Result<()> {
-    rows::mark(tx, &Deletion { project: project.id, origin, ground })?;
+fn mark(tx: &Tx, project: &Project, origin: Origin, legal_basis: LegalBasis) -> Result<()> {
+    rows::mark(tx, &Deletion { project: project.id, origin, legal_basis })?;
     let entry =
         audit::Entry { action: "delete project", project: Some(project.id), ..audit::Entry::default() };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     tx.wake_worker();
     Ok(())
 }
@@ -91,7 +91,7 @@ pub fn step(tx: &Tx) -> Result<bool> {
             State::Detached => Erasure::Activity,
             _ => Erasure::Everything,
         };
-        erasure::begin_for(tx, &user, erasure, deletion.origin, deletion.ground)?;
+        erasure::begin_for(tx, &user, erasure, deletion.origin, deletion.legal_basis)?;
         return Ok(true);
     }
     // Scheduled deletions are not needed any more: all users are being erased.
@@ -134,7 +134,7 @@ pub fn replay(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
             old_secrets::set_end(tx, &old.hash, tx.now())?;
         }
         project_rows::set_ingest_token(tx, project.id, &secrets::token(secrets::TOKEN_PREFIX)?)?;
-        mark(tx, &project, Origin::Ledger, Ground::default())?;
+        mark(tx, &project, Origin::Ledger, LegalBasis::default())?;
         deleted += 1;
     }
     Ok(deleted)

@@ -8,7 +8,7 @@ use crate::clock::Millis;
 use crate::erasure::preview;
 use crate::error;
 use crate::model::{Job, Project};
-use crate::proof::check::{Fault, check_one};
+use crate::proof::check::{ReceiptFault, check_one};
 use crate::proof::draft::Draft;
 use crate::proof::figures::JobNumbers;
 use crate::proof::form;
@@ -18,7 +18,7 @@ use crate::proof::receipt::{
     is_subject, right, why_stays,
 };
 use crate::proof::signing::PublicKey;
-use crate::store::holdings::{self, Fate, Subject};
+use crate::store::data_inventory::{self, ErasureEffect, Subject};
 use crate::store::{Db, Store, audit, ledger_position, users};
 
 /// What the proof of some erasures came to.
@@ -87,7 +87,7 @@ pub fn draft(
         asked: Asked {
             erasure: job.erasure,
             origin: job.origin,
-            right: right(job.origin, job.ground).to_owned(),
+            right: right(job.origin, job.legal_basis).to_owned(),
             at: job.created_at,
             due: job.start_at,
         },
@@ -126,10 +126,10 @@ pub fn draft(
 /// be it none of them, and those that it took beside.
 pub fn gone(job: &Job) -> Vec<Gone> {
     let of = |counts: &BTreeMap<String, i64>, name| counts.get(name).copied().unwrap_or(0);
-    let rows = |table: &holdings::Table| of(&job.counts, table.name) - of(&job.later, table.name);
-    let theirs = holdings::TABLES
+    let rows = |table: &data_inventory::Table| of(&job.counts, table.name) - of(&job.later, table.name);
+    let theirs = data_inventory::TABLES
         .iter()
-        .filter(|table| table.fate(job.erasure) != Fate::Stays || rows(table) > 0)
+        .filter(|table| table.fate(job.erasure) != ErasureEffect::Stays || rows(table) > 0)
         .map(|table| Gone {
             kind: table.name.to_owned(),
             label: table.label.to_owned(),
@@ -147,8 +147,8 @@ pub fn gone(job: &Job) -> Vec<Gone> {
 
 /// What it took that came after it was asked for.
 pub fn later(job: &Job) -> Vec<Gone> {
-    let rows = |table: &holdings::Table| job.later.get(table.name).copied().unwrap_or(0);
-    let some = holdings::TABLES.iter().filter(|table| rows(table) > 0);
+    let rows = |table: &data_inventory::Table| job.later.get(table.name).copied().unwrap_or(0);
+    let some = data_inventory::TABLES.iter().filter(|table| rows(table) > 0);
     some.map(|table| Gone {
         kind: table.name.to_owned(),
         label: table.label.to_owned(),
@@ -163,10 +163,10 @@ fn stays(db: &Db, job: &Job) -> error::Result<Vec<Stay>> {
     let Some(user) = job.user else { return Ok(Vec::new()) };
     let Some(user) = users::by_id(db, None, user)? else { return Ok(Vec::new()) };
     let stays = preview::dry_run(db, &user, job.erasure)?.into_iter().filter(|outlook| {
-        let itself = holdings::TABLES
+        let itself = data_inventory::TABLES
             .iter()
             .any(|table| table.name == outlook.held.table && table.subject == Subject::Itself);
-        outlook.fate == Fate::Stays && (outlook.held.rows > 0 || itself)
+        outlook.fate == ErasureEffect::Stays && (outlook.held.rows > 0 || itself)
     });
     Ok(stays
         .map(|outlook| Stay {
@@ -181,13 +181,17 @@ fn stays(db: &Db, job: &Job) -> error::Result<Vec<Stay>> {
 /// The receipt in these bytes, if the key signed it, nobody changed it since, and it is about
 /// the person who has this token and this identifier, if one is named: all that is wrong
 /// otherwise, by field (empty: the whole).
-pub fn check(bytes: &[u8], key: &PublicKey, person: Option<Person>) -> Result<Receipt, Vec<form::Fault>> {
-    let receipt = check_one(bytes, key).map_err(|Fault { what, fields }| {
-        let whole = Fault { what, fields: Vec::new() };
-        [vec![form::Fault::new("", &whole.to_string())], fields].concat()
+pub fn check(
+    bytes: &[u8],
+    key: &PublicKey,
+    person: Option<Person>,
+) -> Result<Receipt, Vec<form::FormatError>> {
+    let receipt = check_one(bytes, key).map_err(|ReceiptFault { what, fields }| {
+        let whole = ReceiptFault { what, fields: Vec::new() };
+        [vec![form::FormatError::new("", &whole.to_string())], fields].concat()
     })?;
     let Some(Person { token, identifier }) = person else { return Ok(receipt) };
-    let fault = |field, why: &str| Err(vec![form::Fault::new(field, why)]);
+    let fault = |field, why: &str| Err(vec![form::FormatError::new(field, why)]);
     let token = match Token::from_str(token.trim()) {
         Ok(token) => token,
         Err(why) => return fault("token", &why.to_string()),

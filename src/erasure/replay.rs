@@ -9,13 +9,13 @@ use crate::clock::{self, Millis};
 use crate::erasure;
 use crate::erasure::{jobs, project_deletion, token, trash};
 use crate::error::Result;
-use crate::ledger::{Act, Ended, Fate, Lost, Orders, Pseudonym, Request, Seen, Standing, fate};
+use crate::ledger::{Act, Ended, Lost, Orders, Pseudonym, ReplayAction, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
 use crate::people::{names, suppressions};
 use crate::projects as houses;
 use crate::proof::receipt::Receipt;
 use crate::store::{
-    Tx, admins, audit, jobs as job_rows, keys as key_rows, ledger_position, projects, sign_ins, upkeep,
+    Tx, admins, audit, jobs as job_rows, keys as key_rows, ledger_position, maintenance, projects, sign_ins,
     users as rows,
 };
 
@@ -41,7 +41,7 @@ pub struct Replayed {
 
 /// Why the database has not seen what the ledger has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behind {
+pub enum LagCause {
     /// It was put back from an older state, or somebody has put the ledger there.
     PutBack,
     /// The program stopped between the two: nobody was answered, and nothing is missing here.
@@ -72,7 +72,7 @@ pub const REPLAYED: &str = "replay ledger";
 /// Writes down that the database came out of a backup, if it did: before anything else is
 /// written. `entries` of the ledger have followed.
 pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
-    let Some(made_at) = upkeep::done_at(tx, upkeep::RESTORED)? else { return Ok(()) };
+    let Some(made_at) = maintenance::done_at(tx, maintenance::RESTORED)? else { return Ok(()) };
     // One that was used since would set a password once more.
     admins::forget_links(tx)?;
     // Each job has an entry, and one that a restore makes is for one.
@@ -83,21 +83,21 @@ pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
         clock::rfc3339(made_at),
         ledger_position(tx)?.seq,
     );
-    audit::note(tx, &audit::Entry { action: RESTORED, reason: Some(&reason), ..audit::Entry::default() })?;
-    upkeep::forget(tx, upkeep::RESTORED)
+    audit::append(tx, &audit::Entry { action: RESTORED, reason: Some(&reason), ..audit::Entry::default() })?;
+    maintenance::forget(tx, maintenance::RESTORED)
 }
 
 /// Does what the entries order that the database has not seen. In the transaction that
 /// records that it has seen them. `receipts` are those of good signature; they are looked at
 /// where the ledger was lost.
-pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Result<Replayed> {
+pub fn run(tx: &Tx, orders: &Orders, behind: LagCause, receipts: &[Receipt]) -> Result<Replayed> {
     let mut done = Replayed::default();
     if let Some(seq) = orders.reaches_back() {
         log::warn!("entry {seq} of the ledger was voided after the database had seen it");
     }
     if !orders.is_empty() {
         match behind {
-            Behind::PutBack => {
+            LagCause::PutBack => {
                 // First: what a receipt says of the log as it was counts up to here.
                 let reason = "what this log had from here on, up to now, is not in it";
                 note(tx, REPLAYED, reason)?;
@@ -105,7 +105,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 sign_ins::sign_everybody_out(tx)?;
                 admins::forget_links(tx)?;
             }
-            Behind::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
+            LagCause::Stopped => note(tx, CAUGHT_UP, "the ledger was written, and nobody was answered yet")?,
         }
         // First: what concerns a project that is gone concerns nobody.
         done.projects += project_deletion::replay(tx, |project| orders.has_ended(project))?;
@@ -127,12 +127,13 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
                 done.keys += 1;
             }
         }
-        done.keys += rotation::replay(tx, behind == Behind::PutBack, |secret| orders.end_of_secret(secret))?;
+        done.keys +=
+            rotation::replay(tx, behind == LagCause::PutBack, |secret| orders.end_of_secret(secret))?;
         done.keys += key_ends::replay(tx, |credential| orders.has_ended(credential))?;
         done.keys += houses::end_client_secrets(tx, |credential| orders.has_ended(credential))?;
         done.keys += admin_ends::replay(tx, |credential| orders.has_ended(credential))?;
         // After a mere stop the admin was not answered, and has nothing else to come in by.
-        if behind == Behind::PutBack {
+        if behind == LagCause::PutBack {
             done.keys += credentials::end_again(tx, |credential| orders.has_ended(credential))?;
         }
         note(tx, "done again", &done.to_string())?;
@@ -145,7 +146,7 @@ pub fn run(tx: &Tx, orders: &Orders, behind: Behind, receipts: &[Receipt]) -> Re
 }
 
 fn note(tx: &Tx, action: &str, reason: &str) -> Result<()> {
-    audit::note(tx, &audit::Entry { action, reason: Some(reason), ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, reason: Some(reason), ..audit::Entry::default() })
 }
 
 /// Erases again whom the receipts name, where the ledger that ordered it was lost, and writes that
@@ -210,10 +211,10 @@ fn concerned(tx: &Tx, orders: &Orders) -> Result<BTreeSet<UserId>> {
     Ok(found)
 }
 
-fn settle(tx: &Tx, orders: &Orders, behind: Behind, user: &User, done: &mut Replayed) -> Result<()> {
+fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Replayed) -> Result<()> {
     let people: Vec<Pseudonym> =
         rows::incarnations(tx, user)?.iter().map(|incarnation| tx.names().person(incarnation)).collect();
-    let stopped = behind == Behind::Stopped;
+    let stopped = behind == LagCause::Stopped;
     for (at, act) in orders.complement(&people) {
         if !(stopped && matches!(act, Act::Revived { .. })) {
             tx.enter_at(at, act);
@@ -221,16 +222,16 @@ fn settle(tx: &Tx, orders: &Orders, behind: Behind, user: &User, done: &mut Repl
     }
     let standing = Standing { state: user.state, hidden_since: user.deleted_at };
     match fate(standing, &orders.for_person(&people)) {
-        Fate::Erase => {
+        ReplayAction::Erase => {
             erasure::begin(tx, user, Erasure::Everything, Origin::Ledger)?;
             done.erased += 1;
         }
-        Fate::Detach { activity } => {
+        ReplayAction::Detach { activity } => {
             erasure::begin(tx, user, Erasure::Account, Origin::Ledger)?;
             done.erased += 1;
             lose_activity(tx, user, activity)?;
         }
-        Fate::Keep { seen, activity } => {
+        ReplayAction::Keep { seen, activity } => {
             if seen.is_some() && user.state == State::Waiting {
                 trash::return_to_trash(tx, user)?;
             }

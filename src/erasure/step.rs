@@ -80,7 +80,7 @@ fn start_due(tx: &Tx) -> Result<bool> {
     let request = Pseudonym(job.receipt);
     erasure::start(tx, job, user.as_ref())?;
     // After what it took: a crash that tears the two apart leaves it pending.
-    tx.enter(Act::Begun { request });
+    tx.append_to_ledger(Act::Begun { request });
     Ok(true)
 }
 

@@ -10,7 +10,9 @@ use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
 use crate::model::REVIVABLE;
 use crate::people::{names, references};
-use crate::store::{Tx, audit, jobs, second_factors, sign_of_life, tombstones, users, waiting as rows};
+use crate::store::{
+    Tx, audit, erased_identifiers, jobs, second_factors, sign_of_life, users, waiting as rows,
+};
 
 /// Users returned to the trash at a time.
 const CHUNK: u32 = 500;
@@ -47,7 +49,7 @@ pub fn begin(tx: &Tx, sign: Millis) -> Result<()> {
 /// Somebody says that the wall clock is right.
 pub fn confirm(tx: &Tx, before: &str) -> Result<()> {
     let entry = audit::Entry { action: "confirm clock", reason: Some(before), ..audit::Entry::default() };
-    audit::note(tx, &entry)
+    audit::append(tx, &entry)
 }
 
 /// What a setback changed.
@@ -67,7 +69,7 @@ pub fn cut(tx: &Tx) -> Result<Cut> {
     let mut cut = Cut {
         unbound: unbind_early(tx)?,
         hidden: users::cut_hidden(tx)?,
-        names: tombstones::cut(tx)?,
+        names: erased_identifiers::cut(tx)?,
         returned: 0,
     };
     // Else codes would be refused until the clock is there again.
@@ -90,7 +92,7 @@ pub fn cut(tx: &Tx) -> Result<Cut> {
         );
         let entry =
             audit::Entry { action: "clock set back", reason: Some(&reason), ..audit::Entry::default() };
-        audit::note(tx, &entry)?;
+        audit::append(tx, &entry)?;
     }
     tx.wake_worker();
     Ok(cut)
@@ -113,7 +115,7 @@ fn unbind_early(tx: &Tx) -> Result<usize> {
             None => tx.names().name(job.project, &job.reference),
         };
         let request = Pseudonym(job.receipt);
-        tx.enter(Act::Scheduled { request, project: job.project, name, due: job.start_at });
+        tx.append_to_ledger(Act::Scheduled { request, project: job.project, name, due: job.start_at });
         jobs::update(tx, &mut job)?;
     }
     // Somebody new may have a name by now that nobody had any more.

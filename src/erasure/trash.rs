@@ -19,10 +19,10 @@ pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
         action: "hide",
         subject: Some(person::pseudonym(tx, user)),
         project: Some(user.project),
-        reason: Some(receipt::right(Origin::Request, tx.who().ground)),
+        reason: Some(receipt::right(Origin::Request, tx.who().legal_basis)),
         ..audit::Entry::default()
     };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     // The reaper has one more to wait for.
     tx.wake_worker();
     Ok(token::of_hidden(tx, user))

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::entry::{Act, Entry};
+use super::error::LedgerError;
 use super::look::look;
-use super::refusal::Refusal;
 use super::state::{Person, order};
-use super::{Position, Pseudonym, Seal};
+use super::{MacKey, Position, Pseudonym};
 
 /// What was ordered after a place. It is the most that a database which stands there has to
 /// do: whoever came later than it and is gone again counts too, for the ledger does not say
@@ -25,7 +25,7 @@ pub struct Again {
 impl Again {
     /// For each of the places, in their order; or why a database that stands there is
     /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside whoever writes.
-    pub fn count(path: &Path, places: &[Position], seal: &Seal) -> Vec<Result<Again, Refusal>> {
+    pub fn count(path: &Path, places: &[Position], seal: &MacKey) -> Vec<Result<Again, LedgerError>> {
         let oldest = places.iter().map(|place| place.seq).min().unwrap_or(u64::MAX);
         let mut tail: Vec<Entry> = Vec::new();
         let seen = look(path, seal, places, |entry, _| {
@@ -37,7 +37,7 @@ impl Again {
             Ok(seen) => seen.places,
             Err(refusal) => vec![Err(refusal); places.len()],
         };
-        let mut answers: Vec<(usize, Result<Again, Refusal>)> =
+        let mut answers: Vec<(usize, Result<Again, LedgerError>)> =
             found.into_iter().map(|found| found.map(|_| Again::default())).enumerate().collect();
         answers.sort_by_key(|(n, _)| std::cmp::Reverse(places[*n].seq));
         let mut counting = Counting::default();
@@ -74,7 +74,7 @@ impl Default for Counting {
 impl Counting {
     fn take(&mut self, entry: &Entry) {
         match entry.act {
-            Act::Void { from } => self.void_from = self.void_from.min(from),
+            Act::TransactionFailure { from } => self.void_from = self.void_from.min(from),
             _ if entry.seq >= self.void_from => {}
             Act::KeyRevoked { key: credential }
             | Act::CredentialEnded { credential }

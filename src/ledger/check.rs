@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::entry::{Chain, Entry, Header, UNSEALED, VERSION};
 use super::lines::{LINE_MAX, Line, Lines};
-use super::{LedgerId, Position, Seal};
+use super::{LedgerId, MacKey, Position};
 
 /// What a check found.
 #[derive(Debug, Clone, Default)]
@@ -23,12 +23,12 @@ pub struct Report {
     pub first: Option<Entry>,
     pub last: Option<Entry>,
     /// In the order in which they were met. None: the ledger is good.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<LedgerFault>,
 }
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct LedgerFault {
     /// From 1, the header; 0: the file as a whole.
     pub line: u64,
     pub what: String,
@@ -40,7 +40,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for LedgerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             0 => f.write_str(&self.what),
@@ -53,7 +53,7 @@ impl fmt::Display for Fault {
 /// tail was cut off between two lines is found against what a database, a receipt or a signed
 /// head has recorded. A fault of one line does not hide another's. A file that cannot be read
 /// has that as its fault. Without the seal the chain alone is checked, which anybody can make.
-pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&Seal>) -> Report {
+pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&MacKey>) -> Report {
     let mut checking = Checking { recorded, seal, ..Checking::default() };
     if let Err(error) = File::open(path).and_then(|file| checking.run(file)) {
         checking.fault(0, format!("the file cannot be read: {error}"));
@@ -65,7 +65,7 @@ pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&Seal>) -> R
 #[derive(Default)]
 struct Checking<'a> {
     recorded: Option<&'a Position>,
-    seal: Option<&'a Seal>,
+    seal: Option<&'a MacKey>,
     report: Report,
     /// The number of the entry that stands last in its place.
     seq: u64,
@@ -75,7 +75,7 @@ struct Checking<'a> {
     excused: bool,
     /// Which of the faults says that the last entry was altered, and how many of `chains`,
     /// after the first, are values that it should have had.
-    suspect: Option<(usize, usize)>,
+    mark_dirty: Option<(usize, usize)>,
     /// Lines since that entry that cannot be read.
     unread: u64,
     /// Entries that stood before those they belong behind.
@@ -189,10 +189,10 @@ impl Checking<'_> {
         let fits = computed.iter().position(|chain| *chain == entry.chain);
         // The chain value that stands in the last line comes first: what follows from the
         // other, which the line should have had, says that the value alone was altered.
-        if let (Some(fits), Some((suspect, count))) = (fits, self.suspect)
+        if let (Some(fits), Some((mark_dirty, count))) = (fits, self.mark_dirty)
             && (1..=count).contains(&fits)
         {
-            self.report.faults[suspect].what = format!("the chain value of entry {} was altered", seq - 1);
+            self.report.faults[mark_dirty].what = format!("the chain value of entry {} was altered", seq - 1);
         }
         if fits.is_some() && !self.is_sealed(entry) {
             let what = match (entry.mac, self.report.version) {
@@ -213,9 +213,9 @@ impl Checking<'_> {
                 format!("entry {seq} was altered: it does not follow from the line before it")
             },
         );
-        let suspect = (self.report.faults.len() - 1, computed.len());
+        let mark_dirty = (self.report.faults.len() - 1, computed.len());
         self.stand(line, seq, [vec![entry.chain], computed].concat());
-        self.suspect = Some(suspect);
+        self.mark_dirty = Some(mark_dirty);
     }
 
     /// Whether an entry has the MAC that it must have.
@@ -244,12 +244,12 @@ impl Checking<'_> {
         self.seq = seq;
         self.chains = chains;
         self.excused = false;
-        self.suspect = None;
+        self.mark_dirty = None;
         self.unread = 0;
     }
 
     fn fault(&mut self, line: u64, what: String) {
-        self.report.faults.push(Fault { line, what });
+        self.report.faults.push(LedgerFault { line, what });
     }
 }
 

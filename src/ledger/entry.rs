@@ -9,7 +9,7 @@
 //!
 //! From version 2 on each line ends in a MAC over its chain value, and so over all that
 //! stands before it: nobody without the store's secret can add a line, or make one up
-//! ([`Seal`]). Version 1 had no MAC; such a ledger is read where it is brought over, and
+//! ([`MacKey`]). Version 1 had no MAC; such a ledger is read where it is brought over, and
 //! nowhere else.
 //!
 //! ```text
@@ -26,7 +26,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{LedgerId, Pseudonym, Seal, unhex};
+use super::{LedgerId, MacKey, Pseudonym, unhex};
 use crate::clock::Millis;
 use crate::model::{AskedBy, Erasure, ProjectId};
 
@@ -39,7 +39,7 @@ const FORMAT: &str = "usher-ledger";
 /// SHA-256 over everything up to a line.
 pub type Chain = [u8; 32];
 
-/// What shows that whoever has the store's secret wrote a line; see [`Seal`].
+/// What shows that whoever has the store's secret wrote a line; see [`MacKey`].
 pub type Mac = [u8; 32];
 
 /// Something that a database must know though it is older.
@@ -118,7 +118,7 @@ pub enum Act {
         seq: u64,
     },
     /// Entries from `from` up to here never took effect: their transaction failed.
-    Void {
+    TransactionFailure {
         from: u64,
     },
 }
@@ -154,7 +154,7 @@ impl Entry {
     }
 
     /// The same entry with its MAC.
-    pub fn sealed(mut self, seal: &Seal) -> Entry {
+    pub fn sealed(mut self, seal: &MacKey) -> Entry {
         self.mac = Some(seal.of(&self.chain));
         self
     }
@@ -236,7 +236,7 @@ impl Entry {
                 field("lost", &quoted(lost));
                 field("entries", seq);
             }
-            Act::Void { from } => field("from", from),
+            Act::TransactionFailure { from } => field("from", from),
         }
         body.push('}');
         body
@@ -244,7 +244,7 @@ impl Entry {
 
     /// Reads a line, given without its newline. The error says what is wrong with it; the
     /// caller knows which line it is. Whether chain value and MAC are right is not looked at:
-    /// see [`Entry::follow`] and [`Seal::of`].
+    /// see [`Entry::follow`] and [`MacKey::of`].
     pub fn parse(line: &[u8]) -> Result<Entry, String> {
         let mut fields = Fields::parse(line)?;
         let seq = fields.unsigned("seq")?;
@@ -284,7 +284,7 @@ impl Act {
             Act::Suppressed { .. } => "suppressed",
             Act::Unsuppressed { .. } => "unsuppressed",
             Act::Anew { .. } => "anew",
-            Act::Void { .. } => "void",
+            Act::TransactionFailure { .. } => "void",
         }
     }
 
@@ -331,7 +331,7 @@ impl Act {
                 source: fields.source()?,
             },
             "anew" => Act::Anew { lost: LedgerId(fields.hex("lost")?), seq: fields.unsigned("entries")? },
-            "void" => Act::Void { from: fields.unsigned("from")? },
+            "void" => Act::TransactionFailure { from: fields.unsigned("from")? },
             _ => return Err(format!("`act` is none that this program knows: {word:?}")),
         })
     }
@@ -348,7 +348,9 @@ impl Act {
             Act::Erased { erasure: Erasure::Account | Erasure::Everything, cutoff: Some(_), .. } => {
                 Some("`cutoff` stands at an erasure that has none")
             }
-            Act::Void { from } if *from == 0 || *from >= seq => Some("`from` must be an earlier entry"),
+            Act::TransactionFailure { from } if *from == 0 || *from >= seq => {
+                Some("`from` must be an earlier entry")
+            }
             _ => None,
         }
     }
@@ -356,7 +358,7 @@ impl Act {
 
 impl Header {
     /// The first line of a ledger of this version.
-    pub fn sealed(ledger: LedgerId, at: Millis, seal: &Seal) -> Header {
+    pub fn sealed(ledger: LedgerId, at: Millis, seal: &MacKey) -> Header {
         let mut header = Header { ledger, at, mac: None };
         header.mac = Some(seal.of(&header.hash()));
         header
@@ -424,7 +426,7 @@ fn push_end(line: &mut String, mac: Option<&Mac>) {
 
 /// The act of a line that is whole and has its MAC, but is of an act that this program does not
 /// know: a newer one wrote it. `before` is the chain value before it.
-pub(super) fn newer_act(line: &[u8], before: &Chain, seal: &Seal) -> Option<String> {
+pub(super) fn newer_act(line: &[u8], before: &Chain, seal: &MacKey) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
     let text = str::from_utf8(line).ok()?;
     let (body, _) = text.split_once(CHAIN)?;

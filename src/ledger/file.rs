@@ -6,15 +6,15 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::entry::{Act, Entry, Header};
+use super::error::LedgerError;
 use super::look::{Looking, look};
-use super::refusal::Refusal;
-use super::{LedgerId, Position, Seal};
+use super::{LedgerId, MacKey, Position};
 use crate::clock::Millis;
 
 /// The open ledger. One at a time: whoever holds the data directory holds it.
 pub struct Ledger<M = File> {
     medium: M,
-    seal: Seal,
+    seal: MacKey,
     position: Position,
     /// There may be bytes after `position` that a failed append has left.
     leavings: bool,
@@ -57,7 +57,7 @@ impl Ledger {
     /// A new ledger without entries, readable by its owner alone. It is there whole, or not at
     /// all, also after a power cut. [`ErrorKind::AlreadyExists`] if something has that name:
     /// a ledger is never written over.
-    pub fn create(path: &Path, now: Millis, seal: &Seal) -> io::Result<Ledger> {
+    pub fn create(path: &Path, now: Millis, seal: &MacKey) -> io::Result<Ledger> {
         if fs::symlink_metadata(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -82,13 +82,13 @@ impl Ledger {
     pub fn open(
         path: &Path,
         mark: Option<&Position>,
-        seal: &Seal,
-    ) -> Result<(Ledger, Vec<Entry>, Opened), Refusal> {
-        let failed = |error| Refusal::io(path, error);
+        seal: &MacKey,
+    ) -> Result<(Ledger, Vec<Entry>, Opened), LedgerError> {
+        let failed = |error| LedgerError::io(path, error);
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Refusal::Missing { path: path.to_owned() });
+                return Err(LedgerError::Missing { path: path.to_owned() });
             }
             Err(error) => return Err(failed(error)),
         };
@@ -101,7 +101,7 @@ impl Ledger {
                 }
             },
         )?;
-        seen.places.into_iter().collect::<Result<Vec<Position>, Refusal>>()?;
+        seen.places.into_iter().collect::<Result<Vec<Position>, LedgerError>>()?;
         if seen.torn > 0 {
             file.set_len(seen.end.offset).map_err(failed)?;
         }
@@ -114,21 +114,21 @@ impl Ledger {
     /// The entries after a place in the ledger, read beside whoever writes it: nothing is cut
     /// off, and a line that is being written is not there yet. The refusals are those of
     /// [`Ledger::open`].
-    pub fn after(path: &Path, mark: &Position, seal: &Seal) -> Result<Vec<Entry>, Refusal> {
+    pub fn after(path: &Path, mark: &Position, seal: &MacKey) -> Result<Vec<Entry>, LedgerError> {
         let mut entries = Vec::new();
         let seen = look(path, seal, &[*mark], |entry, _| {
             if entry.seq > mark.seq {
                 entries.push(entry.clone());
             }
         })?;
-        seen.places.into_iter().collect::<Result<Vec<Position>, Refusal>>()?;
+        seen.places.into_iter().collect::<Result<Vec<Position>, LedgerError>>()?;
         Ok(entries)
     }
 }
 
 impl<M: Medium> Ledger<M> {
     /// A ledger that stands at this position of the medium, with nothing after it.
-    pub fn on(medium: M, position: Position, seal: &Seal) -> Ledger<M> {
+    pub fn on(medium: M, position: Position, seal: &MacKey) -> Ledger<M> {
         Ledger { medium, seal: seal.clone(), position, leavings: false }
     }
 
@@ -145,7 +145,7 @@ impl<M: Medium> Ledger<M> {
     /// Writes acts down, each with its time, with one write and one sync; the position after
     /// them. On a fault (a full disk) nothing counts as written, and what was is cut off,
     /// again before the next append if it cannot be now. [`ErrorKind::InvalidInput`] for an
-    /// act that cannot be (a `Void` of what does not stand before it, say).
+    /// act that cannot be (a `TransactionFailure` of what does not stand before it, say).
     pub fn append_each(&mut self, acts: impl IntoIterator<Item = (Millis, Act)>) -> io::Result<Position> {
         let mut after = self.position;
         let mut lines = String::new();

@@ -6,9 +6,9 @@ use std::io::{BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::Path;
 
 use super::entry::{Act, BadHeader, Chain, Entry, Header, UNSEALED, newer_act};
+use super::error::LedgerError;
 use super::lines::{LINE_MAX, Line, Lines};
-use super::refusal::Refusal;
-use super::{LedgerId, Position, Seal};
+use super::{LedgerId, MacKey, Position};
 use crate::clock::Millis;
 
 /// What a reading came to.
@@ -25,7 +25,7 @@ pub struct Seen {
     /// Bytes behind the last whole line.
     pub torn: u64,
     /// Where each of the places lies that were asked for, or why the ledger is refused for it.
-    pub places: Vec<Result<Position, Refusal>>,
+    pub places: Vec<Result<Position, LedgerError>>,
 }
 
 /// Reads all of a ledger of version 2. `see` is handed each entry, with the place behind it.
@@ -33,14 +33,16 @@ pub struct Seen {
 /// to, or has come to otherwise, is one of that place alone.
 pub fn look(
     path: &Path,
-    seal: &Seal,
+    seal: &MacKey,
     places: &[Position],
     see: impl FnMut(&Entry, &Position),
-) -> Result<Seen, Refusal> {
+) -> Result<Seen, LedgerError> {
     match File::open(path) {
         Ok(file) => Looking { path, file: &file, seal: Some(seal) }.run(places, see),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Refusal::Missing { path: path.to_owned() }),
-        Err(error) => Err(Refusal::io(path, error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(LedgerError::Missing { path: path.to_owned() })
+        }
+        Err(error) => Err(LedgerError::io(path, error)),
     }
 }
 
@@ -49,7 +51,7 @@ pub(super) struct Looking<'a> {
     pub path: &'a Path,
     pub file: &'a File,
     /// None: it is of version 1.
-    pub seal: Option<&'a Seal>,
+    pub seal: Option<&'a MacKey>,
 }
 
 /// A place that was asked for, on the way to it.
@@ -60,7 +62,11 @@ struct Wanted {
 }
 
 impl Looking<'_> {
-    pub fn run(&self, places: &[Position], mut see: impl FnMut(&Entry, &Position)) -> Result<Seen, Refusal> {
+    pub fn run(
+        &self,
+        places: &[Position],
+        mut see: impl FnMut(&Entry, &Position),
+    ) -> Result<Seen, LedgerError> {
         let mut lines = self.lines()?;
         let (header, mut end) = self.header(&mut lines, places)?;
         // In version 1 each line was shorter, and a place may say how far it was then.
@@ -68,7 +74,7 @@ impl Looking<'_> {
         let mut wanted: Vec<Wanted> =
             places.iter().copied().enumerate().map(|(number, place)| Wanted { place, number }).collect();
         wanted.sort_by_key(|wanted| std::cmp::Reverse(wanted.place.seq));
-        let mut answers: Vec<Option<Result<Position, Refusal>>> = vec![None; places.len()];
+        let mut answers: Vec<Option<Result<Position, LedgerError>>> = vec![None; places.len()];
         let mut answer = |end: &Position, unsealed: u64| {
             while let Some(next) = wanted.pop_if(|wanted| wanted.place.seq <= end.seq) {
                 answers[next.number] = Some(self.place(&next.place, end, unsealed));
@@ -77,7 +83,7 @@ impl Looking<'_> {
         answer(&end, unsealed);
         let (mut torn, mut last_at, mut lost) = (0, header.at, None);
         for line in lines {
-            let line = line.map_err(|error| Refusal::io(self.path, error))?;
+            let line = line.map_err(|error| LedgerError::io(self.path, error))?;
             if !line.ended {
                 torn = line.length;
                 break;
@@ -95,7 +101,7 @@ impl Looking<'_> {
         }
         let length = end.offset + torn;
         let older = |place: &Position| match place.ledger == end.ledger {
-            true => Refusal::Older { path: self.path.to_owned(), length, last: end.seq, seq: place.seq },
+            true => LedgerError::Older { path: self.path.to_owned(), length, last: end.seq, seq: place.seq },
             false => self.foreign(place, &end),
         };
         let places = answers.into_iter().zip(places);
@@ -104,7 +110,7 @@ impl Looking<'_> {
     }
 
     /// A place whose entry ends here, in this version and in version 1.
-    fn place(&self, place: &Position, end: &Position, unsealed: u64) -> Result<Position, Refusal> {
+    fn place(&self, place: &Position, end: &Position, unsealed: u64) -> Result<Position, LedgerError> {
         if place.ledger != end.ledger {
             return Err(self.foreign(place, end));
         }
@@ -112,11 +118,11 @@ impl Looking<'_> {
         if is_there && (place.offset == end.offset || place.offset == unsealed) {
             return Ok(*end);
         }
-        Err(Refusal::Rewritten { path: self.path.to_owned(), seq: place.seq, offset: place.offset })
+        Err(LedgerError::Rewritten { path: self.path.to_owned(), seq: place.seq, offset: place.offset })
     }
 
-    fn foreign(&self, place: &Position, end: &Position) -> Refusal {
-        Refusal::Foreign { path: self.path.to_owned(), found: end.ledger, recorded: place.ledger }
+    fn foreign(&self, place: &Position, end: &Position) -> LedgerError {
+        LedgerError::Foreign { path: self.path.to_owned(), found: end.ledger, recorded: place.ledger }
     }
 
     /// The first line, and the place behind it. One of another installation, whose MAC nobody
@@ -125,14 +131,14 @@ impl Looking<'_> {
         &self,
         lines: &mut Lines<BufReader<&File>>,
         places: &[Position],
-    ) -> Result<(Header, Position), Refusal> {
-        let line = lines.next().transpose().map_err(|error| Refusal::io(self.path, error))?;
+    ) -> Result<(Header, Position), LedgerError> {
+        let line = lines.next().transpose().map_err(|error| LedgerError::io(self.path, error))?;
         let line = line.ok_or_else(|| self.damaged(1, "it is empty".into()))?;
         if !line.ended {
             return Err(self.damaged(1, "it has no end".into()));
         }
         let header = Header::parse(&line.bytes).map_err(|bad| match bad {
-            BadHeader::Version(version) => Refusal::Newer { path: self.path.to_owned(), version },
+            BadHeader::Version(version) => LedgerError::Newer { path: self.path.to_owned(), version },
             BadHeader::Other(what) => self.damaged(1, what),
         })?;
         let position = Position { ledger: header.ledger, seq: 0, head: header.hash(), offset: line.length };
@@ -143,9 +149,9 @@ impl Looking<'_> {
         }
         match (self.seal, header.mac) {
             (Some(seal), Some(mac)) if !seal.fits(&header.hash(), Some(&mac)) => {
-                return Err(Refusal::Forged { path: self.path.to_owned(), line: 1 });
+                return Err(LedgerError::Forged { path: self.path.to_owned(), line: 1 });
             }
-            (Some(_), None) => return Err(Refusal::Unsealed { path: self.path.to_owned() }),
+            (Some(_), None) => return Err(LedgerError::Unsealed { path: self.path.to_owned() }),
             (None, Some(_)) => return Err(self.damaged(1, format!("it is not of version {UNSEALED}"))),
             (Some(_), Some(_)) | (None, None) => {}
         }
@@ -153,14 +159,14 @@ impl Looking<'_> {
     }
 
     /// The entry in a whole line, which must follow what stands at `before`.
-    fn follow(&self, line: &Line, before: &Position) -> Result<Entry, Refusal> {
+    fn follow(&self, line: &Line, before: &Position) -> Result<Entry, LedgerError> {
         let damaged = |what| self.damaged(line.number, what);
         if line.too_long() {
             return Err(damaged(format!("it is longer than {LINE_MAX} bytes")));
         }
         let entry = Entry::parse(&line.bytes).map_err(|what| {
             match self.seal.and_then(|seal| newer_act(&line.bytes, &before.head, seal)) {
-                Some(act) => Refusal::NewerAct { path: self.path.to_owned(), line: line.number, act },
+                Some(act) => LedgerError::NewerAct { path: self.path.to_owned(), line: line.number, act },
                 None => damaged(what),
             }
         })?;
@@ -174,7 +180,7 @@ impl Looking<'_> {
         }
         match self.seal {
             Some(seal) if !seal.fits(&entry.chain, entry.mac.as_ref()) => {
-                Err(Refusal::Forged { path: self.path.to_owned(), line: line.number })
+                Err(LedgerError::Forged { path: self.path.to_owned(), line: line.number })
             }
             None if entry.mac.is_some() => {
                 Err(damaged(format!("it has a `mac`, and the ledger is of version {UNSEALED}")))
@@ -183,13 +189,13 @@ impl Looking<'_> {
         }
     }
 
-    pub fn lines(&self) -> Result<Lines<BufReader<&File>>, Refusal> {
+    pub fn lines(&self) -> Result<Lines<BufReader<&File>>, LedgerError> {
         let mut file = self.file;
-        file.seek(SeekFrom::Start(0)).map_err(|error| Refusal::io(self.path, error))?;
+        file.seek(SeekFrom::Start(0)).map_err(|error| LedgerError::io(self.path, error))?;
         Ok(Lines::from(BufReader::new(file), 1))
     }
 
-    fn damaged(&self, line: u64, what: String) -> Refusal {
-        Refusal::Damaged { path: self.path.to_owned(), line, what }
+    fn damaged(&self, line: u64, what: String) -> LedgerError {
+        LedgerError::Damaged { path: self.path.to_owned(), line, what }
     }
 }

@@ -6,7 +6,7 @@
 //! keyed digests ([`Names`]).
 //!
 //! - [`Entry`] and [`Act`]: what is written down, and how a line of the file reads.
-//! - [`Seal`]: by which each line shows that whoever has the store's secret wrote it.
+//! - [`MacKey`]: by which each line shows that whoever has the store's secret wrote it.
 //! - [`Ledger`]: the file itself: created, opened at the place a database has recorded,
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not
@@ -20,7 +20,7 @@
 //! # What whoever writes has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,
 //!    and the commit records the [`Position`] that the append gave. If the commit fails, an
-//!    [`Act::Void`] follows before anything else is appended or answered. If that fails too,
+//!    [`Act::TransactionFailure`] follows before anything else is appended or answered. If that fails too,
 //!    the writer stops: the next start makes the entries good, as after a crash.
 //! 2. An act on a person is an entry for each incarnation that was merged into the person,
 //!    its own included, with the time of the act's transaction.
@@ -39,13 +39,13 @@
 mod again;
 mod check;
 mod entry;
+mod error;
 mod file;
 mod lines;
 mod look;
-mod over;
-mod refusal;
-mod seal;
+mod mac_key;
 mod state;
+mod upgrade;
 
 use std::fmt;
 
@@ -54,16 +54,16 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
 pub use again::Again;
-pub use check::{Fault, Report, check};
+pub use check::{LedgerFault, Report, check};
 pub use entry::{Act, BadHeader, Chain, Entry, Header, Mac, UNSEALED, VERSION};
+pub use error::LedgerError;
 pub use file::{Ledger, Medium, Opened};
 pub use look::{Seen as Looked, look};
-pub use over::{bring_over, version_of};
-pub use refusal::Refusal;
-pub use seal::{Seal, hkdf};
+pub use mac_key::{MacKey, hkdf};
 pub use state::{
-    Bound, Ended, Erase, Fate, Lost, Orders, PersonOrders, Request, Seen, Standing, Suppressing, fate,
+    Bound, Ended, Erase, Lost, Orders, PersonOrders, ReplayAction, Request, Seen, Standing, Suppressing, fate,
 };
+pub use upgrade::{upgrade, version_of};
 
 use crate::error::{Error, Result};
 use crate::model::{AdminId, Incarnation, KeyId, ProjectId};
@@ -131,7 +131,7 @@ impl Names {
             person: subkey("ledger person"),
             name: subkey("ledger name"),
             key: subkey("ledger key"),
-            credential: seal::hkdf(secret, b"usher ledger credential"),
+            credential: mac_key::hkdf(secret, b"usher ledger credential"),
         }
     }
 

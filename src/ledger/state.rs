@@ -154,7 +154,7 @@ impl From<&[Entry]> for Orders {
         let mut kept = Vec::new();
         for entry in entries.iter().rev() {
             match entry.act {
-                Act::Void { from } => void_from = void_from.min(from),
+                Act::TransactionFailure { from } => void_from = void_from.min(from),
                 _ if entry.seq >= void_from => {}
                 _ => kept.push(entry),
             }
@@ -200,7 +200,10 @@ impl Orders {
             Act::Bound { request, person } => {
                 self.bound.insert(request, Bound { at, person });
             }
-            Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
+            Act::Hidden { .. }
+            | Act::Revived { .. }
+            | Act::Erased { .. }
+            | Act::TransactionFailure { .. } => {}
             Act::Anew { lost, seq } => self.lost = Some(Lost { ledger: lost, seq }),
         }
         if let Some((who, ordered)) = order(entry) {
@@ -391,7 +394,7 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
         | Act::Suppressed { .. }
         | Act::Unsuppressed { .. }
         | Act::Anew { .. }
-        | Act::Void { .. } => None,
+        | Act::TransactionFailure { .. } => None,
     }
 }
 
@@ -448,7 +451,7 @@ pub struct Standing {
 
 /// What has to be done to a person in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum ReplayAction {
     /// Everything goes, for good.
     Erase,
     /// The account goes; and the activity up to the cut-off, if there is one.
@@ -458,15 +461,15 @@ pub enum Fate {
     Keep { seen: Option<Seen>, activity: Option<Millis> },
 }
 
-impl Fate {
+impl ReplayAction {
     /// Nothing has to be done.
-    pub const LEAVE: Fate = Fate::Keep { seen: None, activity: None };
+    pub const LEAVE: ReplayAction = ReplayAction::Keep { seen: None, activity: None };
 }
 
 /// Decides what has to be done to a person that stands so in the database. Applied twice, it
 /// does nothing the second time but erase activity again up to the same cut-off: that the
 /// person has lost it already does not say that what was merged into it has.
-pub fn fate(standing: Standing, orders: &PersonOrders) -> Fate {
+pub fn fate(standing: Standing, orders: &PersonOrders) -> ReplayAction {
     let activity = match orders.erase {
         Some(Erase::Activity { cutoff }) => Some(cutoff),
         Some(Erase::Account { activity }) => activity,
@@ -474,11 +477,11 @@ pub fn fate(standing: Standing, orders: &PersonOrders) -> Fate {
     };
     match (standing.state, orders.erase) {
         // Its rows are leaving, or go wherever the rows go of whom it was merged into.
-        (State::Erasing | State::Merged, _) => Fate::LEAVE,
-        (_, Some(Erase::Everything)) => Fate::Erase,
-        (State::Detached, _) => Fate::Keep { seen: None, activity },
+        (State::Erasing | State::Merged, _) => ReplayAction::LEAVE,
+        (_, Some(Erase::Everything)) => ReplayAction::Erase,
+        (State::Detached, _) => ReplayAction::Keep { seen: None, activity },
         (State::Live | State::Hidden | State::Waiting, Some(Erase::Account { .. })) => {
-            Fate::Detach { activity }
+            ReplayAction::Detach { activity }
         }
         (State::Live | State::Hidden | State::Waiting, Some(Erase::Activity { .. }) | None) => {
             let stands = match standing.state {
@@ -486,7 +489,7 @@ pub fn fate(standing: Standing, orders: &PersonOrders) -> Fate {
                 _ => Some(Seen::Live),
             };
             let told = orders.hidden_at.map(Seen::HiddenSince).or(orders.revived.then_some(Seen::Live));
-            Fate::Keep { seen: told.filter(|told| Some(*told) != stands), activity }
+            ReplayAction::Keep { seen: told.filter(|told| Some(*told) != stands), activity }
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Erasure, JobId, ProjectId, UserId};
 use crate::clock::Millis;
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,7 +114,7 @@ pub struct Job {
     pub project: ProjectId,
     pub erasure: Erasure,
     pub origin: Origin,
-    pub ground: Ground,
+    pub legal_basis: LegalBasis,
     pub status: JobStatus,
     /// The identifier it was asked for, until it completes; then `erased:<12 hex>`.
     pub reference: String,

@@ -16,7 +16,7 @@ pub fn bind(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<()> {
 
 pub fn enter(tx: &Tx, job: &Job, user: Option<&User>) {
     let person = user.map(|user| tx.names().person(&user.incarnation));
-    tx.enter(Act::Bound { request: Pseudonym(job.receipt), person });
+    tx.append_to_ledger(Act::Bound { request: Pseudonym(job.receipt), person });
 }
 
 /// A user whose 7 days are over, as of `gone`, loses a name: jobs under it that were due before

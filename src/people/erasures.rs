@@ -7,19 +7,25 @@ use crate::ledger::Act;
 use crate::model::{Erasure, Job, JobStatus, Origin, ReceiptId, Step, User};
 use crate::people::person;
 use crate::store::{Tx, jobs, users};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 /// Begins the erasure of what an anonymous user did up to an instant: it becomes part of a
 /// user whose activity up to then is erased.
 pub fn begin_before(tx: &Tx, user: &User, cutoff: Millis) -> Result<()> {
-    let mut job = insert(tx, user, Erasure::Activity, Origin::Request, tx.who().ground)?;
+    let mut job = insert(tx, user, Erasure::Activity, Origin::Request, tx.who().legal_basis)?;
     job.cutoff = Some(cutoff);
     enter(tx, &job, user, job.cutoff)?;
     run(tx, &mut job, user)
 }
 
 /// What the reaper takes was asked for when it was hidden.
-pub fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Ground) -> Result<Job> {
+pub fn insert(
+    tx: &Tx,
+    user: &User,
+    erasure: Erasure,
+    origin: Origin,
+    legal_basis: LegalBasis,
+) -> Result<Job> {
     let hidden_at = user.deleted_at.filter(|_| origin == Origin::Reaper);
     let new = jobs::New {
         project: user.project,
@@ -27,9 +33,9 @@ pub fn insert(tx: &Tx, user: &User, erasure: Erasure, origin: Origin, ground: Gr
         origin,
         // The job needs no name to find its rows, so it is not told one.
         reference: &scrubbed(tx, user),
-        ground: match hidden_at {
+        legal_basis: match hidden_at {
             Some(_) => users::hidden_ground(tx, user.id)?,
-            None => ground,
+            None => legal_basis,
         },
         asked_at: hidden_at.unwrap_or(tx.now()),
         start_at: tx.now(),

@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{REVIVABLE, User};
 use crate::people::{bindings, references};
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Tx, aliases, users, waiting};
 
 /// Takes its names from a user whose 7 days are over, as of the end of these. It waits for the
@@ -19,7 +19,7 @@ pub fn take_names(tx: &Tx, user: &User) -> Result<()> {
     for named in identifier.chain(others) {
         let (name, is_claimed) = (named.name(), matches!(named, Named::Claimed(_)));
         if !is_claimed || !is_of_another(tx, user, name)? {
-            tombstones::bury_as_of(tx, user.project, named, gone)?;
+            erased_identifiers::bury_as_of(tx, user.project, named, gone)?;
         }
         bindings::end_of_name(tx, user, name, gone)?;
         references::release(tx, user.project, name)?;

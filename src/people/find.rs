@@ -3,8 +3,8 @@
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, State, User, UserId};
-pub use crate::store::holdings::Held;
-use crate::store::{Db, aliases, holdings, projects, sessions, users};
+pub use crate::store::data_inventory::Held;
+use crate::store::{Db, aliases, data_inventory, projects, sessions, users};
 
 /// The live user with this identifier. [`Error::UserNotFound`] if there is none.
 pub fn get(db: &Db, project: ProjectId, identifier: &str) -> Result<User> {
@@ -111,7 +111,7 @@ pub fn held(db: &Db, id: UserId, now: Millis) -> Result<User> {
 
 /// How many rows of each table are about a user. It reads an index entry a row: for scans.
 pub fn inventory(db: &Db, user: &User) -> Result<Vec<Held>> {
-    holdings::inventory(db, user, &users::members(db, user.id)?)
+    data_inventory::inventory(db, user, &users::members(db, user.id)?)
 }
 
 /// The user's anonymous ids, `limit` at most.

@@ -33,7 +33,7 @@ pub fn identify(
 
 /// Takes in what a client says of a user without saying who it is: creates and updates, but
 /// restores and merges nobody.
-pub fn describe(
+pub fn describe_from_event(
     tx: &Tx,
     project: ProjectId,
     subject: &Subject,

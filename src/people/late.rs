@@ -5,7 +5,7 @@ pub use crate::model::UNDATED;
 use crate::model::{Dropped, ProjectId, REVIVABLE, Received, Repair, Said};
 use crate::people::subject::Subject;
 use crate::people::{holder, repairs};
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Tx, projects, users as rows};
 
 /// Whether a message speaks for its person's registration, or only of what the person did.
@@ -29,7 +29,7 @@ pub fn check(
     let Some(name) = subject.judged_by() else { return Ok(Ok(())) };
     let said = said.believed(tx.now());
     free_expired(tx, project, subject)?;
-    let Some(erased_at) = tombstones::erased_as(tx, project, subject.judged_as().as_slice())? else {
+    let Some(erased_at) = erased_identifiers::erased_as(tx, project, subject.judged_as().as_slice())? else {
         return Ok(Ok(()));
     };
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);

@@ -158,6 +158,6 @@ pub fn reveal(tx: &Tx, user: &User, key: &str, reason: &str, ticket: &str) -> Re
         reason: Some(&format!("{}: {reason}{ticket}", found.kind)),
         ..audit::Entry::default()
     };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     Ok(found)
 }

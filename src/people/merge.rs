@@ -15,9 +15,9 @@ use crate::people::{
     admission, erasures, holder, late, names, person, placeholders, profile, public, registration, repairs,
     suppressions,
 };
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::users::Activity;
-use crate::store::{Tx, aliases, events, holdings, jobs, sessions, users as rows};
+use crate::store::{Tx, aliases, data_inventory, events, jobs, sessions, users as rows};
 
 /// Rows moved by one statement.
 const ROWS: i64 = 250;
@@ -129,7 +129,7 @@ pub fn with_namesake(tx: &Tx, user: &User) -> Result<User> {
 fn is_an_identifier(tx: &Tx, project: ProjectId, anonymous_id: &Identifier) -> Result<bool> {
     let name = anonymous_id.as_str();
     Ok(holder::holder(tx, project, name)?.is_some()
-        || tombstones::erased_at(tx, project, Named::Identifier(name))?.is_some())
+        || erased_identifiers::erased_at(tx, project, Named::Identifier(name))?.is_some())
 }
 
 fn registered(tx: &Tx, project: ProjectId, identifier: &Identifier, known: Option<User>) -> Result<User> {
@@ -201,7 +201,7 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
         // The row that knows it goes.
         for (anonymous_id, is_trusted) in aliases::with_trust(tx, visitor.id)? {
             let named = Named::alias(&anonymous_id, is_trusted);
-            tombstones::bury_as_of(tx, visitor.project, named, erased_at)?;
+            erased_identifiers::bury_as_of(tx, visitor.project, named, erased_at)?;
         }
     }
     if visitor.state == State::Hidden {
@@ -211,7 +211,7 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
     }
     let activity = activity_since(tx, &visitor, named.activity_since())?;
     aliases::relink(tx, visitor.id, named.id)?;
-    holdings::clear_person(tx, visitor.id)?;
+    data_inventory::clear_person(tx, visitor.id)?;
     rows::set_merged(tx, visitor.id, named.id)?;
     rows::note_merged(tx, &visitor, named.id)?;
     jobs::rebind(tx, visitor.id, named.id)?;
@@ -284,7 +284,7 @@ fn move_some(tx: &Tx, from: UserId, to: UserId) -> Result<()> {
         let twice = Activity { events: -moved.copies, sessions: -moved.emptied, ..Activity::default() };
         rows::add_activity(tx, to, twice)?;
     }
-    if moved.rows == 0 && holdings::rehome(tx, from, to, ROWS)? == 0 {
+    if moved.rows == 0 && data_inventory::rehome(tx, from, to, ROWS)? == 0 {
         rows::delete(tx, from)?;
     }
     Ok(())

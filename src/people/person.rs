@@ -8,7 +8,7 @@ use crate::store::{Tx, audit, users};
 /// Writes an act on a user down in the ledger: for each registration that makes it up.
 pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
     for incarnation in users::incarnations(tx, user)? {
-        tx.enter(act(tx.names().person(&incarnation)));
+        tx.append_to_ledger(act(tx.names().person(&incarnation)));
     }
     Ok(())
 }
@@ -16,7 +16,10 @@ pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) ->
 /// Writes an act on a user down in the audit log.
 pub fn append_to_audit_log(tx: &Tx, user: &User, action: &str) -> Result<()> {
     let subject = Some(pseudonym(tx, user));
-    audit::note(tx, &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() })
+    audit::append(
+        tx,
+        &audit::Entry { action, subject, project: Some(user.project), ..audit::Entry::default() },
+    )
 }
 
 /// Names a registration in the audit log.
@@ -32,5 +35,5 @@ pub fn note_view(tx: &Tx, user: &User) -> Result<()> {
         project: Some(user.project),
         ..audit::Entry::default()
     };
-    audit::note(tx, &entry)
+    audit::append(tx, &entry)
 }

@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::ledger::Pseudonym;
 use crate::model::ProjectId;
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Tx, jobs};
 
 /// What stands before a digest.
@@ -29,7 +29,7 @@ pub fn named_by(reference: &str) -> Option<Pseudonym> {
 /// Whether somebody had this name who was erased, or has another since: as far back as late events
 /// are told by it.
 pub fn was_anybodys(tx: &Tx, project: ProjectId, name: &str) -> Result<bool> {
-    Ok(tombstones::erased_as(tx, project, &Named::as_anonymous(name))?.is_some())
+    Ok(erased_identifiers::erased_as(tx, project, &Named::as_anonymous(name))?.is_some())
 }
 
 /// Nobody has this name from now on. Jobs that are over get `scrubbed` in its place. Returns

@@ -2,7 +2,7 @@
 
 use crate::error::Place;
 use crate::model::{Identifier, User};
-use crate::store::tombstones::Named;
+use crate::store::erased_identifiers::Named;
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
 pub const VISITOR: &str = "visitor-";

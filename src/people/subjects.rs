@@ -4,7 +4,7 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, State, User, UserId};
 use crate::people::subject::VISITOR;
 use crate::people::{find, holder};
-use crate::store::tombstones::Named;
+use crate::store::erased_identifiers::Named;
 use crate::store::{Tx, aliases, users as rows};
 
 /// So many people with one e-mail are named to the caller.

@@ -9,9 +9,9 @@ use crate::model::{Dropped, Handle, Identifier, ProjectId, Received, Repair, Use
 use crate::people::subject::Subject;
 use crate::people::subjects::{Meant, Subject as Whom};
 use crate::people::{holder, person, repairs, subjects};
+use crate::store::erased_identifiers::Named;
 use crate::store::suppressions::Which;
 pub use crate::store::suppressions::{Digest, Suppression};
-use crate::store::tombstones::Named;
 use crate::store::{Db, Tx, aliases, audit, projects, regulations, suppressions};
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
@@ -83,7 +83,7 @@ fn cover(
         project: Some(project),
         ..audit::Entry::default()
     };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     Ok(subject)
 }
 
@@ -97,7 +97,7 @@ fn keep_out(
     until: Option<Millis>,
 ) -> Result<()> {
     let name = pseudonym(&suppressions::digest_of(tx, project, named))?;
-    tx.enter(Act::Suppressed { project, name, subject: pseudonym(subject)?, until, source });
+    tx.append_to_ledger(Act::Suppressed { project, name, subject: pseudonym(subject)?, until, source });
     suppressions::put(tx, Which { project, subject, source: &source.text() }, named, until)
 }
 
@@ -230,7 +230,7 @@ pub fn lift_for(tx: &Tx, project: ProjectId, source: Source, name: &Identifier) 
         for (subject, by) in suppressions::went_with(tx, project, &by_source, &digest)? {
             let asked = if by == unknown { Source::Unknown } else { source };
             let (whose, name) = (pseudonym(&subject)?, Some(pseudonym(&digest)?));
-            tx.enter(Act::Unsuppressed { project, subject: whose, name, source: asked });
+            tx.append_to_ledger(Act::Unsuppressed { project, subject: whose, name, source: asked });
             suppressions::remove_name(tx, Which { project, subject: &subject, source: &by }, &digest)?;
             note_lifted(tx, project)?;
             lifted = true;
@@ -266,7 +266,12 @@ fn lift_whole(tx: &Tx, project: ProjectId, subject: &Digest, source: Source, oth
     let unknown_too = others == Others::UnknownToo && source != Source::Unknown;
     for source in [Some(source), unknown_too.then_some(Source::Unknown)].into_iter().flatten() {
         if suppressions::remove(tx, Which { project, subject, source: &source.text() })? > 0 {
-            tx.enter(Act::Unsuppressed { project, subject: pseudonym(subject)?, name: None, source });
+            tx.append_to_ledger(Act::Unsuppressed {
+                project,
+                subject: pseudonym(subject)?,
+                name: None,
+                source,
+            });
             lifted = true;
         }
     }
@@ -278,7 +283,10 @@ fn lift_whole(tx: &Tx, project: ProjectId, subject: &Digest, source: Source, oth
 }
 
 fn note_lifted(tx: &Tx, project: ProjectId) -> Result<()> {
-    audit::note(tx, &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() })
+    audit::append(
+        tx,
+        &audit::Entry { action: "unsuppress", project: Some(project), ..audit::Entry::default() },
+    )
 }
 
 /// Whether the person with this identifier is kept out.

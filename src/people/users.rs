@@ -11,7 +11,7 @@ use crate::people::profile::update_and_restore;
 use crate::people::registration::{register, visitor_named};
 use crate::people::subject::Subject;
 use crate::people::{admission, find, merge, names, profile, public, suppressions};
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Tx, jobs, users};
 
 /// What a registration found.
@@ -23,7 +23,7 @@ pub enum Found {
 }
 
 /// Creates the user, or restores it, or updates it: whatever it takes. Dropped if it is suppressed.
-pub fn put(
+pub fn create_or_update(
     tx: &Tx,
     project: ProjectId,
     identifier: &Identifier,
@@ -164,12 +164,12 @@ pub fn rename(tx: &Tx, mut user: User, identifier: &Identifier) -> Result<Receiv
         return Err(Error::IdentifierTaken);
     }
     if let Some(old) = user.identifier.replace(identifier.as_str().to_owned()) {
-        tombstones::bury(tx, user.project, Named::Identifier(&old))?;
+        erased_identifiers::record(tx, user.project, Named::Identifier(&old))?;
         // A job that waits was meant for this person; ones that ended are scrubbed by name.
         for job in jobs::waiting_for(tx, user.project, &old)? {
             let name = tx.names().name(user.project, identifier.as_str());
             let request = Pseudonym(job.receipt);
-            tx.enter(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+            tx.append_to_ledger(Act::Scheduled { request, project: user.project, name, due: job.start_at });
             names::enter_again(tx, &job)?;
         }
         jobs::rename(tx, user.project, &old, identifier.as_str())?;

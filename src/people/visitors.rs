@@ -18,7 +18,7 @@ use crate::model::{Identifier, Profile, ProfileChange, ProjectId, SESSION_GAP, U
 use crate::people::activity::{Incoming, Taken};
 use crate::people::subject::Subject;
 use crate::people::{activity, holder, identify, suppressions, users};
-use crate::store::tombstones::{self, Named};
+use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Db, Tx, aliases, salts};
 
 /// What names that we draw begin with.
@@ -143,7 +143,7 @@ pub fn update(
     change: &ProfileChange,
 ) -> Result<Updated> {
     if let Some(identifier) = identifier {
-        return users::put(tx, project, identifier, change).map(|_| Updated::Done);
+        return users::create_or_update(tx, project, identifier, change).map(|_| Updated::Done);
     }
     change.check()?;
     let mut visitor = find(tx, project, origin)?;
@@ -163,7 +163,7 @@ pub fn update(
         Some(visitor) => visitor,
         None => drawn(tx, project, origin)?,
     };
-    _ = identify::describe(tx, project, &visitor.subject()?, change, None)?;
+    _ = identify::describe_from_event(tx, project, &visitor.subject()?, change, None)?;
     Ok(Updated::Done)
 }
 
@@ -357,7 +357,7 @@ fn current(tx: &Tx, project: ProjectId, first: Identifier, means: Means) -> Resu
                 }
                 aliases::visited_at(tx, project, name.as_str())?.unwrap_or_default()
             }
-            None => match tombstones::erased_as(tx, project, &Named::as_anonymous(name.as_str()))? {
+            None => match erased_identifiers::erased_as(tx, project, &Named::as_anonymous(name.as_str()))? {
                 Some(erased_at) => erased_at,
                 None => return Ok(Visitor { name, means, holder: None }),
             },

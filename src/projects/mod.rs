@@ -4,11 +4,11 @@ pub mod label;
 pub mod origins;
 
 use crate::clock::{DAY, Millis};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites, UNDATED};
 use crate::secrets;
-use crate::store::{Db, Tx, audit, projects, tombstones};
+use crate::store::{Db, Tx, audit, erased_identifiers, projects};
 
 /// The name of the project that the first start makes.
 pub const FIRST: &str = "default";
@@ -26,7 +26,7 @@ pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     let project = projects::insert(tx, name, platform, &secrets::name()?, &secrets::token("tok_")?)?;
     let entry =
         audit::Entry { action: "create project", project: Some(project.id), ..audit::Entry::default() };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     Ok(project)
 }
 
@@ -67,7 +67,7 @@ pub fn rename(tx: &Tx, id: ProjectId, name: &str) -> Result<Project> {
     }
     projects::set_name(tx, id, name)?;
     let entry = audit::Entry { action: "rename project", project: Some(id), ..audit::Entry::default() };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     get(tx, id)
 }
 
@@ -102,12 +102,12 @@ pub fn set_intake(tx: &Tx, id: ProjectId, intake: &Intake) -> Result<()> {
     projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
     projects::set_intake(tx, id, intake)?;
     let entry = audit::Entry { action: "change project", project: Some(id), ..audit::Entry::default() };
-    audit::note(tx, &entry)
+    audit::append(tx, &entry)
 }
 
-fn intake_faults(intake: &Intake) -> Vec<Fault> {
+fn intake_faults(intake: &Intake) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    let mut fault = |field: &str, why: &str| faults.push(Fault::new(Place::Body, field, why));
+    let mut fault = |field: &str, why: &str| faults.push(FieldError::new(Place::Body, field, why));
     let quotas = [("peoplePerAddress", intake.people_per_address), ("peoplePerHour", intake.people_per_hour)];
     for (field, quota) in quotas {
         if quota.is_some_and(|quota| !(1..=QUOTA_MAX).contains(&quota)) {
@@ -146,7 +146,7 @@ pub fn forget_erased(tx: &Tx, since: Millis) -> Result<bool> {
     let mut forgotten = 0;
     for project in projects::list(tx)? {
         if let Some(before) = forgettable(&project, since, tx.now()) {
-            forgotten += tombstones::prune(tx, project.id, before, 500)?;
+            forgotten += erased_identifiers::prune(tx, project.id, before, 500)?;
         }
     }
     Ok(forgotten > 0)
@@ -156,7 +156,7 @@ pub fn forget_erased(tx: &Tx, since: Millis) -> Result<bool> {
 pub fn has_erased_to_forget(db: &Db, since: Millis, now: Millis) -> Result<bool> {
     for project in projects::list(db)? {
         if let Some(before) = forgettable(&project, since, now)
-            && tombstones::any(db, project.id, before)?
+            && erased_identifiers::any(db, project.id, before)?
         {
             return Ok(true);
         }
@@ -182,11 +182,11 @@ pub fn set_client_secret(tx: &Tx, id: ProjectId, secret: Option<&str>) -> Result
         return Err(Error::Invalid(vec![fault]));
     }
     if let Some(old) = projects::client_secret(tx, id)?.filter(|old| Some(old.as_str()) != secret) {
-        tx.enter(Act::CredentialEnded { credential: of_client_secret(tx, id, &old) });
+        tx.append_to_ledger(Act::CredentialEnded { credential: of_client_secret(tx, id, &old) });
     }
     projects::set_client_secret(tx, id, secret)?;
     let action = if secret.is_some() { "set client secret" } else { "remove client secret" };
-    audit::note(tx, &audit::Entry { action, project: Some(id), ..audit::Entry::default() })
+    audit::append(tx, &audit::Entry { action, project: Some(id), ..audit::Entry::default() })
 }
 
 /// What stands for a project's client secret in the ledger.
@@ -209,10 +209,10 @@ pub fn end_client_secrets(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Res
     Ok(ended)
 }
 
-fn secret_fault(secret: &str) -> Option<Fault> {
+fn secret_fault(secret: &str) -> Option<FieldError> {
     let fits = CLIENT_SECRET.contains(&secret.chars().count()) && !secret.chars().any(char::is_control);
     let message = "must have 16 to 256 characters, none of them control";
-    (!fits).then(|| Fault::new(Place::Body, "clientSecret", message))
+    (!fits).then(|| FieldError::new(Place::Body, "clientSecret", message))
 }
 
 /// The secret that the project's app signs its users' names with, if it has one.
@@ -283,7 +283,7 @@ pub fn change(tx: &Tx, id: ProjectId, change: &Change) -> Result<Project> {
 }
 
 /// The intake after a change. Numbers that no setting has become ones that the checks refuse.
-fn changed(old: &Intake, change: &Change, faults: &mut Vec<Fault>) -> Intake {
+fn changed(old: &Intake, change: &Change, faults: &mut Vec<FieldError>) -> Intake {
     let mut new = old.clone();
     let number = |number: i64| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
     if let Some(word) = &change.public_writes {
@@ -291,7 +291,7 @@ fn changed(old: &Intake, change: &Change, faults: &mut Vec<Fault>) -> Intake {
             Some(writes) => new.public_writes = writes,
             None => {
                 let why = "must be open, own-visitors or events-only";
-                faults.push(Fault::new(Place::Body, "publicWrites", why));
+                faults.push(FieldError::new(Place::Body, "publicWrites", why));
             }
         }
     }
@@ -316,7 +316,7 @@ fn changed(old: &Intake, change: &Change, faults: &mut Vec<Fault>) -> Intake {
     if new.erased_kept_days.is_some() {
         // A reason is one for keeping them for good.
         if change.erased_kept_why.is_some() && new.erased_kept_why.is_some() {
-            faults.push(Fault::new(Place::Body, "erasedKeptWhy", "goes with forever alone"));
+            faults.push(FieldError::new(Place::Body, "erasedKeptWhy", "goes with forever alone"));
         }
         new.erased_kept_why = None;
     }
@@ -333,7 +333,7 @@ pub fn set_origins(tx: &Tx, id: ProjectId, list: &[String]) -> Result<Project> {
     }
     projects::set_origins(tx, id, &list)?;
     let entry = audit::Entry { action: "set origins", project: Some(id), ..audit::Entry::default() };
-    audit::note(tx, &entry)?;
+    audit::append(tx, &entry)?;
     Ok(Project { origins: list, ..project })
 }
 

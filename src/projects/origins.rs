@@ -1,7 +1,7 @@
 //! Origins: the sites whose pages may send to a project. An empty list is every site.
 
 use crate::edge;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 
 /// The longest list.
 pub const MAX: usize = 100;
@@ -19,7 +19,7 @@ pub fn parse(list: &[String]) -> Result<Vec<String>> {
             Some(_) => {}
             None => {
                 let why = "must be scheme://host or scheme://host:port, without a path";
-                faults.push(Fault::new(Place::Body, format!("origins[{index}]"), why));
+                faults.push(FieldError::new(Place::Body, format!("origins[{index}]"), why));
             }
         }
     }

@@ -111,7 +111,7 @@ pub struct Report {
     /// The last row. [`GENESIS`] at 0: there is none.
     pub last: Position,
     /// In the order of the log; those of the heads after those of the rows.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<AuditFault>,
 }
 
 impl Report {
@@ -121,7 +121,7 @@ impl Report {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum AuditFault {
     /// These rows are not there, from the first to the second.
     Missing(u64, u64),
     /// There are two rows of this number: one was put in.
@@ -169,7 +169,7 @@ pub fn check(
     for Link { row, hash: stored } in rows {
         count += 1;
         if row.seq == last.seq {
-            faults.push(Fault::Twice(row.seq));
+            faults.push(AuditFault::Twice(row.seq));
             if doubt.is_some() && hash(&base, &row) == stored {
                 // This is the one that was there first.
                 doubt = None;
@@ -178,7 +178,7 @@ pub fn check(
             continue;
         }
         if row.seq < last.seq {
-            faults.push(Fault::Moved { seq: row.seq, after: last.seq });
+            faults.push(AuditFault::Moved { seq: row.seq, after: last.seq });
             continue;
         }
         let follows = row.seq == last.seq + 1;
@@ -187,15 +187,15 @@ pub fn check(
             // This row tells which was changed, the doubtful row or its hash: its own hash is
             // over what that hash was when both were written.
             if follows && !fits && hash(&should_be, &row) == stored {
-                faults.push(Fault::Hash(seq));
+                faults.push(AuditFault::Hash(seq));
                 fits = true;
             } else {
-                faults.push(Fault::Changed(seq));
+                faults.push(AuditFault::Changed(seq));
             }
         }
         if !follows {
             // What the lost rows led to is not known: the chain is taken up again here.
-            faults.push(Fault::Missing(last.seq + 1, row.seq - 1));
+            faults.push(AuditFault::Missing(last.seq + 1, row.seq - 1));
         } else if !fits {
             doubt = Some(Doubt { seq: row.seq, should_be: hash(&last.head.0, &row) });
         }
@@ -203,7 +203,7 @@ pub fn check(
         last = Position { seq: row.seq, head: Hex(stored) };
         watch.pass(&last);
     }
-    faults.extend(doubt.map(|doubt| Fault::Changed(doubt.seq)));
+    faults.extend(doubt.map(|doubt| AuditFault::Changed(doubt.seq)));
     faults.extend(watch.end(last.seq));
     Report { rows: count, last, faults }
 }
@@ -218,7 +218,7 @@ struct Doubt {
 struct Watch {
     points: Vec<(Position, Witness)>,
     next: usize,
-    faults: Vec<Fault>,
+    faults: Vec<AuditFault>,
 }
 
 impl Watch {
@@ -229,7 +229,7 @@ impl Watch {
         let mut points: Vec<(Position, Witness)> =
             heads.chain(notes.iter().map(|note| (*note, Witness::Note))).collect();
         points.sort_by_key(|(point, _)| point.seq);
-        let faults = bad.iter().map(|head| Fault::HeadSignature(head.seq)).collect();
+        let faults = bad.iter().map(|head| AuditFault::HeadSignature(head.seq)).collect();
         Watch { points, next: 0, faults }
     }
 
@@ -238,39 +238,39 @@ impl Watch {
         while let Some((point, by)) = self.points.get(self.next).filter(|(point, _)| point.seq <= here.seq) {
             // One in a gap is not reached; the gap is named already.
             if point.seq == here.seq && point.head != here.head {
-                self.faults.push(Fault::HeadHash { seq: point.seq, by: *by });
+                self.faults.push(AuditFault::HeadHash { seq: point.seq, by: *by });
             }
             self.next += 1;
         }
     }
 
     /// The log ends here.
-    fn end(mut self, last: u64) -> Vec<Fault> {
+    fn end(mut self, last: u64) -> Vec<AuditFault> {
         if let Some((point, by)) = self.points.get(self.next..).and_then(<[_]>::last) {
-            self.faults.push(Fault::Cut { from: last + 1, to: point.seq, by: *by });
+            self.faults.push(AuditFault::Cut { from: last + 1, to: point.seq, by: *by });
         }
         self.faults
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for AuditFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Missing(from, to) if from == to => write!(f, "row {from} is missing"),
-            Fault::Missing(from, to) => write!(f, "rows {from} to {to} are missing"),
-            Fault::Twice(seq) => write!(f, "there are two rows of number {seq}: one was put in"),
-            Fault::Moved { seq, after } => {
+            AuditFault::Missing(from, to) if from == to => write!(f, "row {from} is missing"),
+            AuditFault::Missing(from, to) => write!(f, "rows {from} to {to} are missing"),
+            AuditFault::Twice(seq) => write!(f, "there are two rows of number {seq}: one was put in"),
+            AuditFault::Moved { seq, after } => {
                 write!(f, "row {seq} comes after row {after}: it was put in or moved")
             }
-            Fault::Changed(seq) => {
+            AuditFault::Changed(seq) => {
                 write!(f, "row {seq} was changed, put in, or moved: its hash does not fit")
             }
-            Fault::Hash(seq) => write!(f, "the hash of row {seq} was changed; the row itself fits"),
-            Fault::HeadSignature(seq) => write!(f, "the signature of the head at row {seq} is not good"),
-            Fault::HeadHash { seq, by } => {
+            AuditFault::Hash(seq) => write!(f, "the hash of row {seq} was changed; the row itself fits"),
+            AuditFault::HeadSignature(seq) => write!(f, "the signature of the head at row {seq} is not good"),
+            AuditFault::HeadHash { seq, by } => {
                 write!(f, "row {seq} has another hash than {by} says: it or rows before it were written anew")
             }
-            Fault::Cut { from, to, by } => write!(
+            AuditFault::Cut { from, to, by } => write!(
                 f,
                 "the log had come to row {to}, as {by} says, but row {from} and what follows is not there: its \
                  tail was cut"

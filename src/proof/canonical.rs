@@ -15,7 +15,7 @@ pub const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 
 /// Why a text is not canonical JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct CanonicalError {
     pub what: What,
     /// The first byte that is wrong, if one can be told.
     pub at: Option<usize>,
@@ -35,9 +35,9 @@ pub enum What {
 }
 
 /// The text of a value. A [`What::NotInteger`] names the first number that has no text.
-pub fn text(value: &Value) -> Result<String, Fault> {
+pub fn text(value: &Value) -> Result<String, CanonicalError> {
     if let Some(field) = odd_number(value, String::new()) {
-        return Err(Fault { what: What::NotInteger, at: None, field });
+        return Err(CanonicalError { what: What::NotInteger, at: None, field });
     }
     let mut out = String::new();
     write(value, &mut out);
@@ -45,14 +45,14 @@ pub fn text(value: &Value) -> Result<String, Fault> {
 }
 
 /// The value of a text that is canonical, byte for byte: [`text`] of it gives the same bytes.
-pub fn parse(bytes: &[u8]) -> Result<Value, Fault> {
+pub fn parse(bytes: &[u8]) -> Result<Value, CanonicalError> {
     let (value, fault) = read(bytes)?;
     fault.map_or(Ok(value), Err)
 }
 
 /// The value of any JSON text, and why it is not canonical if it is not.
-pub fn read(bytes: &[u8]) -> Result<(Value, Option<Fault>), Fault> {
-    let fault = |what, at| Fault { what, at: Some(at), field: place(bytes, at) };
+pub fn read(bytes: &[u8]) -> Result<(Value, Option<CanonicalError>), CanonicalError> {
+    let fault = |what, at| CanonicalError { what, at: Some(at), field: place(bytes, at) };
     let given = std::str::from_utf8(bytes).map_err(|error| fault(What::NotJson, error.valid_up_to()))?;
     let value: Value = serde_json::from_str(given).map_err(|error| {
         let what = if error.is_eof() { What::CutShort } else { What::NotJson };
@@ -201,7 +201,7 @@ fn unquoted(text: &[u8]) -> String {
     serde_json::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| text.into_owned())
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CanonicalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.what {
             What::CutShort => "it is cut short",
@@ -219,4 +219,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for CanonicalError {}

@@ -10,7 +10,7 @@ use super::check::{self, check_one};
 use super::figures::handed_out;
 use super::hex::Hex;
 use super::receipt::{self, Id, Receipt};
-use super::receipts::{self, Last, Trouble};
+use super::receipts::{self, Last, ReceiptError};
 use super::signing::PublicKey;
 use super::whole;
 
@@ -22,7 +22,7 @@ pub struct Report {
     /// The last file in the chain. [`Last::NONE`]: there is no receipt.
     pub last: Last,
     /// In the order of the chain; what is no receipt comes first, a cut tail last.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ChainFault>,
 }
 
 impl Report {
@@ -33,7 +33,7 @@ impl Report {
 
 /// A fault of the chain, and the file that shows it; None: a file that is not there.
 #[derive(Debug)]
-pub struct Fault {
+pub struct ChainFault {
     pub file: Option<String>,
     pub what: What,
 }
@@ -42,9 +42,9 @@ pub struct Fault {
 pub enum What {
     /// A file that has no place in the directory.
     Stranger,
-    Unreadable(Trouble),
+    Unreadable(ReceiptError),
     /// The file itself is no good receipt.
-    Bad(check::Fault),
+    Bad(check::ReceiptFault),
     /// The file is a good receipt, but not the one that its name says: it was renamed, or
     /// swapped with another.
     Misnamed {
@@ -72,8 +72,8 @@ pub enum What {
 
 /// All that is wrong with the receipts in this directory. `known` is a receipt that is known
 /// to have been made, from elsewhere: without it nobody can tell that the last ones were cut
-/// off. [`Trouble::Io`] if the directory cannot be read.
-pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Result<Report, Trouble> {
+/// off. [`ReceiptError::Io`] if the directory cannot be read.
+pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Result<Report, ReceiptError> {
     let mut report = Report { good: 0, last: Last::NONE, faults: Vec::new() };
     let files = files(folder, &mut report)?;
     let mut ids: BTreeMap<Id, u64> = BTreeMap::new();
@@ -86,7 +86,7 @@ pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Resul
             faults.push(What::SameNumber(number));
         } else if number > before.number + 1 {
             let missing = What::Missing(before.number + 1, number - 1);
-            report.faults.push(Fault { file: None, what: missing });
+            report.faults.push(ChainFault { file: None, what: missing });
         }
         match ids.get(&id) {
             Some(first) => faults.push(What::SameId(*first)),
@@ -125,7 +125,7 @@ pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Resul
         if known.is_some_and(|known| is_good && known.number == number && known.hash != hash) {
             faults.push(What::NotTheKnown(number));
         }
-        report.faults.extend(faults.into_iter().map(|what| Fault { file: Some(name.clone()), what }));
+        report.faults.extend(faults.into_iter().map(|what| ChainFault { file: Some(name.clone()), what }));
         if number == before.number {
             before.hashes.push(hash);
             before.is_good &= is_good;
@@ -136,7 +136,7 @@ pub fn check_chain(folder: &Path, key: &PublicKey, known: Option<Last>) -> Resul
     report.last = Last { number: before.number, hash: before.hashes.first().copied().unwrap_or(Hex::ZERO) };
     if let Some(known) = known.filter(|known| known.number > before.number) {
         let cut = What::Cut(before.number + 1, known.number);
-        report.faults.push(Fault { file: None, what: cut });
+        report.faults.push(ChainFault { file: None, what: cut });
     }
     Ok(report)
 }
@@ -182,8 +182,8 @@ impl Projects {
 }
 
 /// The receipts' numbers and ids in their order; the rest goes to the report.
-fn files(folder: &Path, report: &mut Report) -> Result<Vec<(u64, Id)>, Trouble> {
-    let trouble = |source| Trouble::Io { doing: "read", path: folder.to_owned(), source };
+fn files(folder: &Path, report: &mut Report) -> Result<Vec<(u64, Id)>, ReceiptError> {
+    let trouble = |source| ReceiptError::Io { doing: "read", path: folder.to_owned(), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(trouble)? {
         let name = entry.map_err(trouble)?.file_name();
@@ -194,7 +194,7 @@ fn files(folder: &Path, report: &mut Report) -> Result<Vec<(u64, Id)>, Trouble> 
             None if whole::is_draft(&name) => {}
             None => {
                 let name = name.escape_debug().to_string();
-                report.faults.push(Fault { file: Some(name), what: What::Stranger });
+                report.faults.push(ChainFault { file: Some(name), what: What::Stranger });
             }
         }
     }
@@ -203,7 +203,7 @@ fn files(folder: &Path, report: &mut Report) -> Result<Vec<(u64, Id)>, Trouble> 
     Ok(files)
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ChainFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(f, "{file}: ")?;

@@ -15,10 +15,10 @@ pub const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a file is no good receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct ReceiptFault {
     pub what: What,
     /// The fields that do not have the right form, as far as the file can be read.
-    pub fields: Vec<form::Fault>,
+    pub fields: Vec<form::FormatError>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,25 +26,25 @@ pub enum What {
     /// More than [`BYTES_MAX`].
     TooLarge,
     /// It cannot be read at all.
-    NotJson(canonical::Fault),
+    NotJson(canonical::CanonicalError),
     /// It can be read, but not one and the same text can be written of it.
-    NotCanonical(canonical::Fault),
+    NotCanonical(canonical::CanonicalError),
     /// Whole and signed, but by this key.
     OtherKey(Hex<32>),
     /// No key signed these bytes.
     Signature,
     /// Signed by the key, but of this later version.
     Newer(u64),
-    /// Signed by the key, but no receipt: [`Fault::fields`] says why.
+    /// Signed by the key, but no receipt: [`ReceiptFault::fields`] says why.
     Form,
 }
 
 /// The receipt in these bytes, if they are canonical, of the right form, and signed by the
-/// key. Whatever byte of a receipt is changed, this is a [`Fault`]. It may be one as it was handed
+/// key. Whatever byte of a receipt is changed, this is a [`ReceiptFault`]. It may be one as it was handed
 /// out, or the file in which the organisation keeps it with its figures; see
 /// [`super::figures`].
-pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
-    let bare = |what| Fault { what, fields: Vec::new() };
+pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, ReceiptFault> {
+    let bare = |what| ReceiptFault { what, fields: Vec::new() };
     if bytes.len() > BYTES_MAX {
         return Err(bare(What::TooLarge));
     }
@@ -53,7 +53,7 @@ pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
     let value = &file.receipt;
     let mut fields = file.faults();
     if let Some(fault) = spelling {
-        return Err(Fault { what: What::NotCanonical(fault), fields });
+        return Err(ReceiptFault { what: What::NotCanonical(fault), fields });
     }
     let named = value["key"].as_str().and_then(|text| text.parse::<Hex<32>>().ok());
     if !is_signed(value, key) {
@@ -62,32 +62,32 @@ pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, Fault> {
             _ => What::Signature,
         };
         if what == What::Signature && named.is_some_and(|named| named != key.hex()) {
-            fields.push(form::Fault::new("key", "is not the key that was given"));
+            fields.push(form::FormatError::new("key", "is not the key that was given"));
         }
-        return Err(Fault { what, fields });
+        return Err(ReceiptFault { what, fields });
     }
     if named != Some(key.hex()) {
-        fields.push(form::Fault::new("key", "is not the key that signed it"));
+        fields.push(form::FormatError::new("key", "is not the key that signed it"));
     }
     let version = value["version"].as_u64().unwrap_or_default();
     if value["format"] == FORMAT && version > VERSION {
         return Err(bare(What::Newer(version)));
     }
     if !fields.is_empty() {
-        return Err(Fault { what: What::Form, fields });
+        return Err(ReceiptFault { what: What::Form, fields });
     }
     file.read()
 }
 
 /// The receipt in these bytes, whoever signed it, if they are canonical and of the right form.
-pub fn read_unsigned(bytes: &[u8]) -> Result<Receipt, Fault> {
-    let (value, spelling) =
-        canonical::read(bytes).map_err(|fault| Fault { what: What::NotJson(fault), fields: Vec::new() })?;
+pub fn read_unsigned(bytes: &[u8]) -> Result<Receipt, ReceiptFault> {
+    let (value, spelling) = canonical::read(bytes)
+        .map_err(|fault| ReceiptFault { what: What::NotJson(fault), fields: Vec::new() })?;
     let file = Parts::of(value);
     let fields = file.faults();
     match spelling {
-        Some(fault) => Err(Fault { what: What::NotCanonical(fault), fields }),
-        None if !fields.is_empty() => Err(Fault { what: What::Form, fields }),
+        Some(fault) => Err(ReceiptFault { what: What::NotCanonical(fault), fields }),
+        None if !fields.is_empty() => Err(ReceiptFault { what: What::Form, fields }),
         None => file.read(),
     }
 }
@@ -113,12 +113,12 @@ impl Parts {
         }
     }
 
-    fn faults(&self) -> Vec<form::Fault> {
+    fn faults(&self) -> Vec<form::FormatError> {
         let mut faults = form::faults(&self.receipt);
         if let Some(figures) = &self.figures {
             let wrong = form::faults_of_figures(figures);
             if wrong.is_empty() && self.receipt["figures"] != figures::hash(figures).to_string() {
-                faults.push(form::Fault::new("figures", "are not those that the receipt names"));
+                faults.push(form::FormatError::new("figures", "are not those that the receipt names"));
             }
             faults.extend(wrong);
         }
@@ -126,10 +126,10 @@ impl Parts {
     }
 
     /// Of values that [`Parts::faults`] finds nothing wrong with.
-    fn read(self) -> Result<Receipt, Fault> {
-        let fault = |error: serde_json::Error| Fault {
+    fn read(self) -> Result<Receipt, ReceiptFault> {
+        let fault = |error: serde_json::Error| ReceiptFault {
             what: What::Form,
-            fields: vec![form::Fault::new("", &error.to_string())],
+            fields: vec![form::FormatError::new("", &error.to_string())],
         };
         let receipt: Receipt = serde_json::from_value(self.receipt).map_err(fault)?;
         match self.figures {
@@ -152,7 +152,7 @@ fn is_signed_by(receipt: &Value, key: Hex<32>) -> bool {
     PublicKey::from_bytes(&key.0).is_ok_and(|key| is_signed(receipt, &key))
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ReceiptFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::TooLarge => write!(f, "it is larger than any receipt, which has at most {BYTES_MAX} bytes"),
@@ -174,4 +174,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ReceiptFault {}

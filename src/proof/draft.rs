@@ -49,7 +49,7 @@ pub struct Links {
 impl Draft {
     /// The receipt with its place in the chains, signed, and its figures. Faults, if it says
     /// something that no receipt may say: that something was found, or that the log was not emptied.
-    pub fn seal(&self, signer: &Signer, links: Links) -> Result<Kept, Vec<form::Fault>> {
+    pub fn seal(&self, signer: &Signer, links: Links) -> Result<Kept, Vec<form::FormatError>> {
         let draft = self.clone();
         let (ledger_seq, ledger_head) = draft.ledger;
         let figures = Figures {

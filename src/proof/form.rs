@@ -17,7 +17,7 @@ const TEXT_MAX: usize = 500;
 
 /// A field that does not have the right form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FormatError {
     /// `asked.at`, `counts[0].rows`; empty: the whole.
     pub field: String,
     pub why: String,
@@ -152,7 +152,7 @@ fn is_mode(word: &str) -> bool {
 
 /// The fields of this value that a receipt has and that are wrong or not there, and those
 /// that a receipt does not have.
-pub fn faults(receipt: &Value) -> Vec<Fault> {
+pub fn faults(receipt: &Value) -> Vec<FormatError> {
     let mut faults = Vec::new();
     let form = if receipt["version"] == FIRST { FIRST_RECEIPT } else { RECEIPT };
     fields(receipt, form, "", &mut faults);
@@ -160,30 +160,30 @@ pub fn faults(receipt: &Value) -> Vec<Fault> {
 }
 
 /// The same for what is kept beside one.
-pub fn faults_of_figures(figures: &Value) -> Vec<Fault> {
+pub fn faults_of_figures(figures: &Value) -> Vec<FormatError> {
     let mut faults = Vec::new();
     fields(figures, FIGURES, "figures", &mut faults);
     faults
 }
 
-fn fields(value: &Value, form: &[(&str, Form)], field: &str, faults: &mut Vec<Fault>) {
+fn fields(value: &Value, form: &[(&str, Form)], field: &str, faults: &mut Vec<FormatError>) {
     let Value::Object(given) = value else {
-        faults.push(Fault::new(field, "must be an object"));
+        faults.push(FormatError::new(field, "must be an object"));
         return;
     };
     for (name, form) in form {
         let field = field_of(field, name);
         match given.get(*name) {
             Some(value) => check(value, form, &field, faults),
-            None => faults.push(Fault::new(&field, "is missing")),
+            None => faults.push(FormatError::new(&field, "is missing")),
         }
     }
     for name in given.keys().filter(|name| form.iter().all(|(known, _)| known != name)) {
-        faults.push(Fault::new(&field_of(field, name), "is no field of a receipt"));
+        faults.push(FormatError::new(&field_of(field, name), "is no field of a receipt"));
     }
 }
 
-fn check(value: &Value, form: &Form, field: &str, faults: &mut Vec<Fault>) {
+fn check(value: &Value, form: &Form, field: &str, faults: &mut Vec<FormatError>) {
     let text = value.as_str();
     let number = value.as_u64();
     let why = match form {
@@ -218,7 +218,7 @@ fn check(value: &Value, form: &Form, field: &str, faults: &mut Vec<Fault>) {
         Zero if number == Some(0) => return,
         Zero => "must be 0".to_owned(),
     };
-    faults.push(Fault { field: field.to_owned(), why });
+    faults.push(FormatError { field: field.to_owned(), why });
 }
 
 fn are_digits(text: &str, n: usize) -> bool {
@@ -229,13 +229,13 @@ fn is_text(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control)
 }
 
-impl Fault {
-    pub fn new(field: &str, why: &str) -> Fault {
-        Fault { field: field.to_owned(), why: why.to_owned() }
+impl FormatError {
+    pub fn new(field: &str, why: &str) -> FormatError {
+        FormatError { field: field.to_owned(), why: why.to_owned() }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let field = if self.field.is_empty() { "the whole" } else { &self.field };
         write!(f, "`{field}` {}", self.why)
@@ -243,7 +243,7 @@ impl fmt::Display for Fault {
 }
 
 /// Several faults in one sentence.
-pub(super) fn list(f: &mut fmt::Formatter<'_>, faults: &[Fault]) -> fmt::Result {
+pub(super) fn list(f: &mut fmt::Formatter<'_>, faults: &[FormatError]) -> fmt::Result {
     for (n, fault) in faults.iter().enumerate() {
         let sep = if n == 0 { "" } else { "; " };
         write!(f, "{sep}{fault}")?;

@@ -49,7 +49,7 @@ struct Line {
 
 /// Why a file is no head that can be believed. Each says the way out.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum HeadError {
     #[error(
         "{} {what}: the ledger of erasures cannot be held against it. Where erasures.ledger is its newest \
          copy, remove that file, and the next start signs another",
@@ -62,16 +62,16 @@ pub enum Refusal {
 
 impl Head {
     /// The head in a data directory, if there is one.
-    pub fn read(dir: &Path, key: &PublicKey) -> Result<Option<Head>, Refusal> {
+    pub fn read(dir: &Path, key: &PublicKey) -> Result<Option<Head>, HeadError> {
         let path = path(dir);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Refusal::Io { path, error }),
+            Err(error) => return Err(HeadError::Io { path, error }),
         };
         match Head::parse(&bytes, key) {
             Ok(head) => Ok(Some(head)),
-            Err(what) => Err(Refusal::Bad { path, what }),
+            Err(what) => Err(HeadError::Bad { path, what }),
         }
     }
 

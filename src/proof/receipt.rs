@@ -15,7 +15,7 @@ use super::hex::{Hex, NotHex};
 use super::{audit, canonical};
 use crate::clock::Millis;
 use crate::model::{Erasure, Origin};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 pub const FORMAT: &str = "usher-receipt";
 /// What is written. Version 1 is read as ever.
@@ -303,12 +303,12 @@ pub fn of_file_name(name: &str) -> Option<(u64, Id)> {
 }
 
 /// The right by which an erasure of this origin was asked for.
-pub fn right(origin: Origin, ground: Ground) -> &'static str {
+pub fn right(origin: Origin, legal_basis: LegalBasis) -> &'static str {
     match origin {
-        Origin::Schedule | Origin::Request | Origin::Page => ground.words(),
+        Origin::Schedule | Origin::Request | Origin::Page => legal_basis.words(),
         Origin::Ledger => "erased before; a database from before that was put back",
-        Origin::Reaper if ground == Ground::Unstated => "deleted 7 days before and not taken back",
-        Origin::Reaper => ground.words(),
+        Origin::Reaper if legal_basis == LegalBasis::Unstated => "deleted 7 days before and not taken back",
+        Origin::Reaper => legal_basis.words(),
     }
 }
 

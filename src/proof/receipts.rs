@@ -57,12 +57,12 @@ pub struct Listed {
 
 impl Listed {
     /// What is handed out of it; of a damaged file, all its bytes.
-    pub fn bytes(&self) -> Result<Vec<u8>, Trouble> {
+    pub fn bytes(&self) -> Result<Vec<u8>, ReceiptError> {
         self.file_bytes().map(handed_out)
     }
 
     /// The bytes of the file, whatever they are: the organisation's.
-    pub fn file_bytes(&self) -> Result<Vec<u8>, Trouble> {
+    pub fn file_bytes(&self) -> Result<Vec<u8>, ReceiptError> {
         read(&self.path)
     }
 
@@ -71,31 +71,31 @@ impl Listed {
         receipt::file_name(self.number, self.id)
     }
 
-    /// [`Trouble::Damaged`]: its file was changed so that it cannot be read. The signature is
+    /// [`ReceiptError::Damaged`]: its file was changed so that it cannot be read. The signature is
     /// not checked here.
-    pub fn read(self) -> Result<Stored, Trouble> {
+    pub fn read(self) -> Result<Stored, ReceiptError> {
         let file = self.file_bytes()?;
         match check::read_unsigned(&file) {
             Ok(receipt) => {
                 let bytes = handed_out(file);
                 Ok(Stored { receipt, path: self.path, hash: Hex::sha256(&bytes), bytes })
             }
-            Err(fault) => Err(Trouble::Damaged { path: self.path, fault }),
+            Err(fault) => Err(ReceiptError::Damaged { path: self.path, fault }),
         }
     }
 }
 
 /// Why a receipt could not be read or made.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum ReceiptError {
     #[error("cannot {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The file was changed.
     #[error("{} is no good receipt any more: {fault}", path.display())]
-    Damaged { path: PathBuf, fault: check::Fault },
+    Damaged { path: PathBuf, fault: check::ReceiptFault },
     /// A fault of the program: what it did is not what a receipt may say.
     #[error("this is not what a receipt may say: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Form(Vec<form::Fault>),
+    Form(Vec<form::FormatError>),
 }
 
 /// The directory, held by one process.
@@ -115,17 +115,17 @@ pub struct Receipts {
 impl Receipts {
     /// The receipts in this directory, which is made if it is not there. What a stop left half
     /// written is removed. Files that are no receipts are left alone and not counted.
-    pub fn open(folder: &Path) -> Result<Receipts, Trouble> {
+    pub fn open(folder: &Path) -> Result<Receipts, ReceiptError> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(trouble("make", folder))?;
         Receipts::read(folder, true)
     }
 
     /// The same of a folder in which nothing is changed; there may be none.
-    pub fn look(folder: &Path) -> Result<Receipts, Trouble> {
+    pub fn look(folder: &Path) -> Result<Receipts, ReceiptError> {
         Receipts::read(folder, false)
     }
 
-    fn read(folder: &Path, sweeps: bool) -> Result<Receipts, Trouble> {
+    fn read(folder: &Path, sweeps: bool) -> Result<Receipts, ReceiptError> {
         let mut names = Vec::new();
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound && !sweeps => None,
@@ -194,9 +194,9 @@ impl Receipts {
         self.numbers.is_empty()
     }
 
-    /// The receipt of this id. None: there is none; [`Trouble::Damaged`]: its file was changed
+    /// The receipt of this id. None: there is none; [`ReceiptError::Damaged`]: its file was changed
     /// so that it cannot be read. The signature is not checked here.
-    pub fn find(&self, id: Id) -> Result<Option<Stored>, Trouble> {
+    pub fn find(&self, id: Id) -> Result<Option<Stored>, ReceiptError> {
         self.numbers.get(&id).map(|number| self.listed(*number, id).read()).transpose()
     }
 
@@ -222,8 +222,8 @@ impl Receipts {
 
     /// The receipt of this draft's id: the one that there is already, as it is, or the draft
     /// signed and put at the end of the chain. When this returns, it outlasts a power cut. A
-    /// [`Trouble::Form`] or a full disk leaves the chain as it was; the same call may come again.
-    pub fn next(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
+    /// [`ReceiptError::Form`] or a full disk leaves the chain as it was; the same call may come again.
+    pub fn next(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, ReceiptError> {
         let stored = match self.find(draft.id)? {
             Some(stored) => stored,
             None => self.write(signer, draft)?,
@@ -237,7 +237,7 @@ impl Receipts {
 
     /// Somebody may have removed it: what comes is proven all the same, with numbers that go on,
     /// so that all can see that some are missing.
-    fn make_folder(&self) -> Result<(), Trouble> {
+    fn make_folder(&self) -> Result<(), ReceiptError> {
         if self.folder.exists() {
             return Ok(());
         }
@@ -254,7 +254,7 @@ impl Receipts {
             .map_err(trouble("make", &self.folder))
     }
 
-    fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, Trouble> {
+    fn write(&mut self, signer: &Signer, draft: &Draft) -> Result<Stored, ReceiptError> {
         let chain = self.chain(draft.project).unwrap_or(Last::NONE);
         let links = Links {
             number: chain.number + 1,
@@ -262,7 +262,7 @@ impl Receipts {
             place: self.used + 1,
             file_before: self.last.hash,
         };
-        let kept = draft.seal(signer, links).map_err(Trouble::Form)?;
+        let kept = draft.seal(signer, links).map_err(ReceiptError::Form)?;
         let (name, file) = (kept.file_name(), kept.bytes());
         let path = self.folder.join(&name);
         self.make_folder()?;
@@ -282,7 +282,7 @@ impl Receipts {
 }
 
 /// The whole file, or a little more than a receipt can have.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReceiptError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
@@ -290,6 +290,6 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
-fn trouble<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Trouble + 'a {
-    move |source| Trouble::Io { doing, path: path.to_owned(), source }
+fn trouble<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> ReceiptError + 'a {
+    move |source| ReceiptError::Io { doing, path: path.to_owned(), source }
 }

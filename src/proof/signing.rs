@@ -37,7 +37,7 @@ pub enum Missing {
 
 /// Why there is no key to sign with. Each says the way out.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum SigningError {
     #[error(
         "{} is missing, but there are receipts that it signed: put it back from a copy or a backup; if it \
          is lost for good, move the receipts out of the directory, and keep {PUBLIC} with them, by which \
@@ -83,14 +83,14 @@ pub enum NotAKey {
 
 impl Signer {
     /// The key in this data directory; `missing` says what happens where there is none. The
-    /// public half is written beside it if it is not there. Each [`Refusal`] may come.
-    pub fn open(dir: &Path, missing: Missing) -> Result<Signer, Refusal> {
+    /// public half is written beside it if it is not there. Each [`SigningError`] may come.
+    pub fn open(dir: &Path, missing: Missing) -> Result<Signer, SigningError> {
         match (Signer::read(dir), missing) {
             (Ok(signer), _) => {
                 signer.publish(dir, Beside::MustAgree)?;
                 Ok(signer)
             }
-            (Err(Refusal::Missing(_)), Missing::Make) => {
+            (Err(SigningError::Missing(_)), Missing::Make) => {
                 let signer = Signer::make(&dir.join(SECRETS))?;
                 signer.publish(dir, Beside::IsReplaced)?;
                 Ok(signer)
@@ -100,25 +100,25 @@ impl Signer {
     }
 
     /// The same where nothing is written: both halves must be there, and agree.
-    pub fn look(dir: &Path) -> Result<Signer, Refusal> {
+    pub fn look(dir: &Path) -> Result<Signer, SigningError> {
         let (signer, at) = (Signer::read(dir)?, dir.join(PUBLIC));
         match fs::read_to_string(&at) {
             Ok(text) if text.parse() == Ok(signer.public()) => Ok(signer),
-            Ok(_) => Err(Refusal::OtherPublic(at)),
-            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Refusal::OtherPublic(at)),
+            Ok(_) => Err(SigningError::OtherPublic(at)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(SigningError::OtherPublic(at)),
             Err(error) => Err(io_fault("read", &at)(error)),
         }
     }
 
-    fn read(dir: &Path) -> Result<Signer, Refusal> {
+    fn read(dir: &Path) -> Result<Signer, SigningError> {
         let at = dir.join(SECRETS).join(SECRET);
         let mut file = match File::open(&at) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Refusal::Missing(at)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(SigningError::Missing(at)),
             file => file.map_err(io_fault("read", &at))?,
         };
         let mut text = Vec::new();
         file.by_ref().take(33).read_to_end(&mut text).map_err(io_fault("read", &at))?;
-        let secret = text.try_into().map_err(|_| Refusal::Damaged(at))?;
+        let secret = text.try_into().map_err(|_| SigningError::Damaged(at))?;
         Ok(Signer::of(&secret))
     }
 
@@ -127,9 +127,9 @@ impl Signer {
         Signer { key: SigningKey::from_bytes(secret) }
     }
 
-    fn make(folder: &Path) -> Result<Signer, Refusal> {
+    fn make(folder: &Path) -> Result<Signer, SigningError> {
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|_| Refusal::NoRandom)?;
+        getrandom::fill(&mut secret).map_err(|_| SigningError::NoRandom)?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_fault("make", folder))?;
         whole::put(folder, SECRET, &secret, 0o600)
             .and_then(|()| whole::settle(folder))
@@ -138,14 +138,14 @@ impl Signer {
     }
 
     /// Sees to it that the public half lies in the directory.
-    fn publish(&self, dir: &Path, beside: Beside) -> Result<(), Refusal> {
+    fn publish(&self, dir: &Path, beside: Beside) -> Result<(), SigningError> {
         let at = dir.join(PUBLIC);
         let own = self.public();
         match (fs::read_to_string(&at), beside) {
             (Ok(text), Beside::MustAgree) if text.parse() == Ok(own) => return Ok(()),
-            (Ok(_), Beside::MustAgree) => return Err(Refusal::OtherPublic(at)),
+            (Ok(_), Beside::MustAgree) => return Err(SigningError::OtherPublic(at)),
             (Err(error), Beside::MustAgree) if error.kind() == ErrorKind::InvalidData => {
-                return Err(Refusal::OtherPublic(at));
+                return Err(SigningError::OtherPublic(at));
             }
             (Err(error), _) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
                 return Err(io_fault("read", &at)(error));
@@ -235,6 +235,6 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-fn io_fault<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Refusal + 'a {
-    move |source| Refusal::Io { doing, path: path.to_owned(), source }
+fn io_fault<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> SigningError + 'a {
+    move |source| SigningError::Io { doing, path: path.to_owned(), source }
 }

@@ -21,7 +21,7 @@ pub struct Entry<'a> {
 }
 
 /// Writes an act down.
-pub fn note(tx: &Tx, entry: &Entry) -> Result<()> {
+pub fn append(tx: &Tx, entry: &Entry) -> Result<()> {
     let last = position(tx)?;
     let row = audit::Row {
         seq: last.seq + 1,

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::rows::{self, Rows};
 use super::{
-    Access, Db, Store, book, from_sql, has_wal, index_of, marks, migrations, read_only, snapshot, upkeep,
-    wal_mark, wal_of, wal_watch,
+    Access, Db, Store, from_sql, has_wal, index_of, ledger_writer, maintenance, marks, migrations, read_only,
+    snapshot, wal_of, wal_pairing, wal_watch,
 };
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -25,26 +25,26 @@ const FOLDER: &str = ".copy-";
 const FAULTS: u32 = 20;
 
 /// A database that is only looked into: nothing is written, the WAL stays as it is.
-pub struct Glance {
+pub struct OfflineDatabase {
     conn: Connection,
 }
 
-impl Glance {
+impl OfflineDatabase {
     /// [`Error::Internal`] if it cannot be opened.
-    pub fn open(path: &Path) -> Result<Glance> {
-        Glance::open_as(path, Access::Usual)
+    pub fn open(path: &Path) -> Result<OfflineDatabase> {
+        OfflineDatabase::open_as(path, Access::Usual)
     }
 
     /// The same, with the word whether anything may be written beside it.
-    pub fn open_as(path: &Path, access: Access) -> Result<Glance> {
-        let mark = wal_mark::of_file(path);
+    pub fn open_as(path: &Path, access: Access) -> Result<OfflineDatabase> {
+        let mark = wal_pairing::of_file(path);
         let conn = match access {
-            Access::Usual => Glance::usual(path)?,
+            Access::Usual => OfflineDatabase::usual(path)?,
             Access::ReadOnly => read_only::connection(path)?,
         };
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF").map_err(from_sql)?;
-        wal_mark::check(&conn, path, mark)?;
-        Ok(Glance { conn })
+        wal_pairing::check(&conn, path, mark)?;
+        Ok(OfflineDatabase { conn })
     }
 
     fn usual(path: &Path) -> Result<Connection> {
@@ -65,7 +65,7 @@ impl Glance {
 
     /// How far it has seen the ledger. [`Error::Internal`] if it never saw one.
     pub fn ledger(&self) -> Result<Position> {
-        self.read(book::position)
+        self.read(ledger_writer::position)
     }
 
     /// What is wrong with the file of numbers beside it. None: it is of a schema that has no such file.
@@ -114,7 +114,7 @@ impl Glance {
     }
 }
 
-impl Glance {
+impl OfflineDatabase {
     /// Reads every row of every table.
     pub fn rows(&self) -> Result<Rows> {
         self.read(|db| rows::read_all(db, FAULTS as usize))
@@ -125,7 +125,7 @@ impl Glance {
 /// at all. Whatever else is in the way is an error: [`Error::DiskFull`], [`Error::Unavailable`] for
 /// another program that holds it, [`Error::Internal`] for a database of somebody else.
 pub fn seen(path: &Path) -> Result<Option<Position>> {
-    let glance = match Glance::open(path) {
+    let glance = match OfflineDatabase::open(path) {
         Err(Error::Damaged(_)) => return Ok(None),
         glance => glance?,
     };
@@ -201,7 +201,7 @@ impl Store {
 /// Whether a database that nobody has open, of this schema or an older one, was begun to be used: a first
 /// start ends with a project.
 pub fn has_projects(path: &Path) -> Result<bool> {
-    let glance = Glance::open(path)?;
+    let glance = OfflineDatabase::open(path)?;
     let sql = "SELECT EXISTS (SELECT 1 FROM projects)";
     glance.conn.query_row(sql, [], |row| row.get(0)).map_err(from_sql)
 }
@@ -209,7 +209,7 @@ pub fn has_projects(path: &Path) -> Result<bool> {
 /// The same of a database that nobody has open, of this schema or an older one. It stays as it is.
 pub fn copy_closed(path: &Path, folder: &Path) -> Result<Copy> {
     let (folder, target) = begin(folder)?;
-    let glance = Glance::open(path)?;
+    let glance = OfflineDatabase::open(path)?;
     // The copy counts as a write of this connection.
     glance.conn.execute_batch("PRAGMA query_only = OFF").map_err(from_sql)?;
     vacuum(&glance.conn, &target).map_err(from_sql)?;
@@ -258,7 +258,7 @@ fn finish(folder: Folder, target: &Path) -> Result<Copy> {
         }
     }
     drop(copy);
-    let glance = Glance::open(target)?;
+    let glance = OfflineDatabase::open(target)?;
     if let Some(fault) = glance.faults()?.first() {
         return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));
     }
@@ -298,7 +298,7 @@ pub fn prepare(path: &Path, made_at: Millis) -> Result<()> {
     conn.execute(
         "INSERT INTO upkeep (task, done_at) VALUES (?1, ?2)
          ON CONFLICT (task) DO UPDATE SET done_at = excluded.done_at",
-        params![upkeep::RESTORED, made_at],
+        params![maintenance::RESTORED, made_at],
     )
     .map_err(from_sql)?;
     conn.execute_batch("COMMIT").map_err(from_sql)

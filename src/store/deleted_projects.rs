@@ -8,7 +8,7 @@ use super::{Db, Tx, corrupt};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{JobId, Origin, ProjectId, User};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 /// How much there is of a project.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn counts(db: &Db, project: ProjectId) -> Result<Counts> {
 pub struct Deletion {
     pub project: ProjectId,
     pub origin: Origin,
-    pub ground: Ground,
+    pub legal_basis: LegalBasis,
 }
 
 /// The project is deleted from now on: its settings go, and its name, under which another may be made.
@@ -62,7 +62,7 @@ pub fn mark(tx: &Tx, deletion: &Deletion) -> Result<()> {
              origins = '', placeholders = NULL, proficient_client_secret = NULL, public_writes = 'events only',
              people_per_address = NULL, people_per_hour = NULL, erased_kept_days = NULL, erased_kept_why = NULL
          WHERE id = ?1",
-        params![deletion.project.0, tx.now(), deletion.origin.as_str(), deletion.ground.as_str()],
+        params![deletion.project.0, tx.now(), deletion.origin.as_str(), deletion.legal_basis.as_str()],
     )?;
     Ok(())
 }
@@ -73,11 +73,11 @@ pub fn first(db: &Db) -> Result<Option<Deletion>> {
                WHERE deleted_at IS NOT NULL AND emptied_at IS NULL ORDER BY id LIMIT 1";
     db.row(sql, [], |row| {
         let origin = Origin::parse(row.get_ref(1)?.as_str()?);
-        let ground = Ground::parse(row.get_ref(2)?.as_str()?);
+        let legal_basis = LegalBasis::parse(row.get_ref(2)?.as_str()?);
         Ok(Deletion {
             project: ProjectId(row.get(0)?),
             origin: origin.ok_or_else(|| corrupt("why a project was deleted"))?,
-            ground: ground.ok_or_else(|| corrupt("by what right a project was deleted"))?,
+            legal_basis: legal_basis.ok_or_else(|| corrupt("by what right a project was deleted"))?,
         })
     })
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::kinds::Trees;
-use super::layout::{self, Odd, PAGE};
+use super::layout::{self, MalformedPage, PAGE};
 use crate::error::{Error, Result};
 
 /// Pages read at once: 1 MiB.
@@ -46,7 +46,7 @@ impl Pages {
     }
 
     /// Whether something that is free in a page is not zero; see [`layout::is_stale`].
-    pub fn is_stale(&self, number: u32, page: &[u8]) -> Result<bool, Odd> {
+    pub fn is_stale(&self, number: u32, page: &[u8]) -> Result<bool, MalformedPage> {
         if self.is_of_tree(number, page) { layout::is_stale(page, number) } else { Ok(false) }
     }
 

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::holdings::TABLES;
+use super::data_inventory::TABLES;
 use super::marks;
 use crate::archive;
 use crate::ledger::{Entry, Header};
 use crate::proof::check::read_unsigned;
 use crate::proof::receipt::{Evidence, Receipt, of_file_name, right, why_stays};
 use crate::proof::signing::PublicKey;
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 /// What kind of file it is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn is_own(receipt: &Receipt) -> bool {
     let known =
         |kind: &str, label: &str| TABLES.iter().any(|table| (table.name, table.label) == (kind, label));
     let why = why_stays(asked.erasure);
-    Ground::ALL.iter().any(|ground| asked.right == right(asked.origin, *ground))
+    LegalBasis::ALL.iter().any(|legal_basis| asked.right == right(asked.origin, *legal_basis))
         && counts.iter().chain(since.iter().flatten()).all(|gone| known(&gone.kind, &gone.label))
         && evidence.as_ref().is_none_or(|evidence| *evidence == Evidence::of_sqlite())
         && stays.iter().all(|stay| known(&stay.kind, &stay.label) && why == Some(&stay.why))

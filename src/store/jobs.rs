@@ -9,7 +9,7 @@ use super::{Db, Tx, corrupt, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, ReceiptId, Step, UserId};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
     updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
@@ -49,7 +49,8 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         scrubbed_at: row.get(24)?,
         mentions: row.get(25)?,
         receipt_no: row.get(26)?,
-        ground: Ground::parse(row.get_ref(27)?.as_str()?).ok_or_else(|| corrupt("a job's ground"))?,
+        legal_basis: LegalBasis::parse(row.get_ref(27)?.as_str()?)
+            .ok_or_else(|| corrupt("a job's ground"))?,
         bound_at: row.get(28)?,
         bound_user: row.get::<_, Option<i64>>(29)?.map(UserId),
         number: row.get(30)?,
@@ -72,7 +73,7 @@ pub struct New<'a> {
     pub erasure: Erasure,
     pub origin: Origin,
     pub reference: &'a str,
-    pub ground: Ground,
+    pub legal_basis: LegalBasis,
     /// When it was asked for.
     pub asked_at: Millis,
     pub start_at: Millis,
@@ -98,7 +99,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
         project: new.project,
         erasure: new.erasure,
         origin: new.origin,
-        ground: new.ground,
+        legal_basis: new.legal_basis,
         status: JobStatus::Scheduled,
         reference: new.reference.to_owned(),
         user: None,
@@ -145,7 +146,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Job> {
             job.created_at,
             job.updated_at,
             job.start_at,
-            job.ground.as_str(),
+            job.legal_basis.as_str(),
             job.number,
             bounds,
         ],

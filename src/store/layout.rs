@@ -42,7 +42,7 @@ impl Spot {
 
 /// A b-tree page that does not keep to the format: it is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Odd(pub &'static str);
+pub struct MalformedPage(pub &'static str);
 
 /// The free places of a b-tree page.
 struct Free {
@@ -52,10 +52,10 @@ struct Free {
 }
 
 /// None: it is no b-tree page.
-fn free(page: &[u8], number: u32) -> Result<Option<Free>, Odd> {
+fn free(page: &[u8], number: u32) -> Result<Option<Free>, MalformedPage> {
     let start = if number == 1 { FILE_HEADER } else { 0 };
     let Some(header) = page.get(start..start + 12).filter(|_| page.len() == PAGE) else {
-        return Err(Odd("it is cut short"));
+        return Err(MalformedPage("it is cut short"));
     };
     let header_size = match header[0] {
         2 | 5 => 12,
@@ -67,18 +67,18 @@ fn free(page: &[u8], number: u32) -> Result<Option<Free>, Odd> {
     let content = two(start + 5);
     let array_end = start + header_size + 2 * cells;
     if content < array_end || content > PAGE {
-        return Err(Odd("its cells begin inside its pointers"));
+        return Err(MalformedPage("its cells begin inside its pointers"));
     }
     let mut blocks = Vec::new();
     let mut at = two(start + 1);
     let mut least = content;
     while at != 0 {
         if at < least || at + 4 > PAGE {
-            return Err(Odd("its chain of free blocks is out of order"));
+            return Err(MalformedPage("its chain of free blocks is out of order"));
         }
         let (next, size) = (two(at), two(at + 2));
         if size < 4 || at + size > PAGE {
-            return Err(Odd("a free block leaves the page"));
+            return Err(MalformedPage("a free block leaves the page"));
         }
         blocks.push(at + 4..at + size);
         least = at + size;
@@ -88,7 +88,7 @@ fn free(page: &[u8], number: u32) -> Result<Option<Free>, Odd> {
 }
 
 /// Zeroes what is free in a b-tree page. True: something was not zero.
-pub fn scrub(page: &mut [u8], number: u32) -> Result<bool, Odd> {
+pub fn scrub(page: &mut [u8], number: u32) -> Result<bool, MalformedPage> {
     let Some(free) = free(page, number)? else { return Ok(false) };
     let mut changed = false;
     for range in std::iter::once(free.gap).chain(free.blocks) {
@@ -102,13 +102,13 @@ pub fn scrub(page: &mut [u8], number: u32) -> Result<bool, Odd> {
 }
 
 /// Whether something that is free in a b-tree page is not zero.
-pub fn is_stale(page: &[u8], number: u32) -> Result<bool, Odd> {
+pub fn is_stale(page: &[u8], number: u32) -> Result<bool, MalformedPage> {
     let Some(free) = free(page, number)? else { return Ok(false) };
     Ok(std::iter::once(free.gap).chain(free.blocks).any(|range| page[range].iter().any(|byte| *byte != 0)))
 }
 
 /// What the byte at `offset` of a page is.
-pub fn spot(page: &[u8], number: u32, offset: usize) -> Result<Spot, Odd> {
+pub fn spot(page: &[u8], number: u32, offset: usize) -> Result<Spot, MalformedPage> {
     let Some(free) = free(page, number)? else { return Ok(Spot::Other) };
     Ok(if free.gap.contains(&offset) {
         Spot::Gap
@@ -123,7 +123,7 @@ pub fn spot(page: &[u8], number: u32, offset: usize) -> Result<Spot, Odd> {
 
 /// Whether behind the leaves of a freelist's trunk is more than SQLite leaves there: numbers of
 /// pages that were leaves of it, of a file of so many pages.
-pub fn is_stale_trunk(page: &[u8], pages: u32) -> Result<bool, Odd> {
+pub fn is_stale_trunk(page: &[u8], pages: u32) -> Result<bool, MalformedPage> {
     let (_, _, rest) = trunk(page)?;
     let (numbers, _) = page[rest..].as_chunks();
     Ok(numbers.iter().any(|number| u32::from_be_bytes(*number) > pages))
@@ -131,12 +131,12 @@ pub fn is_stale_trunk(page: &[u8], pages: u32) -> Result<bool, Odd> {
 
 /// Of a freelist's trunk page: the next trunk (0: none), its leaves, and where its unused
 /// rest begins.
-pub fn trunk(page: &[u8]) -> Result<(u32, Vec<u32>, usize), Odd> {
+pub fn trunk(page: &[u8]) -> Result<(u32, Vec<u32>, usize), MalformedPage> {
     let four = |at: usize| page.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
-    let (Some(next), Some(count)) = (four(0), four(4)) else { return Err(Odd("it is cut short")) };
+    let (Some(next), Some(count)) = (four(0), four(4)) else { return Err(MalformedPage("it is cut short")) };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count > PAGE / 4 - 2 {
-        return Err(Odd("a trunk of the freelist has too many leaves"));
+        return Err(MalformedPage("a trunk of the freelist has too many leaves"));
     }
     let leaves = (0..count).filter_map(|n| four(8 + 4 * n)).collect();
     Ok((next, leaves, 8 + 4 * count))

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::params;
 
-use super::holdings;
-use super::search::{Needle, SearchKey, Sieve, Sought};
+use super::data_inventory;
+use super::search::{Fragment, Scanner, SearchKey, SearchTarget};
 use super::{Db, Store, Tx};
 use crate::error::Result;
 use crate::model::{JobId, ProjectId, UserId};
@@ -28,9 +28,9 @@ pub struct Counted {
 
 /// Takes down what somebody is called, for one job.
 pub fn see(tx: &Tx, job: JobId, name: &str) -> Result<()> {
-    let mut needles = Vec::new();
-    tx.search_key().names(name, |needle| needles.push(needle));
-    for Needle { word, length, digest } in needles {
+    let mut fragments = Vec::new();
+    tx.search_key().names(name, |fragment| fragments.push(fragment));
+    for Fragment { word, length, digest } in fragments {
         tx.execute(
             "INSERT INTO mention_needles (job_id, word, digest, length) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO NOTHING",
@@ -41,11 +41,11 @@ pub fn see(tx: &Tx, job: JobId, name: &str) -> Result<()> {
 }
 
 /// What a job's person was called.
-pub fn of(db: &Db, job: JobId) -> Result<Vec<Sought>> {
+pub fn of(db: &Db, job: JobId) -> Result<Vec<SearchTarget>> {
     let sql = "SELECT word, digest, length FROM mention_needles WHERE job_id = ?1";
     db.rows(sql, params![job.0], |row| {
-        let needle = Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? };
-        Ok(Sought { job, needle, planted: false })
+        let fragment = Fragment { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? };
+        Ok(SearchTarget { job, fragment, planted: false })
     })
 }
 
@@ -61,10 +61,10 @@ impl Store {
     pub fn mentions(
         &self,
         project: ProjectId,
-        needles: &[Sought],
+        fragments: &[SearchTarget],
         own: &HashMap<UserId, Vec<JobId>>,
     ) -> Result<Counted> {
-        let mut sieve = Sieve::new(self.search_key(), needles);
+        let mut sieve = Scanner::new(self.search_key(), fragments);
         let mut counted = Counted { all: true, ..Counted::default() };
         let nobody = Vec::new();
         let mut below = i64::MAX;
@@ -73,7 +73,7 @@ impl Store {
                 let sql = "SELECT id FROM users WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
                 let people: Vec<i64> = db.rows(sql, params![below, PEOPLE], |row| row.get(0))?;
                 if let Some(from) = people.last() {
-                    holdings::each_text(db, project, *from..below, |user, text| {
+                    data_inventory::each_text(db, project, *from..below, |user, text| {
                         let not_for = own.get(&user).unwrap_or(&nobody);
                         sieve.mentions_in(text, not_for, |job| *counted.places.entry(job).or_default() += 1);
                         Ok(())
@@ -92,14 +92,14 @@ impl Store {
 }
 
 impl SearchKey {
-    /// The needles of a name, in each form in which it may stand in a row, its case folded.
-    fn names(&self, name: &str, mut add: impl FnMut(Needle)) {
+    /// The fragments of a name, in each form in which it may stand in a row, its case folded.
+    fn names(&self, name: &str, mut add: impl FnMut(Fragment)) {
         self.forms(name.to_lowercase().as_bytes(), |form| {
             // Percent-encoding writes capital letters.
             let folded = form.to_ascii_lowercase();
             let longest = folded.len().min(usize::from(u8::MAX));
-            if let Some(needle) = self.piece(&folded[..longest]) {
-                add(needle);
+            if let Some(fragment) = self.piece(&folded[..longest]) {
+                add(fragment);
             }
         });
     }

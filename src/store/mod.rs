@@ -5,23 +5,23 @@
 //! which is also a [`Db`].
 
 mod alarm;
-mod ballast;
-mod book;
 mod boot;
 mod file;
 mod filters;
-mod foreign;
 mod freelist;
 pub mod ids;
+mod ledger_writer;
 mod migrations;
+mod open_guard;
 mod pragmas;
 mod read_only;
+mod reserve;
 mod rows;
 mod scrub;
 mod sealing;
 mod verify;
 mod wal_file;
-mod wal_mark;
+mod wal_pairing;
 mod wal_watch;
 mod writer;
 
@@ -29,21 +29,23 @@ pub mod admins;
 pub mod aliases;
 pub mod audit;
 pub mod backup;
+pub mod data_inventory;
 pub mod deleted_projects;
+pub mod erased_identifiers;
 pub mod events;
 pub mod figures;
 pub mod file_kind;
+pub mod fragments;
 pub mod history;
-pub mod holdings;
 pub mod interactions;
 pub mod jobs;
 pub mod keys;
 pub mod kinds;
 pub mod layout;
+pub mod maintenance;
 mod marks;
 pub mod mentions;
 pub mod messages;
-pub mod needles;
 pub mod old_secrets;
 mod open_read_only;
 pub mod pages;
@@ -53,6 +55,7 @@ pub mod regulations;
 pub mod repairs;
 pub mod salts;
 pub mod search;
+pub mod search_scope;
 pub mod second_factors;
 pub mod seen;
 pub mod sequences;
@@ -60,9 +63,6 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod sign_of_life;
 pub mod suppressions;
-pub mod tombstones;
-pub mod unsearched;
-pub mod upkeep;
 pub mod users;
 pub mod waiting;
 
@@ -79,25 +79,25 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use crate::bell::Bell;
 use crate::clock::{Clock, Millis, Reading};
 use crate::error::{Error, Result};
-use crate::ledger::{Act, Entry, Names, Position, Seal, mac};
+use crate::ledger::{Act, Entry, MacKey, Names, Position, mac};
 use crate::trace::Who;
+use crate::worker_signal::WorkerSignal;
 use alarm::Alarm;
-use ballast::Ballast;
-pub use book::Beside;
-use book::Book;
-pub use book::position as ledger_position;
 pub use file::Pages;
+pub use ledger_writer::Beside;
+use ledger_writer::LedgerWriter;
+pub use ledger_writer::position as ledger_position;
 use marks::Marks;
 pub use read_only::Access;
+use reserve::DiskReserve;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use sealing::Purpose;
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
 use wal_watch::WalWatch;
-pub use writer::Lane;
+pub use writer::WritePriority;
 use writer::Writer;
 
 /// Connections for long reads: so many scans run at a time, the next is told to wait.
@@ -128,8 +128,8 @@ pub struct Store {
     growth: Growth,
     secret: [u8; 32],
     /// Every page was looked at since the start.
-    surveyed: AtomicBool,
-    ballast: Arc<Ballast>,
+    scanned: AtomicBool,
+    reserve: Arc<DiskReserve>,
     watch: Arc<WalWatch>,
     alarm: Arc<Alarm>,
 }
@@ -156,12 +156,12 @@ pub struct Options {
     /// What digests of identifiers are keyed with.
     pub secret: [u8; 32],
     pub clock: Clock,
-    pub bell: Arc<Bell>,
+    pub worker_signal: Arc<WorkerSignal>,
     /// Point reads that may run at a time.
     pub points: u32,
-    pub hygiene: Hygiene,
+    pub scrub_mode: ScrubMode,
     /// Bytes of room that are kept for erasing.
-    pub ballast: u64,
+    pub reserve: u64,
     /// Bytes of WAL that a reader may hold up before only erasing writes.
     pub wal_limit: u64,
     pub loss: Loss,
@@ -181,7 +181,7 @@ pub enum Loss {
 /// What keeps the file free of stale bytes. Each part can be left out by the tests that
 /// must then find some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hygiene {
+pub enum ScrubMode {
     Whole,
     NoScrub,
     NoScrubNorSecureDelete,
@@ -201,15 +201,15 @@ pub struct Tx<'a> {
     registrations: Cell<u32>,
     /// How many people may be registered, and in how many seconds again. None: any number.
     room: Cell<Option<(u32, u64)>>,
-    resources: &'a Resources,
+    resources: &'a WriterContext,
 }
 
 /// What the writer lends to every transaction.
-pub struct Resources {
+pub struct WriterContext {
     ids: ids::Ids,
     secret: [u8; 32],
-    bell: Arc<Bell>,
-    book: Book,
+    worker_signal: Arc<WorkerSignal>,
+    ledger_writer: LedgerWriter,
     marks: Marks,
 }
 
@@ -217,7 +217,7 @@ pub struct Resources {
 struct Running {
     writer: Option<Writer>,
     growth: Growth,
-    ballast: Arc<Ballast>,
+    reserve: Arc<DiskReserve>,
     watch: Arc<WalWatch>,
     alarm: Arc<Alarm>,
 }
@@ -228,7 +228,7 @@ impl Running {
         Running {
             writer: None,
             growth: Growth::default(),
-            ballast: Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), 0)),
+            reserve: Arc::new(DiskReserve::of(path.parent().unwrap_or(Path::new(".")), 0)),
             watch: Arc::new(WalWatch::new(path, options.wal_limit)),
             alarm: Arc::default(),
         }
@@ -255,53 +255,54 @@ impl Store {
         before: &dyn Fn(usize) -> Result<()>,
     ) -> Result<(Store, Vec<Entry>)> {
         pragmas::check_build()?;
-        let ballast = Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), options.ballast));
-        let opened = match Store::open_with(path, options.clone(), &ballast, beside, before) {
+        let reserve = Arc::new(DiskReserve::of(path.parent().unwrap_or(Path::new(".")), options.reserve));
+        let opened = match Store::open_with(path, options.clone(), &reserve, beside, before) {
             // Not even the index of the WAL has room, and SQLite calls that an I/O error.
-            Err(_) if ballast.give_up_if_full() => Store::open_with(path, options, &ballast, beside, before),
+            Err(_) if reserve.give_up_if_full() => Store::open_with(path, options, &reserve, beside, before),
             outcome => outcome,
         }?;
-        ballast.take()?;
+        reserve.take()?;
         Ok(opened)
     }
 
     fn open_with(
         path: &Path,
         options: Options,
-        ballast: &Arc<Ballast>,
+        reserve: &Arc<DiskReserve>,
         beside: Beside,
         before: &dyn Fn(usize) -> Result<()>,
     ) -> Result<(Store, Vec<Entry>)> {
-        let Options { secret, clock, bell, hygiene, wal_limit, loss, .. } = options.clone();
-        let schema = foreign::check(path, migrations::NEWEST, loss, Access::Usual).map_err(with_way_out)?;
+        let Options { secret, clock, worker_signal, scrub_mode, wal_limit, loss, .. } = options.clone();
+        let schema =
+            open_guard::check(path, migrations::NEWEST, loss, Access::Usual).map_err(with_way_out)?;
         if schema > 0 && schema < migrations::NEWEST {
             before(schema)?;
         }
-        let (conn, ids, scrub) = open_writer(path, hygiene, loss, ballast).map_err(with_way_out)?;
+        let (conn, ids, scrub) = open_writer(path, scrub_mode, loss, reserve).map_err(with_way_out)?;
         boot::note(path);
         let growth = Growth::default();
         let ledger = ledger_of(path);
         // The first write to the WAL, which has to be marked as every other.
-        let (book, unseen) = scrub.transaction(&conn, || {
-            Book::open(&conn, &ledger, &secret, clock.now(), growth.clone(), beside)
+        let (ledger_writer, unseen) = scrub.transaction(&conn, || {
+            LedgerWriter::open(&conn, &ledger, &secret, clock.now(), growth.clone(), beside)
         })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
         let (watch, alarm) = (Arc::new(WalWatch::new(path, wal_limit)), Arc::<Alarm>::default());
         let writer = Writer::start(
             conn,
-            Resources { ids, secret, bell, book, marks },
+            WriterContext { ids, secret, worker_signal, ledger_writer, marks },
             clock,
             scrub,
-            Arc::clone(ballast),
+            Arc::clone(reserve),
             Arc::clone(&watch),
             Arc::clone(&alarm),
         )?;
-        let running = Running { writer: Some(writer), growth, ballast: Arc::clone(ballast), watch, alarm };
+        let running = Running { writer: Some(writer), growth, reserve: Arc::clone(reserve), watch, alarm };
         Ok((Store::assembled(path, &options, running, Access::Usual)?, unseen))
     }
 
     fn assembled(path: &Path, options: &Options, running: Running, access: Access) -> Result<Store> {
-        let Running { writer, growth, ballast, watch, alarm } = running;
+        let Running { writer, growth, reserve, watch, alarm } = running;
         Ok(Store {
             points: pool(path, options.points, access)?,
             scans: pool(path, SCANS, access)?,
@@ -312,8 +313,8 @@ impl Store {
             growth,
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             secret: options.secret,
-            surveyed: AtomicBool::new(false),
-            ballast,
+            scanned: AtomicBool::new(false),
+            reserve,
             watch,
             alarm,
         })
@@ -350,7 +351,7 @@ impl Store {
     /// Queues a write; see [`writer`]. `clock` stamps its transaction.
     pub fn submit<T, F>(
         &self,
-        lane: Lane,
+        lane: WritePriority,
         clock: Clock,
         who: Who,
         run: F,
@@ -368,9 +369,9 @@ impl Store {
         self.writer()?.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
     }
 
-    /// The disk is full: gives the ballast up, so that erasing goes on.
+    /// The disk is full: gives the reserve up, so that erasing goes on.
     pub fn make_room(&self) {
-        self.ballast.give_up();
+        self.reserve.give_up();
     }
 
     /// Takes the WAL into the file and empties it.
@@ -384,9 +385,9 @@ impl Store {
     }
 
     /// These pages are to be scrubbed.
-    pub fn suspect(&self, pages: Vec<u32>) -> Result<()> {
+    pub fn mark_dirty(&self, pages: Vec<u32>) -> Result<()> {
         self.writer()?.chore(move |_, scrub| {
-            scrub.suspect(pages);
+            scrub.mark_dirty(pages);
             Ok(())
         })
     }
@@ -401,7 +402,7 @@ impl Store {
         self.writer()?.chore(move |conn, scrub| freelist::trim(conn, scrub, trunks))
     }
 
-    /// The key that [`needles`] were taken down with.
+    /// The key that [`fragments`] were taken down with.
     pub fn search_key(&self) -> search::SearchKey {
         search_key(&self.secret)
     }
@@ -432,7 +433,7 @@ impl Store {
         let told = Arc::new(told);
         let later = Arc::clone(&told);
         self.growth.add(Box::new(move |position| later(position)));
-        told(&self.read(book::position)?);
+        told(&self.read(ledger_writer::position)?);
         Ok(())
     }
 
@@ -443,12 +444,12 @@ impl Store {
 
     /// Whether the room that is kept for erasing is in use.
     pub fn is_short_of_room(&self) -> bool {
-        self.ballast.is_given_up()
+        self.reserve.is_given_up()
     }
 
     /// By which the ledger's lines show that they were written here.
-    pub fn seal(&self) -> Seal {
-        Seal::new(&self.secret)
+    pub fn seal(&self) -> MacKey {
+        MacKey::new(&self.secret)
     }
 
     /// Where the ledger of erasures lies, for those who read it.
@@ -468,21 +469,21 @@ impl Store {
 /// it is was asked before.
 fn open_writer(
     path: &Path,
-    hygiene: Hygiene,
+    scrub_mode: ScrubMode,
     loss: Loss,
-    ballast: &Arc<Ballast>,
+    reserve: &Arc<DiskReserve>,
 ) -> Result<(Connection, ids::Ids, Scrub)> {
     let mut conn = Connection::open(path).map_err(from_sql)?;
     if loss == Loss::Accept {
         check_soundness(&conn)?;
     }
-    if pragmas::bring_over(&conn).map_err(from_sql)? {
+    if pragmas::rebuild(&conn).map_err(from_sql)? {
         log::warn!("the database had other settings than erasing needs: it was written anew");
     }
-    pragmas::writer(&conn, hygiene).map_err(from_sql)?;
+    pragmas::writer(&conn, scrub_mode).map_err(from_sql)?;
     migrations::run(&mut conn)?;
     let ids = ids::Ids::load(&conn)?;
-    let mut scrub = Scrub::new(&conn, path, hygiene, Arc::clone(ballast))?;
+    let mut scrub = Scrub::new(&conn, path, scrub_mode, Arc::clone(reserve))?;
     // What a kill left in the WAL goes through the scrub before anything else.
     scrub.checkpoint(&conn)?;
     Ok((conn, ids, scrub))
@@ -531,7 +532,7 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
     outcome
 }
 
-/// The key that [`needles`] are taken down with.
+/// The key that [`fragments`] are taken down with.
 pub fn search_key(secret: &[u8; 32]) -> search::SearchKey {
     search::SearchKey::new(keyed(secret, "search", &[]))
 }
@@ -584,7 +585,7 @@ fn pool(path: &Path, size: u32, access: Access) -> Result<Pool<SqliteConnectionM
 }
 
 impl<'a> Tx<'a> {
-    fn new(conn: &'a Connection, time: Reading, who: Who, resources: &'a Resources) -> Tx<'a> {
+    fn new(conn: &'a Connection, time: Reading, who: Who, resources: &'a WriterContext) -> Tx<'a> {
         Tx { db: Db { conn }, time, who, registrations: Cell::new(0), room: Cell::new(None), resources }
     }
 
@@ -627,28 +628,28 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes an act down in the ledger, before this transaction commits.
-    pub fn enter(&self, act: Act) {
-        self.resources.book.enter(self.now(), act);
+    pub fn append_to_ledger(&self, act: Act) {
+        self.resources.ledger_writer.append(self.now(), act);
     }
 
     /// The same for an act of another time.
     pub fn enter_at(&self, at: Millis, act: Act) {
-        self.resources.book.enter(at, act);
+        self.resources.ledger_writer.append(at, act);
     }
 
     /// The keyed digests under which the ledger knows people, names and keys.
     pub fn names(&self) -> &Names {
-        &self.resources.book.names
+        &self.resources.ledger_writer.names
     }
 
     /// Where the ledger stands; without what this transaction entered.
     pub fn ledger(&self) -> Position {
-        self.resources.book.position()
+        self.resources.ledger_writer.position()
     }
 
     /// All that the ledger orders is done, once this transaction commits.
     pub fn caught_up(&self) {
-        self.resources.book.catch_up();
+        self.resources.ledger_writer.catch_up();
     }
 
     /// A new user or session id.
@@ -673,18 +674,18 @@ impl<'a> Tx<'a> {
     /// Tells the worker that something may be due. It looks once this is committed, for
     /// it looks from within the writer's queue.
     pub fn wake_worker(&self) {
-        self.resources.bell.ring();
+        self.resources.worker_signal.ring();
     }
 
     /// Runs `part` in a savepoint of its own: if it fails, what it wrote is undone and
     /// the rest of the transaction goes on.
     pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
         self.execute("SAVEPOINT part", [])?;
-        let (entered, registrations) = (self.resources.book.entered(), self.registrations());
+        let (entered, registrations) = (self.resources.ledger_writer.entered(), self.registrations());
         let outcome = part();
         if outcome.is_err() {
             self.registrations.set(registrations);
-            self.resources.book.forget(entered);
+            self.resources.ledger_writer.forget(entered);
         }
         // After a full disk there is no transaction to go on with; the writer sees to it.
         if outcome.is_err() && !self.conn.is_autocommit() {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::backup::Glance;
+use super::backup::OfflineDatabase;
 use super::read_only::Access;
-use super::{Loss, Options, Running, Store, book, foreign, ledger_of, migrations, pragmas, upkeep};
+use super::{
+    Loss, Options, Running, Store, ledger_of, ledger_writer, maintenance, migrations, open_guard, pragmas,
+};
 use crate::error::{Error, Result};
-use crate::ledger::{Seal, look};
+use crate::ledger::{MacKey, look};
 
 impl Store {
     /// Opens the database at `path` to be read alone; nothing is written there, and every write is
@@ -15,7 +17,7 @@ impl Store {
     /// for it would show people who are erased.
     pub fn open_read_only(path: &Path, options: &Options) -> Result<Store> {
         pragmas::check_build()?;
-        let schema = foreign::check(path, migrations::NEWEST, Loss::Refuse, Access::ReadOnly)
+        let schema = open_guard::check(path, migrations::NEWEST, Loss::Refuse, Access::ReadOnly)
             .map_err(super::with_way_out)?;
         if schema < migrations::NEWEST {
             return Err(Error::Unavailable(
@@ -31,12 +33,12 @@ impl Store {
 
 /// [`Error::Unavailable`] unless all that the ledger orders is done.
 fn check_caught_up(path: &Path, secret: &[u8; 32]) -> Result<()> {
-    let glance = Glance::open_as(path, Access::ReadOnly)?;
+    let glance = OfflineDatabase::open_as(path, Access::ReadOnly)?;
     let (mark, restored) = glance.read(|db| {
-        book::check_secret(db.conn, secret)?;
-        Ok((book::position(db)?, upkeep::done_at(db, upkeep::RESTORED)?))
+        ledger_writer::check_secret(db.conn, secret)?;
+        Ok((ledger_writer::position(db)?, maintenance::done_at(db, maintenance::RESTORED)?))
     })?;
-    let seen = look(&ledger_of(path), &Seal::new(secret), &[mark], |_, _| {}).map_err(Error::internal)?;
+    let seen = look(&ledger_of(path), &MacKey::new(secret), &[mark], |_, _| {}).map_err(Error::internal)?;
     seen.places.into_iter().try_for_each(|place| place.map(drop)).map_err(Error::internal)?;
     if seen.end.seq > mark.seq || restored.is_some() {
         return Err(Error::Unavailable(

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::Hygiene;
+use super::ScrubMode;
 use crate::error::{Error, Result};
 
 const PAGE_SIZE: u32 = 4_096;
@@ -29,7 +29,7 @@ const CACHED: usize = 128;
 /// Brings a file of ours that another program made over, without our settings, back to them:
 /// what `auto_vacuum` moves about would be left behind, and a page may be what it does not
 /// look like. True: it was written anew as a whole.
-pub fn bring_over(conn: &Connection) -> rusqlite::Result<bool> {
+pub fn rebuild(conn: &Connection) -> rusqlite::Result<bool> {
     let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let empty = number("page_count")? == 0;
     if empty || (number("auto_vacuum")? == 0 && number("page_size")? == i64::from(PAGE_SIZE)) {
@@ -48,7 +48,7 @@ pub fn bring_over(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-pub fn writer(conn: &Connection, hygiene: Hygiene) -> rusqlite::Result<()> {
+pub fn writer(conn: &Connection, scrub_mode: ScrubMode) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(CACHED);
     conn.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_SIZE};
@@ -59,7 +59,7 @@ pub fn writer(conn: &Connection, hygiene: Hygiene) -> rusqlite::Result<()> {
          PRAGMA mmap_size = 0;
          PRAGMA cache_size = -65536;"
     ))?;
-    if hygiene == Hygiene::NoScrubNorSecureDelete {
+    if scrub_mode == ScrubMode::NoScrubNorSecureDelete {
         conn.execute_batch("PRAGMA secure_delete = OFF")?;
     }
     Ok(())

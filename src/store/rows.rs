@@ -7,7 +7,7 @@ use super::{Db, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, JobStatus, Kind, Origin, PublicWrites, RegulationKind, Role, State, Step};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 /// Times that can be written down: the years -9999 to 9999.
 const TIMES: std::ops::RangeInclusive<Millis> = -377_705_023_201_000..=253_402_207_200_000;
@@ -46,7 +46,7 @@ impl Rule {
         match (table, column) {
             ("users", "state") => Rule::Word(|word| State::parse(word).is_some()),
             ("users", "hidden_ground") | ("jobs", "ground") => {
-                Rule::Word(|word| Ground::parse(word).is_some())
+                Rule::Word(|word| LegalBasis::parse(word).is_some())
             }
             ("events", "kind") => Rule::Word(|word| Kind::parse(word).is_some()),
             ("jobs", "erasure") => Rule::Word(|word| Erasure::parse(word).is_some()),

@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ballast::Ballast;
 use super::kinds::Trees;
 use super::layout::{self, PAGE};
-use super::{Hygiene, from_sql, wal_mark};
+use super::reserve::DiskReserve;
+use super::{ScrubMode, from_sql, wal_pairing};
 use crate::error::{Error, Result};
 
 /// Pages scrubbed in one transaction: some milliseconds.
@@ -39,8 +39,8 @@ pub struct Scrub {
     /// Written since the WAL was last emptied.
     written: BTreeSet<u32>,
     totals: Totals,
-    hygiene: Hygiene,
-    ballast: Arc<Ballast>,
+    scrub_mode: ScrubMode,
+    reserve: Arc<DiskReserve>,
     /// The file has all of the WAL, and nothing was written since.
     fresh: Cell<bool>,
 }
@@ -66,7 +66,12 @@ pub enum Emptied {
 }
 
 impl Scrub {
-    pub fn new(conn: &Connection, database: &Path, hygiene: Hygiene, ballast: Arc<Ballast>) -> Result<Scrub> {
+    pub fn new(
+        conn: &Connection,
+        database: &Path,
+        scrub_mode: ScrubMode,
+        reserve: Arc<DiskReserve>,
+    ) -> Result<Scrub> {
         // What a kill has left in the WAL has changed the mark already, unless that alone was cut
         // off: then the mark in the WAL is the file's own, and may stay.
         let fresh = Cell::new(Scrub::frames(conn)? == 0);
@@ -77,8 +82,8 @@ impl Scrub {
             suspects: BTreeSet::new(),
             written: BTreeSet::new(),
             totals: Totals::default(),
-            hygiene,
-            ballast,
+            scrub_mode,
+            reserve,
             fresh,
         })
     }
@@ -88,7 +93,7 @@ impl Scrub {
         // IMMEDIATE: a deferred transaction that reads first cannot be upgraded once
         // another has committed, and SQLite says so without waiting.
         execute(conn, "BEGIN IMMEDIATE")?;
-        if self.fresh.get() { wal_mark::change(conn) } else { Ok(()) }
+        if self.fresh.get() { wal_pairing::change(conn) } else { Ok(()) }
     }
 
     /// It was committed.
@@ -135,7 +140,7 @@ impl Scrub {
     }
 
     /// Adds pages that a look at the file found to be stale.
-    pub fn suspect(&mut self, pages: impl IntoIterator<Item = u32>) {
+    pub fn mark_dirty(&mut self, pages: impl IntoIterator<Item = u32>) {
         self.suspects.extend(pages);
     }
 
@@ -151,7 +156,7 @@ impl Scrub {
         if some.is_empty() {
             return Ok(());
         }
-        if self.hygiene != Hygiene::Whole {
+        if self.scrub_mode != ScrubMode::Whole {
             some.iter().for_each(|number| _ = self.suspects.remove(number));
             return Ok(());
         }
@@ -194,7 +199,7 @@ impl Scrub {
             }
             Ok(false) => Ok(Emptied::Busy),
             Err(Error::DiskFull) => {
-                self.ballast.give_up();
+                self.reserve.give_up();
                 Ok(Emptied::Busy)
             }
             Err(error) => Err(error),

@@ -10,7 +10,7 @@ use std::ops::Range;
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::layout::{self, Odd, Spot};
+use super::layout::{self, MalformedPage, Spot};
 use crate::model::JobId;
 
 /// Shorter texts are not searched for: they are anybody's.
@@ -35,7 +35,7 @@ pub struct SearchKey {
 
 /// A piece of what was somebody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Needle {
+pub struct Fragment {
     pub word: i64,
     pub length: u8,
     pub digest: [u8; 16],
@@ -59,9 +59,9 @@ impl SearchKey {
         hasher.finish128().as_bytes()
     }
 
-    /// The needles of a value, in each form in which a program may write it: as it is,
+    /// The fragments of a value, in each form in which a program may write it: as it is,
     /// escaped as in JSON, percent-encoded.
-    pub fn needles(&self, value: &[u8], mut add: impl FnMut(Needle)) {
+    pub fn fragments(&self, value: &[u8], mut add: impl FnMut(Fragment)) {
         self.forms(value, |form| self.pieces(form, &mut add));
     }
 
@@ -81,7 +81,7 @@ impl SearchKey {
     }
 
     /// Those of its bytes as they are.
-    fn pieces(&self, value: &[u8], add: &mut impl FnMut(Needle)) {
+    fn pieces(&self, value: &[u8], add: &mut impl FnMut(Fragment)) {
         for piece in value.chunks(PIECE) {
             // Runs of one byte are in every file: of one, only its end begins a piece.
             let run = piece.iter().take_while(|byte| **byte == piece[0]).count();
@@ -92,11 +92,11 @@ impl SearchKey {
         }
     }
 
-    /// The needle of one piece, whatever it is of. None: it is too short.
-    pub fn piece(&self, piece: &[u8]) -> Option<Needle> {
+    /// The fragment of one piece, whatever it is of. None: it is too short.
+    pub fn piece(&self, piece: &[u8]) -> Option<Fragment> {
         let word = piece.first_chunk::<SHORTEST>()?;
         let length = u8::try_from(piece.len()).ok()?;
-        Some(Needle { word: self.word(*word), length, digest: self.whole(piece) })
+        Some(Fragment { word: self.word(*word), length, digest: self.whole(piece) })
     }
 }
 
@@ -108,9 +108,9 @@ fn tells(piece: &[u8]) -> bool {
 
 /// What is searched for.
 #[derive(Debug, Clone, Copy)]
-pub struct Sought {
+pub struct SearchTarget {
     pub job: JobId,
-    pub needle: Needle,
+    pub fragment: Fragment,
     /// Known to be there, in a row of the job's own: a search that does not find it proves
     /// nothing.
     pub planted: bool,
@@ -124,7 +124,7 @@ pub struct Found {
     /// Where it was found in what should have nothing: the first few places.
     pub places: Vec<String>,
     /// What was searched for, and what of it was left out, as others have it, too.
-    pub needles: u64,
+    pub fragments: u64,
     pub common: u64,
     /// What is known to be there was found.
     pub sees: bool,
@@ -137,8 +137,8 @@ impl Found {
     }
 }
 
-/// A search for the needles of several jobs at once.
-pub struct Sieve {
+/// A search for the fragments of several jobs at once.
+pub struct Scanner {
     key: SearchKey,
     /// A bit for each value of the low bits of a word's hash: most offsets end here.
     filter: Vec<u64>,
@@ -152,36 +152,37 @@ pub struct Sieve {
     bytes: u64,
 }
 
-/// A needle that some jobs have.
+/// A fragment that some jobs have.
 struct Wanted {
-    needle: Needle,
+    fragment: Fragment,
     planted: bool,
     jobs: Range<usize>,
     /// Times it was seen in living rows.
     seen: u32,
 }
 
-impl Sieve {
-    pub fn new(key: SearchKey, needles: &[Sought]) -> Sieve {
-        let bits = (needles.len() * 64).next_power_of_two().max(1 << 16);
-        let mut sieve = Sieve {
+impl Scanner {
+    pub fn new(key: SearchKey, fragments: &[SearchTarget]) -> Scanner {
+        let bits = (fragments.len() * 64).next_power_of_two().max(1 << 16);
+        let mut sieve = Scanner {
             key,
             filter: vec![0; bits / 64],
             mask: bits as u64 - 1,
             wanted: Vec::new(),
-            jobs: Vec::with_capacity(needles.len()),
+            jobs: Vec::with_capacity(fragments.len()),
             found: BTreeMap::new(),
             bytes: 0,
         };
-        let mut all: Vec<&Sought> = needles.iter().collect();
-        all.sort_unstable_by_key(|sought| (sought.needle, sought.planted));
-        for same in all.chunk_by(|one, other| (one.needle, one.planted) == (other.needle, other.planted)) {
-            let Sought { needle, planted, .. } = *same[0];
-            let bit = needle.word.cast_unsigned() & sieve.mask;
+        let mut all: Vec<&SearchTarget> = fragments.iter().collect();
+        all.sort_unstable_by_key(|sought| (sought.fragment, sought.planted));
+        for same in all.chunk_by(|one, other| (one.fragment, one.planted) == (other.fragment, other.planted))
+        {
+            let SearchTarget { fragment, planted, .. } = *same[0];
+            let bit = fragment.word.cast_unsigned() & sieve.mask;
             sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
             let first = sieve.jobs.len();
             sieve.jobs.extend(same.iter().map(|sought| sought.job));
-            sieve.wanted.push(Wanted { needle, planted, jobs: first..sieve.jobs.len(), seen: 0 });
+            sieve.wanted.push(Wanted { fragment, planted, jobs: first..sieve.jobs.len(), seen: 0 });
         }
         sieve
     }
@@ -204,7 +205,7 @@ impl Sieve {
                 } else if wanted.seen >= COMMON {
                     found.common += 1;
                 } else {
-                    found.needles += 1;
+                    found.fragments += 1;
                     found.mentions += u64::from(wanted.seen);
                 }
             }
@@ -226,7 +227,7 @@ impl Sieve {
         &mut self,
         number: u32,
         bytes: &[u8],
-        spot: impl Fn(usize) -> Result<Spot, Odd>,
+        spot: impl Fn(usize) -> Result<Spot, MalformedPage>,
         is_free: impl FnOnce() -> bool,
         of: &str,
     ) {
@@ -289,16 +290,16 @@ impl Sieve {
         if self.filter[(bit / 64) as usize] & (1 << (bit % 64)) == 0 {
             return found;
         }
-        let mut from = self.wanted.partition_point(|wanted| wanted.needle.word < hash);
+        let mut from = self.wanted.partition_point(|wanted| wanted.fragment.word < hash);
         while let Some(length) =
-            self.wanted.get(from).filter(|w| w.needle.word == hash).map(|w| w.needle.length)
+            self.wanted.get(from).filter(|w| w.fragment.word == hash).map(|w| w.fragment.length)
         {
-            let alike = |wanted: &Wanted| (wanted.needle.word, wanted.needle.length) == (hash, length);
+            let alike = |wanted: &Wanted| (wanted.fragment.word, wanted.fragment.length) == (hash, length);
             let until = from + self.wanted[from..].partition_point(alike);
             if let Some(whole) = bytes.get(..usize::from(length)) {
                 let digest = self.key.whole(whole);
                 let same = &self.wanted[from..until];
-                if let Ok(at) = same.binary_search_by_key(&digest, |wanted| wanted.needle.digest) {
+                if let Ok(at) = same.binary_search_by_key(&digest, |wanted| wanted.fragment.digest) {
                     found.push((from + at, usize::from(length)));
                 }
             }
@@ -321,7 +322,7 @@ impl Sieve {
         }
     }
 
-    /// Offsets, each with the index of what was found there. The needles with one word are
+    /// Offsets, each with the index of what was found there. The fragments with one word are
     /// told apart by length and digest: many may begin alike.
     fn hits(&mut self, bytes: &[u8]) -> Vec<(usize, usize)> {
         self.bytes += bytes.len() as u64;

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Db, Tx, upkeep};
+use super::{Db, Tx, maintenance};
 use crate::clock::{BELIEVED, Known, Millis, Waited};
 use crate::error::Result;
 
@@ -23,7 +23,7 @@ pub fn latest_trace(db: &Db) -> Result<Option<Millis>> {
     let (first, last) = (*BELIEVED.start(), *BELIEVED.end());
     let sql = "SELECT at FROM audit WHERE at BETWEEN ?1 AND ?2 ORDER BY seq DESC LIMIT 1";
     let audit: Option<Millis> = db.row(sql, params![first, last], |row| row.get(0))?;
-    Ok(audit.max(upkeep::latest(db, (first, last))?))
+    Ok(audit.max(maintenance::latest(db, (first, last))?))
 }
 
 /// This time was trusted. Whatever was waited for is over.

@@ -5,7 +5,7 @@
 use const_format::formatcp;
 use rusqlite::{Row, params};
 
-use super::tombstones::{Named, digest};
+use super::erased_identifiers::{Named, digest};
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;

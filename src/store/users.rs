@@ -4,12 +4,12 @@ use const_format::formatcp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params};
 
-use super::tombstones::Named;
+use super::erased_identifiers::Named;
 use super::{Db, Tx, corrupt, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
-use crate::trace::Ground;
+use crate::trace::LegalBasis;
 
 pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
@@ -199,23 +199,23 @@ pub fn update(tx: &Tx, user: &User) -> Result<()> {
 
 /// Moves the user to a state; `deleted_at` goes with it, and so does by what right.
 pub fn set_state(tx: &Tx, id: UserId, state: State, deleted_at: Option<Millis>) -> Result<()> {
-    let ground = if state == State::Hidden { tx.who().ground } else { Ground::Unstated };
+    let legal_basis = if state == State::Hidden { tx.who().legal_basis } else { LegalBasis::Unstated };
     tx.execute(
         "UPDATE users SET state = ?2, deleted_at = ?3, updated_at = ?4, hidden_ground = ?5, freed_at = NULL,
              hidden_as = NULL
          WHERE id = ?1",
-        params![id.0, state.as_str(), deleted_at, tx.now(), ground.as_str()],
+        params![id.0, state.as_str(), deleted_at, tx.now(), legal_basis.as_str()],
     )?;
     Ok(())
 }
 
 /// By what right a hidden user was hidden.
-pub fn hidden_ground(tx: &Tx, id: UserId) -> Result<Ground> {
+pub fn hidden_ground(tx: &Tx, id: UserId) -> Result<LegalBasis> {
     let sql = "SELECT hidden_ground FROM users WHERE id = ?1";
-    let ground = tx.row(sql, params![id.0], |row| {
-        Ground::parse(row.get_ref(0)?.as_str()?).ok_or_else(|| corrupt("by what right a user was hidden"))
+    let legal_basis = tx.row(sql, params![id.0], |row| {
+        LegalBasis::parse(row.get_ref(0)?.as_str()?).ok_or_else(|| corrupt("by what right a user was hidden"))
     })?;
-    Ok(ground.unwrap_or_default())
+    Ok(legal_basis.unwrap_or_default())
 }
 
 /// From now on `id` is no user of its own: its rows move to `into`.

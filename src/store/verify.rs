@@ -11,14 +11,14 @@ use super::Store;
 use super::file::Pages;
 use super::file_kind::FileKind;
 use super::layout::{self, PAGE};
-use super::search::{Found, SearchKey, Sieve, Sought};
+use super::search::{Found, Scanner, SearchKey, SearchTarget};
 use crate::archive;
 use crate::error::{Error, Result};
 use crate::model::JobId;
 
 /// Pages of the file looked at in one go by a survey.
 const STRETCH: u32 = 4_096;
-/// Bytes of another file read at once; pieces overlap by the length of the longest needle.
+/// Bytes of another file read at once; pieces overlap by the length of the longest fragment.
 const BUFFER: usize = 1 << 20;
 const OVERLAP: usize = 64;
 /// The database's own files, which are looked at page by page.
@@ -46,7 +46,7 @@ pub struct Verdict {
     pub stale: Vec<u32>,
     pub pages: u64,
     pub bytes: u64,
-    pub needles: u64,
+    pub fragments: u64,
 }
 
 /// A file's state.
@@ -73,7 +73,7 @@ impl Store {
     /// Looks at every page of the file once, and has those scrubbed that hold stale bytes:
     /// what an unclean end, a restored file or another program's visit left. Returns how
     /// many. It blocks; requests are served meanwhile.
-    pub fn survey(&self, go_on: &dyn Fn() -> bool) -> Result<u64> {
+    pub fn full_scan(&self, go_on: &dyn Fn() -> bool) -> Result<u64> {
         let mut found = 0;
         let mut from: u32 = 1;
         while go_on() {
@@ -89,7 +89,7 @@ impl Store {
             })?;
             found += stale.len() as u64;
             if !stale.is_empty() {
-                self.suspect(stale)?;
+                self.mark_dirty(stale)?;
                 while go_on() && self.scrub()? > 0 {}
             }
             from = end;
@@ -103,20 +103,20 @@ impl Store {
             trunks = self.trim(trunks)?;
         }
         if go_on() {
-            self.surveyed.store(true, Ordering::SeqCst);
+            self.scanned.store(true, Ordering::SeqCst);
         }
         Ok(found)
     }
 
     /// Whether every page was looked at since the start.
-    pub fn is_surveyed(&self) -> bool {
-        self.surveyed.load(Ordering::SeqCst)
+    pub fn is_scanned(&self) -> bool {
+        self.scanned.load(Ordering::SeqCst)
     }
 
-    /// Searches pages of the database, its WAL and other files for the needles of jobs.
+    /// Searches pages of the database, its WAL and other files for the fragments of jobs.
     /// It blocks, off the writer's thread.
-    pub fn verify(&self, needles: &[Sought], scope: Scope) -> Result<Verdict> {
-        look(self.file(), &self.path, Sieve::new(self.search_key(), needles), scope)
+    pub fn verify(&self, fragments: &[SearchTarget], scope: Scope) -> Result<Verdict> {
+        look(self.file(), &self.path, Scanner::new(self.search_key(), fragments), scope)
     }
 
     /// The files beside the database that a search looks at; of the receipts, these alone.
@@ -131,21 +131,21 @@ impl Store {
     }
 }
 
-/// Searches all files of a directory for needles, as [`Store::verify`] does, whoever serves
+/// Searches all files of a directory for fragments, as [`Store::verify`] does, whoever serves
 /// it. `file` is its database. Left out are these folders, in which a backup is being made: what
 /// others say of somebody is there, too, and not told apart.
 pub fn search_all(
     file: &Pages,
     database: &Path,
     key: SearchKey,
-    needles: &[Sought],
+    fragments: &[SearchTarget],
     under_way: &[PathBuf],
 ) -> Result<Verdict> {
     let mut files = others(database.parent().unwrap_or(Path::new("")), None)?;
     files.retain(|path, _| !under_way.iter().any(|folder| path.starts_with(folder)));
     let files = files.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect();
     let pages = (1..file.count()? + 1).collect();
-    look(file, database, Sieve::new(key, needles), Scope::Written { pages, files })
+    look(file, database, Scanner::new(key, fragments), Scope::Written { pages, files })
 }
 
 /// Pages of the freelist that hold bytes.
@@ -175,7 +175,7 @@ fn used_free(file: &Pages) -> Result<(Vec<u32>, Vec<u32>)> {
     Ok((leaves, that(trunks, &|page| layout::is_stale_trunk(page, pages) == Ok(true))?))
 }
 
-fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result<Verdict> {
+fn look(file: &Pages, database: &Path, mut sieve: Scanner, scope: Scope) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let free = free_pages(file)?;
     // It may have been taken into use before it was read: what is free was so before and is so
@@ -213,7 +213,7 @@ fn look(file: &Pages, database: &Path, mut sieve: Sieve, scope: Scope) -> Result
     }
     verdict.bytes = sieve.bytes();
     verdict.found = sieve.into_found();
-    verdict.needles = verdict.found.values().map(|found| found.needles).sum();
+    verdict.fragments = verdict.found.values().map(|found| found.fragments).sum();
     Ok(verdict)
 }
 
@@ -262,7 +262,7 @@ fn is_left_out(inside: &Path) -> bool {
 /// The WAL's frames are pages too. One that is being written ends the search: it is of
 /// after the erasure. What is free in the file may be in use here, and what is freed here is
 /// blank.
-fn search_wal(sieve: &mut Sieve, path: &Path) -> Result<()> {
+fn search_wal(sieve: &mut Scanner, path: &Path) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let mut header = [0; WAL_HEADER];
     if !fill(&mut file, &mut header)? {
@@ -302,7 +302,7 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
 
 /// Searches a file from a byte on. One of Usher's own form is not searched as a whole, but
 /// for what does not read so.
-fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
+fn search_file(sieve: &mut Scanner, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     match kind {
         FileKind::Ledger => {
@@ -326,7 +326,7 @@ fn search_file(sieve: &mut Sieve, path: &Path, name: &str, kind: FileKind, from:
     }
 }
 
-fn search_bytes(sieve: &mut Sieve, mut file: File, name: &str) -> Result<()> {
+fn search_bytes(sieve: &mut Scanner, mut file: File, name: &str) -> Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
     // Where in the file the buffer begins.
     let mut from = 0;

@@ -21,10 +21,10 @@ use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
-use super::ballast::Ballast;
+use super::reserve::DiskReserve;
 use super::scrub::{Emptied, Scrub};
 use super::wal_watch::WalWatch;
-use super::{Resources, Tx, from_sql};
+use super::{Tx, WriterContext, from_sql};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::trace::Who;
@@ -49,11 +49,11 @@ thread_local! {
 
 /// Which queue a closure waits in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    Request,
+pub enum WritePriority {
+    Normal,
     /// A request that erases, or that lets nobody in any more, or the word that a backup was made: taken
     /// though the disk is full.
-    Erasure,
+    Erasing,
     Background,
 }
 
@@ -91,23 +91,23 @@ struct Shared {
 #[derive(Default)]
 struct Queues {
     requests: VecDeque<Box<dyn Task>>,
-    background: VecDeque<Behind>,
+    background: VecDeque<BackgroundTask>,
     stopping: bool,
 }
 
 /// What waits behind the requests.
-enum Behind {
+enum BackgroundTask {
     Task(Box<dyn Task>),
-    Chore(Chore),
+    MaintenanceTask(MaintenanceTask),
 }
 
 /// Work on the file itself, in no transaction of the writer's.
-type Chore = Box<dyn FnOnce(&Connection, &mut Scrub) + Send>;
+type MaintenanceTask = Box<dyn FnOnce(&Connection, &mut Scrub) + Send>;
 
 /// What the thread does next.
 enum Next {
     Group(Vec<Box<dyn Task>>),
-    Behind(Behind),
+    BackgroundTask(BackgroundTask),
     /// Nothing waits.
     Idle,
     Stop,
@@ -130,12 +130,12 @@ trait Task: Send {
     fn met_damage(&self) -> Option<&str>;
     /// Hands the answer over: its own if the transaction was committed (or its own
     /// error), the fault if it was not.
-    fn answer(self: Box<Self>, fault: Option<&Void>);
+    fn answer(self: Box<Self>, fault: Option<&TransactionFailure>);
 }
 
 struct Op<T, F> {
     run: F,
-    lane: Lane,
+    lane: WritePriority,
     clock: Clock,
     who: Who,
     outcome: Option<Result<T>>,
@@ -163,7 +163,7 @@ where
     }
 
     fn erases(&self) -> bool {
-        self.lane != Lane::Request
+        self.lane != WritePriority::Normal
     }
 
     fn panicked(&mut self) {
@@ -188,7 +188,7 @@ where
         }
     }
 
-    fn answer(self: Box<Self>, fault: Option<&Void>) {
+    fn answer(self: Box<Self>, fault: Option<&TransactionFailure>) {
         let answer = match (self.outcome, fault) {
             (_, Some(void)) => Err(void.error()),
             (Some(own), None) => own,
@@ -203,10 +203,10 @@ impl Writer {
     /// Starts the thread on its connection.
     pub fn start(
         conn: Connection,
-        resources: Resources,
+        resources: WriterContext,
         clock: Clock,
         scrub: Scrub,
-        ballast: Arc<Ballast>,
+        reserve: Arc<DiskReserve>,
         watch: Arc<WalWatch>,
         alarm: Arc<Alarm>,
     ) -> Result<Writer> {
@@ -217,7 +217,7 @@ impl Writer {
             .spawn(move || {
                 let shared = Arc::clone(&theirs);
                 let thread =
-                    Thread { conn, resources, clock, scrub, ballast, watch, folded: 0, shared, alarm: told };
+                    Thread { conn, resources, clock, scrub, reserve, watch, folded: 0, shared, alarm: told };
                 thread.run(&theirs);
             })
             .map_err(Error::internal)?;
@@ -228,7 +228,7 @@ impl Writer {
     /// the queue is full or the store has stopped.
     pub fn submit<T, F>(
         &self,
-        lane: Lane,
+        lane: WritePriority,
         clock: Clock,
         who: Who,
         run: F,
@@ -244,11 +244,11 @@ impl Writer {
             return Err(Error::Unavailable("the server is stopping"));
         }
         match lane {
-            Lane::Request | Lane::Erasure if queues.requests.len() >= QUEUE_MAX => {
+            WritePriority::Normal | WritePriority::Erasing if queues.requests.len() >= QUEUE_MAX => {
                 return Err(Error::Unavailable("too many writes are waiting"));
             }
-            Lane::Request | Lane::Erasure => queues.requests.push_back(task),
-            Lane::Background => queues.background.push_back(Behind::Task(task)),
+            WritePriority::Normal | WritePriority::Erasing => queues.requests.push_back(task),
+            WritePriority::Background => queues.background.push_back(BackgroundTask::Task(task)),
         }
         drop(queues);
         self.shared.wake.notify_one();
@@ -267,8 +267,8 @@ impl Writer {
             return Err(Error::Unavailable("the server is stopping"));
         }
         // Whoever asked may be gone.
-        let chore: Chore = Box::new(move |conn, scrub| _ = reply.send(run(conn, scrub)));
-        queues.background.push_back(Behind::Chore(chore));
+        let chore: MaintenanceTask = Box::new(move |conn, scrub| _ = reply.send(run(conn, scrub)));
+        queues.background.push_back(BackgroundTask::MaintenanceTask(chore));
         drop(queues);
         self.shared.wake.notify_one();
         let outcome = answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?;
@@ -315,13 +315,13 @@ impl Shared {
     /// behind them gets its turn, so that neither starves. While the WAL is being folded in,
     /// what is behind them waits until it is `overdue`, for it may write faster than pages
     /// are scrubbed; and nothing is waited for.
-    fn next(&self, last: Lane, folding: bool, overdue: bool) -> Next {
+    fn next(&self, last: WritePriority, folding: bool, overdue: bool) -> Next {
         let mut queues = self.queues();
         loop {
-            if (overdue || last == Lane::Request && !folding)
+            if (overdue || last == WritePriority::Normal && !folding)
                 && let Some(behind) = queues.background.pop_front()
             {
-                return Next::Behind(behind);
+                return Next::BackgroundTask(behind);
             }
             if !queues.requests.is_empty() {
                 let count = queues.requests.len().min(GROUP_MAX);
@@ -331,7 +331,7 @@ impl Shared {
                 return Next::Idle;
             }
             if let Some(behind) = queues.background.pop_front() {
-                return Next::Behind(behind);
+                return Next::BackgroundTask(behind);
             }
             if queues.stopping {
                 return Next::Stop;
@@ -344,10 +344,10 @@ impl Shared {
 /// What the thread owns.
 struct Thread {
     conn: Connection,
-    resources: Resources,
+    resources: WriterContext,
     clock: Clock,
     scrub: Scrub,
-    ballast: Arc<Ballast>,
+    reserve: Arc<DiskReserve>,
     watch: Arc<WalWatch>,
     /// Frames of the WAL that are in the file, or that a reader holds up.
     folded: i32,
@@ -356,7 +356,7 @@ struct Thread {
 }
 
 /// Why a transaction came to nothing.
-struct Void {
+struct TransactionFailure {
     text: String,
     cause: Cause,
 }
@@ -374,7 +374,7 @@ enum Cause {
     Fault,
 }
 
-impl Void {
+impl TransactionFailure {
     fn error(&self) -> Error {
         match self.cause {
             Cause::Full => Error::DiskFull,
@@ -385,25 +385,25 @@ impl Void {
         }
     }
 
-    fn busy(why: &'static str) -> Void {
-        Void { text: why.into(), cause: Cause::Busy(why) }
+    fn busy(why: &'static str) -> TransactionFailure {
+        TransactionFailure { text: why.into(), cause: Cause::Busy(why) }
     }
 }
 
 impl Thread {
     fn run(mut self, shared: &Shared) {
         self.conn.wal_hook(Some(note_frames));
-        let mut last = Lane::Background;
+        let mut last = WritePriority::Background;
         let mut turn = Instant::now();
         loop {
             let folding = self.unfolded() >= CHECKPOINT_FRAMES;
             match shared.next(last, folding, turn.elapsed() > PATIENCE) {
                 Next::Group(tasks) => {
-                    last = Lane::Request;
+                    last = WritePriority::Normal;
                     self.commit(tasks);
                 }
-                Next::Behind(behind) => {
-                    last = Lane::Background;
+                Next::BackgroundTask(behind) => {
+                    last = WritePriority::Background;
                     self.go_behind(behind);
                     turn = Instant::now();
                 }
@@ -412,7 +412,7 @@ impl Thread {
             }
             if folding || self.watch.is_time_to_try() {
                 // It had its turn behind the requests.
-                last = Lane::Background;
+                last = WritePriority::Background;
                 self.fold();
             }
         }
@@ -423,10 +423,10 @@ impl Thread {
         }
     }
 
-    fn go_behind(&mut self, behind: Behind) {
+    fn go_behind(&mut self, behind: BackgroundTask) {
         match behind {
-            Behind::Task(task) => self.commit(vec![task]),
-            Behind::Chore(chore) => {
+            BackgroundTask::Task(task) => self.commit(vec![task]),
+            BackgroundTask::MaintenanceTask(chore) => {
                 let Thread { conn, scrub, .. } = self;
                 if catch_unwind(AssertUnwindSafe(|| chore(conn, scrub))).is_err() {
                     log::error!("a chore panicked");
@@ -483,10 +483,10 @@ impl Thread {
     /// Commits the tasks as one group; if that fails, each by itself.
     fn commit(&self, tasks: Vec<Box<dyn Task>>) {
         let mut waiting = VecDeque::from(tasks);
-        let refused = if self.ballast.is_given_up() {
-            Some(Void { text: "the disk is full".into(), cause: Cause::Full })
+        let refused = if self.reserve.is_given_up() {
+            Some(TransactionFailure { text: "the disk is full".into(), cause: Cause::Full })
         } else if self.watch.is_too_large() {
-            Some(Void::busy(
+            Some(TransactionFailure::busy(
                 "a reader holds up usher.db-wal, which is too large; only erasing writes until it ends",
             ))
         } else {
@@ -536,7 +536,7 @@ impl Thread {
         &self,
         waiting: &mut VecDeque<Box<dyn Task>>,
         group: &mut Vec<Box<dyn Task>>,
-    ) -> Result<(), Void> {
+    ) -> Result<(), TransactionFailure> {
         let began = Instant::now();
         let mut outcome = Ok(());
         while let Some(mut task) = waiting.pop_front() {
@@ -553,19 +553,23 @@ impl Thread {
         outcome
     }
 
-    fn tell(&self, what: &str, fault: &Void) {
+    fn tell(&self, what: &str, fault: &TransactionFailure) {
         match fault.cause {
             Cause::Damage => self.alarm.ring(&fault.text),
             _ => log::error!("{what}: {}", fault.text),
         }
     }
 
-    /// Whether the ballast was given up for one of these: they may come again.
-    fn makes_room<'a>(&self, fault: &Void, mut tasks: impl Iterator<Item = &'a Box<dyn Task>>) -> bool {
-        fault.cause == Cause::Full && tasks.any(|task| task.erases()) && self.ballast.give_up()
+    /// Whether the reserve was given up for one of these: they may come again.
+    fn makes_room<'a>(
+        &self,
+        fault: &TransactionFailure,
+        mut tasks: impl Iterator<Item = &'a Box<dyn Task>>,
+    ) -> bool {
+        fault.cause == Cause::Full && tasks.any(|task| task.erases()) && self.reserve.give_up()
     }
 
-    fn alone(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
+    fn alone(&self, task: &mut Box<dyn Task>) -> Result<(), TransactionFailure> {
         let mut outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
         if let Err(fault) = &outcome
             && self.makes_room(fault, std::iter::once(&*task))
@@ -580,19 +584,19 @@ impl Thread {
         outcome
     }
 
-    fn begin(&self) -> Result<(), Void> {
+    fn begin(&self) -> Result<(), TransactionFailure> {
         self.scrub.begin(&self.conn).map_err(failed)?;
         self.resources.ids.reserve(&self.conn, self.clock.now()).map_err(void)
     }
 
-    fn end(&self) -> Result<(), Void> {
+    fn end(&self) -> Result<(), TransactionFailure> {
         self.resources.marks.settle();
-        let first = self.resources.book.settle(&self.conn).map_err(failed)?;
+        let first = self.resources.ledger_writer.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
             self.shared.failed.fetch_add(1, Ordering::Relaxed);
             // The ledger is ahead: what it says was done was not.
             if let Some(first) = first {
-                self.resources.book.void(first, self.clock.now());
+                self.resources.ledger_writer.void(first, self.clock.now());
             }
             return Err(fault);
         }
@@ -600,23 +604,23 @@ impl Thread {
         self.scrub.committed();
         self.resources.ids.reserved();
         if first.is_some() {
-            self.resources.book.tell();
+            self.resources.ledger_writer.tell();
         }
         Ok(())
     }
 
     fn abandon(&self) {
-        self.resources.book.forget(0);
+        self.resources.ledger_writer.forget(0);
         if !self.conn.is_autocommit() {
             let _ = self.sql("ROLLBACK");
         }
     }
 
-    /// One task in its savepoint. Void: the whole transaction is lost.
-    fn one(&self, task: &mut Box<dyn Task>) -> Result<(), Void> {
+    /// One task in its savepoint. TransactionFailure: the whole transaction is lost.
+    fn one(&self, task: &mut Box<dyn Task>) -> Result<(), TransactionFailure> {
         self.sql("SAVEPOINT task")?;
         let tx = Tx::new(&self.conn, task.clock().read(), task.who(), &self.resources);
-        let entered = self.resources.book.entered();
+        let entered = self.resources.ledger_writer.entered();
         let good = catch_unwind(AssertUnwindSafe(|| task.run(&tx))).unwrap_or_else(|_| {
             log::error!("a write panicked");
             task.panicked();
@@ -635,35 +639,35 @@ impl Thread {
                 (None, Some(what)) => (what, Cause::Disk),
                 (None, None) => (text, Cause::Fault),
             };
-            return Err(Void { text: text.to_owned(), cause });
+            return Err(TransactionFailure { text: text.to_owned(), cause });
         }
         if let Some(what) = task.met_failing_disk() {
             log::error!("a write failed: {what}");
         }
         if !good {
             self.sql("ROLLBACK TO task")?;
-            self.resources.book.forget(entered);
+            self.resources.ledger_writer.forget(entered);
         }
         self.sql("RELEASE task")
     }
 
-    fn sql(&self, sql: &str) -> Result<(), Void> {
+    fn sql(&self, sql: &str) -> Result<(), TransactionFailure> {
         self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(void)?;
         Ok(())
     }
 }
 
-fn void(error: rusqlite::Error) -> Void {
+fn void(error: rusqlite::Error) -> TransactionFailure {
     failed(from_sql(error))
 }
 
-fn failed(error: Error) -> Void {
+fn failed(error: Error) -> TransactionFailure {
     match error {
-        Error::Damaged(text) => Void { text, cause: Cause::Damage },
-        Error::DiskFull => Void { text: error.to_string(), cause: Cause::Full },
-        Error::DiskFails(text) => Void { text, cause: Cause::Disk },
-        Error::Unavailable(why) => Void::busy(why),
-        other => Void { text: other.to_string(), cause: Cause::Fault },
+        Error::Damaged(text) => TransactionFailure { text, cause: Cause::Damage },
+        Error::DiskFull => TransactionFailure { text: error.to_string(), cause: Cause::Full },
+        Error::DiskFails(text) => TransactionFailure { text, cause: Cause::Disk },
+        Error::Unavailable(why) => TransactionFailure::busy(why),
+        other => TransactionFailure { text: other.to_string(), cause: Cause::Fault },
     }
 }
 

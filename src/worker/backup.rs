@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::archive::{
-    self, About, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, Refusal, keys,
+    self, About, BackupError, BeforeUpgrade, Contents, LedgerPosition, Packed, Recipients, keys,
 };
 use crate::clock::Millis;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::store::backup::{Copy, copy_closed};
-use crate::store::{Lane, audit, upkeep};
+use crate::store::{WritePriority, audit, maintenance};
 
 /// What stays free beside a backup, so that the next write does not meet a full disk.
 const SPARE: u64 = 8 * 1024 * 1024;
 
-/// Makes a backup in a folder, while writing goes on. Returns its path. A [`Refusal`] is
+/// Makes a backup in a folder, while writing goes on. Returns its path. A [`BackupError`] is
 /// told as [`Error::Internal`], a full disk as [`Error::DiskFull`], one that would be full as
 /// [`Error::Unavailable`]; after any of them no backup was made, and nothing of it is left.
 pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
@@ -32,9 +32,9 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     drop(copy);
     let name = packed.path.file_name().map(|name| name.to_string_lossy().into_owned());
     // It is whole: the log says so even where the disk has filled up meanwhile.
-    let noted = app.write_blocking(Lane::Erasure, move |tx| {
+    let noted = app.write_blocking(WritePriority::Erasing, move |tx| {
         let entry = audit::Entry { action: "back up", reason: name.as_deref(), ..audit::Entry::default() };
-        audit::note(tx, &entry)
+        audit::append(tx, &entry)
     });
     if let Err(error) = noted {
         // It is told as not made, and would be followed by another.
@@ -84,7 +84,7 @@ fn there(folder: &Path) -> &Path {
 /// Removes the backup from before an upgrade once there is a younger good one, and after 30 days. Returns
 /// how many. For those who hold off other backups.
 fn prune_upgrade(app: &App) -> Result<usize> {
-    let Some(made_at) = app.read(|db| upkeep::done_at(db, upkeep::UPGRADED))? else { return Ok(0) };
+    let Some(made_at) = app.read(|db| maintenance::done_at(db, maintenance::UPGRADED))? else { return Ok(0) };
     let time = app.clock().read();
     if !time.standing.is_trusted() {
         return Ok(0);
@@ -97,7 +97,7 @@ fn prune_upgrade(app: &App) -> Result<usize> {
         }
         BeforeUpgrade::Gone => 0,
     };
-    app.write_blocking(Lane::Background, |tx| upkeep::forget(tx, upkeep::UPGRADED))?;
+    app.write_blocking(WritePriority::Background, |tx| maintenance::forget(tx, maintenance::UPGRADED))?;
     Ok(removed)
 }
 
@@ -123,7 +123,7 @@ fn pack(dir: &Path, copy: &Copy, made_at: Millis, recipients: &Recipients, folde
 /// long as the clock is not trusted none is removed.
 pub fn prune(app: &App) -> Result<usize> {
     let _alone = app.backing_up();
-    let (time, keep) = (app.clock().read(), app.keeping().keep);
+    let (time, keep) = (app.clock().read(), app.backup_policy().keep);
     if !time.standing.is_trusted() {
         return Ok(0);
     }
@@ -148,7 +148,7 @@ pub fn prune(app: &App) -> Result<usize> {
 }
 
 fn tell(app: &App) {
-    if let Some(copies) = &app.keeping().copies {
+    if let Some(copies) = &app.backup_policy().copies {
         copies.backup_made();
     }
 }
@@ -164,6 +164,6 @@ fn position(copy: &Copy) -> LedgerPosition {
 }
 
 /// What the archive refuses, as the one error.
-pub fn trouble(refusal: Refusal) -> Error {
+pub fn trouble(refusal: BackupError) -> Error {
     refusal.into_error()
 }

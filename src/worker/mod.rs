@@ -3,8 +3,8 @@
 //! backups and a search of all files, may be long and has a thread of its own.
 
 pub mod backup;
+pub mod maintenance;
 mod prove;
-pub mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use crate::access::{admins, keys, rotation};
 use crate::app::App;
-use crate::bell::Bell;
 use crate::erasure::{project_deletion, step};
 use crate::error::{Error, Result};
 use crate::projects;
-use crate::store::Lane;
+use crate::store::WritePriority;
+use crate::worker_signal::WorkerSignal;
 
 /// The longest sleep; key uses are written down as often.
 const SLEEP: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 
 fn do_what_is_due(app: &App, go_on: &impl Fn() -> bool, report: &mut Report) -> Result<()> {
     while go_on() {
-        let step = app.write_blocking(Lane::Background, step::step)?;
+        let step = app.write_blocking(WritePriority::Background, step::step)?;
         report.steps += 1;
         report.began += step.began;
         report.reaped += step.reaped;
@@ -96,7 +96,7 @@ pub fn note_uses(app: &App) -> Result<()> {
     if is_empty && none_refused && counted.failed_sign_ins == 0 {
         return Ok(());
     }
-    app.write_blocking(Lane::Background, move |tx| {
+    app.write_blocking(WritePriority::Background, move |tx| {
         keys::note_uses(tx, &counted.uses)?;
         keys::note_refused_addresses(tx, &counted.refused_addresses)?;
         rotation::note_uses(tx, &counted.tokens, &counted.old)?;
@@ -112,21 +112,21 @@ pub struct Worker {
     app: App,
     stopping: Arc<AtomicBool>,
     /// Wakes the second.
-    round: Arc<Bell>,
+    round: Arc<WorkerSignal>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
     pub fn start(app: App) -> Result<Worker> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let round = Arc::new(Bell::default());
+        let round = Arc::new(WorkerSignal::default());
         // A clock that is moved by hand makes things due.
-        let bells = [Arc::clone(app.bell()), Arc::clone(&round)];
-        app.clock().on_advance(move || bells.iter().for_each(|bell| bell.ring()));
+        let bells = [Arc::clone(app.worker_signal()), Arc::clone(&round)];
+        app.clock().on_advance(move || bells.iter().for_each(|worker_signal| worker_signal.ring()));
         let mut worker = Worker { app, stopping, round, threads: Vec::new() };
         worker.spawn("usher-worker", run)?;
-        let bell = Arc::clone(&worker.round);
-        worker.spawn("usher-upkeep", move |app, stopping| come_round(app, stopping, &bell))?;
+        let worker_signal = Arc::clone(&worker.round);
+        worker.spawn("usher-upkeep", move |app, stopping| come_round(app, stopping, &worker_signal))?;
         Ok(worker)
     }
 
@@ -141,7 +141,7 @@ impl Worker {
     /// start. A backup that is being made is not waited for long.
     pub fn stop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.app.bell().ring();
+        self.app.worker_signal().ring();
         self.round.ring();
         let began = Instant::now();
         for thread in self.threads.drain(..) {
@@ -168,7 +168,7 @@ impl Drop for Worker {
 }
 
 fn run(app: &App, stopping: &AtomicBool) {
-    survey(app, stopping);
+    full_scan(app, stopping);
     while !stopping.load(Ordering::SeqCst) {
         let sleep = match tick_while(app, || !stopping.load(Ordering::SeqCst)) {
             Ok(report) => {
@@ -201,19 +201,19 @@ fn run(app: &App, stopping: &AtomicBool) {
     }
 }
 
-fn come_round(app: &App, stopping: &AtomicBool, bell: &Bell) {
+fn come_round(app: &App, stopping: &AtomicBool, worker_signal: &WorkerSignal) {
     while !stopping.load(Ordering::SeqCst) {
-        if let Err(error) = upkeep::run(app, &|| !stopping.load(Ordering::SeqCst)) {
+        if let Err(error) = maintenance::run(app, &|| !stopping.load(Ordering::SeqCst)) {
             log::error!("upkeep: {error}");
         }
-        bell.sleep(SLEEP);
+        worker_signal.sleep(SLEEP);
     }
 }
 
 /// An unclean end, or another program's visit, may have left bytes in what is free.
-fn survey(app: &App, stopping: &AtomicBool) {
+fn full_scan(app: &App, stopping: &AtomicBool) {
     let _alone = app.proving();
-    match app.store().survey(&|| !stopping.load(Ordering::SeqCst)) {
+    match app.store().full_scan(&|| !stopping.load(Ordering::SeqCst)) {
         Ok(0) => {}
         Ok(found) => log::warn!("{found} pages held stale bytes since before the start; they are scrubbed"),
         Err(error) => log::error!("worker: {error}"),

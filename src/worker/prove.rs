@@ -15,11 +15,11 @@ use crate::model::{Job, JobId, ProjectId, UserId};
 use crate::projects;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{Backup, MentionsOf, ScanMode, Scrub};
-use crate::proof::receipts::{Last, Stored, Trouble};
-use crate::store::search::Sought;
-use crate::store::unsearched::Unsearched;
+use crate::proof::receipts::{Last, ReceiptError, Stored};
+use crate::store::search::SearchTarget;
+use crate::store::search_scope::SearchScope;
 use crate::store::{
-    Emptied, Lane, Scope, Totals, Verdict, is_own, ledger_position, mentions, needles, users,
+    Emptied, Scope, Totals, Verdict, WritePriority, fragments, is_own, ledger_position, mentions, users,
 };
 
 use super::backup;
@@ -33,7 +33,7 @@ const FEW: usize = 256;
 /// Steps of a cleaning: others write meanwhile, and may write more than a step scrubs.
 const STEPS: u32 = 64;
 /// Needles that are searched for together: some 50 MB.
-const NEEDLES: usize = 500_000;
+const FRAGMENTS: usize = 500_000;
 
 /// What became of the jobs whose rows are gone.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Proved {
 
 /// Proves the jobs that wait for it, many at once.
 pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
-    let mut unsearched = app.proving();
+    let mut search_scope = app.proving();
     let now = app.clock().now();
     let mut jobs = app.read(|db| jobs::unproven(db, now))?;
     if jobs.is_empty() {
@@ -55,9 +55,9 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     let Some(_no_backup) = app.no_backup() else {
         return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
     };
-    let needles = needles_of(app, &mut jobs)?;
-    if !app.store().is_surveyed() {
-        let found = app.store().survey(go_on)?;
+    let needles = fragments_of(app, &mut jobs)?;
+    if !app.store().is_scanned() {
+        let found = app.store().full_scan(go_on)?;
         if found > 0 {
             log::warn!("{found} pages held stale bytes since before the start; they are scrubbed");
         }
@@ -73,14 +73,14 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
             return Ok(Proved::default());
         }
         tries += 1;
-        let Some(totals) = clean(app, &mut unsearched)? else {
+        let Some(totals) = clean(app, &mut search_scope)? else {
             return Ok(Proved { waiting: jobs.len() as u64, ..Proved::default() });
         };
         if tries == 1 {
             let ids = ids.clone();
-            app.write_blocking(Lane::Background, move |tx| jobs::note_scrubbed(tx, &ids))?;
+            app.write_blocking(WritePriority::Background, move |tx| jobs::note_scrubbed(tx, &ids))?;
         }
-        let scope = if again { Scope::Whole } else { unsearched.scope(&ids) };
+        let scope = if again { Scope::Whole } else { search_scope.scope(&ids) };
         let mode = match scope {
             Scope::Written { .. } => ScanMode::ChangedPages,
             Scope::Whole => ScanMode::WholeFiles,
@@ -89,7 +89,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         if verdict.is_clean() || tries == TRIES {
             break (verdict, mode, totals);
         }
-        app.store().suspect(verdict.stale.clone())?;
+        app.store().mark_dirty(verdict.stale.clone())?;
     };
     let proof = Proof {
         scrub: Scrub { pages: totals.pages - before.pages, changed: totals.changed - before.changed },
@@ -173,11 +173,11 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
         head: Hex(ledger.head).to_string(),
         offset: ledger.offset,
     };
-    let keeping = app.keeping();
-    let holding = |listed: &[Listed]| archive::holding(listed, &now, 0, keeping.keep);
+    let backup_policy = app.backup_policy();
+    let holding = |listed: &[Listed]| archive::holding(listed, &now, 0, backup_policy.keep);
     let mut held = holding(&archive::list(app.backups()).map_err(backup::trouble)?);
     // After a restore on an empty machine the place of copies has some that are not here.
-    for copy in keeping.copies.iter().flat_map(|copies| holding(&copies.there())) {
+    for copy in backup_policy.copies.iter().flat_map(|copies| holding(&copies.there())) {
         if !held.iter().any(|here| here.name == copy.name) {
             held.push(copy);
         }
@@ -196,7 +196,7 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
 }
 
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
-pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Totals>> {
+pub(super) fn clean(app: &App, search_scope: &mut SearchScope) -> Result<Option<Totals>> {
     let mut steps = 0;
     while app.store().scrub()? > FEW && steps < STEPS {
         steps += 1;
@@ -204,30 +204,30 @@ pub(super) fn clean(app: &App, unsearched: &mut Unsearched) -> Result<Option<Tot
     match app.store().empty_wal()? {
         Emptied::Busy => Ok(None),
         Emptied::Done { written, totals } => {
-            unsearched.wrote(written);
-            unsearched.list(&app.read(jobs::open)?);
-            let (last, new) = new_receipts(app, unsearched);
-            unsearched.files(app.store().others(new)?, last, is_own)?;
+            search_scope.wrote(written);
+            search_scope.list(&app.read(jobs::open)?);
+            let (last, new) = new_receipts(app, search_scope);
+            search_scope.files(app.store().others(new)?, last, is_own)?;
             Ok(Some(totals))
         }
     }
 }
 
 /// The number of the last receipt, and the files of those that were not looked at yet.
-fn new_receipts(app: &App, unsearched: &Unsearched) -> (u64, Vec<PathBuf>) {
+fn new_receipts(app: &App, search_scope: &SearchScope) -> (u64, Vec<PathBuf>) {
     let receipts = app.receipts();
     let last = receipts.last().number;
-    let new = unsearched.receipts(last).filter_map(|number| receipts.numbered(number));
+    let new = search_scope.receipts(last).filter_map(|number| receipts.numbered(number));
     (last, new.map(|receipt| receipt.path).collect())
 }
 
 /// What is searched for, for the first of the jobs; the others come next.
-fn needles_of(app: &App, jobs: &mut Vec<Job>) -> Result<Vec<Sought>> {
+fn fragments_of(app: &App, jobs: &mut Vec<Job>) -> Result<Vec<SearchTarget>> {
     let key = app.store().search_key();
     let mut all = Vec::new();
     let mut some = 0;
-    while some < jobs.len() && all.len() < NEEDLES {
-        all.extend(app.read(|db| needles::of(db, key, jobs[some].id))?);
+    while some < jobs.len() && all.len() < FRAGMENTS {
+        all.extend(app.read(|db| fragments::of(db, key, jobs[some].id))?);
         some += 1;
     }
     jobs.truncate(some);
@@ -247,16 +247,16 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
             Err(error) => {
                 log::error!("job {} could not be proven: {error}", job.id);
                 let (id, text) = (job.id, error.to_string());
-                app.write_blocking(Lane::Background, move |tx| jobs::note_fault(tx, id, &text))?;
+                app.write_blocking(WritePriority::Background, move |tx| jobs::note_fault(tx, id, &text))?;
                 proved.faults += 1;
             }
         }
     }
-    if let Some(copies) = &app.keeping().copies {
+    if let Some(copies) = &app.backup_policy().copies {
         copies.receipts_written(app.receipts().last().number);
     }
     let all = good.len() as u64;
-    proved.completed = app.write_blocking(Lane::Background, move |tx| {
+    proved.completed = app.write_blocking(WritePriority::Background, move |tx| {
         good.iter()
             .try_fold(0, |completed, searched| Ok(completed + u64::from(jobs::conclude(tx, searched)?)))
     })?;
@@ -281,7 +281,7 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searc
     if !searched.places.is_empty() || app.read(|db| delete_rows::any_left(db, job))? {
         return Ok(searched);
     }
-    let search = Search { needles: found.needles, dropped: found.common };
+    let search = Search { needles: found.fragments, dropped: found.common };
     let (now, chain) = (app.clock().now(), chain(app, job)?);
     let draft = app.read(|db| receipts::draft(db, job, chain, &said.proof, (search, mentions), now))?;
     if let Some(draft) = draft {
@@ -292,9 +292,9 @@ fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searc
     Ok(searched)
 }
 
-fn trouble(trouble: Trouble) -> Error {
+fn trouble(trouble: ReceiptError) -> Error {
     match trouble {
-        Trouble::Io { ref source, .. } => match Error::of_file("", source) {
+        ReceiptError::Io { ref source, .. } => match Error::of_file("", source) {
             Error::DiskFull => Error::DiskFull,
             _ => Error::DiskFails(trouble.to_string()),
         },

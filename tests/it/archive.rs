@@ -3,8 +3,8 @@
 mod child;
 mod copier;
 mod damage;
+mod destination;
 mod forged;
-mod place;
 mod shelf;
 
 use std::fs;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 use usher::archive::{
-    self, About, Contents, Identities, LedgerPosition, Packed, Recipients, RecoveryKey, Refusal,
+    self, About, BackupError, Contents, Identities, LedgerPosition, Packed, Recipients, RecoveryKey,
 };
 use usher::clock::Millis;
 
@@ -72,7 +72,7 @@ impl House {
         self.try_pack(&database, about(made_at, seq), &self.backups()).expect("a backup")
     }
 
-    pub fn try_pack(&self, database: &Path, about: About, folder: &Path) -> Result<Packed, Refusal> {
+    pub fn try_pack(&self, database: &Path, about: About, folder: &Path) -> Result<Packed, BackupError> {
         let recipients = Recipients::load(&self.secrets()).expect("recipients");
         archive::pack(&Contents::of(self.path(), database), about, &recipients, folder)
     }
@@ -274,7 +274,7 @@ fn what_changes_while_it_is_packed_is_refused() {
                     archive::check(&packed.path, &house.recovery).expect("whole");
                     fs::remove_file(packed.path).expect("a removal");
                 }
-                Err(Refusal::Changed { .. }) => refused += 1,
+                Err(BackupError::Changed { .. }) => refused += 1,
                 Err(other) => panic!("{other}"),
             }
             assert!(names_in(&house.backups()).is_empty());
@@ -316,14 +316,14 @@ fn on_a_full_disk_nothing_is_left_and_the_words_say_so() {
     let house = House::new();
     let packed = house.pack(&random(2_000_000));
     let Some(tiny) = SmallDisk::of(1024) else { return };
-    let full = |refusal: Refusal| {
+    let full = |refusal: BackupError| {
         assert!(refusal.to_string().ends_with("no room is left on its disk"), "{refusal}");
         assert!(names_in(tiny.path()).is_empty(), "{:?}", names_in(tiny.path()));
     };
     let database = house.path().join("copy.db");
     full(house.try_pack(&database, about(MADE, 1), tiny.path()).expect_err("full"));
     full(archive::unpack(&packed.path, &house.recovery, tiny.path()).expect_err("full"));
-    full(archive::Place::directory(tiny.path()).copy_file(&packed.path).expect_err("full"));
+    full(archive::Destination::directory(tiny.path()).copy_file(&packed.path).expect_err("full"));
     // There is room for a smaller one.
     fs::write(&database, random(500_000)).expect("a file");
     house.try_pack(&database, about(MADE, 1), tiny.path()).expect("room");

@@ -10,7 +10,7 @@ use usher::model::{ProfileChange, ProjectId};
 use usher::people::identify;
 use usher::people::subject::Subject;
 use usher::projects;
-use usher::store::Lane;
+use usher::store::WritePriority;
 
 use crate::harness::{Reply, Server, TestProject, encode, named};
 use crate::matrix::activity;
@@ -166,7 +166,7 @@ fn nobody_is_made_in_a_deleted_project() {
     let server = Server::start();
     let id = server.second().id;
     let register = move |server: &Server, project: ProjectId| {
-        server.app.write_blocking(Lane::Request, move |tx| {
+        server.app.write_blocking(WritePriority::Normal, move |tx| {
             let subject = Subject { identifier: Some(named("late")), anonymous_id: None };
             identify::identify(tx, project, &subject, &ProfileChange::default(), None).map(|_| ())
         })

@@ -11,7 +11,7 @@ use usher::erasure::trash;
 use usher::model::{Dropped, Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
 use usher::people::subject::Subject;
 use usher::people::{activity, find, recordings, registration, users};
-use usher::store::Lane;
+use usher::store::WritePriority;
 
 use crate::harness::{START, Server, event, named};
 use crate::segment::{batch, check_counters, count, find, names, send, user};
@@ -122,7 +122,7 @@ fn a_recording_goes_and_stays_with_its_session() {
     batch(&server, json!([{ "type": "page", "userId": "ann" }]));
     let young = record();
     assert_ne!(old, young);
-    let gone = server.app.write_blocking(Lane::Request, move |tx| {
+    let gone = server.app.write_blocking(WritePriority::Normal, move |tx| {
         recordings::append(tx, project, &old.to_string(), "text/plain", b"x", 1_000).map(|_| ())
     });
     assert!(gone.is_err(), "a visit that is erased takes nothing any more");
@@ -159,7 +159,7 @@ pub fn hold(server: &Server) -> mpsc::Sender<()> {
     let (begin, begun) = mpsc::channel::<()>();
     let app = server.app.clone();
     std::thread::spawn(move || {
-        app.write_blocking(Lane::Request, move |_| {
+        app.write_blocking(WritePriority::Normal, move |_| {
             let _ = begin.send(());
             let _ = told.recv();
             Ok(())
@@ -215,7 +215,7 @@ fn a_write_that_panics_is_answered_and_undone_and_the_others_go_on() {
             .map(|n| {
                 let name = named(&format!("user {n}"));
                 scope.spawn(move || {
-                    app.write_blocking(Lane::Request, move |tx| {
+                    app.write_blocking(WritePriority::Normal, move |tx| {
                         users::create(tx, project, &name, &ProfileChange::default())?.expect("taken");
                         assert_ne!(n, 3, "a panic within a savepoint");
                         tx.nested(|| trash::hide(tx, &find::get(tx, project, name.as_str())?))

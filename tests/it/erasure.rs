@@ -9,8 +9,8 @@ use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::model::REVIVABLE;
-use usher::store::Hygiene;
-use usher::store::holdings::{Subject, TABLES};
+use usher::store::ScrubMode;
+use usher::store::data_inventory::{Subject, TABLES};
 use usher::store::layout::{self, PAGE};
 
 use crate::harness::{Server, encode};
@@ -298,8 +298,8 @@ fn rows_of(server: &Server, people: &[&Person]) -> BTreeMap<&'static str, Vec<u6
 }
 
 /// Erases a share of some thousand users in each way; what is left of them anywhere.
-fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
-    let server = Server::with(|options| options.hygiene = hygiene);
+fn run(scrub_mode: ScrubMode, count: usize, seed: u64) -> HashMap<String, usize> {
+    let server = Server::with(|options| options.scrub_mode = scrub_mode);
     let mut rng = Rng::with_seed(seed);
     let people = populate(&server, &mut rng, count);
     let share = count / 8;
@@ -327,7 +327,7 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
     assert!(rows_of(&server, &kept) == before, "others' rows have changed");
     let open = conn_of(&server, "SELECT COUNT(*) FROM jobs WHERE status <> 'completed'");
     let dir = server.path().parent().expect("a directory").to_owned();
-    if hygiene != Hygiene::Whole {
+    if scrub_mode != ScrubMode::Whole {
         // The program sees it as well, and does not say that it is done.
         assert!(open > 0, "jobs are completed over stale bytes");
         return left(&dir, &erased);
@@ -347,15 +347,15 @@ fn run(hygiene: Hygiene, count: usize, seed: u64) -> HashMap<String, usize> {
 
 #[test]
 fn of_six_thousand_erased_users_no_byte_is_left_in_any_file() {
-    assert_eq!(run(Hygiene::Whole, 10_000, 1), HashMap::new());
+    assert_eq!(run(ScrubMode::Whole, 10_000, 1), HashMap::new());
 }
 
 /// The twins.
 #[test]
 fn without_the_scrub_some_bytes_are_found_and_without_secure_delete_thousands() {
-    let unscrubbed: usize = run(Hygiene::NoScrub, 5_000, 2).values().sum();
+    let unscrubbed: usize = run(ScrubMode::NoScrub, 5_000, 2).values().sum();
     assert!(unscrubbed > 0, "the search finds nothing, scrubbed or not");
-    let careless: usize = run(Hygiene::NoScrubNorSecureDelete, 2_000, 3).values().sum();
+    let careless: usize = run(ScrubMode::NoScrubNorSecureDelete, 2_000, 3).values().sum();
     assert!(careless > 1_000, "only {careless} windows are left without secure_delete");
     eprintln!("windows left: {unscrubbed} without the scrub, {careless} without secure_delete either");
 }

@@ -100,7 +100,7 @@ fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
     assert_eq!(answer.status(), 200);
     wait_until("a receipt", || (statuses(&dir) == ["completed"]).then_some(()));
     assert!(server.terminate().success());
-    // With what the ballast left free, but too little for another one, too.
+    // With what the reserve left free, but too little for another one, too.
     let server = Process::start(&dir);
     assert!(!dir.join("ballast").exists());
     assert!(server.terminate().success());
@@ -112,13 +112,13 @@ fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
 fn a_ballast_with_holes_is_written_anew_and_a_whole_one_is_not() {
     let dir = directory();
     begin(dir.path());
-    let ballast = dir.path().join("ballast");
-    let about = || std::fs::metadata(&ballast).expect("a ballast");
+    let reserve = dir.path().join("ballast");
+    let about = || std::fs::metadata(&reserve).expect("a ballast");
     let (bytes, written) = (about().len(), about().modified().expect("a time"));
     assert!(about().blocks() * 512 >= bytes && bytes > 0);
     begin(dir.path());
     assert_eq!(about().modified().expect("a time"), written, "a whole one was written anew");
-    std::fs::File::create(&ballast).and_then(|file| file.set_len(bytes)).expect("holes");
+    std::fs::File::create(&reserve).and_then(|file| file.set_len(bytes)).expect("holes");
     assert_eq!((about().len(), about().blocks()), (bytes, 0));
     begin(dir.path());
     assert_eq!(about().len(), bytes);

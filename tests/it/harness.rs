@@ -15,7 +15,6 @@ use usher::access::keys;
 use usher::access::keys::{Bounds, Powers};
 use usher::admin::SetupLink;
 use usher::app::{App, Parts};
-use usher::bell::Bell;
 use usher::clock::{Clock, MINUTE, Millis};
 use usher::edge::Edge;
 use usher::error::{Place, Result};
@@ -29,9 +28,10 @@ use usher::projects;
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
-use usher::store::{self, Db, Hygiene, Lane, Store, Tx};
+use usher::store::{self, Db, ScrubMode, Store, Tx, WritePriority};
 use usher::web::limits::Limits;
 use usher::worker::{self, Worker};
+use usher::worker_signal::WorkerSignal;
 
 /// 2026-03-04T10:00:00Z, a Wednesday: when every test begins.
 pub const START: Millis = 1_772_618_400_000;
@@ -43,7 +43,7 @@ pub struct Options {
     pub worker: bool,
     pub clock: Clock,
     pub clock_grace: Millis,
-    pub hygiene: Hygiene,
+    pub scrub_mode: ScrubMode,
     pub wal_limit: u64,
     pub public_url: Option<&'static str>,
     /// Of proxies in front: addresses or ranges.
@@ -102,7 +102,7 @@ impl Server {
             worker: false,
             clock: Clock::manual(START),
             clock_grace: 15 * MINUTE,
-            hygiene: Hygiene::Whole,
+            scrub_mode: ScrubMode::Whole,
             wal_limit: store::WAL_LIMIT,
             public_url: None,
             trusted_proxies: Vec::new(),
@@ -114,14 +114,14 @@ impl Server {
         };
         change(&mut options);
         let clock = options.clock;
-        let bell = Arc::new(Bell::default());
+        let worker_signal = Arc::new(WorkerSignal::default());
         let how = store::Options {
             secret: [7; 32],
             clock: clock.clone(),
-            bell: Arc::clone(&bell),
+            worker_signal: Arc::clone(&worker_signal),
             points: 4,
-            hygiene: options.hygiene,
-            ballast: 0,
+            scrub_mode: options.scrub_mode,
+            reserve: 0,
             wal_limit: options.wal_limit,
             loss: store::Loss::Refuse,
         };
@@ -137,7 +137,7 @@ impl Server {
         let app = make(Parts {
             store,
             keyring,
-            bell,
+            worker_signal,
             clock: clock.clone(),
             clock_grace: options.clock_grace,
             recording_limit: options.recording_limit,
@@ -254,7 +254,7 @@ impl Server {
     /// Does all the background work that is due.
     pub fn tick(&self) -> worker::Report {
         let report = worker::tick(&self.app).expect("a tick");
-        worker::upkeep::run(&self.app, &|| true).expect("a round");
+        worker::maintenance::run(&self.app, &|| true).expect("a round");
         report
     }
 
@@ -263,7 +263,7 @@ impl Server {
         T: Send + 'static,
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
-        self.app.write_blocking(Lane::Request, run).expect("a write")
+        self.app.write_blocking(WritePriority::Normal, run).expect("a write")
     }
 
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> T {
@@ -378,7 +378,7 @@ fn with_key(app: &App, project: Project) -> TestProject {
 
 fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {
     let (_, secret) = app
-        .write_blocking(Lane::Request, move |tx| {
+        .write_blocking(WritePriority::Normal, move |tx| {
             keys::create(tx, project, "a test's", Powers::Scopes(scopes), &Bounds::default())
         })
         .expect("a key");
@@ -544,7 +544,7 @@ impl Seed<'_> {
         let identifier = named(&identifier);
         server.write(move |tx| {
             let change = ProfileChange { email: email.clone().map(Some), ..ProfileChange::default() };
-            let (user, _) = users::put(tx, project, &identifier, &change)?.expect("taken");
+            let (user, _) = users::create_or_update(tx, project, &identifier, &change)?.expect("taken");
             for n in 0..events {
                 let at = tx.now() - Millis::from(events - 1 - n) * MINUTE;
                 activity::record(tx, project, &event(&identifier, &format!("event {n}"), at))?;

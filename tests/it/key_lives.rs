@@ -59,7 +59,7 @@ fn fault<T: Send + 'static>(
     server: &Server,
     run: impl FnMut(&Tx) -> usher::error::Result<T> + Send + 'static,
 ) -> String {
-    let failed = server.app.write_blocking(usher::store::Lane::Request, run);
+    let failed = server.app.write_blocking(usher::store::WritePriority::Normal, run);
     match failed.err().expect("a fault") {
         Error::Invalid(faults) => format!("{}: {}", faults[0].field, faults[0].message),
         error => error.to_string(),

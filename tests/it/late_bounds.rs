@@ -312,7 +312,7 @@ fn digests_are_kept_for_30_days_at_least_or_with_a_reason() {
     for (days, why, good) in [(Some(29), None, false), (Some(30), None, true), (None, Some(" "), false)] {
         let intake =
             Intake { erased_kept_days: days, erased_kept_why: why.map(str::to_owned), ..Intake::default() };
-        let lane = usher::store::Lane::Request;
+        let lane = usher::store::WritePriority::Normal;
         let set = server.app.write_blocking(lane, move |tx| projects::set_intake(tx, project, &intake));
         assert_eq!(set.is_ok(), good, "{days:?} {why:?}");
     }

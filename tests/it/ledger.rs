@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use usher::clock::Millis;
-use usher::ledger::{Act, Entry, Ledger, Names, Position, Pseudonym, Seal};
+use usher::ledger::{Act, Entry, Ledger, MacKey, Names, Position, Pseudonym};
 use usher::model::{Erasure, ProjectId};
 
 /// When every ledger here is made.
@@ -24,8 +24,8 @@ fn pseudonym(byte: u8) -> Pseudonym {
 }
 
 /// Of every ledger here.
-fn seal() -> Seal {
-    Seal::new(&[5; 32])
+fn seal() -> MacKey {
+    MacKey::new(&[5; 32])
 }
 
 /// One act of each kind, and of each kind of erasure.
@@ -41,7 +41,7 @@ fn every_act() -> Vec<Act> {
         erased(Erasure::Account, None),
         Act::Cancelled { request },
         Act::KeyRevoked { key: pseudonym(4) },
-        Act::Void { from: 7 },
+        Act::TransactionFailure { from: 7 },
         erased(Erasure::Everything, None),
         Act::Begun { request },
     ]

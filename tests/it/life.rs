@@ -464,7 +464,7 @@ fn restoring_is_for_the_hidden() {
     let restore = |server: &Server, s: &Subject| {
         let id = s.id;
         let restored =
-            server.app.write_blocking(usher::store::Lane::Request, move |tx| trash::restore(tx, id));
+            server.app.write_blocking(usher::store::WritePriority::Normal, move |tx| trash::restore(tx, id));
         if restored.is_ok() { 200 } else { 404 }
     };
     let gone = (404, Absent);

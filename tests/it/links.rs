@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use usher::archive::Place;
-use usher::ledger::{Ledger, Seal};
+use usher::archive::Destination;
+use usher::ledger::{Ledger, MacKey};
 
 use crate::harness::START;
 use crate::process::directory;
@@ -38,9 +38,9 @@ fn a_link_among_the_copies_is_neither_written_nor_copied() {
     let whole = "not Usher's\n";
     fs::write(&victim, whole).expect("written");
     let ledger = dir.path().join("erasures.ledger");
-    Ledger::create(&ledger, START, &Seal::new(&[7; 32])).expect("a ledger");
+    Ledger::create(&ledger, START, &MacKey::new(&[7; 32])).expect("a ledger");
     let bytes = fs::metadata(&ledger).expect("a file").len();
-    let copies = Place::directory(place.path());
+    let copies = Destination::directory(place.path());
     for name in ["erasures.ledger", ".000001-x.json.part"] {
         symlink(&victim, place.path().join(name)).expect("a link");
     }

@@ -11,7 +11,7 @@ use usher::erasure;
 use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobStatus, Origin, ProjectId, REVIVABLE, User, UserId};
 use usher::people::{activity, find, holder, merge};
-use usher::store::Lane;
+use usher::store::WritePriority;
 
 use crate::harness::{Server, named};
 use crate::segment::{check_counters, count, find, send};
@@ -164,7 +164,9 @@ impl Tale<'_> {
             }
             Deed::Restore(who) => {
                 if let Some(user) = self.person(who) {
-                    let _ = server.app.write_blocking(Lane::Request, move |tx| trash::restore(tx, user.id));
+                    let _ = server
+                        .app
+                        .write_blocking(WritePriority::Normal, move |tx| trash::restore(tx, user.id));
                 }
             }
             Deed::Erase(who, kind) => self.erase(self.person(who), kind),
@@ -176,7 +178,9 @@ impl Tale<'_> {
                 let all = server.read(|db| jobs::scheduled_page(db, project, 10_000, 0));
                 if let Some(job) = all.get(n) {
                     let id = job.id;
-                    let _ = server.app.write_blocking(Lane::Request, move |tx| jobs::cancel(tx, None, id));
+                    let _ = server
+                        .app
+                        .write_blocking(WritePriority::Normal, move |tx| jobs::cancel(tx, None, id));
                 }
             }
             Deed::Move => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use usher::app::scans::{Scans, Turn};
+use usher::app::scans::{ScanSlot, Scans};
 use usher::trace::Actor;
 
 fn run<F: Future>(future: F) -> F::Output {
@@ -12,7 +12,7 @@ fn run<F: Future>(future: F) -> F::Output {
 }
 
 /// So many at once that all who get no place have waited in vain.
-async fn enter(scans: &Arc<Scans>, actor: Actor, many: usize) -> Vec<Turn> {
+async fn enter(scans: &Arc<Scans>, actor: Actor, many: usize) -> Vec<ScanSlot> {
     join_all((0..many).map(|_| scans.enter(actor))).await.into_iter().filter_map(Result::ok).collect()
 }
 

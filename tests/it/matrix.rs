@@ -132,7 +132,7 @@ impl Row {
 fn state(server: &Server) -> Vec<String> {
     let conn = server.sqlite();
     let mut all = Vec::new();
-    for table in usher::store::holdings::TABLES {
+    for table in usher::store::data_inventory::TABLES {
         let mut statement = conn.prepare(&format!("SELECT * FROM {}", table.name)).expect("a table");
         let columns = statement.column_count();
         let rows = statement.query_map([], |row| {

@@ -239,7 +239,7 @@ fn an_erasure_takes_a_recording_that_moved_before_its_session() {
     batch(&server, json!([identify("ann", "v")]));
     let ann = user(&server, "ann").id;
     server.write(move |tx| {
-        usher::store::holdings::rehome(tx, visitor, ann, 250)?;
+        usher::store::data_inventory::rehome(tx, visitor, ann, 250)?;
         erasure::by_identifier(tx, project, "ann", Erasure::Everything, Origin::Request).map(|_| ())
     });
     let report = server.tick();

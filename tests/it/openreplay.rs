@@ -124,7 +124,9 @@ fn stats_count_the_sessions_and_tell_the_first_start_and_the_last() {
 fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
     let house = House::new();
     let project = house.server.project().id;
-    house.server.write(move |tx| users::put(tx, project, &named("ann"), &Default::default()).map(|_| ()));
+    house.server.write(move |tx| {
+        users::create_or_update(tx, project, &named("ann"), &Default::default()).map(|_| ())
+    });
     let expected =
         |first, last| json!({ "userId": "ann", "sessionCount": 0, "lastSeen": last, "firstSeen": first });
     assert_eq!(house.stats("ann"), expected(START, START));

@@ -2,8 +2,8 @@
 //! users, sessions and jobs are in the files beside this one.
 
 mod jobs;
+mod session_parts;
 mod users;
-mod visits;
 
 use serde_json::{Value, json};
 use usher::clock::Millis;

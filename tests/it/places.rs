@@ -8,7 +8,7 @@ use usher::clock::{Clock, DAY};
 use usher::erasure::receipts::{Person, check};
 use usher::model::{Job, JobId, JobStatus};
 use usher::store::layout::PAGE;
-use usher::store::{Hygiene, jobs};
+use usher::store::{ScrubMode, jobs};
 
 use crate::harness::Server;
 
@@ -130,7 +130,7 @@ impl Bytes {
 
 #[test]
 fn a_value_in_the_gap_of_a_page_fails_the_job_and_names_the_page_where_nothing_scrubs_it() {
-    let server = Server::with(|options| options.hygiene = Hygiene::NoScrub);
+    let server = Server::with(|options| options.scrub_mode = ScrubMode::NoScrub);
     track(&server, ANN);
     let token = erase(&server, ANN);
     // Nothing is in that table, so all of its page is a gap.
@@ -172,7 +172,7 @@ fn a_value_in_the_gap_of_a_page_is_scrubbed_before_the_search() {
 /// is tried again, and fails in the end.
 #[test]
 fn bytes_of_nobody_in_a_gap_hold_a_job_up_until_they_are_gone() {
-    let server = Server::with(|options| options.hygiene = Hygiene::NoScrub);
+    let server = Server::with(|options| options.scrub_mode = ScrubMode::NoScrub);
     track(&server, ANN);
     let token = erase(&server, ANN);
     let bytes = Bytes::of(&server);

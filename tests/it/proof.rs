@@ -26,7 +26,7 @@ use usher::proof::receipt::{
 };
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
-use usher::trace::Ground;
+use usher::trace::LegalBasis;
 
 /// 2026-01-19T12:30:00Z
 const ASKED: i64 = 1_768_825_800_000;
@@ -53,7 +53,7 @@ fn draft(n: u8) -> Draft {
         asked: Asked {
             erasure: Erasure::Everything,
             origin: Origin::Request,
-            right: right(Origin::Request, Ground::Unstated).to_owned(),
+            right: right(Origin::Request, LegalBasis::Unstated).to_owned(),
             at: ASKED,
             due: ASKED,
         },

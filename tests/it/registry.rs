@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
-use usher::store::holdings::TABLES;
+use usher::store::data_inventory::TABLES;
 
 use crate::harness::Server;
 

@@ -149,10 +149,10 @@ fn without_its_ledger_an_old_file_is_refused_and_with_an_empty_one_it_would_brin
         usher::store::Options {
             secret: [7; 32],
             clock: Clock::manual(START),
-            bell: std::sync::Arc::default(),
+            worker_signal: std::sync::Arc::default(),
             points: 1,
-            hygiene: usher::store::Hygiene::Whole,
-            ballast: 0,
+            scrub_mode: usher::store::ScrubMode::Whole,
+            reserve: 0,
             wal_limit: usher::store::WAL_LIMIT,
             loss: usher::store::Loss::Refuse,
         },
@@ -340,7 +340,7 @@ fn whoever_was_hidden_has_the_days_left_that_they_had_after_a_restore_too() {
     let hidden_at = Clock::system().now() - 3 * DAY;
     for (left, comes_back) in [(1, true), (0, false)] {
         let server = Server::with(|options| options.clock = Clock::manual(hidden_at - HOUR));
-        crate::upkeep::furnish(&server);
+        crate::maintenance::furnish(&server);
         let house = House::new(server);
         let ann = house.server.seed("ann").events(3).insert();
         let shelf = tempfile::tempdir().expect("a directory");

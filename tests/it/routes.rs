@@ -162,7 +162,7 @@ fn rows_but_repairs(server: &Server) -> Vec<(String, i64)> {
 /// Rows of every table, to see that nothing was changed.
 fn rows(server: &Server) -> Vec<(String, i64)> {
     let conn = server.sqlite();
-    usher::store::holdings::TABLES
+    usher::store::data_inventory::TABLES
         .iter()
         .map(|table| {
             let sql = format!("SELECT COUNT(*) FROM {}", table.name);

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::json;
 use usher::clock::{DAY, SECOND};
 use usher::proof::receipt::{Receipt, ScanMode};
-use usher::store::{Scope, jobs, needles};
+use usher::store::{Scope, fragments, jobs};
 use usher::worker;
 
 use crate::harness::Server;
@@ -97,7 +97,7 @@ fn a_search_that_does_not_find_what_is_known_to_be_there_proves_nothing() {
     let store = server.app.store();
     store.empty_wal().expect("an empty WAL");
     let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0).id));
-    let sought = || server.read(|db| needles::of(db, store.search_key(), job));
+    let sought = || server.read(|db| fragments::of(db, store.search_key(), job));
     let whole = store.verify(&sought(), Scope::Whole).expect("a search");
     assert!(whole.is_clean(), "{whole:?}");
     let blind = store.verify(&sought(), Scope::Written { pages: vec![1], files: vec![] }).expect("a search");
@@ -324,7 +324,7 @@ fn a_value_that_is_one_of_sqlites_own_is_no_trace() {
         assert_eq!(server.tick().completed, 1, "{value:?}");
         let job = server.read(|db| Ok(jobs::list(db, None, None, 1)?.remove(0).id));
         store.empty_wal().expect("an empty WAL");
-        let sought = server.read(|db| needles::of(db, store.search_key(), job));
+        let sought = server.read(|db| fragments::of(db, store.search_key(), job));
         let whole = store.verify(&sought, Scope::Whole).expect("a search");
         assert!(whole.is_clean(), "{value:?}: {whole:?}");
     }

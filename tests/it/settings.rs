@@ -276,7 +276,7 @@ fn digests_stay_as_long_as_a_backup_from_before() {
     set(&server, json!({ "erasedKeptDays": 30 })).expect(200);
     server.clock.advance(40 * DAY);
     // Its own upkeep prunes it by its age: it stands for one that is kept for longer.
-    server.app.keep_backups(usher::app::Keeping { keep: 1_000 * DAY, ..Default::default() });
+    server.app.set_backup_policy(usher::app::BackupPolicy { keep: 1_000 * DAY, ..Default::default() });
     server.tick();
     assert_eq!(digests(), 1, "who was erased after the backup is in it");
     std::fs::remove_file(backup(&time(made))).expect("a file");

@@ -1,4 +1,4 @@
-//! Keeping people out on the command line, with and without a server.
+//! BackupPolicy people out on the command line, with and without a server.
 
 use std::io::Write;
 use std::path::Path;

@@ -50,7 +50,11 @@ fn state(server: &Server, id: UserId) -> Option<State> {
 /// Registers, restores or updates a user, as a server does: who that is.
 fn put(server: &Server, name: &str) -> UserId {
     let (project, name) = (server.project().id, named(name));
-    server.write(move |tx| users::put(tx, project, &name, &Default::default())).expect("taken").0.id
+    server
+        .write(move |tx| users::create_or_update(tx, project, &name, &Default::default()))
+        .expect("taken")
+        .0
+        .id
 }
 
 /// A server on the same directory at another time.

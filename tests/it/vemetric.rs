@@ -71,7 +71,7 @@ fn did(server: &Server, name: &str, what: &str, at: Millis) -> UserId {
 
 fn set(server: &Server, name: &str, change: ProfileChange) {
     let (project, name) = (server.project().id, named(name));
-    server.write(move |tx| users::put(tx, project, &name, &change)).expect("taken");
+    server.write(move |tx| users::create_or_update(tx, project, &name, &change)).expect("taken");
 }
 
 fn hide(server: &Server, name: &'static str) {

@@ -8,7 +8,7 @@ use super::DIALECT;
 use crate::api::dialect::{self, Answer, Call, Object, Route};
 use crate::clock::rfc3339;
 use crate::erasure::project_deletion::begin_confirmed;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Origin, Project, Scope};
 use crate::people::placeholders;
 use crate::projects;
@@ -102,7 +102,7 @@ fn given<T>(body: &Object, field: &str, read: impl Fn(&Object, &str) -> Result<T
     body.0.contains_key(field).then(|| read(body, field)).transpose()
 }
 
-fn kept<T>(faults: &mut Vec<Fault>, read: Result<Option<T>>) -> Option<T> {
+fn kept<T>(faults: &mut Vec<FieldError>, read: Result<Option<T>>) -> Option<T> {
     read.unwrap_or_else(|error| {
         faults.extend(dialect::faults(&error));
         None

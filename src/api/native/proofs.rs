@@ -11,7 +11,7 @@ use crate::erasure::{jobs, receipts};
 use crate::error::Error;
 use crate::model::{Job, ProjectId, Scope, Step};
 use crate::proof::check::BYTES_MAX;
-use crate::proof::form::Fault;
+use crate::proof::form::FormatError;
 use crate::proof::receipt::{self, Gone};
 
 pub fn routes() -> Vec<Route> {
@@ -104,7 +104,7 @@ async fn check_receipt(mut call: Call) -> Answer {
     })))
 }
 
-fn fault_json(fault: &Fault) -> Value {
+fn fault_json(fault: &FormatError) -> Value {
     let field = Some(&fault.field).filter(|field| !field.is_empty());
     json!({ "field": field, "message": fault.why })
 }

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use super::{data, job_json, project};
 use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::erasure::jobs;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Job, JobStatus, Scope, SessionId};
-use crate::people::{find, listings, visits};
+use crate::people::{find, listings, session_parts};
 use crate::projects;
 
 pub static DIALECT: &dyn Dialect = &V2;
@@ -56,10 +56,10 @@ impl Dialect for V2 {
 }
 
 /// The vendor names the field in the sentence itself, and gives each fault a line.
-fn sentences(faults: &[Fault]) -> String {
+fn sentences(faults: &[FieldError]) -> String {
     let lines: Vec<String> = faults
         .iter()
-        .map(|Fault { field, message, .. }| match field.as_str() {
+        .map(|FieldError { field, message, .. }| match field.as_str() {
             "" => message.clone(),
             field => format!("{field} {message}"),
         })
@@ -181,7 +181,7 @@ async fn user_sessions(mut call: Call) -> Answer {
     let (sessions, total) = call
         .app
         .scan(move |db| match super::known(find::get(db, project.id, name.as_str()))? {
-            Some(user) => visits::sessions(db, &user, asked.bounds, asked.direction, asked.page),
+            Some(user) => session_parts::sessions(db, &user, asked.bounds, asked.direction, asked.page),
             None => Ok((Vec::new(), 0)),
         })
         .await?;
@@ -197,7 +197,7 @@ async fn session_events(mut call: Call) -> Answer {
     let (bounds, order, page) = (asked.bounds, asked.order, asked.page);
     let visit = call.app.scan(move |db| {
         let id = id.map_err(|_| Error::SessionNotFound);
-        match id.and_then(|id| visits::events(db, project.id, id, bounds, order, page)) {
+        match id.and_then(|id| session_parts::events(db, project.id, id, bounds, order, page)) {
             Ok(visit) => Ok(Some(visit)),
             Err(Error::SessionNotFound) => Ok(None),
             Err(error) => Err(error),

@@ -9,7 +9,7 @@ use super::{MESSAGE_MAX, errors_json};
 use crate::api::broken::Wrong;
 use crate::api::dialect::{Answer, Call, Object};
 use crate::api::lenient::{self, Mended};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair, TOO_DEEP};
 use crate::people::activity::Taken;
 use crate::people::{activity, identify, merge, repairs};
@@ -285,7 +285,7 @@ fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> 
             Ok(identify::identify(tx, project, subject, change, *said)?.map(drop))
         }
         Message::Group { subject, change, said } => {
-            Ok(identify::describe(tx, project, subject, change, *said)?.map(drop))
+            Ok(identify::describe_from_event(tx, project, subject, change, *said)?.map(drop))
         }
         Message::Alias { previous, subject, said } => merge::alias(tx, project, previous, subject, *said),
     }
@@ -298,7 +298,7 @@ fn worded(message: &Message, error: Error) -> Error {
         (_, Error::Invalid(faults)) => Error::Invalid(
             faults
                 .into_iter()
-                .map(|fault| Fault { field: field(message, &fault.field).into(), ..fault })
+                .map(|fault| FieldError { field: field(message, &fault.field).into(), ..fault })
                 .collect(),
         ),
         (_, error) => error,

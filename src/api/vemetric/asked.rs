@@ -6,7 +6,7 @@ use super::faults::Faults;
 use super::filters::{self, Of};
 use crate::api::dialect::{Call, Object, Query};
 use crate::clock::{self, DAY, HOUR, MINUTE, Millis, SECOND};
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Identifier, ProjectId, User, UserId};
 use crate::people::conditions::{Conditions, EventTest};
 use crate::people::find;
@@ -49,7 +49,7 @@ pub fn target(query: &Query) -> Result<Target> {
         (None, Some(name)) => Identifier::parse(Place::Query, "identifier", name).map(Target::Identifier),
         _ => Err(Error::Invalid(
             ["id", "identifier"]
-                .map(|field| Fault::new(Place::Query, field, "Provide exactly one of id or identifier"))
+                .map(|field| FieldError::new(Place::Query, field, "Provide exactly one of id or identifier"))
                 .into(),
         )),
     }

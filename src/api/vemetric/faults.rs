@@ -1,12 +1,12 @@
 //! All faults of a request at once.
 
 use crate::api::dialect;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, FieldError, Result};
 
 /// Faults as they are found while a request is read.
 #[derive(Default)]
 pub struct Faults {
-    found: Vec<Fault>,
+    found: Vec<FieldError>,
     /// What is no fault of a field: it is answered alone.
     other: Option<Error>,
 }

@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::hub;
 use crate::api::dialect::{Answer, Call, Object};
 use crate::api::forms;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Repair, Said};
 use crate::people::activity::Incoming;
 use crate::people::subject::Subject;
@@ -211,7 +211,7 @@ fn required(body: &Object, field: &str) -> Result<String> {
 fn change(body: &Object, field: &str, faults: &mut Faults, repairs: &mut Vec<Repair>) -> ProfileChange {
     let within = |error: Error| match error {
         Error::Invalid(found) => Error::Invalid(
-            found.into_iter().map(|f| Fault { field: format!("{field}.{}", f.field), ..f }).collect(),
+            found.into_iter().map(|f| FieldError { field: format!("{field}.{}", f.field), ..f }).collect(),
         ),
         error => error,
     };

@@ -16,9 +16,9 @@ use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
 use crate::people::subject::Subject;
 use crate::people::{activity, find, identify, recordings};
 use crate::projects;
-use crate::store::{Lane, Tx};
+use crate::store::{Tx, WritePriority};
 use crate::worker;
-use people::{Cast, HEAVY_EVENTS, Visit};
+use people::{Fixture, HEAVY_EVENTS, Visit};
 
 pub struct Size {
     pub users: u32,
@@ -38,7 +38,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let past = app.at(clock.clone());
     let named = name.to_owned();
     progress(Step::Now(format!("Making the project {name}")))?;
-    let project = past.write_blocking(Lane::Request, move |tx| projects::create(tx, &named, "web"));
+    let project = past.write_blocking(WritePriority::Normal, move |tx| projects::create(tx, &named, "web"));
     let project = project.map_err(|error| match error {
         Error::NameTaken(_) => anyhow::Error::new(error).context(format!(
             "there is a project {name} already: --project makes one of another name, and `usher demo --remove` \
@@ -48,8 +48,8 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     })?;
     app.reload_keys()?;
 
-    let cast = Arc::new(Cast::new(size.users, size.heavy, DAYS));
-    let story = Story { app: past, clock, now, start, project: project.id, cast: Arc::clone(&cast) };
+    let cast = Arc::new(Fixture::new(size.users, size.heavy, DAYS));
+    let story = Scenario { app: past, clock, now, start, project: project.id, cast: Arc::clone(&cast) };
     let mut visits = cast.visits();
     visits.sort_by_key(|visit| (visit.day, visit.minute));
     let all = visits.iter().map(|visit| u64::from(visit.events)).sum();
@@ -77,7 +77,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     Ok(summary(&project, &cast, done))
 }
 
-fn summary(project: &Project, cast: &Cast, events: u64) -> Vec<String> {
+fn summary(project: &Project, cast: &Fixture, events: u64) -> Vec<String> {
     let heavy = cast.heavy().next().map(|person| cast.identifier(person));
     let mut lines = vec![
         format!("project {} ({}): {} users, {events} events", project.name, project.key, cast.len()),
@@ -88,7 +88,7 @@ fn summary(project: &Project, cast: &Cast, events: u64) -> Vec<String> {
 }
 
 /// One thing that happens besides the visits.
-enum Turn {
+enum DemoStep {
     Hide(u32),
     /// A deletion at once, run to its end.
     Erase(u32, Erasure),
@@ -103,42 +103,47 @@ enum Turn {
     Record(u32),
 }
 
-struct Story {
+struct Scenario {
     app: App,
     clock: Clock,
     now: Millis,
     start: Millis,
     project: ProjectId,
-    cast: Arc<Cast>,
+    cast: Arc<Fixture>,
 }
 
-impl Story {
+impl Scenario {
     /// What happens besides the visits, and when.
-    fn turns(&self) -> Vec<(Millis, Turn)> {
+    fn turns(&self) -> Vec<(Millis, DemoStep)> {
         let (now, roles) = (self.now, self.cast.roles());
         let mut turns = Vec::new();
         for (n, person) in roles.completed.clone().enumerate() {
             let asked = now - (20 - Millis::try_from(n).unwrap_or(0)) * DAY;
-            turns.push((asked, Turn::Schedule(person)));
-            turns.push((next_midnight(asked), Turn::Work));
+            turns.push((asked, DemoStep::Schedule(person)));
+            turns.push((next_midnight(asked), DemoStep::Work));
         }
         for (person, kind) in roles.account.clone().zip(std::iter::repeat(Erasure::Account)) {
-            turns.push((now - 9 * DAY, Turn::Erase(person, kind)));
+            turns.push((now - 9 * DAY, DemoStep::Erase(person, kind)));
         }
         turns.extend(
-            roles.activity.clone().map(|person| (now - 5 * DAY, Turn::Erase(person, Erasure::Activity))),
+            roles.activity.clone().map(|person| (now - 5 * DAY, DemoStep::Erase(person, Erasure::Activity))),
         );
         turns.extend(
-            roles.everything.clone().map(|person| (now - 2 * DAY, Turn::Erase(person, Erasure::Everything))),
+            roles
+                .everything
+                .clone()
+                .map(|person| (now - 2 * DAY, DemoStep::Erase(person, Erasure::Everything))),
         );
-        turns.extend(roles.cancelled.clone().map(|person| (now - 3 * DAY, Turn::ScheduleAndCancel(person))));
+        turns.extend(
+            roles.cancelled.clone().map(|person| (now - 3 * DAY, DemoStep::ScheduleAndCancel(person))),
+        );
         for (n, person) in roles.hidden.clone().enumerate() {
             let n = Millis::try_from(n).unwrap_or(0);
-            turns.push((now - (n % 7) * DAY - (1 + n % 20) * HOUR, Turn::Hide(person)));
+            turns.push((now - (n % 7) * DAY - (1 + n % 20) * HOUR, DemoStep::Hide(person)));
         }
-        turns.extend(roles.recorded.clone().map(|person| (now - DAY, Turn::Record(person))));
-        turns.extend(roles.scheduled.clone().map(|person| (now, Turn::Schedule(person))));
-        turns.extend(roles.running.clone().map(|person| (now, Turn::Begin(person))));
+        turns.extend(roles.recorded.clone().map(|person| (now - DAY, DemoStep::Record(person))));
+        turns.extend(roles.scheduled.clone().map(|person| (now, DemoStep::Schedule(person))));
+        turns.extend(roles.running.clone().map(|person| (now, DemoStep::Begin(person))));
         turns
     }
 
@@ -155,38 +160,40 @@ impl Story {
         self.at(at);
         let (cast, project, start) = (Arc::clone(&self.cast), self.project, self.start);
         let visits = visits.to_vec();
-        self.app.write_blocking(Lane::Request, move |tx| {
+        self.app.write_blocking(WritePriority::Normal, move |tx| {
             visits.iter().try_for_each(|visit| tell(tx, project, &cast, start, visit))
         })
     }
 
-    fn take(&self, at: Millis, turn: &Turn) -> Result<()> {
+    fn take(&self, at: Millis, turn: &DemoStep) -> Result<()> {
         self.at(at);
         match *turn {
-            Turn::Hide(person) => self.with(person, |tx, user| trash::hide(tx, user).map(|_| ())),
-            Turn::Erase(person, kind) => {
+            DemoStep::Hide(person) => self.with(person, |tx, user| trash::hide(tx, user).map(|_| ())),
+            DemoStep::Erase(person, kind) => {
                 self.with(person, move |tx, user| erasure::begin(tx, user, kind, Origin::Page).map(|_| ()))?;
                 self.work()
             }
-            Turn::Schedule(person) => {
+            DemoStep::Schedule(person) => {
                 let (project, identifier) = (self.project, self.identifier(person)?);
-                self.app.write_blocking(Lane::Request, move |tx| jobs::schedule(tx, project, &identifier))?;
+                self.app.write_blocking(WritePriority::Normal, move |tx| {
+                    jobs::schedule(tx, project, &identifier)
+                })?;
                 Ok(())
             }
-            Turn::ScheduleAndCancel(person) => {
+            DemoStep::ScheduleAndCancel(person) => {
                 let (project, identifier) = (self.project, self.identifier(person)?);
                 // In one go: the worker of a running server takes what is past for due.
-                self.app.write_blocking(Lane::Request, move |tx| {
+                self.app.write_blocking(WritePriority::Normal, move |tx| {
                     let job = jobs::schedule(tx, project, &identifier)?;
                     jobs::cancel(tx, Some(project), job.id)
                 })?;
                 Ok(())
             }
-            Turn::Work => self.work(),
-            Turn::Begin(person) => self.with(person, |tx, user| {
+            DemoStep::Work => self.work(),
+            DemoStep::Begin(person) => self.with(person, |tx, user| {
                 erasure::begin(tx, user, Erasure::Everything, Origin::Page).map(|_| ())
             }),
-            Turn::Record(person) => self.record(person),
+            DemoStep::Record(person) => self.record(person),
         }
     }
 
@@ -197,7 +204,7 @@ impl Story {
     fn record(&self, person: u32) -> Result<()> {
         let (project, identifier) = (self.project, self.cast.identifier(person));
         let limit = self.app.recording_limit();
-        self.app.write_blocking(Lane::Request, move |tx| {
+        self.app.write_blocking(WritePriority::Normal, move |tx| {
             let user = find::get(tx, project, &identifier)?;
             let Some(session) = activity::sessions(tx, &user, (0, Millis::MAX), 1)?.pop() else {
                 return Ok(());
@@ -213,7 +220,8 @@ impl Story {
         F: Fn(&Tx, &User) -> Result<()> + Send + 'static,
     {
         let (project, identifier) = (self.project, self.cast.identifier(person));
-        self.app.write_blocking(Lane::Request, move |tx| act(tx, &find::get(tx, project, &identifier)?))
+        self.app
+            .write_blocking(WritePriority::Normal, move |tx| act(tx, &find::get(tx, project, &identifier)?))
     }
 
     fn identifier(&self, person: u32) -> Result<Identifier> {
@@ -221,7 +229,7 @@ impl Story {
     }
 }
 
-fn tell(tx: &Tx, project: ProjectId, cast: &Cast, start: Millis, visit: &Visit) -> Result<()> {
+fn tell(tx: &Tx, project: ProjectId, cast: &Fixture, start: Millis, visit: &Visit) -> Result<()> {
     let subject = cast.subject(visit)?;
     if visit.first || subject.identifier.is_some() && subject.anonymous_id.is_some() {
         _ = identify::identify(tx, project, &subject, &cast.profile(visit.person), None)?;

@@ -98,14 +98,14 @@ pub struct Roles {
     pub hidden: Range<u32>,
 }
 
-pub struct Cast {
+pub struct Fixture {
     users: u32,
     days: u32,
     roles: Roles,
 }
 
-impl Cast {
-    pub fn new(users: u32, heavy: u32, days: u32) -> Cast {
+impl Fixture {
+    pub fn new(users: u32, heavy: u32, days: u32) -> Fixture {
         let mut next = 0;
         let mut some = |number: u32| {
             let begin = next;
@@ -124,7 +124,7 @@ impl Cast {
             recorded: some(3),
             hidden: some(7 * (users / 500).max(1)),
         };
-        Cast { users, days, roles }
+        Fixture { users, days, roles }
     }
 
     pub fn len(&self) -> u32 {

@@ -166,7 +166,8 @@ fn the_log_has_every_row_once_over_its_pages_and_says_how_far_it_is_signed() {
     let browser = Browser::owner(&server);
     assert!(words(&browser.get("/admin/audit").expect(200).text).contains("Not signed yet."));
     server.write(|tx| {
-        (0..250).try_for_each(|_| audit::note(tx, &audit::Entry { action: "try", ..audit::Entry::default() }))
+        (0..250)
+            .try_for_each(|_| audit::append(tx, &audit::Entry { action: "try", ..audit::Entry::default() }))
     });
     let end = last(&server);
     let (mut seen, mut path, mut pages) = (Vec::new(), Some("/admin/audit".to_owned()), 0);
@@ -191,7 +192,7 @@ fn the_log_has_every_row_once_over_its_pages_and_says_how_far_it_is_signed() {
 
     let head = Head::sign(server.app.signer(), end.seq, end.head.0, server.clock.now());
     server.write(move |tx| audit::keep_head(tx, &head));
-    server.write(|tx| audit::note(tx, &audit::Entry { action: "late", ..audit::Entry::default() }));
+    server.write(|tx| audit::append(tx, &audit::Entry { action: "late", ..audit::Entry::default() }));
     let page = browser.get("/admin/audit").expect(200);
     assert!(words(&page.text).contains(&format!("Signed up to row {}, just now", end.seq)), "{}", page.text);
     let rows = rows(&page.text);

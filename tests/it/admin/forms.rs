@@ -1,7 +1,7 @@
 //! The table of addresses, and what each answers to who is not signed in, or whose form
 //! is not from a page of ours. An address that is not in the table fails the first test.
 
-use usher::admin::{self, Gate};
+use usher::admin::{self, Access};
 
 use super::{Browser, FORM, another_owner, form, words};
 use crate::harness::{Reply, Server};
@@ -192,7 +192,7 @@ fn every_address_is_in_the_table_and_the_table_has_no_other() {
         .iter()
         .map(|route| {
             // What those who are signed in may open is in `super::roles`.
-            let gate = if route.gate == Gate::Everybody { "Everybody" } else { "SignedIn" };
+            let gate = if route.gate == Access::Everybody { "Everybody" } else { "SignedIn" };
             format!("{} {} {gate}", route.method, route.path)
         })
         .collect();
@@ -200,7 +200,7 @@ fn every_address_is_in_the_table_and_the_table_has_no_other() {
     there.sort();
     listed.sort();
     assert_eq!(there, listed);
-    assert!(admin::routes().iter().any(|route| route.gate == Gate::SignedIn));
+    assert!(admin::routes().iter().any(|route| route.gate == Access::SignedIn));
 }
 
 #[test]

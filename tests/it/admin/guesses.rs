@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use usher::admin::{Doorkeeper, Guest};
+use usher::admin::{Guest, LoginThrottle};
 use usher::clock::{Clock, HOUR, SECOND};
 use usher::worker;
 
@@ -89,7 +89,7 @@ fn a_guesser_that_claims_addresses_is_one_guesser() {
 
 #[test]
 fn a_name_that_is_guessed_at_from_everywhere_is_never_refused() {
-    let door = Doorkeeper::new(Clock::manual(START));
+    let door = LoginThrottle::new(Clock::manual(START));
     let mut delays = Vec::new();
     for n in 0..1_000_u32 {
         let address = Some(IpAddr::from(n.to_be_bytes()));
@@ -108,7 +108,7 @@ fn a_name_that_is_guessed_at_from_everywhere_is_never_refused() {
 #[test]
 fn guesses_are_forgotten_after_an_hour_without_one() {
     let clock = Clock::manual(START);
-    let door = Doorkeeper::new(clock.clone());
+    let door = LoginThrottle::new(clock.clone());
     let guest = Guest { name: "owner", address: Some(IpAddr::from([192, 0, 2, 1])), device: None };
     for _ in 0..9 {
         door.let_try(&guest).expect("a try");

@@ -33,8 +33,9 @@ fn the_list_has_everybody_once_over_its_pages_newest_first_of_all_projects_or_on
     let second = server.second();
     let mut ids: Vec<UserId> = (0..70).map(|n| server.seed(&format!("user {n}")).insert()).collect();
     let theirs = server.write(move |tx| {
-        let put =
-            |n: i32| users::put(tx, second.id, &named(&format!("other {n}")), &ProfileChange::default());
+        let put = |n: i32| {
+            users::create_or_update(tx, second.id, &named(&format!("other {n}")), &ProfileChange::default())
+        };
         (0..60).map(|n| put(n).map(|put| put.expect("taken").0.id)).collect::<Result<Vec<UserId>, _>>()
     });
     // Hidden ones stay in the list; erased ones do not.
@@ -83,7 +84,7 @@ fn a_user_is_found_by_identifier_id_in_any_form_anonymous_id_and_e_mail() {
         registration::ensure(tx, project, &subject).map(|user| user.id)
     });
     let namesake = server
-        .write(move |tx| users::put(tx, second.id, &named("ann"), &ProfileChange::default()))
+        .write(move |tx| users::create_or_update(tx, second.id, &named("ann"), &ProfileChange::default()))
         .expect("taken")
         .0
         .id;
@@ -218,7 +219,8 @@ fn a_merged_visitor_leads_to_whom_it_was_merged_into() {
     let (visitor, ann) = server.write(move |tx| {
         let visitor = Subject { identifier: None, anonymous_id: Some(named("visitor 7")) };
         let visitor = registration::ensure(tx, project, &visitor)?;
-        let ann = users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
+        let ann =
+            users::create_or_update(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
         let both = Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor 7")) };
         identify::identify(tx, project, &both, &ProfileChange::default(), None)?.expect("taken");
         Ok((visitor.id, ann.id))
@@ -241,7 +243,7 @@ fn what_users_are_called_is_text_wherever_it_stands() {
             set: attributes(json!({ evil: evil, "lines": "a\nb\u{0}c" })),
             ..ProfileChange::default()
         };
-        let user = users::put(tx, project, &named(evil), &change)?.expect("taken").0;
+        let user = users::create_or_update(tx, project, &named(evil), &change)?.expect("taken").0;
         let mut event = event(&named(evil), evil, tx.now());
         event.url = Some(evil.into());
         event.data = attributes(json!({ evil: evil }));

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use usher::access::roles::Permission;
 use usher::access::{admin_rights, admins, roles};
-use usher::admin::{self, Gate};
+use usher::admin::{self, Access};
 use usher::erasure;
 use usher::erasure::trash;
 use usher::model::{AdminId, Erasure, Origin, ProfileChange, ProjectId, Reach, Role, UserId};
@@ -47,10 +47,10 @@ pub fn signed_in<'a>(server: &'a Server, name: &str, role: Role, reach: &Reach) 
 
 #[test]
 fn every_page_is_in_the_table_with_what_it_asks_for() {
-    let gate = |gate: Gate| match gate {
-        Gate::Everybody => "Everybody".to_owned(),
-        Gate::SignedIn => "SignedIn".to_owned(),
-        Gate::May(permission) => format!("{permission:?}"),
+    let gate = |gate: Access| match gate {
+        Access::Everybody => "Everybody".to_owned(),
+        Access::SignedIn => "SignedIn".to_owned(),
+        Access::May(permission) => format!("{permission:?}"),
     };
     let mut there: Vec<String> = admin::routes()
         .iter()

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use usher::archive::{self, Contents, Copier, Identities, KEEP, Pace, Place, Recipients, Sources};
+use usher::archive::{self, Contents, Copier, Destination, Identities, KEEP, Pace, Recipients, Sources};
 use usher::clock::{Clock, DAY};
 
 use super::copier::script;
@@ -75,7 +75,7 @@ fn stream(dir: &Path) {
     assert_eq!(fs::metadata(unpacked.database()).expect("a file").len(), 200 << 20);
     report("unpacked");
     fs::create_dir(dir.join("place")).expect("a folder");
-    let place = Place::directory(dir.join("place"));
+    let place = Destination::directory(dir.join("place"));
     place.copy_file(&packed.path).expect("a copy");
     place.copy_file(&packed.path).expect("a look at the copy");
     report("end");
@@ -175,7 +175,7 @@ fn log_faults(dir: &Path) {
     };
     let pace = Pace { first: Duration::from_millis(1), longest: Duration::from_millis(5), ..Pace::default() };
     let words = format!("{} an-argument", dir.join("take").display());
-    let place = Place::command(&words, Duration::from_secs(30)).expect("a command");
+    let place = Destination::command(&words, Duration::from_secs(30)).expect("a command");
     let mut copier = Copier::start(sources, place, Clock::manual(MADE), KEEP, pace).expect("a thread");
     copier.notices().backup_made();
     wait_until("four tries", || copier.state().fault.filter(|fault| fault.tries >= 4));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use usher::archive::{self, Behind, Copier, KEEP, Pace, Place, Sources};
+use usher::archive::{self, Copier, Destination, KEEP, Pace, Pending, Sources};
 use usher::clock::{Clock, DAY};
 
 use super::{House, MADE, names_in, random};
@@ -44,7 +44,7 @@ impl Scene {
         scene
     }
 
-    fn start(&self, place: Place, pace: Pace) -> Copier {
+    fn start(&self, place: Destination, pace: Pace) -> Copier {
         let sources = Sources {
             ledger: self.house.path().join("erasures.ledger"),
             backups: self.house.backups(),
@@ -53,14 +53,14 @@ impl Scene {
         Copier::start(sources, place, self.clock.clone(), KEEP, pace).expect("a thread")
     }
 
-    fn directory(&self) -> Place {
-        Place::directory(self.place.path())
+    fn directory(&self) -> Destination {
+        Destination::directory(self.place.path())
     }
 
     /// A command that notes the names of what it is given in `taken`.
-    fn command(&self, argument: &str) -> Place {
+    fn command(&self, argument: &str) -> Destination {
         let words = format!("{} {argument}", self.program().display());
-        Place::command(&words, Duration::from_secs(60)).expect("a command")
+        Destination::command(&words, Duration::from_secs(60)).expect("a command")
     }
 
     fn program(&self) -> PathBuf {
@@ -84,7 +84,7 @@ impl Scene {
 fn settle(copier: &Copier) {
     wait_until("all to be copied", || {
         let state = copier.state();
-        (state.behind == Behind::default() && state.fault.is_none() && state.last_success.is_some())
+        (state.behind == Pending::default() && state.fault.is_none() && state.last_success.is_some())
             .then_some(())
     });
 }
@@ -167,7 +167,7 @@ fn the_last_good_backup_has_a_copy_past_its_time_until_the_copy_of_a_younger_one
 fn a_place_that_comes_back_gets_all_that_it_missed() {
     let scene = Scene::new();
     let missing = scene.place.path().join("disk");
-    let copier = scene.start(Place::directory(&missing), QUICK);
+    let copier = scene.start(Destination::directory(&missing), QUICK);
     let packed = scene.house.pack(b"data");
     copier.notices().ledger_grew(10_000);
     copier.notices().backup_made();
@@ -178,7 +178,7 @@ fn a_place_that_comes_back_gets_all_that_it_missed() {
     assert!(fault.words.contains("is its disk mounted?"), "{}", fault.words);
     assert_eq!((fault.since, state.last_success), (MADE, None));
     // Seen by a look before it was told of, it may for a moment count as two.
-    let one = Behind { ledger: 10_000, backups: 1 };
+    let one = Pending { ledger: 10_000, backups: 1 };
     wait_until("a count", || (copier.state().behind == one).then_some(()));
     assert!(!missing.exists());
 
@@ -286,12 +286,12 @@ fn a_stop_finishes_what_it_was_told_and_leaves_a_copy_that_takes_too_long() {
     copier.notices().backup_made();
     copier.stop();
     assert_eq!(names_in(scene.place.path()), ["erasures.ledger".to_owned(), name(&packed)]);
-    assert_eq!(copier.state().behind, Behind::default());
+    assert_eq!(copier.state().behind, Pending::default());
 
     // In the middle of a long pause after a fault it tries once more, and ends.
     let missing = scene.place.path().join("disk");
     let slow = Pace { first: Duration::from_secs(600), longest: Duration::from_secs(600), ..QUICK };
-    let mut copier = scene.start(Place::directory(&missing), slow);
+    let mut copier = scene.start(Destination::directory(&missing), slow);
     wait_until("a fault", || copier.state().fault);
     fs::create_dir(&missing).expect("a folder");
     copier.stop();
@@ -312,7 +312,7 @@ fn a_stop_finishes_what_it_was_told_and_leaves_a_copy_that_takes_too_long() {
 fn news_of_the_ledger_do_not_shorten_the_pause_after_a_fault() {
     let scene = Scene::new();
     let slow = Pace { first: Duration::from_secs(600), longest: Duration::from_secs(600), ..QUICK };
-    let copier = scene.start(Place::directory(scene.place.path().join("disk")), slow);
+    let copier = scene.start(Destination::directory(scene.place.path().join("disk")), slow);
     wait_until("a fault", || copier.state().fault);
     for upto in 1..200 {
         copier.notices().ledger_grew(upto);

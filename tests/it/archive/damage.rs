@@ -4,13 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use usher::archive::{self, Identities, Refusal};
+use usher::archive::{self, BackupError, Identities};
 
 use super::{House, names_in, random};
 
 /// Both ways to open it refuse, with the same words; nothing is left in the target.
 #[track_caller]
-fn refused(path: &Path, key: &Identities) -> Refusal {
+fn refused(path: &Path, key: &Identities) -> BackupError {
     let target = tempfile::tempdir().expect("a directory");
     let unpacked = archive::unpack(path, key, target.path()).expect_err("it is damaged");
     assert!(names_in(target.path()).is_empty(), "{:?} after {unpacked}", names_in(target.path()));
@@ -40,19 +40,19 @@ fn a_flipped_bit_is_found_wherever_it_is_and_the_words_say_where() {
         match refused(&path, &house.recovery) {
             // In the first line: in it, unless it is the length of what follows. In the
             // encrypted part: the chunk, or the header.
-            Refusal::Damaged { at, what, .. } if place < line => {
+            BackupError::Damaged { at, what, .. } if place < line => {
                 assert!(at < line as u64 || what == "it goes on beyond its end", "{at} for {place}: {what}");
                 damaged += 1;
             }
-            Refusal::Damaged { at, what, .. } => {
+            BackupError::Damaged { at, what, .. } => {
                 let place = place as u64;
                 assert!(at <= place && place < at + 65_552 + 600, "{at} for {place}: {what}");
                 damaged += 1;
             }
-            Refusal::Edited { .. } if place < line => edited += 1,
-            Refusal::NotABackup { .. } if place < 15 => {}
-            Refusal::NewerFormat { .. } if place == 13 => {}
-            Refusal::CutShort { .. } if place < line => {}
+            BackupError::Edited { .. } if place < line => edited += 1,
+            BackupError::NotABackup { .. } if place < 15 => {}
+            BackupError::NewerFormat { .. } if place == 13 => {}
+            BackupError::CutShort { .. } if place < line => {}
             other => panic!("byte {place}: {other}"),
         }
         file.write_at(&good[place..=place], place as u64).expect("a write");
@@ -70,7 +70,7 @@ fn a_backup_that_was_cut_is_called_cut_short() {
     let cut = |length: usize| {
         fs::write(&path, &good[..length]).expect("a file");
         let refusal = refused(&path, &house.recovery);
-        assert!(matches!(refusal, Refusal::CutShort { .. }), "{length}: {refusal}");
+        assert!(matches!(refusal, BackupError::CutShort { .. }), "{length}: {refusal}");
         refusal.to_string()
     };
     for length in [0, 1, 12, 13, 14, 15, 16, 100, line - 1] {
@@ -106,7 +106,10 @@ fn a_cut_that_the_first_line_agrees_with_is_found_in_the_encryption() {
         let text = format!("{:1$}\n", text.trim_end(), line - 1);
         fs::write(&path, [text.as_bytes(), &good[line..line + length]].concat()).expect("a file");
         let refusal = refused(&path, &house.recovery);
-        assert!(matches!(refusal, Refusal::Damaged { at, .. } if at >= line as u64), "{length}: {refusal}");
+        assert!(
+            matches!(refusal, BackupError::Damaged { at, .. } if at >= line as u64),
+            "{length}: {refusal}"
+        );
     }
 }
 

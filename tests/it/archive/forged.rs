@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
-use usher::archive::{self, NAMES, Refusal};
+use usher::archive::{self, BackupError, NAMES};
 use usher::proof::signing::Signer;
 
 use super::{House, names_in};
@@ -48,7 +48,7 @@ impl Forger {
     }
 
     /// The refusal of a backup with these entries, and `tail` after them.
-    fn refusal(&self, entries: &[Entry<'_>], tail: &[u8]) -> Option<Refusal> {
+    fn refusal(&self, entries: &[Entry<'_>], tail: &[u8]) -> Option<BackupError> {
         let identity: age::x25519::Identity = self.house.secret.parse().expect("a key");
         let public = identity.to_public();
         let recipients = std::iter::once(&public as &dyn age::Recipient);

@@ -229,7 +229,7 @@ fn a_filter_that_only_we_can_try_finds_the_few_among_many() {
             if n % 500 == 499 {
                 change.extra.insert("title".into(), json!("Dr"));
             }
-            users::put(tx, project, &named(&format!("u{n}")), &change)?.expect("taken");
+            users::create_or_update(tx, project, &named(&format!("u{n}")), &change)?.expect("taken");
         }
         Ok(())
     });
@@ -264,7 +264,7 @@ fn the_database_and_we_compare_alike() {
             let mut change =
                 ProfileChange { first_name: Some(Some(text.clone())), ..ProfileChange::default() };
             change.extra.insert("title".into(), if text.is_empty() { json!(null) } else { json!(text) });
-            users::put(tx, project, &named(&n.to_string()), &change)?.expect("taken");
+            users::create_or_update(tx, project, &named(&n.to_string()), &change)?.expect("taken");
         }
         Ok(())
     });

@@ -1,6 +1,6 @@
 //! How much there is to do again after a place, counted for many places at once.
 
-use usher::ledger::{Act, Again, Ledger, Orders, Position, Pseudonym, Refusal};
+use usher::ledger::{Act, Again, Ledger, LedgerError, Orders, Position, Pseudonym};
 use usher::model::{Erasure, ProjectId};
 
 use super::{Fixture, MADE, pseudonym, seal};
@@ -70,7 +70,7 @@ fn what_was_declared_void_counts_nowhere() {
         hidden(1),
         erased(2, Erasure::Everything),
         hidden(3),
-        Act::Void { from: 2 },
+        Act::TransactionFailure { from: 2 },
         hidden(4),
     ]);
     let counts = counted(&fixture);
@@ -95,7 +95,7 @@ fn in_random_ledgers_it_is_as_many_as_the_orders_for_each_place_say() {
                 6 => erased(Erasure::Account, None),
                 7 => erased(Erasure::Activity, Some(MADE)),
                 8 => Act::KeyRevoked { key: person },
-                _ if n > 1 => Act::Void { from: fastrand::u64(n.saturating_sub(5).max(1)..n) },
+                _ if n > 1 => Act::TransactionFailure { from: fastrand::u64(n.saturating_sub(5).max(1)..n) },
                 _ => Act::Scheduled { request: person, project: ProjectId(1), name: person, due: MADE },
             });
         }
@@ -127,9 +127,9 @@ fn a_place_that_is_refused_hides_no_other() {
     let beyond = Position { seq: 9, offset: all[4].offset + 1, ..all[4] };
     let places = [beyond, all[4], rewritten, all[3], all[0], foreign];
     let answers = Again::count(&fixture.path(), &places, &seal());
-    assert!(matches!(answers[0], Err(Refusal::Older { seq: 9, .. })), "{:?}", answers[0]);
-    assert!(matches!(answers[2], Err(Refusal::Rewritten { seq: 2, .. })), "{:?}", answers[2]);
-    assert!(matches!(answers[5], Err(Refusal::Foreign { .. })), "{:?}", answers[5]);
+    assert!(matches!(answers[0], Err(LedgerError::Older { seq: 9, .. })), "{:?}", answers[0]);
+    assert!(matches!(answers[2], Err(LedgerError::Rewritten { seq: 2, .. })), "{:?}", answers[2]);
+    assert!(matches!(answers[5], Err(LedgerError::Foreign { .. })), "{:?}", answers[5]);
     let good: Vec<Again> = [1, 3, 4].map(|n: usize| *answers[n].as_ref().expect("a count")).into();
     assert_eq!(good, [again(0, 0, 0), again(0, 1, 0), again(1, 3, 0)]);
 
@@ -140,10 +140,10 @@ fn a_place_that_is_refused_hides_no_other() {
     fixture.write(&bytes);
     let answers = Again::count(&fixture.path(), all, &seal());
     let damaged: Vec<bool> =
-        answers.iter().map(|answer| matches!(answer, Err(Refusal::Damaged { .. }))).collect();
+        answers.iter().map(|answer| matches!(answer, Err(LedgerError::Damaged { .. }))).collect();
     assert_eq!(damaged, [true; 5]);
     assert_eq!(Again::count(&fixture.path(), &[], &seal()).len(), 0);
     std::fs::remove_file(fixture.path()).expect("a removal");
     let none = Again::count(&fixture.path(), &all[..2], &seal());
-    assert!(none.iter().all(|answer| matches!(answer, Err(Refusal::Missing { .. }))), "{none:?}");
+    assert!(none.iter().all(|answer| matches!(answer, Err(LedgerError::Missing { .. }))), "{none:?}");
 }

@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use usher::ledger::{Entry, Fault, Ledger, Position, check};
+use usher::ledger::{Entry, Ledger, LedgerFault, Position, check};
 
 use super::{Fixture, MADE, entries, every_act, seal};
 
 /// The faults of the fixture's file as it is.
-fn faults(fixture: &Fixture, recorded: Option<&Position>) -> Vec<Fault> {
+fn faults(fixture: &Fixture, recorded: Option<&Position>) -> Vec<LedgerFault> {
     check(&fixture.path(), recorded, Some(&seal())).faults
 }
 
@@ -20,7 +20,7 @@ fn changed(fixture: &Fixture, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<Str
     fixture.write_lines(&lines);
     let found = faults(fixture, Some(fixture.last()));
     fixture.write(&before);
-    found.iter().map(Fault::to_string).collect()
+    found.iter().map(LedgerFault::to_string).collect()
 }
 
 fn edited(line: &[u8], from: &str, to: &str) -> Vec<u8> {
@@ -196,11 +196,11 @@ fn a_tail_that_was_cut_off_is_found_against_what_was_recorded() {
         assert_eq!(faults(&fixture, None), [], "the file itself cannot tell");
         let found = faults(&fixture, Some(fixture.last()));
         let what = format!("the tail is cut off: entry {n} is the last, and entry 10 was recorded");
-        assert_eq!(found, [Fault { line: n as u64 + 1, what }]);
+        assert_eq!(found, [LedgerFault { line: n as u64 + 1, what }]);
     }
     fixture.write(&whole[..whole.len() - 1]);
     let torn = "line 11: the file ends before the line does";
-    assert_eq!(faults(&fixture, None).iter().map(Fault::to_string).collect::<Vec<_>>(), [torn]);
+    assert_eq!(faults(&fixture, None).iter().map(LedgerFault::to_string).collect::<Vec<_>>(), [torn]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_ledger_written_anew_is_found_against_what_was_recorded() {
     for (n, recorded) in fixture.positions.iter().enumerate().skip(1) {
         let found = faults(&fixture, Some(recorded));
         let what = format!("entry {n} is not the one that was recorded");
-        assert_eq!(found, [Fault { line: n as u64 + 1, what }]);
+        assert_eq!(found, [LedgerFault { line: n as u64 + 1, what }]);
     }
 
     let other = Fixture::new();

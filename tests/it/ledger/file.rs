@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
-use usher::ledger::{Act, Ledger, Opened, Position, Refusal, check};
+use usher::ledger::{Act, Ledger, LedgerError, Opened, Position, check};
 use usher::model::Erasure;
 
 use super::{Fixture, MADE, entries, every_act, pseudonym, seal};
@@ -94,7 +94,7 @@ fn whatever_stands_at_the_end_without_a_newline_is_cut_off() {
 
 /// Opens it as it is, and says why that is refused. Nothing in the file changes.
 #[track_caller]
-fn refused(fixture: &Fixture, mark: Option<&Position>) -> Refusal {
+fn refused(fixture: &Fixture, mark: Option<&Position>) -> LedgerError {
     let before = fs::read(fixture.path()).ok();
     let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(|_| ()).expect_err("it is refused");
     assert_eq!(fs::read(fixture.path()).ok(), before);
@@ -109,7 +109,7 @@ fn a_missing_ledger_is_refused() {
     let mark = *fixture.last();
     fs::remove_file(fixture.path()).expect("it is there");
     let refusal = refused(&fixture, Some(&mark));
-    assert!(matches!(refusal, Refusal::Missing { .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Missing { .. }), "{refusal}");
     let text = refusal.to_string();
     assert!(text.contains("there is no ledger of erasures") && text.contains("put its newest copy there"));
 }
@@ -122,7 +122,7 @@ fn a_ledger_that_is_older_than_the_database_is_refused() {
     for end in [fixture.positions[0].offset, fixture.positions[6].offset, fixture.last().offset - 1] {
         fixture.write(&whole[..usize::try_from(end).expect("a length")]);
         let refusal = refused(&fixture, Some(fixture.last()));
-        assert!(matches!(refusal, Refusal::Older { seq: 10, .. }), "{refusal}");
+        assert!(matches!(refusal, LedgerError::Older { seq: 10, .. }), "{refusal}");
         let text = refusal.to_string();
         assert!(text.contains("is older than the database"), "{text}");
         assert!(text.contains(&format!("ends after {end} bytes")), "{text}");
@@ -135,7 +135,7 @@ fn the_ledger_of_another_database_is_refused() {
     let (fixture, other) = (Fixture::with(&every_act()), Fixture::with(&every_act()));
     for mark in [&other.positions[0], other.last()] {
         let refusal = refused(&fixture, Some(mark));
-        assert!(matches!(refusal, Refusal::Foreign { .. }), "{refusal}");
+        assert!(matches!(refusal, LedgerError::Foreign { .. }), "{refusal}");
         let text = refusal.to_string();
         assert!(text.contains("belongs to another database"), "{text}");
         assert!(text.contains(&mark.ledger.to_string()), "{text}");
@@ -174,7 +174,7 @@ fn a_ledger_whose_entry_at_the_mark_is_another_is_refused() {
     ];
     for mark in marks {
         let refusal = refused(&fixture, Some(&mark));
-        assert!(matches!(refusal, Refusal::Rewritten { .. }), "{mark:?}: {refusal}");
+        assert!(matches!(refusal, LedgerError::Rewritten { .. }), "{mark:?}: {refusal}");
     }
 }
 
@@ -259,7 +259,7 @@ fn a_start_reads_all_of_it() {
     lines[4].remove(0);
     fixture.write_lines(&lines);
     let refusal = refused(&fixture, Some(&fixture.positions[8]));
-    assert!(matches!(refusal, Refusal::Damaged { line: 5, .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Damaged { line: 5, .. }), "{refusal}");
     let report = check(&fixture.path(), None, Some(&seal()));
     assert_eq!(report.faults.first().map(|fault| fault.line), Some(5));
 }
@@ -284,11 +284,11 @@ fn a_damaged_header_is_refused_and_a_newer_one_by_its_version() {
     ];
     for (header, words) in cases {
         let refusal = with(header);
-        assert!(matches!(refusal, Refusal::Damaged { line: 1, .. }), "{refusal}");
+        assert!(matches!(refusal, LedgerError::Damaged { line: 1, .. }), "{refusal}");
         assert!(refusal.to_string().contains(words), "{refusal}");
     }
     let refusal = with(header.replace("\"version\":2", "\"version\":3"));
-    assert!(matches!(refusal, Refusal::Newer { version: 3, .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Newer { version: 3, .. }), "{refusal}");
     assert!(refusal.to_string().contains("start the newer program"), "{refusal}");
 
     for (bytes, words) in [(&b""[..], "it is empty"), (b"{\"format\":\"usher", "it has no end")] {
@@ -305,8 +305,8 @@ fn an_act_that_cannot_be_is_not_written() {
     let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last()), &seal()).expect("a ledger");
     let person = pseudonym(3);
     let bad = [
-        Act::Void { from: 0 },
-        Act::Void { from: 12 },
+        Act::TransactionFailure { from: 0 },
+        Act::TransactionFailure { from: 12 },
         Act::Erased { person, erasure: Erasure::Hide, cutoff: None },
         Act::Erased { person, erasure: Erasure::Activity, cutoff: None },
         Act::Erased { person, erasure: Erasure::Everything, cutoff: Some(1) },
@@ -319,7 +319,7 @@ fn an_act_that_cannot_be_is_not_written() {
     assert_eq!(ledger.append(MADE, &[]).expect("nothing to do"), *fixture.last());
     assert_eq!(fixture.bytes(), before);
     // The boundary: the entry just before may be void.
-    ledger.append(MADE, &[Act::Hidden { person }, Act::Void { from: 11 }]).expect("room");
+    ledger.append(MADE, &[Act::Hidden { person }, Act::TransactionFailure { from: 11 }]).expect("room");
 }
 
 #[test]
@@ -346,10 +346,10 @@ fn what_lies_beyond_a_place_is_read_beside_the_writer_who_is_in_the_middle_of_a_
     let last = *fixture.last();
     let other = Position { head: [1; 32], ..last };
     let refused = Ledger::after(&fixture.path(), &other, &seal()).expect_err("another place");
-    assert!(matches!(refused, Refusal::Rewritten { seq: 10, .. }), "{refused}");
+    assert!(matches!(refused, LedgerError::Rewritten { seq: 10, .. }), "{refused}");
     let beyond = Position { seq: 11, offset: last.offset + 1_000, ..last };
     let refused = Ledger::after(&fixture.path(), &beyond, &seal()).expect_err("beyond its end");
-    assert!(matches!(refused, Refusal::Older { seq: 11, .. }), "{refused}");
+    assert!(matches!(refused, LedgerError::Older { seq: 11, .. }), "{refused}");
     let none = Ledger::after(&fixture.folder.path().join("none"), &last, &seal()).expect_err("no file");
-    assert!(matches!(none, Refusal::Missing { .. }), "{none}");
+    assert!(matches!(none, LedgerError::Missing { .. }), "{none}");
 }

@@ -3,7 +3,7 @@
 
 use usher::clock::Millis;
 use usher::ledger::{
-    Act, Ended, Entry, Erase, Fate, Orders, PersonOrders, Pseudonym, Request, Seen, Standing, fate,
+    Act, Ended, Entry, Erase, Orders, PersonOrders, Pseudonym, ReplayAction, Request, Seen, Standing, fate,
 };
 use usher::model::{Erasure, ProjectId, State};
 
@@ -178,7 +178,7 @@ fn a_replaced_secret_ends_at_the_earliest_time() {
         assert!(!found.has_ended(ANN) && !found.is_empty());
     }
     // The first is number 5.
-    assert!(orders(&[ends(50), Act::Void { from: 5 }]).is_empty());
+    assert!(orders(&[ends(50), Act::TransactionFailure { from: 5 }]).is_empty());
     let entry = Entry::after(3, &[5; 32], 20, ends(50));
     let line = entry.line();
     let body =
@@ -191,22 +191,32 @@ fn a_replaced_secret_ends_at_the_earliest_time() {
 fn void_entries_are_dropped_before_all_else() {
     let everything = erased(ANN, Erasure::Everything);
     // The first is number 5.
-    let none = orders(&[everything.clone(), scheduled(REQUEST, 9), Act::Void { from: 5 }]);
+    let none = orders(&[everything.clone(), scheduled(REQUEST, 9), Act::TransactionFailure { from: 5 }]);
     assert!(none.is_empty());
     assert_eq!(none.reaches_back(), None);
-    let kept = orders(&[hidden(ANN), revived(ANN), everything, Act::Void { from: 6 }, hidden(BEN)]);
+    let kept =
+        orders(&[hidden(ANN), revived(ANN), everything, Act::TransactionFailure { from: 6 }, hidden(BEN)]);
     assert_eq!(kept.for_person(&[ANN]).hidden_at, Some(10));
     assert_eq!(kept.for_person(&[BEN]).hidden_at, Some(50));
     assert_eq!(kept.people().count(), 2);
     assert!(kept.concern(BEN) && !kept.concern(VISITOR));
     // A void that is void itself was none the less: its entries never took effect.
-    let twice = orders(&[hidden(ANN), Act::Void { from: 5 }, hidden(BEN), Act::Void { from: 6 }]);
+    let twice = orders(&[
+        hidden(ANN),
+        Act::TransactionFailure { from: 5 },
+        hidden(BEN),
+        Act::TransactionFailure { from: 6 },
+    ]);
     assert!(twice.is_empty());
     // What a request did is undone with it: it is pending as before.
-    let pending = orders(&[scheduled(REQUEST, 9), Act::Begun { request: REQUEST }, Act::Void { from: 6 }]);
+    let pending = orders(&[
+        scheduled(REQUEST, 9),
+        Act::Begun { request: REQUEST },
+        Act::TransactionFailure { from: 6 },
+    ]);
     assert_eq!(pending.pending().len(), 1);
-    // Void from before the mark: the database has seen what is said not to have been.
-    assert_eq!(orders(&[hidden(ANN), Act::Void { from: 4 }]).reaches_back(), Some(4));
+    // TransactionFailure from before the mark: the database has seen what is said not to have been.
+    assert_eq!(orders(&[hidden(ANN), Act::TransactionFailure { from: 4 }]).reaches_back(), Some(4));
     assert!(orders(&[]).is_empty());
 }
 
@@ -224,16 +234,16 @@ fn each_state_has_its_fate_under_each_order() {
     let activity_hidden = orders(Some(Erase::Activity { cutoff: 7 }), Some(50), false);
     let activity_live = orders(Some(Erase::Activity { cutoff: 7 }), None, true);
 
-    let leave = Fate::LEAVE;
-    let keep = |seen, activity| Fate::Keep { seen, activity };
+    let leave = ReplayAction::LEAVE;
+    let keep = |seen, activity| ReplayAction::Keep { seen, activity };
     let since = |at| Some(Seen::HiddenSince(at));
-    let detach = |activity| Fate::Detach { activity };
+    let detach = |activity| ReplayAction::Detach { activity };
     let emptied = keep(None, Some(7));
     let rows = [
         (
             State::Live,
             None,
-            [leave, keep(since(50), None), leave, Fate::Erase, detach(None), detach(Some(7))],
+            [leave, keep(since(50), None), leave, ReplayAction::Erase, detach(None), detach(Some(7))],
         ),
         (
             State::Hidden,
@@ -242,7 +252,7 @@ fn each_state_has_its_fate_under_each_order() {
                 leave,
                 keep(since(50), None),
                 keep(Some(Seen::Live), None),
-                Fate::Erase,
+                ReplayAction::Erase,
                 detach(None),
                 detach(Some(7)),
             ],
@@ -250,9 +260,9 @@ fn each_state_has_its_fate_under_each_order() {
         (
             State::Hidden,
             Some(50),
-            [leave, leave, keep(Some(Seen::Live), None), Fate::Erase, detach(None), detach(Some(7))],
+            [leave, leave, keep(Some(Seen::Live), None), ReplayAction::Erase, detach(None), detach(Some(7))],
         ),
-        (State::Detached, None, [leave, leave, leave, Fate::Erase, leave, emptied]),
+        (State::Detached, None, [leave, leave, leave, ReplayAction::Erase, leave, emptied]),
         (State::Erasing, None, [leave; 6]),
         (State::Merged, None, [leave; 6]),
     ];

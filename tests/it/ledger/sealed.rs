@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use usher::archive::Place;
+use usher::archive::Destination;
 use usher::ledger::{
-    Act, Entry, Ledger, LedgerId, Position, Refusal, Seal, bring_over, check, hkdf, look, version_of,
+    Act, Entry, Ledger, LedgerError, LedgerId, MacKey, Position, check, hkdf, look, upgrade, version_of,
 };
 use usher::model::{AskedBy, Erasure, ProjectId};
 
@@ -36,10 +36,10 @@ const HELD: &str = r#"{"seq":11,"at":1795557311000,"act":"held","person":"333333
 "#;
 
 /// Of those lines: the secret has the bytes 0 to 31.
-fn of_lines() -> Seal {
+fn of_lines() -> MacKey {
     let mut secret = [0; 32];
     (0..32).for_each(|n| secret[usize::from(n)] = n);
-    Seal::new(&secret)
+    MacKey::new(&secret)
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn the_lines_of_a_ledger_never_change() {
         Act::Scheduled { request, project, name, due: until },
         Act::Hidden { person },
         Act::Erased { person, erasure: Erasure::Activity, cutoff: Some(1_795_557_302_000) },
-        Act::Void { from: 3 },
+        Act::TransactionFailure { from: 3 },
         Act::Suppressed { project, name: kept_out, subject, until: Some(until), source: AskedBy::Denylist },
         Act::Suppressed { project, name: kept_out, subject, until: None, source: AskedBy::Regulation(12) },
         Act::Unsuppressed { project, subject, name: None, source: AskedBy::Denylist },
@@ -82,12 +82,12 @@ fn an_act_that_is_not_known_is_refused_by_its_name() {
     let fixture = Fixture::new();
     fixture.write(format!("{LINES_2}{HELD}").as_bytes());
     let refusal = Ledger::open(&fixture.path(), None, &of_lines()).map(drop).expect_err("a newer act");
-    assert!(matches!(&refusal, Refusal::NewerAct { line: 12, act, .. } if act == "held"), "{refusal}");
+    assert!(matches!(&refusal, LedgerError::NewerAct { line: 12, act, .. } if act == "held"), "{refusal}");
     assert!(refusal.to_string().contains("start the newer program that wrote it"), "{refusal}");
     // The twin: one that somebody without the secret has put there is damage.
     fixture.write(format!("{LINES_2}{}", HELD.replacen("held", "hold", 1)).as_bytes());
     let refusal = Ledger::open(&fixture.path(), None, &of_lines()).map(drop).expect_err("damage");
-    assert!(matches!(refusal, Refusal::Damaged { line: 12, .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Damaged { line: 12, .. }), "{refusal}");
 }
 
 /// Positions of version 1 in its lines.
@@ -115,8 +115,8 @@ fn marks_of_a_version_1_ledger_fit_after_it_is_brought_over() {
         fixture.write(LINES_1.as_bytes());
         assert_eq!(version_of(&fixture.path()), Some(1));
         let refusal = Ledger::open(&fixture.path(), None, &of_lines()).map(drop).expect_err("version 1");
-        assert!(matches!(refusal, Refusal::Unsealed { .. }), "{refusal}");
-        bring_over(&fixture.path(), &of_lines(), &positions_1()[..=end], &kept).expect("a ledger");
+        assert!(matches!(refusal, LedgerError::Unsealed { .. }), "{refusal}");
+        upgrade(&fixture.path(), &of_lines(), &positions_1()[..=end], &kept).expect("a ledger");
         assert_eq!(version_of(&fixture.path()), Some(2));
         assert_eq!(fs::read(&kept).expect("the old one"), LINES_1.as_bytes());
         let whole = String::from_utf8(fixture.bytes()).expect("text");
@@ -141,22 +141,22 @@ fn a_ledger_of_version_1_is_not_taken_where_a_mark_names_version_2() {
     two.write(LINES_2.as_bytes());
     look(&two.path(), &of_lines(), &[], |_, place| sealed.push(*place)).expect("a ledger");
     for mark in &sealed[..4] {
-        let refusal = bring_over(&fixture.path(), &of_lines(), &[*mark], &kept).expect_err("stripped");
-        assert!(matches!(refusal, Refusal::Stripped { .. }), "{refusal}");
+        let refusal = upgrade(&fixture.path(), &of_lines(), &[*mark], &kept).expect_err("stripped");
+        assert!(matches!(refusal, LedgerError::Stripped { .. }), "{refusal}");
         assert_eq!(fixture.bytes(), LINES_1.as_bytes());
         assert!(!kept.exists());
     }
     // Nor where it is altered, older, or of another database.
     let marks = positions_1();
     let foreign = Position { ledger: LedgerId([9; 16]), ..marks[2] };
-    let refusal = bring_over(&fixture.path(), &of_lines(), &[foreign], &kept).expect_err("foreign");
-    assert!(matches!(refusal, Refusal::Foreign { .. }), "{refusal}");
+    let refusal = upgrade(&fixture.path(), &of_lines(), &[foreign], &kept).expect_err("foreign");
+    assert!(matches!(refusal, LedgerError::Foreign { .. }), "{refusal}");
     let beyond = Position { seq: 9, ..marks[4] };
-    let refusal = bring_over(&fixture.path(), &of_lines(), &[beyond], &kept).expect_err("older");
-    assert!(matches!(refusal, Refusal::Older { .. }), "{refusal}");
+    let refusal = upgrade(&fixture.path(), &of_lines(), &[beyond], &kept).expect_err("older");
+    assert!(matches!(refusal, LedgerError::Older { .. }), "{refusal}");
     fixture.write(LINES_1.replacen("hidden", "revived", 1).as_bytes());
-    let refusal = bring_over(&fixture.path(), &of_lines(), &marks[..1], &kept).expect_err("altered");
-    assert!(matches!(refusal, Refusal::Damaged { line: 3, .. }), "{refusal}");
+    let refusal = upgrade(&fixture.path(), &of_lines(), &marks[..1], &kept).expect_err("altered");
+    assert!(matches!(refusal, LedgerError::Damaged { line: 3, .. }), "{refusal}");
 }
 
 /// A `void` and an `erased` behind the last entry, each chained well: by whoever can write the
@@ -166,14 +166,14 @@ fn a_line_that_was_appended_without_the_secret_is_refused() {
     let fixture = Fixture::with(&every_act());
     let (whole, last) = (fixture.bytes(), *fixture.last());
     let erased = Act::Erased { person: pseudonym(3), erasure: Erasure::Everything, cutoff: None };
-    for act in [Act::Void { from: 1 }, erased] {
+    for act in [Act::TransactionFailure { from: 1 }, erased] {
         let entry = Entry::after(last.seq, &last.head, MADE, act);
-        let forged = [entry.clone(), entry.clone().sealed(&Seal::new(&[6; 32]))];
+        let forged = [entry.clone(), entry.clone().sealed(&MacKey::new(&[6; 32]))];
         for forged in forged {
             fixture.write(&[whole.clone(), forged.line().into_bytes()].concat());
             for mark in [None, Some(&last), Some(&fixture.positions[2])] {
                 let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(drop).expect_err("forged");
-                assert!(matches!(refusal, Refusal::Forged { line: 12, .. }), "{refusal}");
+                assert!(matches!(refusal, LedgerError::Forged { line: 12, .. }), "{refusal}");
                 assert!(refusal.to_string().contains("see who can write there"), "{refusal}");
             }
             let faults = check(&fixture.path(), Some(&last), Some(&seal())).faults;
@@ -193,10 +193,10 @@ fn a_line_that_was_appended_without_the_secret_is_refused() {
 #[test]
 fn the_ledger_of_another_installation_is_refused_at_its_first_line() {
     let fixture = Fixture::with(&every_act());
-    let other = Seal::new(&[6; 32]);
+    let other = MacKey::new(&[6; 32]);
     let refusal =
         Ledger::open(&fixture.path(), Some(fixture.last()), &other).map(drop).expect_err("another's");
-    assert!(matches!(refusal, Refusal::Forged { line: 1, .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Forged { line: 1, .. }), "{refusal}");
     let faults = check(&fixture.path(), None, Some(&other)).faults;
     assert!(faults[0].to_string().starts_with("line 1: the header was not written by this"), "{faults:?}");
     assert_eq!(faults.len(), 11, "{faults:?}");
@@ -229,7 +229,7 @@ fn a_copy_of_version_1_is_brought_over_as_its_ledger_was() {
     for lines in 1..=LINES_1.lines().count() {
         let old: String = LINES_1.split_inclusive('\n').take(lines).collect();
         fs::write(&copy, old).expect("a copy");
-        let to = Place::directory(place.path());
+        let to = Destination::directory(place.path());
         to.follow_ledger(&fixture.path(), LINES_2.len() as u64).expect("it follows");
         assert_eq!(fs::read_to_string(&copy).expect("a copy"), LINES_2, "{lines} lines");
         // From there on it is followed as any other.
@@ -242,7 +242,7 @@ fn a_copy_of_version_1_is_brought_over_as_its_ledger_was() {
     let more = format!("{LINES_1}{}", "{\"seq\":5}\n".repeat(9));
     for other in [more, LINES_1.replacen("hidden", "revived", 1)] {
         fs::write(&copy, &other).expect("a copy");
-        let to = Place::directory(place.path());
+        let to = Destination::directory(place.path());
         assert!(to.follow_ledger(&fixture.path(), LINES_2.len() as u64).is_err());
         assert_eq!(fs::read_to_string(&copy).expect("a copy"), other);
     }

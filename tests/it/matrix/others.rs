@@ -176,7 +176,7 @@ fn what_is_anothers_is_as_what_is_not_there() {
 fn state_of(server: &Server, project: &TestProject) -> Vec<String> {
     let conn = server.sqlite();
     let mut all = Vec::new();
-    for table in usher::store::holdings::TABLES {
+    for table in usher::store::data_inventory::TABLES {
         let has = |name: &str| table.columns.iter().any(|column| column.name == name);
         let of_it = match table.name {
             "projects" => "id = ?1",

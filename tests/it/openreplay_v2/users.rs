@@ -27,7 +27,9 @@ impl House {
         let (project, people) = (self.server.project().id, people.iter().map(|name| named(name)));
         let people: Vec<_> = people.collect();
         self.server.write(move |tx| {
-            people.iter().try_for_each(|name| users::put(tx, project, name, &Default::default()).map(|_| ()))
+            people.iter().try_for_each(|name| {
+                users::create_or_update(tx, project, name, &Default::default()).map(|_| ())
+            })
         });
     }
 }

@@ -140,7 +140,7 @@ fn a_merged_visitors_conversations_are_the_users() {
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
         usher::store::messages::insert(tx, &begun, [2; 16], None, "hello")?;
         profile::record_activity(tx, &visitor, Said::Nothing)?;
-        users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken");
+        users::create_or_update(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken");
         merge::unite(tx, project, &named("v"), &named("ann")).map(|_| ())
     });
     let path = format!("/interactions/i_{}", "01".repeat(16));
@@ -165,12 +165,13 @@ fn an_erasure_amid_a_merge_takes_rows_in_the_order_of_their_tables() {
     let ann = server.write(move |tx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("v")) };
         let visitor = registration::ensure(tx, project, &subject)?;
-        let ann = users::put(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
+        let ann =
+            users::create_or_update(tx, project, &named("ann"), &ProfileChange::default())?.expect("taken").0;
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
         usher::store::messages::insert(tx, &begun, [2; 16], None, "hello")?;
         let ann = merge::unite(tx, project, &named("v"), &named("ann")).map(|_| ann)?;
         // The messages have moved, the interaction has not.
-        usher::store::holdings::rehome(tx, visitor.id, ann.id, 250)?;
+        usher::store::data_inventory::rehome(tx, visitor.id, ann.id, 250)?;
         Ok(ann.id)
     });
     erase(&server, ann, Erasure::Everything);

@@ -224,7 +224,7 @@ fn a_client_secret_has_16_to_256_characters() {
     let project = server.project().id;
     for (length, fits) in [(0, false), (15, false), (16, true), (256, true), (257, false)] {
         let secret = "s".repeat(length);
-        let set = server.app.write_blocking(usher::store::Lane::Request, move |tx| {
+        let set = server.app.write_blocking(usher::store::WritePriority::Normal, move |tx| {
             projects::set_client_secret(tx, project, Some(&secret))
         });
         assert_eq!(set.is_ok(), fits, "{length}");

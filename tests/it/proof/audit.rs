@@ -1,6 +1,6 @@
 //! The chain of the audit log.
 
-use usher::proof::audit::{Fault, GENESIS, Head, Link, Position, Report, Row, Witness, check, hash};
+use usher::proof::audit::{AuditFault, GENESIS, Head, Link, Position, Report, Row, Witness, check, hash};
 use usher::proof::hex::Hex;
 
 use super::{ASKED, signer, stranger};
@@ -44,7 +44,7 @@ fn report(log: &[Link], heads: &[Head]) -> Report {
     check(log.to_vec(), heads, &[], &signer().public())
 }
 
-fn faults(log: &[Link], heads: &[Head]) -> Vec<Fault> {
+fn faults(log: &[Link], heads: &[Head]) -> Vec<AuditFault> {
     report(log, heads).faults
 }
 
@@ -87,7 +87,7 @@ fn a_row_changed_in_any_field_is_named_and_no_other() {
             let mut changed = whole.clone();
             change(&mut changed[place].row);
             let seq = changed[place].row.seq;
-            assert_eq!(faults(&changed, &heads), [Fault::Changed(seq)], "{field} of {seq}");
+            assert_eq!(faults(&changed, &heads), [AuditFault::Changed(seq)], "{field} of {seq}");
         }
     }
     // What stands in one field does not count for another.
@@ -105,22 +105,22 @@ fn a_flipped_byte_of_a_hash_is_told_from_a_changed_row() {
             let mut changed = whole.clone();
             changed[place].hash[byte] ^= 1;
             let seq = changed[place].row.seq;
-            let expected = if seq == COUNT { Fault::Changed(seq) } else { Fault::Hash(seq) };
+            let expected = if seq == COUNT { AuditFault::Changed(seq) } else { AuditFault::Hash(seq) };
             assert_eq!(faults(&changed, &[]), [expected], "byte {byte} of {seq}");
         }
     }
     let mut changed = whole.clone();
     changed[5].hash[0] ^= 1;
-    let of_head = Fault::HeadHash { seq: 6, by: Witness::SignedHead };
-    assert_eq!(faults(&changed, &[head(&whole, 6)]), [Fault::Hash(6), of_head]);
+    let of_head = AuditFault::HeadHash { seq: 6, by: Witness::SignedHead };
+    assert_eq!(faults(&changed, &[head(&whole, 6)]), [AuditFault::Hash(6), of_head]);
     // Two in a row, and both the row and its hash.
     changed[6].hash[0] ^= 1;
-    assert!(faults(&changed, &[]).contains(&Fault::Changed(6)));
+    assert!(faults(&changed, &[]).contains(&AuditFault::Changed(6)));
     let mut changed = whole;
     changed[3].row.at += 1;
     changed[3].hash[0] ^= 1;
     changed[4].row.at += 1;
-    assert_eq!(faults(&changed, &[]), [Fault::Changed(4), Fault::Changed(5)]);
+    assert_eq!(faults(&changed, &[]), [AuditFault::Changed(4), AuditFault::Changed(5)]);
 }
 
 #[test]
@@ -129,18 +129,18 @@ fn rows_dropped_are_named() {
     for place in 0..whole.len() - 1 {
         let mut changed = whole.clone();
         let seq = changed.remove(place).row.seq;
-        assert_eq!(faults(&changed, &[head(&whole, COUNT)]), [Fault::Missing(seq, seq)]);
+        assert_eq!(faults(&changed, &[head(&whole, COUNT)]), [AuditFault::Missing(seq, seq)]);
     }
     let mut changed = whole.clone();
     changed.drain(3..6);
-    assert_eq!(faults(&changed, &[head(&whole, 5)]), [Fault::Missing(4, 6)]);
+    assert_eq!(faults(&changed, &[head(&whole, 5)]), [AuditFault::Missing(4, 6)]);
     // Numbered again, so that there is no gap: the first that moved up does not fit, and so on.
     let mut changed = whole.clone();
     changed.remove(3);
     for (n, link) in (1..).zip(&mut changed) {
         link.row.seq = n;
     }
-    let expected: Vec<Fault> = (4..COUNT).map(Fault::Changed).collect();
+    let expected: Vec<AuditFault> = (4..COUNT).map(AuditFault::Changed).collect();
     assert_eq!(faults(&changed, &[]), expected);
 }
 
@@ -153,24 +153,24 @@ fn rows_swapped_or_put_in_are_named() {
         // In the order in which they are read.
         let mut changed = whole.clone();
         changed.swap(place, place + 1);
-        let expected = [Fault::Missing(seq, seq), Fault::Moved { seq, after: seq + 1 }];
+        let expected = [AuditFault::Missing(seq, seq), AuditFault::Moved { seq, after: seq + 1 }];
         assert_eq!(faults(&changed, &heads), expected);
         // Their contents, with and without their hashes.
         let mut changed = whole.clone();
         let (one, other) = (changed[place].row.clone(), changed[place + 1].row.clone());
         changed[place].row = Row { seq: one.seq, ..other.clone() };
         changed[place + 1].row = Row { seq: other.seq, ..one };
-        assert_eq!(faults(&changed, &heads), [Fault::Changed(seq), Fault::Changed(seq + 1)]);
+        assert_eq!(faults(&changed, &heads), [AuditFault::Changed(seq), AuditFault::Changed(seq + 1)]);
         let (one, other) = (changed[place].hash, changed[place + 1].hash);
         (changed[place].hash, changed[place + 1].hash) = (other, one);
-        assert!(faults(&changed, &[]).contains(&Fault::Changed(seq)));
+        assert!(faults(&changed, &[]).contains(&AuditFault::Changed(seq)));
 
         // A row of the same number, before and after the one that was there.
         let made_up = Link { row: Row { actor: "nobody".into(), ..row(seq) }, hash: [1; 32] };
         for at in [place, place + 1] {
             let mut changed = whole.clone();
             changed.insert(at, made_up.clone());
-            assert_eq!(faults(&changed, &heads), [Fault::Twice(seq)], "{seq} at {at}");
+            assert_eq!(faults(&changed, &heads), [AuditFault::Twice(seq)], "{seq} at {at}");
         }
     }
     // One put in with a hash that fits, the rest numbered again but not hashed again.
@@ -178,7 +178,7 @@ fn rows_swapped_or_put_in_are_named() {
     let made_up = row(5);
     changed.push(Link { hash: hash(&changed[3].hash, &made_up), row: made_up });
     changed.extend(whole[4..].iter().map(|link| Link { row: row(link.row.seq + 1), hash: link.hash }));
-    let expected: Vec<Fault> = (6..=COUNT + 1).map(Fault::Changed).collect();
+    let expected: Vec<AuditFault> = (6..=COUNT + 1).map(AuditFault::Changed).collect();
     assert_eq!(faults(&changed, &[]), expected);
 }
 
@@ -187,11 +187,11 @@ fn a_tail_that_was_cut_is_found_by_a_signed_head_or_by_a_note() {
     let whole = log();
     for end in 0..COUNT {
         let cut = &whole[..usize::try_from(end).expect("a number")];
-        let expected = Fault::Cut { from: end + 1, to: COUNT, by: Witness::SignedHead };
+        let expected = AuditFault::Cut { from: end + 1, to: COUNT, by: Witness::SignedHead };
         assert_eq!(faults(cut, &[head(&whole, COUNT)]), [expected]);
         let note = Position { seq: COUNT, head: Hex(whole[11].hash) };
         let report = check(cut.to_vec(), &[], &[note], &signer().public());
-        assert_eq!(report.faults, [Fault::Cut { from: end + 1, to: COUNT, by: Witness::Note }]);
+        assert_eq!(report.faults, [AuditFault::Cut { from: end + 1, to: COUNT, by: Witness::Note }]);
         // The twin: from the rows alone nobody can tell.
         assert_eq!(faults(cut, &[]), []);
     }
@@ -207,7 +207,10 @@ fn a_log_written_anew_is_found_by_its_heads_alone() {
     assert_eq!(faults(&anew, &[head(&whole, 2)]), [], "up to here it is the same");
     let by = Witness::SignedHead;
     let heads = [head(&whole, 3), head(&whole, 9)];
-    assert_eq!(faults(&anew, &heads), [Fault::HeadHash { seq: 3, by }, Fault::HeadHash { seq: 9, by }]);
+    assert_eq!(
+        faults(&anew, &heads),
+        [AuditFault::HeadHash { seq: 3, by }, AuditFault::HeadHash { seq: 9, by }]
+    );
 }
 
 #[test]
@@ -224,25 +227,25 @@ fn a_changed_head_is_named_and_not_believed() {
         let mut changed = good.clone();
         change(&mut changed);
         assert!(good.verify(&signer().public()) && !changed.verify(&signer().public()));
-        assert_eq!(faults(&whole, &[changed.clone()]), [Fault::HeadSignature(changed.seq)]);
+        assert_eq!(faults(&whole, &[changed.clone()]), [AuditFault::HeadSignature(changed.seq)]);
     }
     let theirs = Head::sign(&stranger(), 99, [1; 32], ASKED);
-    assert_eq!(faults(&whole, &[theirs]), [Fault::HeadSignature(99)]);
+    assert_eq!(faults(&whole, &[theirs]), [AuditFault::HeadSignature(99)]);
 }
 
 #[test]
 fn each_fault_says_which_row() {
     let (seq, by) = (41, Witness::SignedHead);
     for fault in [
-        Fault::Missing(40, 41),
-        Fault::Missing(41, 41),
-        Fault::Twice(seq),
-        Fault::Moved { seq, after: 50 },
-        Fault::Changed(seq),
-        Fault::Hash(seq),
-        Fault::HeadSignature(seq),
-        Fault::HeadHash { seq, by },
-        Fault::Cut { from: seq, to: 50, by },
+        AuditFault::Missing(40, 41),
+        AuditFault::Missing(41, 41),
+        AuditFault::Twice(seq),
+        AuditFault::Moved { seq, after: 50 },
+        AuditFault::Changed(seq),
+        AuditFault::Hash(seq),
+        AuditFault::HeadSignature(seq),
+        AuditFault::HeadHash { seq, by },
+        AuditFault::Cut { from: seq, to: 50, by },
     ] {
         assert!(fault.to_string().contains("41"), "{fault}");
     }

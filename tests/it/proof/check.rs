@@ -228,7 +228,7 @@ fn nothing_is_signed_that_a_receipt_may_not_say() {
         draft.seal(&signer(), first())
     };
     assert!(seal(|_| {}).is_ok());
-    let fields = |sealed: Result<Kept, Vec<usher::proof::form::Fault>>| {
+    let fields = |sealed: Result<Kept, Vec<usher::proof::form::FormatError>>| {
         let faults = sealed.expect_err("faults");
         faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
     };

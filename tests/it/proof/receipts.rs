@@ -7,7 +7,7 @@ use usher::proof::check::{check_one, figures};
 use usher::proof::draft::Draft;
 use usher::proof::figures;
 use usher::proof::hex::Hex;
-use usher::proof::receipts::{Last, Receipts, Trouble};
+use usher::proof::receipts::{Last, ReceiptError, Receipts};
 
 use super::{PROJECT, chain_of, draft, names, path_of, signer};
 use crate::needs::SmallDisk;
@@ -81,8 +81,8 @@ fn a_changed_receipt_is_not_handed_out_and_not_made_again() {
     fs::write(&path, &kept[..kept.len() / 2]).expect("a file");
     let mut receipts = Receipts::open(dir.path()).expect("receipts");
     let why = receipts.next(&signer(), &draft(1)).expect_err("a refusal");
-    assert!(matches!(why, Trouble::Damaged { .. }) && why.to_string().contains("cut short"), "{why}");
-    assert!(matches!(receipts.find(Hex([1; 16])), Err(Trouble::Damaged { .. })));
+    assert!(matches!(why, ReceiptError::Damaged { .. }) && why.to_string().contains("cut short"), "{why}");
+    assert!(matches!(receipts.find(Hex([1; 16])), Err(ReceiptError::Damaged { .. })));
     assert_eq!(names(dir.path()).len(), 2);
     fs::write(&path, &kept).expect("a file");
     let again = receipts.next(&signer(), &draft(1)).expect("a receipt");
@@ -124,20 +124,20 @@ fn a_full_disk_leaves_the_chain_as_it_was() {
     let Some(disk) = SmallDisk::of(64) else { return };
     let mut receipts = Receipts::open(&disk.path().join("receipts")).expect("receipts");
     receipts.next(&signer(), &draft(1)).expect("a receipt");
-    let ballast = disk.path().join("ballast");
+    let reserve = disk.path().join("ballast");
     while fs::OpenOptions::new()
         .append(true)
         .create(true)
-        .open(&ballast)
+        .open(&reserve)
         .and_then(|mut file| std::io::Write::write_all(&mut file, &[0; 4096]))
         .is_ok()
     {}
     let before = receipts.last();
     let why = receipts.next(&signer(), &draft(2)).expect_err("no room");
-    assert!(matches!(why, Trouble::Io { doing: "write", .. }), "{why}");
+    assert!(matches!(why, ReceiptError::Io { doing: "write", .. }), "{why}");
     assert_eq!(receipts.last(), before);
     assert_eq!(names(&disk.path().join("receipts")).len(), 1, "nothing half written is left");
-    fs::remove_file(&ballast).expect("a file");
+    fs::remove_file(&reserve).expect("a file");
     let stored = receipts.next(&signer(), &draft(2)).expect("a receipt");
     assert_eq!(stored.receipt.place, Some(2));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use usher::proof::hex::Hex;
-use usher::proof::signing::{Missing, NotAKey, PublicKey, Refusal, Signer};
+use usher::proof::signing::{Missing, NotAKey, PublicKey, Signer, SigningError};
 
 use super::{names, signer, stranger};
 use crate::needs::skipped;
@@ -42,7 +42,7 @@ fn a_key_that_is_gone_is_made_anew_only_where_nothing_was_signed() {
     let secret = dir.path().join("secrets/signing.key");
     fs::remove_file(&secret).expect("a file");
     let why = Signer::open(dir.path(), Missing::Refuse).err().expect("a refusal");
-    assert!(matches!(why, Refusal::Missing(_)));
+    assert!(matches!(why, SigningError::Missing(_)));
     assert!(why.to_string().contains("signing.key is missing") && why.to_string().contains("put it back"));
     assert!(!secret.exists());
     let text = fs::read_to_string(dir.path().join("signing.pub")).expect("a text");
@@ -62,7 +62,7 @@ fn a_damaged_key_is_refused_and_left_as_it_is() {
     for length in [0, 31, 33, 1_000] {
         fs::write(&secret, vec![1; length]).expect("a file");
         let why = Signer::open(dir.path(), Missing::Make).err().expect("a refusal");
-        assert!(matches!(why, Refusal::Damaged(_)), "{length}: {why}");
+        assert!(matches!(why, SigningError::Damaged(_)), "{length}: {why}");
         assert_eq!(fs::read(&secret).expect("a file").len(), length);
     }
 }
@@ -82,7 +82,7 @@ fn a_public_half_that_is_missing_is_written_again_and_another_one_refused() {
     for other in [stranger().public().file_text().into_bytes(), b"no key".to_vec(), vec![0xff]] {
         fs::write(&public, &other).expect("a file");
         let why = Signer::open(dir.path(), Missing::Refuse).err().expect("a refusal");
-        assert!(matches!(why, Refusal::OtherPublic(_)), "{why}");
+        assert!(matches!(why, SigningError::OtherPublic(_)), "{why}");
         assert_eq!(fs::read(&public).expect("a file"), other);
     }
 }

@@ -210,7 +210,7 @@ fn nothing_is_pruned_by_a_clock_that_is_not_trusted() {
     let server = Server::start();
     server.seed("eve").insert();
     erase(&server, "eve");
-    crate::upkeep::furnish(&server);
+    crate::maintenance::furnish(&server);
     for _ in 0..2 {
         usher::worker::backup::make(&server.app, server.app.backups()).expect("a backup");
         server.clock.advance(HOUR);

@@ -11,10 +11,10 @@ use super::sentence;
 use super::shown::{EVENT_COLUMNS, USER_COLUMNS};
 use crate::api::dialect::{Call, Object};
 use crate::clock::Millis;
-use crate::error::{Error, Fault, Place, Result};
+use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Identifier, ProjectId};
 use crate::people::listings::{Direction, Field, Filter, Listing};
-use crate::people::visits::{Column, Page};
+use crate::people::session_parts::{Column, Page};
 
 /// "validate:\"min=946684800000\"": the year 2000.
 const EARLIEST: Millis = 946_684_800_000;
@@ -205,7 +205,7 @@ struct Body {
     /// What the vendor calls the type, which its validator says.
     kind: &'static str,
     fields: Object,
-    broken: Vec<Fault>,
+    broken: Vec<FieldError>,
 }
 
 impl Body {
@@ -223,7 +223,7 @@ impl Body {
         let text = format!(
             "Key: '{kind}.{name}' Error:Field validation for '{name}' failed on the '{tag}' tag ({field} {rule})"
         );
-        self.broken.push(Fault::new(Place::Body, "", text));
+        self.broken.push(FieldError::new(Place::Body, "", text));
     }
 
     fn text(&self, field: &str) -> Result<Option<String>> {

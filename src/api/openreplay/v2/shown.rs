@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Event, Project, Session, User};
-use crate::people::visits::Visit;
+use crate::people::session_parts::SessionPart;
 
 /// So many anonymous ids of a user are shown.
 pub const DISTINCT_IDS_MAX: u32 = 1_000;
@@ -175,14 +175,14 @@ pub fn session(session: &Session) -> Value {
 }
 
 /// A session that is not there, or not to be seen, has no events.
-pub fn events(visit: Option<&Visit>, columns: &[&str]) -> Value {
-    let events = |visit: &Visit| visit.events.iter().map(|one| event(one, visit, columns)).collect();
+pub fn events(visit: Option<&SessionPart>, columns: &[&str]) -> Value {
+    let events = |visit: &SessionPart| visit.events.iter().map(|one| event(one, visit, columns)).collect();
     let list: Vec<Value> = visit.map(events).unwrap_or_default();
     json!({ "total": visit.map_or(0, |visit| visit.total), "events": list })
 }
 
 /// Five members always; of the others those that are asked for and that there is something of.
-fn event(event: &Event, visit: &Visit, columns: &[&str]) -> Value {
+fn event(event: &Event, visit: &SessionPart, columns: &[&str]) -> Value {
     let mut fields = Map::new();
     fields.insert("event_id".into(), json!(event.message_id));
     fields.insert("$event_name".into(), json!(event.name));

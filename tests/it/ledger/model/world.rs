@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use usher::clock::Millis;
-use usher::ledger::{Act, Entry, Fate, Orders, Pseudonym, Seen, Standing, fate};
+use usher::ledger::{Act, Entry, Orders, Pseudonym, ReplayAction, Seen, Standing, fate};
 use usher::model::{REVIVABLE, State};
 
 use super::truth::Truth;
@@ -276,7 +276,7 @@ impl World {
             Outcome::CommitFails | Outcome::CommitFailsThenCrash
                 if !written.is_empty() && !self.has(Flaw::VoidsNotWritten) =>
             {
-                self.append(&[(self.now, Act::Void { from: start })]);
+                self.append(&[(self.now, Act::TransactionFailure { from: start })]);
             }
             Outcome::CommitFails | Outcome::CommitFailsThenCrash => {}
         }
@@ -323,7 +323,7 @@ impl World {
     fn replay(&self, db: &mut Db) -> Vec<(Millis, Act)> {
         let mut entries = self.ledger[db.mark..].to_vec();
         if self.has(Flaw::VoidsNotHeeded) {
-            entries.retain(|entry| !matches!(entry.act, Act::Void { .. }));
+            entries.retain(|entry| !matches!(entry.act, Act::TransactionFailure { .. }));
         }
         let orders = Orders::from(entries.as_slice());
         let mut acts = Vec::new();
@@ -337,12 +337,12 @@ impl World {
             }
             let standing = Standing { state: row.state, hidden_since: row.hidden_since };
             match fate(standing, &ordered) {
-                Fate::Erase => row.erase(),
-                Fate::Detach { activity } => {
+                ReplayAction::Erase => row.erase(),
+                ReplayAction::Detach { activity } => {
                     row.detach();
                     activity.into_iter().for_each(|cutoff| row.empty(cutoff));
                 }
-                Fate::Keep { seen, activity } => {
+                ReplayAction::Keep { seen, activity } => {
                     seen.into_iter().for_each(|seen| row.see(seen));
                     activity.into_iter().for_each(|cutoff| row.empty(cutoff));
                 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use usher::access::keys;
-use usher::app::Keeping;
+use usher::app::BackupPolicy;
 use usher::archive::{KEEP, RecoveryKey};
 use usher::clock::{DAY, HOUR, MINUTE};
 use usher::proof::audit::check;
@@ -197,7 +197,7 @@ pub fn furnish(server: &Server) -> PathBuf {
 fn keeper(every: Option<i64>) -> (Server, PathBuf) {
     let server = Server::start();
     let dir = furnish(&server);
-    server.app.keep_backups(Keeping { every, keep: KEEP, copies: None });
+    server.app.set_backup_policy(BackupPolicy { every, keep: KEEP, copies: None });
     (server, dir)
 }
 

@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Db, Growth, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::ledger::{Act, Entry, Ledger, LedgerId, Names, Position, Refusal, Seal, look};
+use crate::ledger::{Act, Entry, Ledger, LedgerError, LedgerId, MacKey, Names, Position, look};
 
-pub struct Book {
+pub struct LedgerWriter {
     ledger: RefCell<Ledger>,
     pub names: Names,
     /// Acts of the open transaction, in the order in which they were done.
@@ -39,7 +39,7 @@ pub enum Beside {
     ANewOne,
 }
 
-impl Book {
+impl LedgerWriter {
     /// Opens the ledger beside a database, or begins one beside a new database. The entries
     /// are those that the database has not seen. [`Error::Internal`] with the way out where
     /// the two do not belong together.
@@ -50,10 +50,10 @@ impl Book {
         now: Millis,
         growth: Growth,
         beside: Beside,
-    ) -> Result<(Book, Vec<Entry>)> {
+    ) -> Result<(LedgerWriter, Vec<Entry>)> {
         let mark = mark(conn)?;
         check_secret(conn, secret)?;
-        let seal = Seal::new(secret);
+        let seal = MacKey::new(secret);
         let (ledger, entries) = match (mark, beside) {
             (None, _) if !path.exists() => {
                 (Ledger::create(path, now, &seal).map_err(Error::internal)?, Vec::new())
@@ -65,7 +65,7 @@ impl Book {
         if entries.is_empty() {
             record(conn, &ledger.position(), &digest)?;
         }
-        let book = Book {
+        let ledger_writer = LedgerWriter {
             ledger: RefCell::new(ledger),
             secret: digest,
             names: Names::new(secret),
@@ -75,14 +75,14 @@ impl Book {
             growth,
             told: Cell::new(None),
         };
-        Ok((book, entries))
+        Ok((ledger_writer, entries))
     }
 
-    pub fn enter(&self, at: Millis, act: Act) {
+    pub fn append(&self, at: Millis, act: Act) {
         self.acts.borrow_mut().push((at, act));
     }
 
-    /// How many acts the open transaction has; to go back to, with [`Book::forget`].
+    /// How many acts the open transaction has; to go back to, with [`LedgerWriter::forget`].
     pub fn entered(&self) -> usize {
         self.acts.borrow().len()
     }
@@ -146,7 +146,7 @@ impl Book {
     /// The transaction of these entries came to nothing.
     pub fn void(&self, from: u64, at: Millis) {
         self.to_void.set(Some(from));
-        match self.ledger.borrow_mut().append_each([(at, Act::Void { from })]) {
+        match self.ledger.borrow_mut().append_each([(at, Act::TransactionFailure { from })]) {
             Ok(_) => self.to_void.set(None),
             Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
         }
@@ -163,9 +163,9 @@ fn opened((ledger, entries, opened): (Ledger, Vec<Entry>, crate::ledger::Opened)
 /// A ledger in the place of the one that a database was written beside, with all its entries: a
 /// new one, whose first says what was lost; or the one that was begun so already. Where the
 /// database's own is there, or another's, nothing is given up: [`Error::Unavailable`].
-fn anew(path: &Path, mark: &Position, now: Millis, seal: &Seal) -> Result<(Ledger, Vec<Entry>)> {
+fn anew(path: &Path, mark: &Position, now: Millis, seal: &MacKey) -> Result<(Ledger, Vec<Entry>)> {
     if path.exists() {
-        let unfit = |why: Refusal| {
+        let unfit = |why: LedgerError| {
             Error::internal(format!("{why} (a new ledger begins only where none lies: move this one away)"))
         };
         let seen = look(path, seal, &[], |_, _| {}).map_err(unfit)?;

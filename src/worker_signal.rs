@@ -4,12 +4,12 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(Default)]
-pub struct Bell {
+pub struct WorkerSignal {
     rung: Mutex<bool>,
     wake: Condvar,
 }
 
-impl Bell {
+impl WorkerSignal {
     pub fn ring(&self) {
         *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_one();

@@ -6,8 +6,8 @@ use rusqlite::types::ValueRef;
 
 use rusqlite::params;
 
+use super::fragments::FragmentCollector;
 use super::jobs::Bounds;
-use super::needles::Gather;
 use super::{Db, Tx, from_sql};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -23,8 +23,8 @@ pub struct Table {
     key: &'static str,
     /// The column with the time at which it happened, or how to find that.
     at: &'static str,
-    account: Fate,
-    activity: Fate,
+    account: ErasureEffect,
+    activity: ErasureEffect,
     pub columns: &'static [Column],
 }
 
@@ -45,7 +45,7 @@ pub enum Subject {
 
 /// What an erasure does to a table's rows. `Everything` takes all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum ErasureEffect {
     Stays,
     /// The row stays, its columns about the person are emptied.
     Cleared,
@@ -82,8 +82,8 @@ const fn ours(name: &'static str, columns: &'static [Column]) -> Table {
         subject: Subject::Nobody,
         key: "",
         at: "",
-        account: Fate::Stays,
-        activity: Fate::Stays,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Stays,
         columns,
     }
 }
@@ -97,8 +97,8 @@ pub const TABLES: &[Table] = &[
         key: "id",
         // Its session's: the one does not stay without the other.
         at: "(SELECT started_at FROM sessions WHERE sessions.id = recordings.session_id)",
-        account: Fate::Stays,
-        activity: Fate::Leaves,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Leaves,
         columns: &[
             column("id", Bookkeeping),
             column("session_id", Bookkeeping),
@@ -114,8 +114,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "id",
         at: "at",
-        account: Fate::Stays,
-        activity: Fate::Leaves,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Leaves,
         columns: &[
             column("id", Bookkeeping),
             column("user_id", Bookkeeping),
@@ -136,8 +136,8 @@ pub const TABLES: &[Table] = &[
         key: "id",
         // Its interaction's: the one does not stay without the other.
         at: "(SELECT created_at FROM interactions WHERE interactions.id = messages.interaction_id)",
-        account: Fate::Stays,
-        activity: Fate::Leaves,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Leaves,
         columns: &[
             column("id", Bookkeeping),
             column("handle", Activity),
@@ -155,8 +155,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "id",
         at: "created_at",
-        account: Fate::Stays,
-        activity: Fate::Leaves,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Leaves,
         columns: &[
             column("id", Bookkeeping),
             column("handle", Activity),
@@ -175,8 +175,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "id",
         at: "started_at",
-        account: Fate::Stays,
-        activity: Fate::Leaves,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Leaves,
         columns: &[
             column("id", Bookkeeping),
             column("project_id", Bookkeeping),
@@ -202,8 +202,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "anonymous_id",
         at: "created_at",
-        account: Fate::Leaves,
-        activity: Fate::Stays,
+        account: ErasureEffect::Leaves,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("anonymous_id", Person("")),
             column("visited_at", Statistic("NULL")),
@@ -220,8 +220,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "anonymous_id",
         at: "created_at",
-        account: Fate::Leaves,
-        activity: Fate::Stays,
+        account: ErasureEffect::Leaves,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("anonymous_id", Person("")),
             column("visited_at", Statistic("NULL")),
@@ -238,8 +238,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::User,
         key: "incarnation",
         at: "merged_at",
-        account: Fate::Stays,
-        activity: Fate::Stays,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("incarnation", Bookkeeping),
             column("user_id", Bookkeeping),
@@ -252,8 +252,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::Itself,
         key: "id",
         at: "created_at",
-        account: Fate::Cleared,
-        activity: Fate::Stays,
+        account: ErasureEffect::Cleared,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("id", Bookkeeping),
             column("project_id", Bookkeeping),
@@ -292,8 +292,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::Reference,
         key: "id",
         at: "created_at",
-        account: Fate::Cleared,
-        activity: Fate::Stays,
+        account: ErasureEffect::Cleared,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("id", Bookkeeping),
             column("project_id", Bookkeeping),
@@ -338,8 +338,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::Digest,
         key: "digest",
         at: "erased_at",
-        account: Fate::Stays,
-        activity: Fate::Stays,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("project_id", Bookkeeping),
             column("digest", Bookkeeping),
@@ -352,8 +352,8 @@ pub const TABLES: &[Table] = &[
         subject: Subject::Digest,
         key: "digest",
         at: "created_at",
-        account: Fate::Stays,
-        activity: Fate::Stays,
+        account: ErasureEffect::Stays,
+        activity: ErasureEffect::Stays,
         columns: &[
             column("project_id", Bookkeeping),
             column("digest", Bookkeeping),
@@ -589,11 +589,11 @@ pub const TABLES: &[Table] = &[
 
 impl Table {
     /// What `erasure` does to this table's rows of a user.
-    pub fn fate(&self, erasure: Erasure) -> Fate {
+    pub fn fate(&self, erasure: Erasure) -> ErasureEffect {
         match (self.subject, erasure) {
-            (Subject::Nobody | Subject::Digest, _) | (_, Erasure::Hide) => Fate::Stays,
-            (Subject::Reference, Erasure::Everything) => Fate::Cleared,
-            (_, Erasure::Everything) => Fate::Leaves,
+            (Subject::Nobody | Subject::Digest, _) | (_, Erasure::Hide) => ErasureEffect::Stays,
+            (Subject::Reference, Erasure::Everything) => ErasureEffect::Cleared,
+            (_, Erasure::Everything) => ErasureEffect::Leaves,
             (_, Erasure::Account) => self.account,
             (_, Erasure::Activity) => self.activity,
         }
@@ -714,10 +714,10 @@ pub fn take(
     erasure: Erasure,
     cutoff: Option<Millis>,
     limit: i64,
-    gather: &mut Gather,
+    gather: &mut FragmentCollector,
     bounds: Option<&Bounds>,
 ) -> Result<Option<Taken>> {
-    for table in of_users().filter(|table| table.fate(erasure) == Fate::Leaves) {
+    for table in of_users().filter(|table| table.fate(erasure) == ErasureEffect::Leaves) {
         let Table { name, key, at, .. } = table;
         let owner = table.owner();
         // No order is asked for: SQLite walks the index of the user's rows, by time where
@@ -755,7 +755,13 @@ pub fn take(
 }
 
 /// Shows what rows of a table hold of the person and of what it did.
-fn see(tx: &Tx, table: &Table, some: &str, values: impl rusqlite::Params, gather: &mut Gather) -> Result<()> {
+fn see(
+    tx: &Tx,
+    table: &Table,
+    some: &str,
+    values: impl rusqlite::Params,
+    gather: &mut FragmentCollector,
+) -> Result<()> {
     let theirs = table.columns.iter().filter(|column| matches!(column.holds, Person(_) | Activity));
     let columns: Vec<&str> = theirs.map(|column| column.name).collect();
     if columns.is_empty() {
@@ -768,8 +774,8 @@ fn see(tx: &Tx, table: &Table, some: &str, values: impl rusqlite::Params, gather
 }
 
 /// Shows what the user's rows hold of the person.
-pub fn see_person(tx: &Tx, user: UserId, gather: &mut Gather) -> Result<()> {
-    for table in of_users().filter(|table| table.account != Fate::Stays) {
+pub fn see_person(tx: &Tx, user: UserId, gather: &mut FragmentCollector) -> Result<()> {
+    for table in of_users().filter(|table| table.account != ErasureEffect::Stays) {
         see(tx, table, &format!("{} = ?1", table.owner()), params![user.0], gather)?;
     }
     Ok(())
@@ -796,9 +802,9 @@ pub fn any_left(db: &Db, user: UserId, erasure: Erasure, cutoff: Option<Millis>)
         let Table { name, at, .. } = table;
         let owner = table.owner();
         let wanted = match table.fate(erasure) {
-            Fate::Stays => continue,
-            Fate::Leaves => format!("{owner} = ?1 AND {at} <= ?2"),
-            Fate::Cleared => {
+            ErasureEffect::Stays => continue,
+            ErasureEffect::Leaves => format!("{owner} = ?1 AND {at} <= ?2"),
+            ErasureEffect::Cleared => {
                 let kept = table.columns.iter().filter_map(|column| match column.holds {
                     Person(cleared) => Some(format!("{} IS NOT {cleared}", column.name)),
                     _ => None,

@@ -8,7 +8,7 @@ use super::{LedgerId, UNSEALED, VERSION};
 
 /// Why a ledger is not opened. Each says the way out.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Refusal {
+pub enum LedgerError {
     #[error(
         "there is no ledger of erasures at {path}, and without it people who were erased since a backup \
          could come back with it: put its newest copy there, from the place that backups are copied to. Where there \
@@ -70,8 +70,8 @@ pub enum Refusal {
     Io { path: PathBuf, error: Arc<io::Error> },
 }
 
-impl Refusal {
-    pub(super) fn io(path: &Path, error: io::Error) -> Refusal {
-        Refusal::Io { path: path.to_owned(), error: Arc::new(error) }
+impl LedgerError {
+    pub(super) fn io(path: &Path, error: io::Error) -> LedgerError {
+        LedgerError::Io { path: path.to_owned(), error: Arc::new(error) }
     }
 }

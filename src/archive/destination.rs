@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::catalog::{self, Listed};
 use super::command::BackupCommand;
+use super::error::{BackupError, Result};
 use super::files::{self, CHUNK, Draft, Spilt, Tally};
 use super::manifest;
-use super::refusal::{Refusal, Result};
-use super::shelf::{self, Listed};
 use crate::clock::Millis;
 use crate::files::open_beside;
 
@@ -24,7 +24,7 @@ const VERSION_2: &str = r#""version":2,"#;
 /// How much of the copy's end is compared at every step, once all of it was.
 const TAIL: u64 = 4 * 1024;
 
-pub struct Place {
+pub struct Destination {
     kind: Kind,
     /// Copies that are under way end as soon as they can.
     abandoned: AtomicBool,
@@ -46,23 +46,23 @@ pub enum Copied {
     Already,
 }
 
-impl Place {
+impl Destination {
     /// It need not be there yet, and is never made: an empty mount point looks the same.
-    pub fn directory(path: impl Into<PathBuf>) -> Place {
-        Place::new(Kind::Directory(path.into()))
+    pub fn directory(path: impl Into<PathBuf>) -> Destination {
+        Destination::new(Kind::Directory(path.into()))
     }
 
     /// A program and the arguments before the file's path, divided by spaces; each run of
     /// it may take `time_out`. None: there is no word in `words`.
-    pub fn command(words: &str, time_out: Duration) -> Option<Place> {
-        BackupCommand::parse(words, time_out).map(|command| Place::new(Kind::Command(command)))
+    pub fn command(words: &str, time_out: Duration) -> Option<Destination> {
+        BackupCommand::parse(words, time_out).map(|command| Destination::new(Kind::Command(command)))
     }
 
-    fn new(kind: Kind) -> Place {
-        Place { kind, abandoned: AtomicBool::new(false), followed: AtomicU64::new(0) }
+    fn new(kind: Kind) -> Destination {
+        Destination { kind, abandoned: AtomicBool::new(false), followed: AtomicU64::new(0) }
     }
 
-    /// Ends what is under way, and refuses what comes, with [`Refusal::Abandoned`].
+    /// Ends what is under way, and refuses what comes, with [`BackupError::Abandoned`].
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::SeqCst);
     }
@@ -81,7 +81,7 @@ impl Place {
 
     /// Copies a finished file. In a directory: skipped when the same is there, otherwise
     /// under another name until it is whole. A backup that is damaged here replaces
-    /// nothing there: [`Refusal::Damaged`].
+    /// nothing there: [`BackupError::Damaged`].
     pub fn copy_file(&self, path: &Path) -> Result<Copied> {
         match &self.kind {
             Kind::Command(command) => {
@@ -94,7 +94,7 @@ impl Place {
 
     /// The same for a file that never changes: one of its name and length is not looked into.
     pub(super) fn copy_once(&self, path: &Path) -> Result<Copied> {
-        let bytes = fs::metadata(path).map_err(|error| Refusal::io("read", path, error))?.len();
+        let bytes = fs::metadata(path).map_err(|error| BackupError::io("read", path, error))?.len();
         match self.has(name_of(path)?, bytes) {
             Some(true) => Ok(Copied::Already),
             _ => self.copy_file(path),
@@ -102,7 +102,7 @@ impl Place {
     }
 
     fn copy_into(&self, folder: &Path, path: &Path) -> Result<Copied> {
-        let reading = |error| Refusal::io("read", path, error);
+        let reading = |error| BackupError::io("read", path, error);
         let name = name_of(path)?;
         ensure(folder)?;
         let target = folder.join(name);
@@ -111,21 +111,21 @@ impl Place {
         let about = source.metadata().map_err(reading)?;
         if let Some(there) = about_of(&target)? {
             if (there.dev(), there.ino()) == (about.dev(), about.ino()) {
-                return Err(Refusal::SamePlace { path: target });
+                return Err(BackupError::SamePlace { path: target });
             }
             if there.len() == about.len() && self.digest(&target)? == self.digest(path)? {
                 return Ok(Copied::Already);
             }
         }
         let draft = Draft::create(folder, name)?;
-        if shelf::is_name(name) {
+        if catalog::is_name(name) {
             // The first line as it is; the rest must be what that line says.
             let opened = manifest::open(path)?;
             self.pour(&mut (&mut source).take(opened.line), path, &mut &draft.file, &draft.path)?;
             let mut sealed = Tally::new(&draft.file);
             self.pour(&mut source, path, &mut sealed, &draft.path)?;
             if sealed.end().1 != opened.manifest.sealed_sha256 {
-                return Err(Refusal::damaged(
+                return Err(BackupError::damaged(
                     path,
                     opened.line,
                     "its encrypted part is not what was written",
@@ -140,8 +140,8 @@ impl Place {
 
     /// Brings the copy of a ledger to its first `upto` bytes, which are those that are on
     /// our own disk for good; returns how many were added. A copy that was cut off half
-    /// way is taken up where it ends. A copy that has more ([`Refusal::CopyAhead`]) or
-    /// something else ([`Refusal::CopyDiffers`]) is left as it is.
+    /// way is taken up where it ends. A copy that has more ([`BackupError::CopyAhead`]) or
+    /// something else ([`BackupError::CopyDiffers`]) is left as it is.
     pub fn follow_ledger(&self, path: &Path, upto: u64) -> Result<u64> {
         let followed = self.followed.load(Ordering::SeqCst);
         let folder = match &self.kind {
@@ -155,8 +155,8 @@ impl Place {
         };
         ensure(folder)?;
         let target = folder.join(name_of(path)?);
-        let reading = |error| Refusal::io("read", path, error);
-        let writing = |error| Refusal::io("write", &target, error);
+        let reading = |error| BackupError::io("read", path, error);
+        let writing = |error| BackupError::io("write", &target, error);
         let mut ours = File::open(path).map_err(reading)?;
         let about = ours.metadata().map_err(reading)?;
         if about.len() < upto {
@@ -167,7 +167,7 @@ impl Place {
         let mut copy = files::private().create(true).truncate(false).open(&target).map_err(writing)?;
         let there = copy.metadata().map_err(writing)?;
         if (there.dev(), there.ino()) == (about.dev(), about.ino()) {
-            return Err(Refusal::SamePlace { path: target });
+            return Err(BackupError::SamePlace { path: target });
         }
         if is_brought_over(&ours, &copy, upto).map_err(reading)? {
             // What the copy has is in ours, line by line, and each has its MAC now.
@@ -184,16 +184,16 @@ impl Place {
         if have > upto
             && let Some(at) = self.first_difference(&mut ours, path, &mut copy, &target, 0..both)?
         {
-            return Err(Refusal::CopyDiffers { path: target, at });
+            return Err(BackupError::CopyDiffers { path: target, at });
         }
         if have > upto {
-            return Err(Refusal::CopyAhead { path: target, have, ours: upto });
+            return Err(BackupError::CopyAhead { path: target, have, ours: upto });
         }
         // All of it the first time, and whenever it is not as we left it.
         let from = if have == followed { have.saturating_sub(TAIL) } else { 0 };
         if let Some(at) = self.first_difference(&mut ours, path, &mut copy, &target, from..have)? {
             if !ends_in_zeros(&mut copy, at).map_err(writing)? {
-                return Err(Refusal::CopyDiffers { path: target, at });
+                return Err(BackupError::CopyDiffers { path: target, at });
             }
             // A power cut left room without what was written there: nothing is lost by it.
             copy.set_len(at).map_err(writing)?;
@@ -213,8 +213,8 @@ impl Place {
     /// Removes the copy of a backup that was pruned; whether there was one. What a command
     /// took away is pruned where it lies, by whoever keeps it.
     pub fn remove(&self, name: &str) -> Result<bool> {
-        if !shelf::is_name(name) {
-            return Err(Refusal::BadName { name: name.to_owned() });
+        if !catalog::is_name(name) {
+            return Err(BackupError::BadName { name: name.to_owned() });
         }
         let Kind::Directory(folder) = &self.kind else { return Ok(false) };
         ensure(folder)?;
@@ -222,7 +222,7 @@ impl Place {
         match fs::remove_file(&path) {
             Ok(()) => files::sync_folder(folder).map(|()| true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Refusal::io("remove", &path, error)),
+            Err(error) => Err(BackupError::io("remove", &path, error)),
         }
     }
 
@@ -231,7 +231,7 @@ impl Place {
     pub fn prune(&self, now: Millis, keep: Millis) -> Result<()> {
         let Kind::Directory(folder) = &self.kind else { return Ok(()) };
         ensure(folder)?;
-        let pruned = shelf::prune(folder, now, keep)?;
+        let pruned = catalog::prune(folder, now, keep)?;
         pruned.failed.into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -239,7 +239,7 @@ impl Place {
     pub(super) fn list(&self) -> Result<Vec<Listed>> {
         let Kind::Directory(folder) = &self.kind else { return Ok(Vec::new()) };
         ensure(folder)?;
-        shelf::list(folder)
+        catalog::list(folder)
     }
 
     /// Whether a file of this name and length is there; None where that cannot be seen.
@@ -252,14 +252,14 @@ impl Place {
     fn pour(&self, from: &mut dyn Read, read_at: &Path, to: &mut dyn Write, write_at: &Path) -> Result<()> {
         match files::pour(from, to, &|| self.goes_on()) {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(Refusal::Abandoned),
-            Err(Spilt::Reading(error)) => Err(Refusal::io("read", read_at, error)),
-            Err(Spilt::Writing(error)) => Err(Refusal::io("write", write_at, error)),
+            Ok(None) => Err(BackupError::Abandoned),
+            Err(Spilt::Reading(error)) => Err(BackupError::io("read", read_at, error)),
+            Err(Spilt::Writing(error)) => Err(BackupError::io("write", write_at, error)),
         }
     }
 
     fn digest(&self, path: &Path) -> Result<String> {
-        let mut file = File::open(path).map_err(|error| Refusal::io("read", path, error))?;
+        let mut file = File::open(path).map_err(|error| BackupError::io("read", path, error))?;
         let mut tally = Tally::new(io::sink());
         self.pour(&mut file, path, &mut tally, path)?;
         Ok(tally.end().1)
@@ -274,15 +274,15 @@ impl Place {
         target: &Path,
         range: std::ops::Range<u64>,
     ) -> Result<Option<u64>> {
-        let reading = |error| Refusal::io("read", path, error);
-        let copying = |error| Refusal::io("read", target, error);
+        let reading = |error| BackupError::io("read", path, error);
+        let copying = |error| BackupError::io("read", target, error);
         ours.seek(SeekFrom::Start(range.start)).map_err(reading)?;
         copy.seek(SeekFrom::Start(range.start)).map_err(copying)?;
         let (mut mine, mut theirs) = (vec![0; CHUNK], vec![0; CHUNK]);
         let mut at = range.start;
         while at < range.end {
             if !self.goes_on() {
-                return Err(Refusal::Abandoned);
+                return Err(BackupError::Abandoned);
             }
             let most = usize::try_from(range.end - at).unwrap_or(CHUNK).min(CHUNK);
             ours.read_exact(&mut mine[..most]).map_err(reading)?;
@@ -299,18 +299,18 @@ impl Place {
 
 fn name_of(path: &Path) -> Result<&str> {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.ok_or_else(|| Refusal::BadName { name: path.display().to_string() })
+    name.ok_or_else(|| BackupError::BadName { name: path.display().to_string() })
 }
 
-/// [`Refusal::NoPlace`] unless the directory is there.
+/// [`BackupError::NoPlace`] unless the directory is there.
 fn ensure(folder: &Path) -> Result<()> {
     match fs::metadata(folder) {
         Ok(about) if about.is_dir() => Ok(()),
-        Ok(_) => Err(Refusal::NoPlace { path: folder.to_owned() }),
+        Ok(_) => Err(BackupError::NoPlace { path: folder.to_owned() }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Refusal::NoPlace { path: folder.to_owned() })
+            Err(BackupError::NoPlace { path: folder.to_owned() })
         }
-        Err(error) => Err(Refusal::io("read the folder", folder, error)),
+        Err(error) => Err(BackupError::io("read the folder", folder, error)),
     }
 }
 
@@ -318,7 +318,7 @@ fn about_of(path: &Path) -> Result<Option<fs::Metadata>> {
     match fs::metadata(path) {
         Ok(about) => Ok(Some(about)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Refusal::io("read", path, error)),
+        Err(error) => Err(BackupError::io("read", path, error)),
     }
 }
 

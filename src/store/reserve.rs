@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// Beside the ballast this much must be free before it is taken up again: else the next
+/// Beside the reserve this much must be free before it is taken up again: else the next
 /// write would meet a full disk at once.
 const SPARE: u64 = 8 * 1024 * 1024;
 /// What is written to see whether there is any room: the index of a WAL begins with as much.
@@ -23,7 +23,7 @@ const BLOCK: u64 = 512;
 /// Written at a time.
 const CHUNK: usize = 1 << 20;
 
-pub struct Ballast {
+pub struct DiskReserve {
     path: PathBuf,
     /// 0: none is kept.
     bytes: u64,
@@ -36,10 +36,10 @@ struct State {
     tried: Option<Instant>,
 }
 
-impl Ballast {
+impl DiskReserve {
     /// In a folder, where an earlier start may have made it.
-    pub fn of(folder: &Path, bytes: u64) -> Ballast {
-        Ballast { path: folder.join("ballast"), bytes, state: Mutex::default() }
+    pub fn of(folder: &Path, bytes: u64) -> DiskReserve {
+        DiskReserve { path: folder.join("ballast"), bytes, state: Mutex::default() }
     }
 
     /// Makes it if it is not there as a whole, and there is room. One that was copied with holes in it

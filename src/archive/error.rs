@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-pub type Result<T> = std::result::Result<T, Refusal>;
+pub type Result<T> = std::result::Result<T, BackupError>;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum BackupError {
     #[error("{} is not a backup of Usher", .path.display())]
     NotABackup { path: PathBuf },
     #[error(
@@ -89,26 +89,26 @@ pub enum Refusal {
     Cipher(String),
 }
 
-impl Refusal {
-    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Refusal {
+impl BackupError {
+    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> BackupError {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::NoRoom { doing, path },
-            _ => Refusal::Io { doing, path, source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BackupError::NoRoom { doing, path },
+            _ => BackupError::Io { doing, path, source },
         }
     }
 
     /// As the one error.
     pub fn into_error(self) -> Error {
         match self {
-            Refusal::NoRoom { .. } => Error::DiskFull,
-            Refusal::Io { .. } => Error::DiskFails(self.to_string()),
+            BackupError::NoRoom { .. } => Error::DiskFull,
+            BackupError::Io { .. } => Error::DiskFails(self.to_string()),
             refusal => Error::internal(refusal),
         }
     }
 
-    pub(super) fn damaged(path: &Path, at: u64, what: &'static str) -> Refusal {
-        Refusal::Damaged { path: path.to_owned(), at, what }
+    pub(super) fn damaged(path: &Path, at: u64, what: &'static str) -> BackupError {
+        BackupError::Damaged { path: path.to_owned(), at, what }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn sessions(
 
 /// A part of what happened in a session.
 #[derive(Debug, Clone)]
-pub struct Visit {
+pub struct SessionPart {
     pub session: Session,
     /// Whose it is: the identifier, else an anonymous id.
     pub name: Option<String>,
@@ -63,7 +63,7 @@ pub fn events(
     (from, to): (Millis, Millis),
     (column, direction): (Column, Direction),
     page: Page,
-) -> Result<Visit> {
+) -> Result<SessionPart> {
     let (session, user) = activity::session(db, project, id)?;
     let bounds = (from.max(session.started_at), to.min(session.ended_at));
     // While a merge goes on, a session and its events may be of different members.
@@ -91,7 +91,7 @@ pub fn events(
         Some(identifier) => Some(identifier.clone()),
         None => aliases::of(db, user.id, 1)?.pop(),
     };
-    Ok(Visit { session, name, user, events, total })
+    Ok(SessionPart { session, name, user, events, total })
 }
 
 fn directed(direction: Direction, order: Ordering) -> Ordering {

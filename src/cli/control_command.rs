@@ -17,12 +17,12 @@ use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
 use crate::projects;
-use crate::store::Lane;
+use crate::store::WritePriority;
 use crate::worker::backup;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub enum ControlCommand {
     CreateProject {
         name: String,
     },
@@ -70,48 +70,48 @@ pub enum Act {
     },
 }
 
-impl Act {
+impl ControlCommand {
     /// The lines to print.
     pub fn perform(&self, app: &App, progress: Progress) -> anyhow::Result<Vec<String>> {
         match self {
-            Act::CreateProject { name } => {
+            ControlCommand::CreateProject { name } => {
                 let name = name.clone();
                 let project =
-                    app.write_blocking(Lane::Request, move |tx| projects::create(tx, &name, "web"))?;
+                    app.write_blocking(WritePriority::Normal, move |tx| projects::create(tx, &name, "web"))?;
                 app.reload_keys()?;
                 Ok(vec![project.key])
             }
-            Act::ListProjects => {
+            ControlCommand::ListProjects => {
                 let all = app.read(projects::list)?;
                 Ok(all.iter().map(|project| format!("{}\t{}", project.key, project.name)).collect())
             }
-            Act::SetProject { key, settings } => Ok(project::set(app, key, settings)?),
-            Act::RenameProject { key, name } => Ok(project::rename(app, key, name)?),
-            Act::DeleteProject { key, confirm } => project::delete(app, key, confirm.as_deref()),
-            Act::ShowProject { key } => Ok(project::show(app, key)?),
-            Act::Key(key) => Ok(key.perform(app)?),
-            Act::RotateToken { project, overlap } => Ok(key::rotate_token(app, project, overlap)?),
-            Act::EndOldTokens { project } => Ok(key::end_old_tokens(app, project)?),
-            Act::ShowClock => Ok(vec![show_clock(app)]),
-            Act::ConfirmClock => {
+            ControlCommand::SetProject { key, settings } => Ok(project::set(app, key, settings)?),
+            ControlCommand::RenameProject { key, name } => Ok(project::rename(app, key, name)?),
+            ControlCommand::DeleteProject { key, confirm } => project::delete(app, key, confirm.as_deref()),
+            ControlCommand::ShowProject { key } => Ok(project::show(app, key)?),
+            ControlCommand::Key(key) => Ok(key.perform(app)?),
+            ControlCommand::RotateToken { project, overlap } => Ok(key::rotate_token(app, project, overlap)?),
+            ControlCommand::EndOldTokens { project } => Ok(key::end_old_tokens(app, project)?),
+            ControlCommand::ShowClock => Ok(vec![show_clock(app)]),
+            ControlCommand::ConfirmClock => {
                 app.confirm_clock()?;
                 Ok(vec![show_clock(app)])
             }
-            Act::Admin(admin) => Ok(admin.perform(app)?),
-            Act::Suppress(suppress) => Ok(suppress.perform(app)?),
-            Act::Backup { folder } => {
+            ControlCommand::Admin(admin) => Ok(admin.perform(app)?),
+            ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
+            ControlCommand::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;
                 Ok(vec![path.display().to_string()])
             }
-            Act::Verify => {
+            ControlCommand::Verify => {
                 let store = app.store();
                 let is_copied = || app.no_backup().is_none();
                 let directory = Directory::of(store.folder(), store.file(), &is_copied);
                 Ok(inspect::beside_a_server(&directory))
             }
-            Act::Doctor => Ok(doctor::beside_a_server(app)),
-            Act::Demo { users, heavy, project } => {
+            ControlCommand::Doctor => Ok(doctor::beside_a_server(app)),
+            ControlCommand::Demo { users, heavy, project } => {
                 demo::fill(app, &demo::Size { users: *users, heavy: *heavy }, project, progress)
             }
         }

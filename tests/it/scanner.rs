@@ -6,7 +6,7 @@ use usher::model::JobId;
 use usher::store::Scope;
 use usher::store::file_kind::FileKind;
 use usher::store::layout::PAGE;
-use usher::store::search::{Found, Needle, SearchKey, Sieve, Sought};
+use usher::store::search::{Found, Fragment, Scanner, SearchKey, SearchTarget};
 
 use crate::harness::Server;
 
@@ -17,22 +17,22 @@ fn key() -> SearchKey {
     SearchKey::new([3; 32])
 }
 
-fn needles(value: &[u8]) -> Vec<Needle> {
-    let mut needles = Vec::new();
-    key().needles(value, |needle| needles.push(needle));
-    needles
+fn fragments(value: &[u8]) -> Vec<Fragment> {
+    let mut fragments = Vec::new();
+    key().fragments(value, |fragment| fragments.push(fragment));
+    fragments
 }
 
-fn sought(value: &[u8]) -> Vec<Sought> {
-    needles(value).into_iter().map(|needle| Sought { job: JOB, needle, planted: false }).collect()
+fn sought(value: &[u8]) -> Vec<SearchTarget> {
+    fragments(value).into_iter().map(|fragment| SearchTarget { job: JOB, fragment, planted: false }).collect()
 }
 
-fn sieve(value: &[u8]) -> Sieve {
-    Sieve::new(key(), &sought(value))
+fn sieve(value: &[u8]) -> Scanner {
+    Scanner::new(key(), &sought(value))
 }
 
 /// What became of the one job.
-fn found(sieve: Sieve) -> Found {
+fn found(sieve: Scanner) -> Found {
     sieve.into_found().remove(&JOB).unwrap_or_default()
 }
 
@@ -72,10 +72,10 @@ fn a_text_is_found_as_it_is_escaped_as_in_json_and_percent_encoded_and_in_no_oth
 #[test]
 fn what_is_the_same_in_each_form_is_searched_for_once() {
     for (value, forms) in [("ann-the-erased", 1), ("ann@example.com", 2), ("ann \"erased\"", 3)] {
-        assert_eq!(needles(value.as_bytes()).len(), forms, "{value}");
+        assert_eq!(fragments(value.as_bytes()).len(), forms, "{value}");
     }
     // No text: it has no other forms.
-    assert_eq!(needles(b"\xff\xfe\"recording\"").len(), 1);
+    assert_eq!(fragments(b"\xff\xfe\"recording\"").len(), 1);
     assert_eq!(hits(b"\xff\xfe\"recording\"", &amid(b"\xff\xfe\"recording\"")), 1);
 }
 
@@ -83,7 +83,7 @@ fn what_is_the_same_in_each_form_is_searched_for_once() {
 fn the_shortest_that_is_searched_for_has_8_bytes_and_32_are_a_piece() {
     let text = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_~.";
     let lengths = |length: usize| {
-        needles(&text[..length]).iter().map(|needle| usize::from(needle.length)).collect::<Vec<usize>>()
+        fragments(&text[..length]).iter().map(|fragment| usize::from(fragment.length)).collect::<Vec<usize>>()
     };
     let table: [(usize, &[usize]); 10] = [
         (0, &[]),
@@ -102,13 +102,13 @@ fn the_shortest_that_is_searched_for_has_8_bytes_and_32_are_a_piece() {
         assert_eq!(hits(&text[..length], &amid(text)), pieces.len(), "{length}");
     }
     // Seven characters may well be eight bytes.
-    assert_eq!(needles("anna-jö".as_bytes()).len(), 2);
+    assert_eq!(fragments("anna-jö".as_bytes()).len(), 2);
 }
 
 #[test]
 fn bytes_that_a_half_and_more_are_as_in_numbers_of_sqlites_are_not_searched_for() {
     let raw = |value: &[u8]| {
-        let mut sieve = Sieve::new(key(), &sought(value));
+        let mut sieve = Scanner::new(key(), &sought(value));
         sieve.bytes_of(value, 0, "a file");
         found(sieve).places.len()
     };
@@ -130,17 +130,17 @@ fn bytes_that_begin_alike_are_told_apart() {
 
 #[test]
 fn what_is_kept_says_nothing_without_the_secret() {
-    let ours = needles(ANN);
+    let ours = fragments(ANN);
     let others = {
-        let mut needles = Vec::new();
-        SearchKey::new([4; 32]).needles(ANN, |needle| needles.push(needle));
-        needles
+        let mut fragments = Vec::new();
+        SearchKey::new([4; 32]).fragments(ANN, |fragment| fragments.push(fragment));
+        fragments
     };
     assert_eq!(ours.len(), others.len());
     for (one, other) in ours.iter().zip(&others) {
         assert!(one.word != other.word && one.digest != other.digest);
     }
-    let mut sieve = Sieve::new(SearchKey::new([4; 32]), &sought(ANN));
+    let mut sieve = Scanner::new(SearchKey::new([4; 32]), &sought(ANN));
     sieve.bytes_of(ANN, 0, "a file");
     assert_eq!(found(sieve).places, Vec::<String>::new());
 }
@@ -169,7 +169,7 @@ fn a_text_that_the_end_of_a_page_cuts_is_found_by_its_whole_pieces() {
 #[test]
 fn a_run_of_one_byte_is_in_every_file_and_not_searched_for_but_what_ends_it_is() {
     for run in [&[b'0'; 8][..], &[b'x'; 32], &[b'-'; 100], &[0xFF; 40]] {
-        assert_eq!(needles(run), []);
+        assert_eq!(fragments(run), []);
     }
     // A padded number is somebody's.
     let padded = ["0000000042", "000000000000000000000000000006f3", "xxxxxxxxy", "0000000", "aaaaaaab"];
@@ -237,7 +237,7 @@ fn in_a_row_it_is_anothers_and_in_what_is_free_it_should_not_be() {
         // The twin: it is not there.
         let mut empty = self::sieve(ANN);
         empty.page(3, &page, || panic!("nothing was found"), "usher.db");
-        assert_eq!(self::found(empty), Found { needles: 1, ..Found::default() });
+        assert_eq!(self::found(empty), Found { fragments: 1, ..Found::default() });
     }
 }
 
@@ -261,7 +261,7 @@ fn of_the_many_places_of_a_job_some_are_named_and_in_a_file_by_its_byte() {
             "a, at byte 1006"
         ]
     );
-    assert_eq!((found.mentions, found.needles, found.common), (0, 1, 0));
+    assert_eq!((found.mentions, found.fragments, found.common), (0, 1, 0));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn what_15_rows_have_may_be_theirs_and_what_16_have_is_nobodys_alone() {
         sieve.bytes_of(ANN, 0, "a file");
         let found = found(sieve);
         let told = if common == 0 { (u64::from(rows), 0, 1) } else { (0, 1, 0) };
-        assert_eq!((found.mentions, found.common, found.needles), told);
+        assert_eq!((found.mentions, found.common, found.fragments), told);
         assert_eq!(found.places.len(), if common == 0 { 2 } else { 0 }, "{rows} rows");
         assert!(!found.sees, "nothing was planted");
     }
@@ -284,23 +284,27 @@ fn what_15_rows_have_may_be_theirs_and_what_16_have_is_nobodys_alone() {
 #[test]
 fn a_common_text_takes_the_others_of_its_job_not_with_it() {
     let both = [sought(ANN), sought(b"a secret of hers")].concat();
-    let mut sieve = Sieve::new(key(), &both);
+    let mut sieve = Scanner::new(key(), &both);
     for number in 2..18 {
         sieve.page(number, &with(leaf(), 0xFA0, ANN), || false, "usher.db");
     }
     sieve.bytes_of(b"a secret of hers", 0, "a file");
     let found = found(sieve);
-    assert_eq!((found.common, found.needles), (1, 2), "hers is searched for in two forms");
+    assert_eq!((found.common, found.fragments), (1, 2), "hers is searched for in two forms");
     assert_eq!(found.places, ["a file, at byte 0"]);
 }
 
 #[test]
 fn each_job_is_told_of_its_own() {
     let of = |job, value: &[u8]| {
-        needles(value).into_iter().map(move |needle| Sought { job: JobId(job), needle, planted: false })
+        fragments(value).into_iter().map(move |fragment| SearchTarget {
+            job: JobId(job),
+            fragment,
+            planted: false,
+        })
     };
-    let sought: Vec<Sought> = of(1, ANN).chain(of(2, ANN)).chain(of(3, b"somebody-else")).collect();
-    let mut sieve = Sieve::new(key(), &sought);
+    let sought: Vec<SearchTarget> = of(1, ANN).chain(of(2, ANN)).chain(of(3, b"somebody-else")).collect();
+    let mut sieve = Scanner::new(key(), &sought);
     sieve.bytes_of(ANN, 0, "a file");
     let found = sieve.into_found();
     let places: Vec<usize> = found.values().map(|found| found.places.len()).collect();
@@ -311,8 +315,9 @@ fn each_job_is_told_of_its_own() {
 #[test]
 fn what_is_known_to_be_there_counts_in_a_row_alone() {
     for (page, at, is_free, place) in lies() {
-        let planted = needles(ANN).into_iter().map(|needle| Sought { job: JOB, needle, planted: true });
-        let mut sieve = Sieve::new(key(), &planted.collect::<Vec<Sought>>());
+        let planted =
+            fragments(ANN).into_iter().map(|fragment| SearchTarget { job: JOB, fragment, planted: true });
+        let mut sieve = Scanner::new(key(), &planted.collect::<Vec<SearchTarget>>());
         sieve.page(3, &with(page, at, ANN), || is_free, "usher.db");
         sieve.bytes_of(ANN, 0, "a file");
         let found = found(sieve);
@@ -330,8 +335,8 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
     let path = server.path().with_file_name("long.txt");
     let long = [ANN, b"-and-who-is-to-be-gone-now-for-good"].concat();
     let sought = {
-        let needle = store.search_key().piece(&long[..32]).expect("a piece");
-        [Sought { job: JOB, needle, planted: false }]
+        let fragment = store.search_key().piece(&long[..32]).expect("a piece");
+        [SearchTarget { job: JOB, fragment, planted: false }]
     };
     let mib = 1 << 20;
     let near = (0..=33).map(|n| mib - n);
@@ -348,13 +353,13 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
 #[test]
 fn texts_that_begin_alike_are_told_apart_and_found_in_a_time_that_does_not_grow_with_them() {
     let text = |n: usize| format!("https://example.com/page/{n:07}");
-    let mut needles = Vec::new();
+    let mut fragments = Vec::new();
     for n in 0..20_000 {
-        key().needles(text(n).as_bytes(), |needle| {
-            needles.push(Sought { job: JobId(1 + (n % 2) as i64), needle, planted: false });
+        key().fragments(text(n).as_bytes(), |fragment| {
+            fragments.push(SearchTarget { job: JobId(1 + (n % 2) as i64), fragment, planted: false });
         });
     }
-    let mut sieve = Sieve::new(key(), &needles);
+    let mut sieve = Scanner::new(key(), &fragments);
     // None of these is sought; each begins as all that are. It would take minutes to compare each with each.
     let others: String = (20_000..60_000).map(|n| format!("{}\n", text(n))).collect();
     sieve.bytes_of(others.as_bytes(), 0, "others");

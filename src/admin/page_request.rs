@@ -17,7 +17,7 @@ use askama::Template;
 use super::cookies::{self, Jar};
 use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
-use super::guard::{self, Seal};
+use super::guard::{self, CsrfTokens};
 use super::page::{self, Can, Page};
 use super::{outside, paths};
 use crate::access::roles::Permission;
@@ -32,11 +32,11 @@ use crate::web::agent;
 /// A handler's answer; an error becomes a page of its own.
 pub type Answer = Result<HttpResponse>;
 
-type Handler = Rc<dyn Fn(Visit) -> Pin<Box<dyn Future<Output = Answer>>>>;
+type Handler = Rc<dyn Fn(PageRequest) -> Pin<Box<dyn Future<Output = Answer>>>>;
 
 /// Who may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
+pub enum Access {
     Everybody,
     /// Every admin, whatever the role: what concerns nobody but themselves.
     SignedIn,
@@ -50,16 +50,16 @@ pub struct Route {
     pub method: Method,
     /// `/admin/users/{user}`: each name in braces is one segment.
     pub path: &'static str,
-    pub gate: Gate,
+    pub gate: Access,
     /// The largest form that it takes, in bytes.
     form_max: usize,
     handler: Handler,
 }
 
 impl Route {
-    pub fn new<F, Fut>(method: Method, path: &'static str, gate: Gate, handler: F) -> Route
+    pub fn new<F, Fut>(method: Method, path: &'static str, gate: Access, handler: F) -> Route
     where
-        F: Fn(Visit) -> Fut + 'static,
+        F: Fn(PageRequest) -> Fut + 'static,
         Fut: Future<Output = Answer> + 'static,
     {
         let handler: Handler = Rc::new(move |visit| Box::pin(handler(visit)));
@@ -87,7 +87,7 @@ impl Route {
 pub async fn answer(routes: Rc<[Route]>, app: App, request: HttpRequest, payload: Payload) -> HttpResponse {
     let outcome = admit(&routes, app, &request, payload).await;
     let mut response = outcome.unwrap_or_else(|error| page::of_error(&request, &error));
-    page::dress(response.headers_mut());
+    page::set_security_headers(response.headers_mut());
     response
 }
 
@@ -99,15 +99,17 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     if posted {
         guard::check_origin(request)?;
     }
-    let Some(mut visit) = Visit::open(app, request, route)? else {
+    let Some(mut visit) = PageRequest::open(app, request, route)? else {
         return Ok(to_sign_in(request));
     };
     visit.note_seen().await;
-    if visit.owes_factor() && route.gate != Gate::Everybody && !paths::is_open_without_factor(request.path())
+    if visit.owes_factor()
+        && route.gate != Access::Everybody
+        && !paths::is_open_without_factor(request.path())
     {
         return Ok(visit.go(paths::ACCOUNT).finish());
     }
-    if let Gate::May(permission) = route.gate {
+    if let Access::May(permission) = route.gate {
         visit.check(permission)?;
     }
     if posted {
@@ -162,7 +164,7 @@ pub fn address(path: &str, query: &[(&str, Option<&str>)]) -> String {
 }
 
 /// A request that was let in.
-pub struct Visit {
+pub struct PageRequest {
     pub app: App,
     /// One time for the whole page.
     pub now: Millis,
@@ -173,7 +175,7 @@ pub struct Visit {
     pattern: &'static str,
     signed_in: Option<SignedIn>,
     /// What forms on this page are sealed with.
-    seal: Seal,
+    seal: CsrfTokens,
     /// The cookie that the seal is made from, if this visit has to set it.
     new_guest: Option<String>,
 }
@@ -186,9 +188,9 @@ struct SignedIn {
     owes_factor: bool,
 }
 
-impl Visit {
+impl PageRequest {
     /// None: the route is for people who are signed in, and nobody is.
-    fn open(app: App, request: &HttpRequest, route: &Route) -> Result<Option<Visit>> {
+    fn open(app: App, request: &HttpRequest, route: &Route) -> Result<Option<PageRequest>> {
         let now = app.clock().now();
         let jar = Jar::of(request);
         let signed_in = match jar.get(cookies::SIGN_IN) {
@@ -209,19 +211,19 @@ impl Visit {
         };
         let mut new_guest = None;
         let seal = match (&signed_in, route.gate) {
-            (Some(signed_in), Gate::SignedIn | Gate::May(_)) => Seal::new(&signed_in.token),
-            (None, Gate::SignedIn | Gate::May(_)) => return Ok(None),
-            (_, Gate::Everybody) => match jar.get(cookies::GUEST) {
-                Some(guest) => Seal::new(&guest),
+            (Some(signed_in), Access::SignedIn | Access::May(_)) => CsrfTokens::new(&signed_in.token),
+            (None, Access::SignedIn | Access::May(_)) => return Ok(None),
+            (_, Access::Everybody) => match jar.get(cookies::GUEST) {
+                Some(guest) => CsrfTokens::new(&guest),
                 None => {
                     let guest = cookies::new_guest()?;
-                    let seal = Seal::new(&guest);
+                    let seal = CsrfTokens::new(&guest);
                     new_guest = Some(guest);
                     seal
                 }
             },
         };
-        Ok(Some(Visit {
+        Ok(Some(PageRequest {
             now,
             form: Fields::default(),
             query: Fields::of_query(request)?,

@@ -7,11 +7,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::entry::{Header, UNSEALED, VERSION};
+use super::error::LedgerError;
 use super::file::{draft_of, sync_folder};
 use super::lines::Lines;
 use super::look::Looking;
-use super::refusal::Refusal;
-use super::{Position, Seal};
+use super::{MacKey, Position};
 
 /// The version that the first line of a file tells. None: there is no file, or its first line
 /// is no header.
@@ -27,8 +27,8 @@ pub fn version_of(path: &Path) -> Option<u64> {
 /// those that the ledger must have come to, as version 1 counts them; one that it has come to
 /// as version 2 counts names that version, and the file is refused: somebody has taken the MACs
 /// away. Nothing is changed by a refusal.
-pub fn bring_over(path: &Path, seal: &Seal, places: &[Position], kept: &Path) -> Result<(), Refusal> {
-    let file = File::open(path).map_err(|error| Refusal::io(path, error))?;
+pub fn upgrade(path: &Path, seal: &MacKey, places: &[Position], kept: &Path) -> Result<(), LedgerError> {
+    let file = File::open(path).map_err(|error| LedgerError::io(path, error))?;
     let looking = Looking { path, file: &file, seal: None };
     let (mut lines, mut sealed_length) = (String::new(), 0);
     let mut sealed = Vec::new();
@@ -50,11 +50,11 @@ pub fn bring_over(path: &Path, seal: &Seal, places: &[Position], kept: &Path) ->
     })?;
     for (asked, found) in places.iter().zip(seen.places) {
         if sealed.contains(asked) {
-            return Err(Refusal::Stripped { path: path.to_owned(), by: "the database".into() });
+            return Err(LedgerError::Stripped { path: path.to_owned(), by: "the database".into() });
         }
         found?;
     }
-    put(path, lines.as_bytes(), kept).map_err(|error| Refusal::io(path, error))
+    put(path, lines.as_bytes(), kept).map_err(|error| LedgerError::io(path, error))
 }
 
 fn put(path: &Path, bytes: &[u8], kept: &Path) -> std::io::Result<()> {

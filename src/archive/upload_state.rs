@@ -5,9 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::catalog::Listed;
+use super::error::{BackupError, Result};
 use super::files;
-use super::refusal::{Refusal, Result};
-use super::shelf::Listed;
 
 /// How long a mark is at most, in bytes.
 const MARK_MAX: u64 = 1024;
@@ -16,15 +16,15 @@ const MARK_MAX: u64 = 1024;
 const RECEIPTS: &str = ".receipts-copied";
 
 /// The marks in a folder of backups.
-pub(super) struct Marks<'a> {
+pub(super) struct UploadState<'a> {
     folder: &'a Path,
     /// What the marks say: where the backups went. None: a place that can be looked at.
     place: Option<String>,
 }
 
-impl Marks<'_> {
-    pub fn new(folder: &Path, place: Option<String>) -> Marks<'_> {
-        Marks { folder, place }
+impl UploadState<'_> {
+    pub fn new(folder: &Path, place: Option<String>) -> UploadState<'_> {
+        UploadState { folder, place }
     }
 
     /// This backup went to this place.
@@ -61,7 +61,7 @@ impl Marks<'_> {
 
     /// Removes the marks of backups that are gone.
     pub fn sweep(&self, listed: &[Listed]) -> Result<()> {
-        let failed = |error| Refusal::io("read the folder", self.folder, error);
+        let failed = |error| BackupError::io("read the folder", self.folder, error);
         let entries = match fs::read_dir(self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -73,7 +73,7 @@ impl Marks<'_> {
             let marked = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".copied"));
             if marked.is_some_and(|marked| listed.iter().all(|backup| backup.name != marked)) {
                 let path = entry.path();
-                fs::remove_file(&path).map_err(|error| Refusal::io("remove", &path, error))?;
+                fs::remove_file(&path).map_err(|error| BackupError::io("remove", &path, error))?;
             }
         }
         Ok(())

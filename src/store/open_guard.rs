@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::backup::Glance;
+use super::backup::OfflineDatabase;
 use super::migrations::APPLICATION_ID;
 use super::wal_file::{self, Found};
 use super::{Access, Loss};
@@ -25,7 +25,7 @@ pub fn check(path: &Path, newest: usize, loss: Loss, access: Access) -> Result<u
     }
     check_wal(path, loss)?;
     // Then with it: the newest of the file may be in the WAL.
-    let glance = Glance::open_as(path, access)?;
+    let glance = OfflineDatabase::open_as(path, access)?;
     if glance.application_id()? != APPLICATION_ID && (glance.application_id()? != 0 || glance.has_tables()?) {
         return Err(FOREIGN);
     }

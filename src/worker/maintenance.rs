@@ -10,8 +10,8 @@ use crate::model::JobId;
 use crate::people::visitors;
 use crate::projects;
 use crate::proof::audit::Head;
-use crate::store::search::Sought;
-use crate::store::{Lane, Scope, Verdict, audit, needles, upkeep};
+use crate::store::search::SearchTarget;
+use crate::store::{Scope, Verdict, WritePriority, audit, fragments, maintenance};
 
 use super::{backup, prove};
 
@@ -25,7 +25,7 @@ const SEARCH: &str = "search";
 /// The pause after a backup that could not be made, or one that could not be removed.
 const RETRY: Millis = 10 * MINUTE;
 /// Needles that one search of the files is for.
-const NEEDLES: usize = 500_000;
+const FRAGMENTS: usize = 500_000;
 /// Jobs that one search is for: few have many needles, and each search reads all files.
 const JOBS: u32 = 50_000;
 /// Needles forgotten in one transaction.
@@ -47,7 +47,7 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
         log::error!("backups: {error}");
     }
     // Not searched at once: what was completed today has its turn within a day.
-    match app.read(|db| upkeep::done_at(db, SEARCH))? {
+    match app.read(|db| maintenance::done_at(db, SEARCH))? {
         None => done(app, SEARCH)?,
         Some(_) if is_due(app, SEARCH, DAY)? && search(app, go_on)? => done(app, SEARCH)?,
         Some(_) => {}
@@ -59,7 +59,7 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
 fn forget_salts(app: &App) -> Result<()> {
     let time = app.clock().read();
     if time.standing.is_trusted() && app.read(|db| visitors::has_old_salts(db, time.now))? {
-        app.write_blocking(Lane::Background, visitors::forget_old_salts)?;
+        app.write_blocking(WritePriority::Background, visitors::forget_old_salts)?;
         // A reader may hold this up; the log is emptied again behind every erasure.
         app.store().empty_wal()?;
     }
@@ -77,7 +77,7 @@ fn forget_erased(app: &App) -> Result<()> {
     // A backup of unknown age may hold anybody.
     let Some(since) = archive::reach_back_to(&listed) else { return Ok(()) };
     if app.read(|db| projects::has_erased_to_forget(db, since, time.now))? {
-        while app.write_blocking(Lane::Background, move |tx| projects::forget_erased(tx, since))? {}
+        while app.write_blocking(WritePriority::Background, move |tx| projects::forget_erased(tx, since))? {}
     }
     Ok(())
 }
@@ -89,31 +89,31 @@ pub fn sign_head(app: &App) -> Result<()> {
         return Ok(());
     }
     let head = Head::sign(app.signer(), position.seq, position.head.0, app.clock().now());
-    app.write_blocking(Lane::Background, move |tx| audit::keep_head(tx, &head))
+    app.write_blocking(WritePriority::Background, move |tx| audit::keep_head(tx, &head))
 }
 
 fn is_due(app: &App, task: &str, every: Millis) -> Result<bool> {
     let now = app.clock().now();
-    let last = app.read(|db| upkeep::done_at(db, task))?;
+    let last = app.read(|db| maintenance::done_at(db, task))?;
     // A clock that was set back has not done what lies ahead of it.
     Ok(last.is_none_or(|at| at > now || now - at >= every))
 }
 
 fn done(app: &App, task: &'static str) -> Result<()> {
-    app.write_blocking(Lane::Background, move |tx| upkeep::note(tx, task))
+    app.write_blocking(WritePriority::Background, move |tx| maintenance::note(tx, task))
 }
 
 /// Makes a backup that is due, and removes those that have had their time. The last good one is
 /// replaced by a new one first: it goes on the day that receipts name.
 fn backups(app: &App) -> Result<()> {
-    let (now, keeping) = (app.clock().now(), app.keeping());
+    let (now, backup_policy) = (app.clock().now(), app.backup_policy());
     let listed = archive::list(app.backups()).map_err(backup::trouble)?;
-    let due = match keeping.every {
+    let due = match backup_policy.every {
         Some(every) => is_due(app, BACKUP, every)?,
         None => false,
     };
-    if (due || archive::lasting(&listed, now, keeping.keep).is_some())
-        && is_due(app, BACKUP_TRIED, keeping.every.map_or(RETRY, |every| every.min(RETRY)))?
+    if (due || archive::lasting(&listed, now, backup_policy.keep).is_some())
+        && is_due(app, BACKUP_TRIED, backup_policy.every.map_or(RETRY, |every| every.min(RETRY)))?
     {
         done(app, BACKUP_TRIED)?;
         match backup::make(app, app.backups()) {
@@ -126,7 +126,7 @@ fn backups(app: &App) -> Result<()> {
             Err(error) => log::error!("no backup could be made, it is tried again: {error}"),
         }
     }
-    let over = !archive::expired(&listed, now, keeping.keep).is_empty();
+    let over = !archive::expired(&listed, now, backup_policy.keep).is_empty();
     if is_due(app, PRUNE, if over { RETRY } else { DAY })? {
         prune(app)?;
     }
@@ -170,7 +170,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
                 Some(found) => {
                     let places = found.places.clone();
                     log::error!("VALUES OF AN ERASED PERSON, JOB {job}, WERE FOUND IN {}", places.join("; "));
-                    app.write_blocking(Lane::Background, move |tx| jobs::fail(tx, job, &places))?;
+                    app.write_blocking(WritePriority::Background, move |tx| jobs::fail(tx, job, &places))?;
                 }
                 None => forget(app, job)?,
             }
@@ -179,7 +179,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
 }
 
 /// None: a backup is made, from a copy that holds whoever was erased meanwhile.
-fn look(app: &App, all: &[Sought]) -> Result<Option<Verdict>> {
+fn look(app: &App, all: &[SearchTarget]) -> Result<Option<Verdict>> {
     let Some(_no_backup) = app.no_backup() else { return Ok(None) };
     // A reader may hold this up, and the search does not wait for it: when these jobs ended there
     // was nothing of theirs in the write-ahead log, and what came into it since is searched, too.
@@ -187,18 +187,18 @@ fn look(app: &App, all: &[Sought]) -> Result<Option<Verdict>> {
         log::info!("a reader holds the write-ahead log: it is searched as it is");
     }
     let verdict = app.store().verify(all, Scope::Whole)?;
-    app.store().suspect(verdict.stale.clone())?;
+    app.store().mark_dirty(verdict.stale.clone())?;
     Ok(Some(verdict))
 }
 
 /// Jobs that ended, and their needles: some at a time.
-fn ended(app: &App) -> Result<(Vec<JobId>, Vec<Sought>)> {
+fn ended(app: &App) -> Result<(Vec<JobId>, Vec<SearchTarget>)> {
     let key = app.store().search_key();
     let (mut some, mut all) = (Vec::new(), Vec::new());
-    for job in app.read(|db| needles::of_ended(db, JOBS))? {
-        all.extend(app.read(|db| needles::of(db, key, job))?);
+    for job in app.read(|db| fragments::of_ended(db, JOBS))? {
+        all.extend(app.read(|db| fragments::of(db, key, job))?);
         some.push(job);
-        if all.len() >= NEEDLES {
+        if all.len() >= FRAGMENTS {
             break;
         }
     }
@@ -206,6 +206,6 @@ fn ended(app: &App) -> Result<(Vec<JobId>, Vec<Sought>)> {
 }
 
 fn forget(app: &App, job: JobId) -> Result<()> {
-    while app.write_blocking(Lane::Background, move |tx| needles::forget(tx, job, CHUNK))? > 0 {}
+    while app.write_blocking(WritePriority::Background, move |tx| fragments::forget(tx, job, CHUNK))? > 0 {}
     Ok(())
 }

@@ -43,7 +43,7 @@ impl<'a> Named<'a> {
 }
 
 /// Notes that whoever had this name is erased as of now.
-pub fn bury(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
+pub fn record(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
     bury_as_of(tx, project, named, tx.now())
 }
 

@@ -9,12 +9,12 @@ const INFO: &[u8] = b"usher ledger line 2";
 /// The key of the MACs: HKDF-SHA256 of the store's secret, without salt, with a fixed info. A
 /// MAC is HMAC-SHA256 of a chain value under it, which stands for all of the ledger up to there.
 #[derive(Clone)]
-pub struct Seal([u8; 32]);
+pub struct MacKey([u8; 32]);
 
-impl Seal {
+impl MacKey {
     /// From `DIR/secrets/store.key`.
-    pub fn new(secret: &[u8; 32]) -> Seal {
-        Seal(hkdf(secret, INFO))
+    pub fn new(secret: &[u8; 32]) -> MacKey {
+        MacKey(hkdf(secret, INFO))
     }
 
     /// The MAC of a line with this chain value.

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::error::{BackupError, Result};
 use super::files;
 use super::manifest::{self, LedgerPosition, Manifest};
-use super::refusal::{Refusal, Result};
 use crate::clock::{self, DAY, Millis, SECOND};
 
 /// How long backups are kept unless it is said otherwise.
@@ -36,7 +36,7 @@ impl Listed {
 /// The backups in a folder, oldest first; none if there is no folder. Damaged ones are
 /// listed too, for they may hold people all the same.
 pub fn list(folder: &Path) -> Result<Vec<Listed>> {
-    let failed = |error| Refusal::io("read the folder", folder, error);
+    let failed = |error| BackupError::io("read the folder", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -55,7 +55,7 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
             Ok(_) => continue,
             // Pruned since the folder was read.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Refusal::io("read", &path, error)),
+            Err(error) => return Err(BackupError::io("read", &path, error)),
         };
         let manifest = manifest::read_manifest(&path);
         listed.push(Listed { name, path, bytes, manifest });
@@ -67,7 +67,7 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
 /// The files in a folder whose names are a number, a dash and more, and end in `.json`: in
 /// the order of their numbers. None if there is no folder.
 pub(super) fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let failed = |error| Refusal::io("read the folder", folder, error);
+    let failed = |error| BackupError::io("read the folder", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -126,7 +126,7 @@ pub struct Pruned {
     /// The last good one, if it stays past its time.
     pub lasting: Option<String>,
     /// Those that could not be removed; the next pruning tries again.
-    pub failed: Vec<Refusal>,
+    pub failed: Vec<BackupError>,
 }
 
 /// Removes the backups that have had their time, as [`expired`] says, and what writers that
@@ -139,7 +139,7 @@ pub fn prune(folder: &Path, now: Millis, keep: Millis) -> Result<Pruned> {
         match fs::remove_file(&backup.path) {
             Ok(()) => pruned.removed.push(backup.name.clone()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => pruned.failed.push(Refusal::io("remove", &backup.path, error)),
+            Err(error) => pruned.failed.push(BackupError::io("remove", &backup.path, error)),
         }
     }
     files::sweep(folder)?;
@@ -172,7 +172,7 @@ pub fn prune_upgrade(folder: &Path, made_at: Millis, now: Millis) -> Result<Befo
     if !listed.iter().any(is_younger) && now < made_at.saturating_add(UPGRADE_KEEP) {
         return Ok(BeforeUpgrade::Stays);
     }
-    fs::remove_file(&backup.path).map_err(|error| Refusal::io("remove", &backup.path, error))?;
+    fs::remove_file(&backup.path).map_err(|error| BackupError::io("remove", &backup.path, error))?;
     files::sync_folder(folder)?;
     Ok(BeforeUpgrade::Removed(backup.name.clone()))
 }

@@ -15,7 +15,7 @@ use crate::model::JobId;
 
 /// Kept in memory: for a job from before the start, everything is searched.
 #[derive(Debug, Default)]
-pub struct Unsearched {
+pub struct SearchScope {
     round: u64,
     /// The last round whose jobs are known.
     listed: u64,
@@ -37,11 +37,11 @@ struct Seen {
     writes: Vec<(u64, u64)>,
 }
 
-impl Unsearched {
+impl SearchScope {
     /// At the start, with the jobs that are not over and the number of the last receipt.
-    pub fn after_start(jobs: Vec<JobId>, receipt: u64) -> Unsearched {
+    pub fn after_start(jobs: Vec<JobId>, receipt: u64) -> SearchScope {
         let since = jobs.into_iter().map(|job| (job, 0)).collect();
-        Unsearched { since, receipt, ..Unsearched::default() }
+        SearchScope { since, receipt, ..SearchScope::default() }
     }
 
     /// The receipts that [`Unsearched::files`] has not been handed yet, up to this one. Those of

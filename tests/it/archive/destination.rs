@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use usher::archive::{self, Copied, KEEP, Place, Refusal};
+use usher::archive::{self, BackupError, Copied, Destination, KEEP};
 use usher::clock::DAY;
 
 use super::copier::script;
@@ -20,7 +20,7 @@ fn file_name(path: &Path) -> String {
 fn a_copy_is_whole_private_and_made_once() {
     let house = House::new();
     let folder = tempfile::tempdir().expect("a directory");
-    let place = Place::directory(folder.path());
+    let place = Destination::directory(folder.path());
     let packed = house.pack(&random(300_000));
     assert_eq!(place.copy_file(&packed.path).expect("a copy"), Copied::Now);
     let copy = folder.path().join(file_name(&packed.path));
@@ -43,7 +43,7 @@ fn a_copy_is_whole_private_and_made_once() {
     // The other way round: a good copy is not written over with what was damaged here.
     OpenOptions::new().write(true).open(&packed.path).and_then(|f| f.write_at(b"?", 5_000)).expect("damage");
     let refusal = place.copy_file(&packed.path).expect_err("it is damaged");
-    assert!(matches!(refusal, Refusal::Damaged { .. }), "{refusal}");
+    assert!(matches!(refusal, BackupError::Damaged { .. }), "{refusal}");
     archive::check(&copy, &house.recovery).expect("whole");
     assert_eq!(names_in(folder.path()), [file_name(&packed.path)]);
 
@@ -62,7 +62,7 @@ fn a_copy_that_was_killed_half_way_is_made_again_and_swept() {
     let half = &fs::read(&packed.path).expect("it")[..50_000];
     fs::write(folder.path().join(format!(".{name}.part")), half).expect("a leftover");
     fs::write(folder.path().join(".usher-20260101T000000Z-00000000.backup.part"), half).expect("a leftover");
-    let place = Place::directory(folder.path());
+    let place = Destination::directory(folder.path());
     assert_eq!(place.copy_file(&packed.path).expect("a copy"), Copied::Now);
     archive::check(&folder.path().join(&name), &house.recovery).expect("whole");
     place.prune(MADE, KEEP).expect("a pruning");
@@ -79,13 +79,13 @@ fn the_copy_of_the_ledger_is_taken_up_wherever_it_was_cut_off() {
     let copy = folder.path().join("erasures.ledger");
     for cut in (0..=3_000).step_by(7) {
         fs::write(&copy, &whole[..cut]).expect("a cut");
-        let place = Place::directory(folder.path());
+        let place = Destination::directory(folder.path());
         assert_eq!(place.follow_ledger(&ledger, 3_000).expect("a copy"), 3_000 - cut as u64);
         assert!(fs::read(&copy).expect("a copy") == whole, "cut at {cut}");
         assert_eq!(place.follow_ledger(&ledger, 3_000).expect("a look"), 0);
     }
     fs::remove_file(&copy).expect("a removal");
-    let place = Place::directory(folder.path());
+    let place = Destination::directory(folder.path());
     // Only what is on our own disk for good.
     assert_eq!(place.follow_ledger(&ledger, 1_000).expect("a copy"), 1_000);
     assert_eq!((fs::read(&copy).expect("a copy"), mode(&copy)), (whole[..1_000].to_vec(), 0o600));
@@ -106,13 +106,13 @@ fn a_longer_ledger_and_another_one_are_never_written_over() {
     fs::write(&ledger, &whole).expect("a ledger");
     let folder = tempfile::tempdir().expect("a directory");
     let copy = folder.path().join("erasures.ledger");
-    let refused = |place: &Place, copied: &[u8], upto: u64| {
+    let refused = |place: &Destination, copied: &[u8], upto: u64| {
         fs::write(&copy, copied).expect("a copy");
         let refusal = place.follow_ledger(&ledger, upto).expect_err("refused");
         assert!(fs::read(&copy).expect("a copy") == copied, "it was written over");
         refusal.to_string()
     };
-    let fresh = || Place::directory(folder.path());
+    let fresh = || Destination::directory(folder.path());
     let words = refused(&fresh(), &[&whole[..], b"more"].concat(), 200_000);
     assert!(words.contains("has 200004 bytes, the ledger has 200000"), "{words}");
     assert!(words.contains("put the copy in the ledger's place"), "{words}");
@@ -158,7 +158,7 @@ fn a_place_that_is_missing_is_not_made_and_the_folder_itself_is_no_place() {
     let ledger = house.path().join("erasures.ledger");
     fs::write(&ledger, "{}\n").expect("a ledger");
     let missing = house.path().join("mnt/disk");
-    let place = Place::directory(&missing);
+    let place = Destination::directory(&missing);
     let name = file_name(&packed.path);
     for refusal in [
         place.copy_file(&packed.path).err(),
@@ -170,9 +170,9 @@ fn a_place_that_is_missing_is_not_made_and_the_folder_itself_is_no_place() {
         assert!(refusal.contains("is not there: is its disk mounted?"), "{refusal}");
         assert!(!house.path().join("mnt").exists());
     }
-    let itself = Place::directory(house.backups()).copy_file(&packed.path).expect_err("the same");
+    let itself = Destination::directory(house.backups()).copy_file(&packed.path).expect_err("the same");
     assert!(itself.to_string().contains("is the file itself"), "{itself}");
-    let itself = Place::directory(house.path()).follow_ledger(&ledger, 3).expect_err("the same");
+    let itself = Destination::directory(house.path()).follow_ledger(&ledger, 3).expect_err("the same");
     assert!(itself.to_string().contains("is the file itself"), "{itself}");
     archive::check(&packed.path, &house.recovery).expect("still whole");
 }
@@ -181,7 +181,7 @@ fn a_place_that_is_missing_is_not_made_and_the_folder_itself_is_no_place() {
 fn copies_are_removed_by_name_and_by_age() {
     let house = House::new();
     let folder = tempfile::tempdir().expect("a directory");
-    let place = Place::directory(folder.path());
+    let place = Destination::directory(folder.path());
     let (old, new) = (house.pack_at(b"1", MADE, 1), house.pack_at(b"2", MADE + DAY, 2));
     for packed in [&old, &new] {
         place.copy_file(&packed.path).expect("a copy");
@@ -205,7 +205,7 @@ fn copies_are_removed_by_name_and_by_age() {
 fn the_last_good_copy_is_kept_past_its_time_as_its_original_is() {
     let house = House::new();
     let folder = tempfile::tempdir().expect("a directory");
-    let place = Place::directory(folder.path());
+    let place = Destination::directory(folder.path());
     let (older, old) = (house.pack_at(b"1", MADE - DAY, 1), house.pack_at(b"2", MADE, 2));
     for packed in [&older, &old] {
         place.copy_file(&packed.path).expect("a copy");
@@ -230,7 +230,7 @@ fn a_command_gets_the_path_and_no_shell_sees_it() {
     let program = house.path().join("take");
     script(&program, "cd \"$(dirname \"$0\")\"\nfor word; do echo \"[$word]\"; done > words\n");
     let words = format!("{}  --to $HOME;ls  *", program.display());
-    let place = Place::command(&words, Duration::from_secs(30)).expect("a command");
+    let place = Destination::command(&words, Duration::from_secs(30)).expect("a command");
     assert_eq!(place.copy_file(&packed.path).expect("a run"), Copied::Now);
     let told = fs::read_to_string(house.path().join("words")).expect("a file");
     assert_eq!(told, format!("[--to]\n[$HOME;ls]\n[*]\n[{}]\n", packed.path.display()));
@@ -244,7 +244,7 @@ fn a_command_gets_the_path_and_no_shell_sees_it() {
     assert!(!house.path().join("words").exists());
     assert_eq!(place.follow_ledger(&ledger, 6).expect("a run"), 3);
     assert!(!place.remove(&file_name(&packed.path)).expect("not ours to remove"));
-    assert!(Place::command("  ", Duration::from_secs(1)).is_none());
+    assert!(Destination::command("  ", Duration::from_secs(1)).is_none());
 }
 
 #[test]
@@ -254,13 +254,13 @@ fn a_command_that_fails_is_missing_or_hangs_is_told_apart_and_a_hanging_one_is_e
     let program = house.path().join("take");
     let refusal = |body: &str, patience| {
         script(&program, body);
-        let place = Place::command(&program.display().to_string(), patience).expect("a command");
+        let place = Destination::command(&program.display().to_string(), patience).expect("a command");
         place.copy_file(&packed.path).expect_err(body).to_string()
     };
     let long = Duration::from_secs(30);
     assert!(refusal("exit 3\n", long).ends_with("ended with exit status: 3"));
     assert!(refusal("kill -9 $$\n", long).ends_with("ended with signal: 9 (SIGKILL)"));
-    let gone = Place::command("/no/such/program", long).expect("a command");
+    let gone = Destination::command("/no/such/program", long).expect("a command");
     let gone = gone.copy_file(&packed.path).expect_err("missing").to_string();
     assert!(gone.starts_with("cannot run /no/such/program"), "{gone}");
 

@@ -90,11 +90,11 @@ fn what_another_program_left_of_deleted_and_changed_rows_is_gone_with_the_next_e
         let file = Pages::open(&house.dir.path().join("usher.db")).expect("the file");
         assert!(used_leaves(&file).expect("a look").len() > 5);
         let (server, people) = house.start(false);
-        assert!(!server.app.store().is_surveyed());
+        assert!(!server.app.store().is_scanned());
         erase(&server, &people[0]);
         let report = server.tick();
         assert_eq!((report.completed, report.faults), (1, 0));
-        assert!(server.app.store().is_surveyed());
+        assert!(server.app.store().is_scanned());
         let mut theirs = lost(&people);
         theirs.push(&people[0]);
         assert_eq!(left_of(&server, &theirs), HashMap::new(), "{begin}");
@@ -115,11 +115,11 @@ fn a_look_that_was_cut_off_does_not_count_and_no_job_is_completed_on_it() {
             done.set(done.get() + 1);
             done.get() <= steps
         };
-        store.survey(&go_on).expect("a look");
-        assert!(!store.is_surveyed(), "after {steps} steps");
+        store.full_scan(&go_on).expect("a look");
+        assert!(!store.is_scanned(), "after {steps} steps");
     }
     assert_eq!(server.tick().completed, 1);
-    assert!(store.is_surveyed());
+    assert!(store.is_scanned());
     assert_eq!(left_of(&server, &lost(&people)), HashMap::new());
 }
 
@@ -135,6 +135,6 @@ fn no_job_is_completed_before_every_page_was_looked_at() {
         conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
     };
     crate::process::wait_until("the end of the job", || (completed() == 1).then_some(()));
-    assert!(server.app.store().is_surveyed());
+    assert!(server.app.store().is_scanned());
     assert_eq!(left_of(&server, &lost(&people)), HashMap::new());
 }

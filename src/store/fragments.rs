@@ -4,27 +4,27 @@ use rusqlite::params;
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 
-use super::search::{Needle, SearchKey, Sought};
+use super::search::{Fragment, SearchKey, SearchTarget};
 use super::{Db, Tx, jobs};
 use crate::error::{Error, Result};
 use crate::model::JobId;
 
-/// The most needles of one job. What comes later is not searched for, only scrubbed.
+/// The most fragments of one job. What comes later is not searched for, only scrubbed.
 const MOST: i64 = 10_000;
 
-/// Takes down the needles of one job.
-pub struct Gather<'a> {
+/// Takes down the fragments of one job.
+pub struct FragmentCollector<'a> {
     tx: &'a Tx<'a>,
     job: JobId,
     key: SearchKey,
     count: i64,
 }
 
-impl<'a> Gather<'a> {
-    pub fn new(tx: &'a Tx<'a>, job: JobId) -> Result<Gather<'a>> {
+impl<'a> FragmentCollector<'a> {
+    pub fn new(tx: &'a Tx<'a>, job: JobId) -> Result<FragmentCollector<'a>> {
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM needles WHERE job_id = ?1 LIMIT ?2)";
         let count = tx.row(sql, params![job.0, MOST], |row| row.get(0))?.unwrap_or(0);
-        Ok(Gather { tx, job, key: tx.search_key(), count })
+        Ok(FragmentCollector { tx, job, key: tx.search_key(), count })
     }
 
     pub fn is_full(&self) -> bool {
@@ -63,12 +63,12 @@ impl<'a> Gather<'a> {
         if self.is_full() {
             return Ok(());
         }
-        let mut needles = Vec::new();
-        self.key.needles(bytes, |needle| needles.push(needle));
-        for needle in needles {
+        let mut fragments = Vec::new();
+        self.key.fragments(bytes, |fragment| fragments.push(fragment));
+        for fragment in fragments {
             let added = self.tx.execute(
                 "INSERT INTO needles (job_id, word, digest, length) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                params![self.job.0, needle.word, needle.digest, needle.length],
+                params![self.job.0, fragment.word, fragment.digest, fragment.length],
             )?;
             self.count += i64::try_from(added).map_err(Error::internal)?;
         }
@@ -76,27 +76,27 @@ impl<'a> Gather<'a> {
     }
 }
 
-/// The needles of a job; and, planted, the random name of its receipt, which its row has.
-pub fn of(db: &Db, key: SearchKey, job: JobId) -> Result<Vec<Sought>> {
+/// The fragments of a job; and, planted, the random name of its receipt, which its row has.
+pub fn of(db: &Db, key: SearchKey, job: JobId) -> Result<Vec<SearchTarget>> {
     let sql = "SELECT word, digest, length FROM needles WHERE job_id = ?1";
     let mut all = db.rows(sql, params![job.0], |row| {
-        let needle = Needle { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? };
-        Ok(Sought { job, needle, planted: false })
+        let fragment = Fragment { word: row.get(0)?, digest: row.get(1)?, length: row.get(2)? };
+        Ok(SearchTarget { job, fragment, planted: false })
     })?;
     if let Some(row) = jobs::by_id(db, job)? {
-        all.extend(key.piece(&row.receipt).map(|needle| Sought { job, needle, planted: true }));
+        all.extend(key.piece(&row.receipt).map(|fragment| SearchTarget { job, fragment, planted: true }));
     }
     Ok(all)
 }
 
-/// Jobs that ended and whose needles are still here, the oldest first.
+/// Jobs that ended and whose fragments are still here, the oldest first.
 pub fn of_ended(db: &Db, limit: u32) -> Result<Vec<JobId>> {
     let sql = "SELECT id FROM jobs WHERE status IN ('completed', 'cancelled')
                    AND EXISTS (SELECT 1 FROM needles WHERE job_id = jobs.id) ORDER BY id LIMIT ?1";
     db.rows(sql, params![limit], |row| Ok(JobId(row.get(0)?)))
 }
 
-/// Forgets up to `limit` needles of a job. Returns how many.
+/// Forgets up to `limit` fragments of a job. Returns how many.
 pub fn forget(tx: &Tx, job: JobId, limit: u32) -> Result<usize> {
     tx.execute(
         "DELETE FROM needles WHERE job_id = ?1 AND (word, digest) IN

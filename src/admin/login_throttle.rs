@@ -48,7 +48,7 @@ pub struct Guest<'a> {
 }
 
 /// Counts attempts to sign in, and bounds the work that they cause.
-pub struct Doorkeeper {
+pub struct LoginThrottle {
     clock: Clock,
     attempts: Mutex<Attempts>,
     hashes: Arc<Semaphore>,
@@ -130,9 +130,9 @@ impl Count {
     }
 }
 
-impl Doorkeeper {
-    pub fn new(clock: Clock) -> Doorkeeper {
-        Doorkeeper { clock, attempts: Mutex::default(), hashes: Arc::new(Semaphore::new(HASHES)) }
+impl LoginThrottle {
+    pub fn new(clock: Clock) -> LoginThrottle {
+        LoginThrottle { clock, attempts: Mutex::default(), hashes: Arc::new(Semaphore::new(HASHES)) }
     }
 
     /// Counts an attempt. [`Error::RateLimited`] if there is something to wait for; that one
