@@ -230,9 +230,9 @@ fn room(path: &Path) -> Vec<Finding> {
             "run it as the user that Usher runs as",
         )),
     }
-    if path.join("usher.db").exists() && !path.join("ballast").exists() {
+    if path.join("usher.db").exists() && !["reserve", "ballast"].iter().any(|name| path.join(name).exists()) {
         findings.push(finding(
-            "no room is kept for erasing on a full disk: there is no file named ballast",
+            "no room is kept for erasing on a full disk: there is no file named reserve",
             "make room on the disk: Usher makes the file by itself when there is",
         ));
     }

@@ -33,7 +33,7 @@ impl FileKind {
         match path.to_str() {
             Some("erasures.ledger") => FileKind::Ledger,
             Some("signing.pub") => FileKind::PublicKey,
-            Some("ballast" | "usher.lock") => FileKind::Plain,
+            Some("reserve" | "ballast" | "usher.lock") => FileKind::Plain,
             Some("numbers") => FileKind::Numbers,
             Some(name) if name.strip_prefix("receipts/").and_then(of_file_name).is_some() => {
                 FileKind::Receipt

@@ -23,6 +23,11 @@ const BLOCK: u64 = 512;
 /// Written at a time.
 const CHUNK: usize = 1 << 20;
 
+/// Its name in the data directory.
+const NAME: &str = "reserve";
+/// Its name in 0.1.
+const OLD_NAME: &str = "ballast";
+
 pub struct DiskReserve {
     path: PathBuf,
     /// 0: none is kept.
@@ -39,7 +44,17 @@ struct State {
 impl DiskReserve {
     /// In a folder, where an earlier start may have made it.
     pub fn of(folder: &Path, bytes: u64) -> DiskReserve {
-        DiskReserve { path: folder.join("ballast"), bytes, state: Mutex::default() }
+        DiskReserve { path: folder.join(NAME), bytes, state: Mutex::default() }
+    }
+
+    /// What 0.1 left, a file and no link, goes on under today's name.
+    fn adopt(&self) {
+        let old = self.path.with_file_name(OLD_NAME);
+        let is_file = fs::symlink_metadata(&old).is_ok_and(|about| about.is_file());
+        if is_file && fs::symlink_metadata(&self.path).is_err() {
+            // Where that fails there are two files, and as much room.
+            let _ = fs::rename(&old, &self.path);
+        }
     }
 
     /// Makes it if it is not there as a whole, and there is room. One that was copied with holes in it
@@ -47,6 +62,9 @@ impl DiskReserve {
     /// room would ever be kept, as if the disk were full.
     pub fn take(&self) -> Result<()> {
         let mut state = self.state();
+        if self.bytes > 0 {
+            self.adopt();
+        }
         let about = fs::symlink_metadata(&self.path);
         if self.bytes > 0 && about.as_ref().is_ok_and(|about| !about.is_file()) {
             return Err(Error::Internal(format!(
@@ -61,11 +79,11 @@ impl DiskReserve {
             return Ok(());
         }
         if length == self.bytes {
-            log::info!("the ballast has holes and keeps no room: it is written anew");
+            log::info!("the reserve has holes and keeps no room: it is written anew");
         }
         if let Err(error) = self.make() {
             log::warn!(
-                "there is no room for the ballast, which erasing needs when the disk is full: {error}"
+                "there is no room for the reserve, which erasing needs when the disk is full: {error}"
             );
             state.given_up = true;
         }
@@ -81,13 +99,13 @@ impl DiskReserve {
         state.given_up = true;
         match fs::remove_file(&self.path) {
             Ok(()) => {
-                log::warn!("the disk is full: the ballast is given up, and only erasing is written");
+                log::warn!("the disk is full: the reserve is given up, and only erasing is written");
                 true
             }
             // There was never room for it.
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => {
-                log::error!("the ballast cannot be given up: {error}");
+                log::error!("the reserve cannot be given up: {error}");
                 false
             }
         }
@@ -113,7 +131,7 @@ impl DiskReserve {
         }
         state.tried = Some(Instant::now());
         if self.make().is_ok() {
-            log::info!("there is room again: the ballast is taken up");
+            log::info!("there is room again: the reserve is taken up");
             *state = State::default();
         }
         state.given_up

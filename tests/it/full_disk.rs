@@ -75,13 +75,13 @@ fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_whe
     assert_eq!(track("ben", 5_000), 503);
     std::fs::remove_file(filler).expect("room");
     wait_until("events again", || (track("ben", 5_001) == 200).then_some(()));
-    assert!(dir.join("ballast").exists());
+    assert!(dir.join("reserve").exists());
     assert!(server.terminate().success());
     check_file(&dir);
 }
 
 #[test]
-fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
+fn a_start_on_a_full_disk_gives_the_reserve_up_and_erases() {
     let Some(disk) = SmallDisk::of(160 * 1024) else { return };
     let dir = disk.path().join("data");
     let key = key(&dir, "test");
@@ -90,9 +90,9 @@ fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
     assert_eq!(post(&agent(), &server.url("/v1/track"), &key, &body).expect("an answer").0, 200);
     assert!(server.terminate().success());
     let filler = fill(&disk);
-    assert!(dir.join("ballast").exists());
+    assert!(dir.join("reserve").exists());
     let server = Process::start(&dir);
-    assert!(!dir.join("ballast").exists());
+    assert!(!dir.join("reserve").exists());
     let refused = post(&agent(), &server.url("/v1/track"), &key, &json!({ "userId": "ben", "event": "x" }));
     assert_eq!(refused.expect("an answer").0, 503);
     let erase = server.url("/v1/users/ann?hardDelete=true");
@@ -102,18 +102,18 @@ fn a_start_on_a_full_disk_gives_the_ballast_up_and_erases() {
     assert!(server.terminate().success());
     // With what the reserve left free, but too little for another one, too.
     let server = Process::start(&dir);
-    assert!(!dir.join("ballast").exists());
+    assert!(!dir.join("reserve").exists());
     assert!(server.terminate().success());
     std::fs::remove_file(filler).expect("room");
     check_file(&dir);
 }
 
 #[test]
-fn a_ballast_with_holes_is_written_anew_and_a_whole_one_is_not() {
+fn a_reserve_with_holes_is_written_anew() {
     let dir = directory();
     begin(dir.path());
-    let reserve = dir.path().join("ballast");
-    let about = || std::fs::metadata(&reserve).expect("a ballast");
+    let reserve = dir.path().join("reserve");
+    let about = || std::fs::metadata(&reserve).expect("a reserve");
     let (bytes, written) = (about().len(), about().modified().expect("a time"));
     assert!(about().blocks() * 512 >= bytes && bytes > 0);
     begin(dir.path());
@@ -123,6 +123,24 @@ fn a_ballast_with_holes_is_written_anew_and_a_whole_one_is_not() {
     begin(dir.path());
     assert_eq!(about().len(), bytes);
     assert!(about().blocks() * 512 >= bytes, "it keeps no room");
+}
+
+#[test]
+fn a_reserve_of_0_1_is_renamed_and_a_link_is_not() {
+    let dir = directory();
+    begin(dir.path());
+    let (old, new) = (dir.path().join("ballast"), dir.path().join("reserve"));
+    std::fs::rename(&new, &old).expect("a file");
+    let inode = std::fs::metadata(&old).expect("a file").ino();
+    begin(dir.path());
+    assert_eq!(std::fs::metadata(&new).expect("a reserve").ino(), inode);
+    assert!(!old.exists());
+    let elsewhere = directory();
+    let target = elsewhere.path().join("a file");
+    std::fs::rename(&new, &target).expect("a file");
+    std::os::unix::fs::symlink(&target, &old).expect("a link");
+    begin(dir.path());
+    assert!(old.is_symlink() && new.is_file() && !new.is_symlink());
 }
 
 #[test]
@@ -151,7 +169,7 @@ fn a_backup_that_does_not_fit_leaves_erasing_its_room() {
     let why = refused(&dir, &["backup", &shelf]);
     assert!(why.contains("no room for a backup") && why.contains("make room"), "{why}");
     assert_eq!(made(), before + 1, "something of it was left");
-    assert!(dir.join("ballast").exists(), "the room for erasing was taken");
+    assert!(dir.join("reserve").exists(), "the room for erasing was taken");
     // The same where only erasing writes.
     fill(&disk);
     let url = server.url("/v1/users/ann?hardDelete=true");

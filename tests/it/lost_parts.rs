@@ -135,7 +135,7 @@ fn a_lock_of_another_program_is_no_full_disk() {
         client.delete(url).header("X-APTRINSIC-API-KEY", &key).call().expect("an answer").status().as_u16()
     };
     assert_eq!(erase(), 503);
-    assert!(dir.path().join("ballast").exists(), "the reserve was given up");
+    assert!(dir.path().join("reserve").exists(), "the reserve was given up");
     holder.execute_batch("ROLLBACK").expect("no lock");
     assert_eq!(erase(), 200);
     assert!(server.terminate().success());

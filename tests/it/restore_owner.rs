@@ -132,7 +132,7 @@ fn a_link_of_the_owners_leads_root_nowhere() {
     lines(dir, &["backup", &shelf.path().to_string_lossy()]);
     let victim = roots.path().join("victim");
     let mut names: Vec<PathBuf> = all(dir).into_iter().filter(|path| path.is_file()).collect();
-    let drafts = ["usher.lock", "ballast", "recovery-key.txt.part", ".numbers.new", "erasures.ledger.new"];
+    let drafts = ["usher.lock", "reserve", "recovery-key.txt.part", ".numbers.new", "erasures.ledger.new"];
     let secrets = [".recovery.pub.part", ".backup.key.part", "store.key.new", ".ledger.head.new"];
     names.extend(drafts.map(|name| dir.join(name)));
     names.extend(secrets.map(|name| dir.join("secrets").join(name)));

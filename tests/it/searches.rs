@@ -248,7 +248,7 @@ fn what_is_written_into_ushers_files_by_others_is_found_there() {
     for (file, text) in [
         ("erasures.ledger", format!("{{\"note\":\"{ANN}\"}}\n")),
         ("signing.pub", format!("of {ANN}\n")),
-        ("ballast", format!("\0\0\0{ANN}\0\0\0")),
+        ("reserve", format!("\0\0\0{ANN}\0\0\0")),
     ] {
         let server = Server::start();
         track(&server, ANN, "something");

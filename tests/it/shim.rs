@@ -50,7 +50,7 @@ pub fn each(cases: usize, run: impl Fn(usize) -> Result<(), String> + Sync) -> u
 }
 
 /// Kept for erasing: not copied, as no test here fills the disk.
-pub const RESERVE: &str = "ballast";
+pub const RESERVE: &str = "reserve";
 
 /// Bytes that are written whole or not at all when the power is cut.
 pub const SECTOR: usize = 512;

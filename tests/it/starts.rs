@@ -444,7 +444,7 @@ fn runs_that_end_before_they_sign_are_no_older_copy() {
 
 #[test]
 fn what_lies_in_the_way_is_named_with_a_way_out() {
-    for (name, words) in [("numbers", "is made anew"), ("ballast", "next start makes another")] {
+    for (name, words) in [("numbers", "is made anew"), ("reserve", "next start makes another")] {
         let house = House::new();
         fs::remove_file(house.at(name)).expect("a file");
         fs::create_dir(house.at(name)).expect("a folder");

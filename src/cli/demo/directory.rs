@@ -25,6 +25,7 @@ const OWN: [&str; 11] = [
     "backups",
     "secrets",
     "ballast",
+    "reserve",
     "recovery-key.txt",
     "setup-link.txt",
 ];

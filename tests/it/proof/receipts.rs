@@ -124,7 +124,7 @@ fn a_full_disk_leaves_the_chain_as_it_was() {
     let Some(disk) = SmallDisk::of(64) else { return };
     let mut receipts = Receipts::open(&disk.path().join("receipts")).expect("receipts");
     receipts.next(&signer(), &draft(1)).expect("a receipt");
-    let reserve = disk.path().join("ballast");
+    let reserve = disk.path().join("reserve");
     while fs::OpenOptions::new()
         .append(true)
         .create(true)
