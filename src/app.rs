@@ -35,7 +35,7 @@ use crate::proof::receipt::Receipt;
 use crate::proof::receipts::{Last, Receipts};
 use crate::proof::signing::Signer;
 use crate::store::search_scope::SearchScope;
-use crate::store::{self, Db, Store, Tx, WritePriority, ledger_position, maintenance};
+use crate::store::{self, BackgroundTx, Db, Priority, Store, TxOf, ledger_position, maintenance};
 use crate::tls::Certificates;
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::worker_signal::WorkerSignal;
@@ -153,7 +153,7 @@ impl App {
         time::note_begun(&app, begun)?;
         let entries = unseen.len();
         if !unknown.is_empty() || first > 0 {
-            app.write_blocking(WritePriority::Erasing, move |tx| jobs::go_on_after(tx, &unknown, first))?;
+            app.write_blocking(move |tx| jobs::go_on_after(tx, &unknown, first))?;
         }
         let orders = (!unseen.is_empty()).then(|| Orders::from(unseen.as_slice()));
         let named = if looked.lost.is_some() { app.good_receipts() } else { Vec::new() };
@@ -163,7 +163,7 @@ impl App {
         let actor = if is_restored { Actor::Operator } else { Actor::System };
         // The number of this run, too: what is not known as restored has to have that of the head.
         let run = fastrand::i64(..);
-        let done = app.by(actor).write_blocking(WritePriority::Erasing, move |tx| {
+        let done = app.by(actor).write_blocking(move |tx| {
             replay::note_restored(tx, entries)?;
             maintenance::note_run(tx, run, signed_by)?;
             orders.as_ref().map(|orders| replay::run(tx, orders, behind, &named)).transpose()
@@ -172,7 +172,7 @@ impl App {
             log::info!("caught up with the ledger: {done}");
             *app.inner.replayed.lock().unwrap_or_else(PoisonError::into_inner) = done;
         }
-        app.write_blocking(WritePriority::Erasing, projects::ensure_first)?;
+        app.write_blocking(projects::ensure_first)?;
         app.sign_heads(Hex(run.to_be_bytes()))?;
         app.keep_time()?;
         app.reload_keys()?;
@@ -401,40 +401,23 @@ impl App {
     }
 
     /// A write: answered once it is on disk. `run` may be called twice; see
-    /// [`crate::store`].
-    pub async fn write<T, F>(&self, run: F) -> Result<T>
+    /// [`crate::store`]. The verb that it calls says by its `tx` what it comes before.
+    pub async fn write<P, T, F>(&self, mut run: F) -> Result<T>
     where
+        P: Priority,
         T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
-    {
-        self.write_in(WritePriority::Normal, run).await
-    }
-
-    /// The same for what erases, or lets nobody in any more: it is taken though the disk is
-    /// full.
-    pub async fn erase<T, F>(&self, run: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
-    {
-        self.write_in(WritePriority::Erasing, run).await
-    }
-
-    async fn write_in<T, F>(&self, lane: WritePriority, mut run: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+        F: FnMut(&TxOf<P>) -> Result<T> + Send + 'static,
     {
         let request = RequestId::current().unwrap_or_default();
         let who = Who::current();
         let Some(source) = who.source else {
-            let run = move |tx: &Tx| request.sync_scope(|| run(tx));
-            let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
+            let run = move |tx: &TxOf<P>| request.sync_scope(|| run(tx));
+            let answer = self.inner.store.submit(self.clock.clone(), who, run)?;
             return answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
         };
         let counting = self.keyring().counting(source);
         let made = Arc::clone(&counting);
-        let run = move |tx: &Tx| {
+        let run = move |tx: &TxOf<P>| {
             if let Some((room, retry_after)) = counting.left(tx.now()) {
                 tx.limit_registrations(room, retry_after);
             }
@@ -444,7 +427,7 @@ impl App {
             }
             outcome
         };
-        let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
+        let answer = self.inner.store.submit(self.clock.clone(), who, run)?;
         let outcome = answer.await.map_err(|_| Error::Unavailable("the server is stopping"))?;
         if outcome.is_err() {
             made.take_back();
@@ -456,22 +439,21 @@ impl App {
 
     /// Half of what may be is made. What was asked for is done; the alarm stands in the log.
     async fn raise_alarm(&self, source: Source) {
-        let note = move |tx: &Tx| repairs::raise_alarm(tx, source);
-        if let Ok(answer) =
-            self.inner.store.submit(WritePriority::Background, self.clock.clone(), Who::current(), note)
-        {
+        let note = move |tx: &BackgroundTx| repairs::raise_alarm(tx, source);
+        if let Ok(answer) = self.inner.store.submit(self.clock.clone(), Who::current(), note) {
             let _ = answer.await;
         }
     }
 
     /// The same for a thread that may wait.
-    pub fn write_blocking<T, F>(&self, lane: WritePriority, run: F) -> Result<T>
+    pub fn write_blocking<P, T, F>(&self, run: F) -> Result<T>
     where
+        P: Priority,
         T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+        F: FnMut(&TxOf<P>) -> Result<T> + Send + 'static,
     {
         let who = Who { actor: self.actor, ..Who::default() };
-        let answer = self.inner.store.submit(lane, self.clock.clone(), who, run)?;
+        let answer = self.inner.store.submit(self.clock.clone(), who, run)?;
         answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 

@@ -21,7 +21,8 @@
 //! | `server`, `config`, `data_dir`, `cli` | putting it together |
 //!
 //! In `projects`, `access`, `people` and `erasure` stand the rules, one verb a function, used through its
-//! module: `identify::identify`, `trash::hide`, `erasure::begin`. They know nothing of HTTP or SQL.
+//! module: `identify::identify`, `trash::hide`, `erasure::begin`. They know nothing of HTTP or SQL. Which priority
+//! the writer gives a verb stands in its signature: see [`store::TxOf`].
 
 // These panic where nobody reads what is printed; see `cli::out`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -22,7 +22,7 @@ use usher::projects;
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::Http;
-use usher::store::{Options, ScrubMode, Store, WritePriority};
+use usher::store::{Options, ScrubMode, Store};
 use usher::worker::Worker;
 use usher::worker_signal::WorkerSignal;
 
@@ -84,7 +84,7 @@ impl House {
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app
-            .write_blocking(WritePriority::Normal, move |tx| {
+            .write_blocking(move |tx| {
                 let powers = Powers::Scopes(Scopes::of(&Scope::ALL));
                 keys::create(tx, Some(id), "bench", powers, &Bounds::default())
             })

@@ -6,7 +6,7 @@ use crate::error::{Error, Place, Result};
 use crate::ledger::Act;
 use crate::model::{Admin, AdminId, Reach, Role};
 use crate::secrets;
-use crate::store::{Db, Tx, admins, projects, sign_ins as sign_in_rows};
+use crate::store::{Db, ErasingTx, NormalTx, Tx, admins, projects, sign_ins as sign_in_rows};
 
 /// How long a link sets a password: it may have been seen, or lie in a file.
 pub const LINK: Millis = HOUR;
@@ -34,7 +34,7 @@ pub fn named(db: &Db, name: &str) -> Result<Admin> {
 
 /// A new admin without a password, and the token of the link that sets one. [`Error::NameTaken`],
 /// or [`Error::Invalid`] on `name` or `projects`.
-pub fn invite(tx: &Tx, name: &str, role: Role, reach: &Reach) -> Result<(Admin, String)> {
+pub fn invite(tx: &NormalTx, name: &str, role: Role, reach: &Reach) -> Result<(Admin, String)> {
     check_reach(tx, reach)?;
     let admin = rules::insert(tx, name, credentials::NONE, role, reach, "create admin")?;
     rules::note(tx, "give role", Some(&format!("admin {}: {}, {}", admin.id, role.as_str(), words(reach))))?;
@@ -43,7 +43,7 @@ pub fn invite(tx: &Tx, name: &str, role: Role, reach: &Reach) -> Result<(Admin, 
 }
 
 /// [`Error::NameTaken`], or [`Error::Invalid`] on `name`.
-pub fn rename(tx: &Tx, id: AdminId, name: &str) -> Result<()> {
+pub fn rename(tx: &NormalTx, id: AdminId, name: &str) -> Result<()> {
     let (admin, name) = (get(tx, id)?, name.trim());
     rules::check_name(name)?;
     if admin.name == name {
@@ -59,7 +59,7 @@ pub fn rename(tx: &Tx, id: AdminId, name: &str) -> Result<()> {
 /// Gives an admin another role, other projects, or both. What they may do less is in the ledger, so
 /// that no older copy gives it back. [`Error::Conflict`] for the last owner, [`Error::Invalid`] on
 /// `projects`.
-pub fn change(tx: &Tx, id: AdminId, role: Role, reach: &Reach, last: LastOwner) -> Result<()> {
+pub fn change(tx: &ErasingTx, id: AdminId, role: Role, reach: &Reach, last: LastOwner) -> Result<()> {
     let admin = get(tx, id)?;
     check_reach(tx, reach)?;
     if !is_owner(role, reach) {
@@ -79,7 +79,7 @@ pub fn change(tx: &Tx, id: AdminId, role: Role, reach: &Reach, last: LastOwner) 
 }
 
 /// Removes an admin, whose sign-ins end. [`Error::Conflict`] for the last owner.
-pub fn remove(tx: &Tx, id: AdminId, last: LastOwner) -> Result<()> {
+pub fn remove(tx: &ErasingTx, id: AdminId, last: LastOwner) -> Result<()> {
     let admin = get(tx, id)?;
     check_last(tx, &admin, last)?;
     admin_ends::account(tx, &admin);
@@ -89,7 +89,7 @@ pub fn remove(tx: &Tx, id: AdminId, last: LastOwner) -> Result<()> {
 }
 
 /// Ends an admin's password and sign-ins; the token of the link that sets another.
-pub fn reset_password(tx: &Tx, id: AdminId) -> Result<String> {
+pub fn reset_password(tx: &ErasingTx, id: AdminId) -> Result<String> {
     let admin = get(tx, id)?;
     credentials::set_password(tx, &admin, credentials::NONE)?;
     sign_in_rows::close_all_of(tx, id, None)?;
@@ -123,7 +123,7 @@ pub fn link(db: &Db, token: &str, now: Millis) -> Result<Link> {
 
 /// Sets the password of the link's admin; the link has done its work then. [`Error::NotFound`] if
 /// it opens nothing.
-pub fn set_by_link(tx: &Tx, token: &str, password_hash: &str) -> Result<Admin> {
+pub fn set_by_link(tx: &NormalTx, token: &str, password_hash: &str) -> Result<Admin> {
     let Link::Opens(admin) = link(tx, token, tx.now())? else { return Err(Error::NotFound("link")) };
     credentials::set_password(tx, &admin, password_hash)?;
     // So that a database from before, without a password to end, does not take it again.

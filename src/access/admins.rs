@@ -4,7 +4,7 @@ use crate::access::passwords;
 use crate::error::{Error, Place, Result};
 use crate::model::{Admin, AdminId, Reach, Role};
 use crate::projects::label;
-use crate::store::{Db, Tx, admins, audit};
+use crate::store::{BackgroundTx, Db, NormalTx, Tx, admins, audit};
 
 /// The shortest password, in characters.
 pub const PASSWORD_MIN: usize = 10;
@@ -65,7 +65,7 @@ pub fn check_name(name: &str) -> Result<()> {
 }
 
 /// The first admin, the owner. [`Error::Conflict`] once there is one.
-pub fn create_owner(tx: &Tx, name: &str, password_hash: &str) -> Result<Admin> {
+pub fn create_owner(tx: &NormalTx, name: &str, password_hash: &str) -> Result<Admin> {
     if admins::any(tx)? {
         return Err(Error::Conflict("the owner's password was set already; sign in"));
     }
@@ -92,12 +92,12 @@ pub fn any(db: &Db) -> Result<bool> {
 
 /// Somebody tried to sign in, and may not. Whose name it was is not written down: it may be
 /// anybody's, or a password in the wrong field.
-pub fn refuse(tx: &Tx) -> Result<()> {
+pub fn refuse(tx: &NormalTx) -> Result<()> {
     note(tx, "fail to sign in", None)
 }
 
 /// The same for some of a flood.
-pub fn refuse_many(tx: &Tx, count: u64) -> Result<()> {
+pub fn refuse_many(tx: &BackgroundTx, count: u64) -> Result<()> {
     match count {
         0 => Ok(()),
         count => note(tx, "fail to sign in", Some(&format!("{count} more times"))),

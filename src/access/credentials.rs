@@ -9,7 +9,7 @@ use crate::access::totp;
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Admin, AdminId};
-use crate::store::{Db, Tx, admins, audit, second_factors, sign_ins as sign_in_rows};
+use crate::store::{Db, NormalTx, Tx, admins, audit, second_factors, sign_ins as sign_in_rows};
 
 /// What stands where the hash of a password would be: there is none, or it has ended.
 pub const NONE: &str = "";
@@ -46,7 +46,7 @@ pub fn current(db: &Db, admin: AdminId, password_hash: &str) -> Result<Admin> {
 }
 
 /// Somebody who is signed in was asked for the password, and gave another.
-pub fn refuse(tx: &Tx, admin: AdminId) -> Result<()> {
+pub fn refuse(tx: &NormalTx, admin: AdminId) -> Result<()> {
     note(tx, "fail to give password", admin)
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Credential, Key, KeyId, ProjectId, Scope, Scopes};
 use crate::projects::label;
 use crate::secrets;
 pub use crate::store::keys::good;
-use crate::store::{Db, Tx, audit, keys, projects};
+use crate::store::{BackgroundTx, Db, ErasingTx, NormalTx, Tx, audit, keys, projects};
 
 /// When a key ends, and from where it is good.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ pub enum Powers {
 /// A new key of a project, or of the whole organisation; and its secret, which nobody can read again.
 /// [`Error::Invalid`] by field; [`Error::ProjectNotFound`].
 pub fn create(
-    tx: &Tx,
+    tx: &NormalTx,
     project: Option<ProjectId>,
     name: &str,
     powers: Powers,
@@ -102,7 +102,7 @@ pub struct Change {
 
 /// Changes what is given. [`Error::Invalid`] names every fault, and nothing is changed then;
 /// [`Error::KeyNotFound`].
-pub fn change(tx: &Tx, id: KeyId, change: &Change) -> Result<Key> {
+pub fn change(tx: &ErasingTx, id: KeyId, change: &Change) -> Result<Key> {
     let old = good(tx, id)?;
     let name = change.name.as_deref().unwrap_or(&old.name).trim().to_owned();
     let expires_at = change.expires_at.unwrap_or(old.expires_at);
@@ -129,7 +129,7 @@ pub fn change(tx: &Tx, id: KeyId, change: &Change) -> Result<Key> {
 }
 
 /// [`Error::KeyNotFound`] if there is no such key, or it is revoked already.
-pub fn revoke(tx: &Tx, id: KeyId) -> Result<()> {
+pub fn revoke(tx: &ErasingTx, id: KeyId) -> Result<()> {
     let key = good(tx, id)?;
     tx.append_to_ledger(Act::CredentialEnded { credential: tx.names().key(&key.hash) });
     // An older copy has one of these as the present one.
@@ -156,23 +156,23 @@ pub fn list(db: &Db) -> Result<Vec<Key>> {
 }
 
 /// Writes down how many reads over the API each key made on a day.
-pub fn note_reads(tx: &Tx, reads: &[(KeyId, Millis, u64)]) -> Result<()> {
+pub fn note_reads(tx: &BackgroundTx, reads: &[(KeyId, Millis, u64)]) -> Result<()> {
     reads.iter().try_for_each(|(id, day, reads)| audit::count_reads(tx, *id, *day, *reads))
 }
 
 /// Writes down when keys were last used.
-pub fn note_uses(tx: &Tx, uses: &[(KeyId, Millis)]) -> Result<()> {
+pub fn note_uses(tx: &BackgroundTx, uses: &[(KeyId, Millis)]) -> Result<()> {
     uses.iter().try_for_each(|(id, at)| keys::note_use(tx, *id, *at))
 }
 
 /// Writes down how many requests came from addresses that their keys are not good from.
-pub fn note_refused_addresses(tx: &Tx, counts: &[(KeyId, u64)]) -> Result<()> {
+pub fn note_refused_addresses(tx: &BackgroundTx, counts: &[(KeyId, u64)]) -> Result<()> {
     counts.iter().try_for_each(|(id, count)| {
         keys::note_refused_addresses(tx, *id, i64::try_from(*count).unwrap_or(i64::MAX))
     })
 }
 
 /// Writes down when keys that are not public last came from a browser.
-pub fn note_browsers(tx: &Tx, seen: &[(KeyId, Millis)]) -> Result<()> {
+pub fn note_browsers(tx: &BackgroundTx, seen: &[(KeyId, Millis)]) -> Result<()> {
     seen.iter().try_for_each(|(id, at)| keys::note_browser(tx, *id, *at))
 }

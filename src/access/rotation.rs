@@ -9,7 +9,7 @@ use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId};
 use crate::secrets;
-use crate::store::{Db, Tx, audit, keys, old_secrets, projects};
+use crate::store::{BackgroundTx, Db, ErasingTx, Tx, audit, keys, old_secrets, projects};
 
 /// How long the secret before stays good unless somebody says otherwise.
 pub const OVERLAP: Millis = DAY;
@@ -18,7 +18,7 @@ pub const OVERLAP_MAX: Millis = 30 * DAY;
 
 /// A new secret for a key, which nobody can read again. [`Error::KeyNotFound`] if it is revoked,
 /// [`Error::Conflict`] if its date has come, [`Error::Invalid`] on `overlap`.
-pub fn of_key(tx: &Tx, id: KeyId, overlap: Millis) -> Result<(Key, String)> {
+pub fn of_key(tx: &ErasingTx, id: KeyId, overlap: Millis) -> Result<(Key, String)> {
     check(overlap)?;
     let key = keys::good(tx, id)?;
     if key.is_expired(tx.now()) {
@@ -34,7 +34,7 @@ pub fn of_key(tx: &Tx, id: KeyId, overlap: Millis) -> Result<(Key, String)> {
 }
 
 /// A new ingest token for a project. [`Error::ProjectNotFound`], [`Error::Invalid`] on `overlap`.
-pub fn of_token(tx: &Tx, id: ProjectId, overlap: Millis) -> Result<Project> {
+pub fn of_token(tx: &ErasingTx, id: ProjectId, overlap: Millis) -> Result<Project> {
     check(overlap)?;
     let project = projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?;
     let (hash, hint) = (secrets::hash(&project.ingest_token), secrets::hint(&project.ingest_token));
@@ -72,7 +72,7 @@ fn retire(
 
 /// Ends at once what is still good of the secrets that were replaced. [`Error::Conflict`] if nothing
 /// is.
-pub fn end_old(tx: &Tx, of: Credential) -> Result<()> {
+pub fn end_old(tx: &ErasingTx, of: Credential) -> Result<()> {
     let project = match of {
         Credential::Key(id) => keys::good(tx, id)?.project,
         Credential::Token(id) => Some(projects::by_id(tx, id)?.ok_or(Error::ProjectNotFound)?.id),
@@ -101,7 +101,11 @@ pub fn good_old(db: &Db, of: Credential, now: Millis) -> Result<Vec<OldSecret>> 
 }
 
 /// Writes down when ingest tokens, and secrets that were replaced, were last used.
-pub fn note_uses(tx: &Tx, tokens: &[(ProjectId, Millis)], old: &[([u8; 32], Millis)]) -> Result<()> {
+pub fn note_uses(
+    tx: &BackgroundTx,
+    tokens: &[(ProjectId, Millis)],
+    old: &[([u8; 32], Millis)],
+) -> Result<()> {
     tokens.iter().try_for_each(|(id, at)| projects::note_token_use(tx, *id, *at))?;
     old.iter().try_for_each(|(hash, at)| old_secrets::note_use(tx, hash, *at))
 }

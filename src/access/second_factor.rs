@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Admin, AdminId};
 use crate::store::second_factors::{self, SecondFactor};
-use crate::store::{Db, Purpose, Tx, audit, sign_ins as sign_in_rows};
+use crate::store::{Db, ErasingTx, NormalTx, Purpose, Tx, audit, sign_ins as sign_in_rows};
 
 /// So long a secret waits for its first code.
 pub const SET_UP: Millis = 15 * MINUTE;
@@ -55,7 +55,7 @@ fn active(db: &Db, admin: AdminId) -> Result<Option<SecondFactor>> {
 
 /// A new secret for an app, which counts once a code of it was entered. [`Error::Conflict`] if there is
 /// one that counts.
-pub fn begin(tx: &Tx, admin: AdminId) -> Result<Vec<u8>> {
+pub fn begin(tx: &NormalTx, admin: AdminId) -> Result<Vec<u8>> {
     if is_asked_for(tx, admin)? {
         return Err(Error::Conflict("there is a second factor already; turn it off first"));
     }
@@ -77,7 +77,7 @@ pub fn is_owed(db: &Db, admin: AdminId) -> Result<bool> {
 }
 
 /// From now on everybody must have one, or nobody must. [`Error::Conflict`] if `by` has none.
-pub fn set_needed(tx: &Tx, by: AdminId, needed: bool) -> Result<()> {
+pub fn set_needed(tx: &NormalTx, by: AdminId, needed: bool) -> Result<()> {
     if needed == is_needed(tx)? {
         return Ok(());
     }
@@ -104,7 +104,7 @@ pub enum Confirmed {
 /// The code shows that the app has the secret: from now on the password alone lets nobody in. All
 /// sign-ins end but the one `here`. [`Error::Conflict`] if nothing was begun, or the password is another
 /// by now.
-pub fn confirm(tx: &Tx, admin: &Admin, code: &str, here: &[u8; 32]) -> Result<Confirmed> {
+pub fn confirm(tx: &NormalTx, admin: &Admin, code: &str, here: &[u8; 32]) -> Result<Confirmed> {
     let admin = &credentials::current(tx, admin.id, &admin.password_hash)?;
     let is_fresh = |factor: &SecondFactor| tx.now() - factor.created_at < SET_UP;
     let begun = second_factors::of(tx, admin.id)?.filter(|factor| factor.confirmed_at.is_none());
@@ -171,7 +171,7 @@ pub fn step_of(
 
 /// Recovery codes in the place of those that are left, for who has a code of either kind. None: the
 /// code is wrong. [`Error::Conflict`] without a second factor.
-pub fn renew_codes(tx: &Tx, admin: AdminId, code: &str) -> Result<Option<Vec<String>>> {
+pub fn renew_codes(tx: &ErasingTx, admin: AdminId, code: &str) -> Result<Option<Vec<String>>> {
     if !may_change(tx, admin, code)? {
         return Ok(None);
     }
@@ -183,7 +183,7 @@ pub fn renew_codes(tx: &Tx, admin: AdminId, code: &str) -> Result<Option<Vec<Str
 /// From now on the password alone lets in, for who has a code of either kind. False: the code is wrong.
 /// Where everybody must have one, another is set up before anything else: so a phone is replaced.
 /// [`Error::Conflict`] without a second factor.
-pub fn turn_off(tx: &Tx, admin: AdminId, code: &str) -> Result<bool> {
+pub fn turn_off(tx: &ErasingTx, admin: AdminId, code: &str) -> Result<bool> {
     if !may_change(tx, admin, code)? {
         return Ok(false);
     }
@@ -205,7 +205,7 @@ fn may_change(tx: &Tx, admin: AdminId, code: &str) -> Result<bool> {
 
 /// The same on the machine, for somebody who has no code any more; the admin's sign-ins end.
 /// [`Error::NotFound`] if there is no such admin, [`Error::Conflict`] without a second factor.
-pub fn turn_off_by_operator(tx: &Tx, name: &str) -> Result<()> {
+pub fn turn_off_by_operator(tx: &ErasingTx, name: &str) -> Result<()> {
     let admin = rules::by_name(tx, name)?.ok_or(Error::NotFound("admin"))?;
     if !is_asked_for(tx, admin.id)? {
         return Err(Error::Conflict("this admin has no second factor"));

@@ -7,7 +7,7 @@ use crate::clock::{HOUR, MINUTE, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Admin, AdminId, SignIn};
 use crate::secrets;
-use crate::store::{Db, Tx, admins, audit, sign_ins};
+use crate::store::{Db, ErasingTx, NormalTx, Tx, admins, audit, sign_ins};
 
 /// The longest that a sign-in lasts.
 pub const LONGEST: Millis = 12 * HOUR;
@@ -37,7 +37,7 @@ pub fn name(sign_in: &SignIn) -> Name {
 }
 
 /// Opens a sign-in; the token is for the admin's cookie. It is a fresh one each time.
-pub fn open(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
+pub fn open(tx: &NormalTx, admin: &Admin, from: &From) -> Result<String> {
     let token = secrets::token("")?;
     let browser: Option<String> = from.browser.as_ref().map(|name| name.chars().take(BROWSER_MAX).collect());
     let expires_at = tx.now() + LONGEST;
@@ -49,7 +49,7 @@ pub fn open(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
 
 /// The same by somebody whose password was checked. [`Error::Conflict`] if it is another by now, or is not
 /// enough any more.
-pub fn open_with_password(tx: &Tx, admin: &Admin, from: &From) -> Result<String> {
+pub fn open_with_password(tx: &NormalTx, admin: &Admin, from: &From) -> Result<String> {
     let admin = credentials::current(tx, admin.id, &admin.password_hash)?;
     if second_factor::is_asked_for(tx, admin.id)? {
         return Err(Error::Conflict("a second factor was turned on meanwhile; sign in again"));
@@ -60,7 +60,7 @@ pub fn open_with_password(tx: &Tx, admin: &Admin, from: &From) -> Result<String>
 /// The same with a code of the second factor, by somebody whose password was checked with this hash.
 /// None: the code is wrong, or was used already. [`Error::Conflict`] if the password is another by now.
 pub fn open_with_code(
-    tx: &Tx,
+    tx: &NormalTx,
     admin: AdminId,
     password_hash: &str,
     code: &str,
@@ -88,7 +88,7 @@ pub fn is_news(sign_in: &SignIn, now: Millis) -> bool {
 }
 
 /// Writes down that a sign-in is used.
-pub fn note_seen(tx: &Tx, hash: &[u8; 32]) -> Result<()> {
+pub fn note_seen(tx: &NormalTx, hash: &[u8; 32]) -> Result<()> {
     sign_ins::note_seen(tx, hash)
 }
 
@@ -98,7 +98,7 @@ pub fn list(db: &Db, admin: AdminId, now: Millis) -> Result<Vec<SignIn>> {
 }
 
 /// The one with this token signs out.
-pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {
+pub fn sign_out(tx: &ErasingTx, token: &str) -> Result<()> {
     match sign_ins::close(tx, &secrets::hash(token))? {
         true => note(tx, "sign out", None),
         false => Ok(()),
@@ -106,7 +106,7 @@ pub fn sign_out(tx: &Tx, token: &str) -> Result<()> {
 }
 
 /// Ends one of an admin's. [`Error::NotFound`] if there is none of this name.
-pub fn end(tx: &Tx, admin: AdminId, name: Name) -> Result<()> {
+pub fn end(tx: &ErasingTx, admin: AdminId, name: Name) -> Result<()> {
     let found = list(tx, admin, tx.now())?.into_iter().find(|sign_in| self::name(sign_in) == name);
     let found = found.ok_or(Error::NotFound("sign-in"))?;
     sign_ins::close(tx, &found.hash)?;
@@ -114,13 +114,13 @@ pub fn end(tx: &Tx, admin: AdminId, name: Name) -> Result<()> {
 }
 
 /// Ends all of an admin's but the one that is used `here`.
-pub fn end_others(tx: &Tx, admin: AdminId, here: &[u8; 32]) -> Result<()> {
+pub fn end_others(tx: &ErasingTx, admin: AdminId, here: &[u8; 32]) -> Result<()> {
     sign_ins::close_all_of(tx, admin, Some(here))?;
     credentials::note(tx, "end other sign-ins", admin)
 }
 
 /// Ends all of an admin's.
-pub fn end_all_of(tx: &Tx, admin: AdminId) -> Result<()> {
+pub fn end_all_of(tx: &ErasingTx, admin: AdminId) -> Result<()> {
     sign_ins::close_all_of(tx, admin, None)?;
     credentials::note(tx, "end all sign-ins", admin)
 }

@@ -1,6 +1,7 @@
 //! One's own account: where one is signed in, and one's password. The second factor has a file of its
 //! own.
 
+use crate::store::ErasingTx;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 use data_encoding::HEXLOWER;
@@ -112,19 +113,19 @@ async fn end(visit: PageRequest) -> Answer {
     let name = HEXLOWER.decode(visit.segment("sign-in").as_bytes()).unwrap_or_default();
     let name = sign_ins::Name::try_from(name).map_err(|_| Error::NotFound("sign-in"))?;
     let (id, is_here) = (visit.admin()?.id, sign_ins::name(visit.sign_in()?) == name);
-    visit.app.erase(move |tx| sign_ins::end(tx, id, name)).await?;
+    visit.app.write(move |tx| sign_ins::end(tx, id, name)).await?;
     if is_here { signed_out(&visit) } else { Ok(visit.go_and_say(PATH, Flash::SignInEnded)) }
 }
 
 async fn end_others(visit: PageRequest) -> Answer {
     let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
-    visit.app.erase(move |tx| sign_ins::end_others(tx, id, &here)).await?;
+    visit.app.write(move |tx| sign_ins::end_others(tx, id, &here)).await?;
     Ok(visit.go_and_say(PATH, Flash::OtherSignInsEnded))
 }
 
 async fn end_all(visit: PageRequest) -> Answer {
     let id = visit.admin()?.id;
-    visit.app.erase(move |tx| sign_ins::end_all_of(tx, id)).await?;
+    visit.app.write(move |tx| sign_ins::end_all_of(tx, id)).await?;
     signed_out(&visit)
 }
 
@@ -171,10 +172,10 @@ async fn changed(visit: &PageRequest) -> Result<String> {
     }
     let hash = visit.shared::<LoginThrottle>()?.hash(move || admins::hash_password(&new)).await??;
     let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
-    let change = move |tx: &crate::store::Tx| {
+    let change = move |tx: &ErasingTx| {
         credentials::change_password(tx, admin.id, &admin.password_hash, &hash, Some(&here))
     };
-    let admin = visit.app.erase(change).await?;
+    let admin = visit.app.write(change).await?;
     device::cookie(&visit.app, &admin)
 }
 

@@ -1,5 +1,6 @@
 //! Admins: who they are, what each may do, and how they come and go.
 
+use crate::store::ErasingTx;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
@@ -286,9 +287,8 @@ async fn change(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     let changed = match rights(&visit) {
         Ok((role, reach)) => {
-            let change =
-                move |tx: &crate::store::Tx| admin_rights::change(tx, id, role, &reach, LastOwner::Stays);
-            visit.app.erase(change).await
+            let change = move |tx: &ErasingTx| admin_rights::change(tx, id, role, &reach, LastOwner::Stays);
+            visit.app.write(change).await
         }
         Err(error) => Err(error),
     };
@@ -301,13 +301,13 @@ async fn change(visit: PageRequest) -> Answer {
 async fn reset(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
     let reset =
-        visit.app.erase(move |tx| Ok((admin_rights::get(tx, id)?, admin_rights::reset_password(tx, id)?)));
+        visit.app.write(move |tx| Ok((admin_rights::get(tx, id)?, admin_rights::reset_password(tx, id)?)));
     let (admin, token) = reset.await?;
     shown(&visit, &admin, &token, false)
 }
 
 async fn remove(visit: PageRequest) -> Answer {
     let id = id(&visit)?;
-    visit.app.erase(move |tx| admin_rights::remove(tx, id, LastOwner::Stays)).await?;
+    visit.app.write(move |tx| admin_rights::remove(tx, id, LastOwner::Stays)).await?;
     Ok(visit.go_and_say(PATH, Flash::AdminRemoved))
 }

@@ -6,7 +6,7 @@ use super::login_throttle::{Guest, LoginThrottle};
 use super::page_request::PageRequest;
 use crate::access::{admins, credentials};
 use crate::error::Result;
-use crate::store::Tx;
+use crate::store::{Priority, TxOf};
 
 /// Whether this is the password of who is signed in. [`crate::error::Error::RateLimited`] after too
 /// many attempts.
@@ -28,16 +28,16 @@ pub async fn is_password(visit: &PageRequest, password: &str) -> Result<bool> {
 
 /// Does what takes a code of the second factor. None: the code is wrong.
 /// [`crate::error::Error::RateLimited`] after too many attempts.
-pub async fn with_code<T, F>(visit: &PageRequest, run: F) -> Result<Option<T>>
+pub async fn with_code<P, T, F>(visit: &PageRequest, run: F) -> Result<Option<T>>
 where
+    P: Priority,
     T: Send + 'static,
-    F: FnMut(&Tx) -> Result<Option<T>> + Send + 'static,
+    F: FnMut(&TxOf<P>) -> Result<Option<T>> + Send + 'static,
 {
     let (door, admin) = (visit.shared::<LoginThrottle>()?, visit.admin()?);
     let device = device::of(visit, admin);
     door.let_try_code(admin.id, device)?;
-    // It lets somebody in no more: it is taken though the disk is full.
-    let done = visit.app.erase(run).await?;
+    let done = visit.app.write(run).await?;
     if done.is_some() {
         door.forgive_code(admin.id, device);
     }

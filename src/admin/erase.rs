@@ -57,7 +57,7 @@ async fn begin(visit: PageRequest) -> Answer {
     let (id, kind) = asked(&visit)?;
     let (typed, reach) = (visit.form.text("confirm").to_owned(), visit.reach());
     stated_legal_basis(&visit)?.is();
-    let begun = visit.app.erase(move |tx| {
+    let begun = visit.app.write(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {

@@ -176,7 +176,7 @@ async fn cancel(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.job()?, visit.reach());
     visit
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             within::job(tx, &reach, id)?;
             jobs::cancel(tx, None, id)
         })
@@ -188,7 +188,7 @@ async fn retry(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.job()?, visit.reach());
     visit
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             within::job(tx, &reach, id)?;
             jobs::retry(tx, id)
         })

@@ -161,7 +161,7 @@ async fn change(visit: PageRequest) -> Answer {
     };
     let changed = match asked() {
         // An end that comes earlier is one: it is taken though the disk is full.
-        Ok(change) => visit.app.erase(move |tx| keys::change(tx, id, &change)).await,
+        Ok(change) => visit.app.write(move |tx| keys::change(tx, id, &change)).await,
         Err(error) => Err(error),
     };
     match changed {
@@ -188,7 +188,7 @@ pub fn overlap(visit: &PageRequest) -> Result<Millis> {
 async fn rotate(visit: PageRequest) -> Answer {
     let id = held(&visit)?.key.id;
     let rotated = match overlap(&visit) {
-        Ok(overlap) => visit.app.erase(move |tx| rotation::of_key(tx, id, overlap)).await,
+        Ok(overlap) => visit.app.write(move |tx| rotation::of_key(tx, id, overlap)).await,
         Err(error) => Err(error),
     };
     let error = match rotated {
@@ -217,7 +217,7 @@ async fn end_old(visit: PageRequest) -> Answer {
 
 /// Ends the secrets that were replaced, at once, and goes on to the page of what they were of.
 pub async fn end_replaced(visit: &PageRequest, of: Credential, page: &str) -> Answer {
-    match visit.app.erase(move |tx| rotation::end_old(tx, of)).await {
+    match visit.app.write(move |tx| rotation::end_old(tx, of)).await {
         // They have ended meanwhile.
         Ok(()) | Err(Error::Conflict(_)) => {}
         Err(error) => return Err(error),

@@ -129,7 +129,7 @@ async fn revoke(visit: PageRequest) -> Answer {
     let reach = visit.reach();
     visit
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             within::check_key(tx, &reach, id)?;
             keys::revoke(tx, id)
         })

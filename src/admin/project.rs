@@ -112,7 +112,7 @@ async fn delete(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let (id, typed) = (project.id, visit.form.text("confirm").to_owned());
     stated_legal_basis(&visit)?.is();
-    let begun = visit.app.erase(move |tx| {
+    let begun = visit.app.write(move |tx| {
         project_deletion::begin_confirmed(tx, id, (Place::Body, typed.as_str()), Origin::Page)
     });
     match begun.await {

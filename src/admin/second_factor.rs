@@ -1,5 +1,6 @@
 //! Setting up one's second factor, new recovery codes, and turning it off.
 
+use crate::store::ErasingTx;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 use data_encoding::BASE32_NOPAD;
@@ -132,7 +133,7 @@ async fn turn_off(visit: PageRequest) -> Answer {
         return Ok(refused);
     }
     let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
-    let off = move |tx: &crate::store::Tx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
+    let off = move |tx: &ErasingTx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
     match again::with_code(&visit, off).await? {
         Some(()) => Ok(visit.go_and_say(ACCOUNT, Flash::SecondFactorOff)),
         None => refused(&visit, "factor_code", WRONG_CODE),

@@ -83,7 +83,7 @@ async fn rotate(visit: PageRequest) -> Answer {
     let project = project(&visit)?;
     let id = project.id;
     let rotated = match overlap(&visit) {
-        Ok(overlap) => visit.app.erase(move |tx| rotation::of_token(tx, id, overlap)).await,
+        Ok(overlap) => visit.app.write(move |tx| rotation::of_token(tx, id, overlap)).await,
         Err(error) => Err(error),
     };
     match rotated {

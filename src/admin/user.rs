@@ -328,7 +328,7 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
 
 async fn hide(visit: PageRequest) -> Answer {
     let (id, reach) = (visit.user()?, visit.reach());
-    let hidden = visit.app.erase(move |tx| {
+    let hidden = visit.app.write(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         match user.state {
             State::Live => trash::hide(tx, &user).map(|_| user.id),

@@ -13,7 +13,7 @@ use crate::erasure::token;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, ProfileChange, ProjectId, Scope, User, UserId};
 use crate::people::{find, users};
-use crate::store::{Db, Tx};
+use crate::store::{Db, NormalTx};
 
 pub static DIALECT: &dyn Dialect = &Alloy;
 
@@ -96,7 +96,7 @@ async fn create_user(mut call: Call) -> Answer {
     let username = body.identifier("username")?;
     let change = change(&body)?;
     let may_know = call.may_know()?;
-    let create = move |tx: &Tx| {
+    let create = move |tx: &NormalTx| {
         let created = users::create(tx, project, &username, &change)?;
         Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &username, &change)))
     };
@@ -119,7 +119,7 @@ async fn update_user(mut call: Call) -> Answer {
     let username = body.optional_identifier("username")?;
     let change = change(&body)?;
     let may_know = call.may_know()?;
-    let edit = move |tx: &Tx| {
+    let edit = move |tx: &NormalTx| {
         let user = find(tx, project, name.as_str(), find::get_by_id)?;
         let renamed = match &username {
             Some(username) => users::rename(tx, user.clone(), username)?,
@@ -148,7 +148,7 @@ async fn delete_user(call: Call) -> Answer {
     let name = call.identifier("userId")?;
     let token = call
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             let user = find(tx, project, name.as_str(), find::get_by_id)?;
             let job = erasure::begin(tx, &user, Erasure::Account, Origin::Request)?;
             Ok(token::of(tx, &job, &user))
@@ -164,7 +164,7 @@ async fn delete_logs(call: Call) -> Answer {
     let name = call.identifier("userId")?;
     let token = call
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             let user = find(tx, project, name.as_str(), find::get_detached_too_by_id)?;
             let job = erasure::begin(tx, &user, Erasure::Activity, Origin::Request)?;
             Ok(token::of(tx, &job, &user))

@@ -26,7 +26,7 @@ use crate::erasure::trash;
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, Scope};
 use crate::people::{find, repairs as repaired, users};
-use crate::store::Tx;
+use crate::store::NormalTx;
 use search::Search;
 
 pub static DIALECT: &dyn Dialect = &Gainsight;
@@ -183,7 +183,7 @@ fn hard_delete(query: &Query) -> Result<bool> {
 async fn erase(call: &Call, project: ProjectId, id: Identifier, hard: bool) -> Answer {
     let token = call
         .app
-        .erase(move |tx| match hard {
+        .write(move |tx| match hard {
             false => trash::hide(tx, &find::get(tx, project, id.as_str())?),
             true => erasure::with_switches(tx, project, &id),
         })
@@ -202,7 +202,7 @@ async fn create_user(mut call: Call) -> Answer {
     let mut repairs = Repairs::default();
     let change = fields::change(&body, &mut repairs);
     let counted = repairs.counted();
-    let put = move |tx: &Tx| {
+    let put = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &counted)?;
         users::create_or_update(tx, project, &id, &change)
     };
@@ -236,7 +236,7 @@ async fn update(call: &Call, project: ProjectId, id: Identifier, body: &Object) 
     let mut repairs = Repairs::default();
     let change = fields::change(body, &mut repairs);
     let counted = repairs.counted();
-    let update = move |tx: &Tx| {
+    let update = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &counted)?;
         users::update(tx, project, id.as_str(), &change)
     };

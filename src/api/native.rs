@@ -24,7 +24,7 @@ use crate::people::activity::{Incoming, Taken};
 use crate::people::repairs::{self as repaired, OVER_THE_HOUR};
 use crate::people::subject::Subject;
 use crate::people::{activity, recordings};
-use crate::store::Tx;
+use crate::store::NormalTx;
 use crate::trace::RequestId;
 
 pub static DIALECT: &dyn Dialect = &Native;
@@ -188,7 +188,11 @@ struct Counts {
 }
 
 /// Takes in each entry by itself; returns those that were refused, and why.
-fn take(tx: &Tx, project: ProjectId, entries: &[(usize, Incoming)]) -> Result<(Counts, Vec<(usize, Error)>)> {
+fn take(
+    tx: &NormalTx,
+    project: ProjectId,
+    entries: &[(usize, Incoming)],
+) -> Result<(Counts, Vec<(usize, Error)>)> {
     let mut counts = Counts::default();
     let mut refused = Vec::new();
     for (done, (index, incoming)) in entries.iter().enumerate() {

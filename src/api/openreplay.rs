@@ -135,7 +135,7 @@ async fn delete_user(call: Call) -> Answer {
     let user_id = call.identifier("userId")?;
     let (job, token) = call
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             let job = jobs::schedule(tx, project.id, &user_id)?;
             // Of whoever holds the name now: good if they still do when it falls due.
             let holder = holder::named(tx, project.id, user_id.as_str())?;
@@ -214,7 +214,7 @@ async fn cancel_job(call: Call) -> Answer {
     let id = job_id(&call)?;
     let job = call
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             let job = jobs::scheduled(tx, project.id, id)?;
             jobs::cancel(tx, Some(project.id), job.id)
         })

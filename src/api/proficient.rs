@@ -14,7 +14,7 @@ use crate::erasure::token;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Origin, ProfileChange, Scope, User, UserId};
 use crate::people::{find, users};
-use crate::store::Tx;
+use crate::store::NormalTx;
 
 pub static DIALECT: &dyn Dialect = &Proficient;
 
@@ -118,7 +118,7 @@ async fn create_user(mut call: Call) -> Answer {
     let live_mode = Some(body.flag("live_mode")?.unwrap_or(true));
     let change = ProfileChange { live_mode, ..change(&body)? };
     let may_know = call.may_know()?;
-    let create = move |tx: &Tx| {
+    let create = move |tx: &NormalTx| {
         let created = users::create(tx, project, &external_id, &change)?;
         Ok(dialect::told(may_know, created, || users::as_if_created(tx, project, &external_id, &change)))
     };
@@ -140,7 +140,7 @@ async fn update_user(mut call: Call) -> Answer {
     let change = change(&call.object().await?)?;
     let id = user_id(&call)?;
     let may_know = call.may_know()?;
-    let edit = move |tx: &Tx| {
+    let edit = move |tx: &NormalTx| {
         let user = find::get_hidden_too_by_id(tx, project, id, tx.now())?;
         let edited = users::edit(tx, user.clone(), &change)?;
         Ok(dialect::told(may_know, edited, || users::as_if_edited(tx, user, &change)))
@@ -156,7 +156,7 @@ async fn delete_user(call: Call) -> Answer {
     let id = user_id(&call)?;
     let (user, token) = call
         .app
-        .erase(move |tx| {
+        .write(move |tx| {
             let user = find::get_hidden_too_by_id(tx, project, id, tx.now())?;
             let job = erasure::begin(tx, &user, Erasure::Everything, Origin::Request)?;
             let token = token::of(tx, &job, &user);

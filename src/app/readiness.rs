@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::App;
 use crate::clock::rfc3339;
-use crate::store::figures;
+use crate::store::{NormalTx, figures};
 
 /// What was found counts for so long.
 const LASTS: Duration = Duration::from_millis(500);
@@ -153,7 +153,7 @@ impl App {
         let is_read_only = self.is_read_only();
         let write = async {
             // It is ready for what it was started for.
-            if is_read_only { Ok(()) } else { self.write(figures::probe_write).await }
+            if is_read_only { Ok(()) } else { self.write(|tx: &NormalTx| figures::probe_write(tx)).await }
         };
         let (read, write) = join(timeout(PATIENCE, read), timeout(PATIENCE, write)).await;
         let wrote = match write {

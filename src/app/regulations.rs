@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{Handle, Identifier, Project, RegulationKind};
 use crate::projects;
 use crate::proof::receipt::Token;
-use crate::store::Tx;
+use crate::store::ErasingTx;
 use crate::trace::Who;
 
 /// So many people of one write. Each takes some half a millisecond.
@@ -31,11 +31,11 @@ impl App {
             for project in app.read(|db| whole.projects(db))? {
                 for part in people.chunks(PEOPLE) {
                     let part = part.to_vec();
-                    let write = move |tx: &Tx| regulations::carry_out(tx, project, kind, &part);
-                    done.extend(app.erase(write).await?);
+                    let write = move |tx: &ErasingTx| regulations::carry_out(tx, project, kind, &part);
+                    done.extend(app.write(write).await?);
                 }
             }
-            app.erase(move |tx| regulations::enter(tx, whole, kind, &done)).await
+            app.write(move |tx| regulations::enter(tx, whole, kind, &done)).await
         })
         .await
     }
@@ -54,8 +54,8 @@ impl App {
             for whole in places {
                 for part in people.chunks(PEOPLE) {
                     let part = part.to_vec();
-                    let write = move |tx: &Tx| regulations::request_each(tx, whole, kind, &part);
-                    seen.extend(app.erase(write).await?);
+                    let write = move |tx: &ErasingTx| regulations::request_each(tx, whole, kind, &part);
+                    seen.extend(app.write(write).await?);
                 }
             }
             Ok((seen, app.read(projects::list)?))

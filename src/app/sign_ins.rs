@@ -11,7 +11,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Admin, AdminId, SignIn};
 use crate::secrets;
-use crate::store::{Db, Purpose, Tx};
+use crate::store::{Db, NormalTx, Purpose};
 
 /// Sign-ins that are kept at most; beyond that the oldest end.
 const MOST: usize = 1_000;
@@ -76,7 +76,7 @@ impl App {
         from: From,
     ) -> Result<Option<String>> {
         if !self.is_read_only() {
-            let open = move |tx: &Tx| sign_ins::open_with_code(tx, admin, &password_hash, &code, &from);
+            let open = move |tx: &NormalTx| sign_ins::open_with_code(tx, admin, &password_hash, &code, &from);
             return self.write(open).await;
         }
         let now = self.clock().now();

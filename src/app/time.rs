@@ -7,7 +7,7 @@ use crate::erasure::timekeeping::Sign;
 use crate::error::{Error, Result};
 use crate::ledger::Entry;
 use crate::proof::receipts::Receipts;
-use crate::store::{Store, WritePriority, maintenance, sign_of_life};
+use crate::store::{Store, maintenance, sign_of_life};
 
 /// What was written and logged last.
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl App {
         if owed.is_none() && is_due.is_none() {
             return Ok(());
         }
-        let cut = self.write_blocking(WritePriority::Background, move |tx| {
+        let cut = self.write_blocking(move |tx| {
             if let Some(sign) = sign {
                 timekeeping::note(tx, sign)?;
             }
@@ -116,7 +116,7 @@ impl App {
         }
         self.clock().confirm();
         let words = before.to_string();
-        self.write_blocking(WritePriority::Erasing, move |tx| timekeeping::confirm(tx, &words))?;
+        self.write_blocking(move |tx| timekeeping::confirm(tx, &words))?;
         self.keep_time()?;
         self.worker_signal().ring();
         Ok(Some(before))
@@ -126,7 +126,7 @@ impl App {
 /// Writes down what a start goes by.
 pub(super) fn note_begun(app: &App, sign: Option<Millis>) -> Result<()> {
     let Some(sign) = sign else { return Ok(()) };
-    app.write_blocking(WritePriority::Erasing, move |tx| timekeeping::begin(tx, sign))
+    app.write_blocking(move |tx| timekeeping::begin(tx, sign))
 }
 
 /// Signs are a minute apart, or of another kind, or from before the clock was set back.

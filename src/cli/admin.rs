@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Error, Place, Result};
 use crate::model::{Reach, Role};
 use crate::projects;
-use crate::store::WritePriority;
+use crate::store::{Priority, TxOf};
 
 /// What is to be done with whom.
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -108,32 +108,28 @@ impl Admin {
             Admin::List => list(app),
             Admin::Rename { name, new } => {
                 let new = new.clone();
-                change(app, WritePriority::Normal, name, move |tx, admin| {
-                    admin_rights::rename(tx, admin.id, &new)
-                })
+                change(app, name, move |tx, admin| admin_rights::rename(tx, admin.id, &new))
             }
             Admin::Role { name, role, last } => {
                 let (role, last) = (parse(role)?, last.owner());
-                change(app, WritePriority::Erasing, name, move |tx, admin| {
+                change(app, name, move |tx, admin| {
                     admin_rights::change(tx, admin.id, role, &admin.reach, last)
                 })
             }
             Admin::Projects { name, projects, last, .. } => {
                 let (reach, last) = (reach(app, projects)?, last.owner());
-                change(app, WritePriority::Erasing, name, move |tx, admin| {
+                change(app, name, move |tx, admin| {
                     admin_rights::change(tx, admin.id, admin.role, &reach, last)
                 })
             }
             Admin::Remove { name, last } => {
                 let last = last.owner();
-                change(app, WritePriority::Erasing, name, move |tx, admin| {
-                    admin_rights::remove(tx, admin.id, last)
-                })
+                change(app, name, move |tx, admin| admin_rights::remove(tx, admin.id, last))
             }
             Admin::TotpOff { name } => turn_totp_off(app, name),
             Admin::ResetPassword { name } => {
                 let name = name.clone();
-                let token = app.write_blocking(WritePriority::Erasing, move |tx| {
+                let token = app.write_blocking(move |tx| {
                     admin_rights::reset_password(tx, admin_rights::named(tx, &name)?.id)
                 })?;
                 Ok(vec![link(app, &token)])
@@ -163,7 +159,7 @@ fn create(
     let (name, role, reach) = (name.to_owned(), parse(role)?, reach(app, projects)?);
     let hash = password.map(admins::hash_password).transpose()?;
     let has_password = hash.is_some();
-    let token = app.write_blocking(WritePriority::Normal, move |tx| {
+    let token = app.write_blocking(move |tx| {
         let (_, token) = admin_rights::invite(tx, &name, role, &reach)?;
         if let Some(hash) = &hash {
             admin_rights::set_by_link(tx, &token, hash)?;
@@ -176,7 +172,7 @@ fn create(
 /// For an admin who has neither the phone nor a recovery code.
 fn turn_totp_off(app: &App, name: &str) -> Result<Vec<String>> {
     let owned = name.to_owned();
-    app.write_blocking(WritePriority::Erasing, move |tx| second_factor::turn_off_by_operator(tx, &owned))?;
+    app.write_blocking(move |tx| second_factor::turn_off_by_operator(tx, &owned))?;
     Ok(vec![format!(
         "The second factor of {name} is off, and {name} is signed out everywhere. The password alone signs in."
     )])
@@ -212,12 +208,13 @@ fn list(app: &App) -> Result<Vec<String>> {
 }
 
 /// What may take rights away is done on a full disk, too.
-fn change<F>(app: &App, lane: WritePriority, name: &str, run: F) -> Result<Vec<String>>
+fn change<P, F>(app: &App, name: &str, run: F) -> Result<Vec<String>>
 where
-    F: Fn(&crate::store::Tx, &crate::model::Admin) -> Result<()> + Send + 'static,
+    P: Priority,
+    F: Fn(&TxOf<P>, &crate::model::Admin) -> Result<()> + Send + 'static,
 {
     let name = name.to_owned();
-    app.write_blocking(lane, move |tx| run(tx, &admin_rights::named(tx, &name)?))?;
+    app.write_blocking(move |tx| run(tx, &admin_rights::named(tx, &name)?))?;
     Ok(Vec::new())
 }
 

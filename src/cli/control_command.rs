@@ -17,7 +17,6 @@ use super::suppress::Suppress;
 use crate::app::App;
 use crate::clock;
 use crate::projects;
-use crate::store::WritePriority;
 use crate::worker::backup;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,8 +75,7 @@ impl ControlCommand {
         match self {
             ControlCommand::CreateProject { name } => {
                 let name = name.clone();
-                let project =
-                    app.write_blocking(WritePriority::Normal, move |tx| projects::create(tx, &name, "web"))?;
+                let project = app.write_blocking(move |tx| projects::create(tx, &name, "web"))?;
                 app.reload_keys()?;
                 Ok(vec![project.key])
             }

@@ -10,7 +10,7 @@ use crate::clock::{self, HOUR, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Credential, Key as Held, KeyId, OldSecret, Project, Scopes};
 use crate::projects;
-use crate::store::{Tx, WritePriority};
+use crate::store::{ErasingTx, NormalTx};
 
 /// In the place of an end.
 const NEVER: &str = "never";
@@ -119,8 +119,8 @@ impl Key {
             }
             Key::Rotate { id, overlap } => {
                 let (id, overlap) = (KeyId(*id), overlap.millis());
-                let rotate = move |tx: &Tx| rotation::of_key(tx, id, overlap);
-                let (_, secret) = app.write_blocking(WritePriority::Erasing, rotate).map_err(by_flags)?;
+                let rotate = move |tx: &ErasingTx| rotation::of_key(tx, id, overlap);
+                let (_, secret) = app.write_blocking(rotate).map_err(by_flags)?;
                 app.reload_keys()?;
                 Ok(vec![secret])
             }
@@ -139,7 +139,7 @@ impl Key {
 /// A new ingest token for a project; the line to print.
 pub fn rotate_token(app: &App, key: &str, overlap: &Overlap) -> Result<Vec<String>> {
     let (id, overlap) = (app.read(|db| projects::by_key(db, key))?.id, overlap.millis());
-    let rotated = app.write_blocking(WritePriority::Erasing, move |tx| rotation::of_token(tx, id, overlap));
+    let rotated = app.write_blocking(move |tx| rotation::of_token(tx, id, overlap));
     let project = rotated.map_err(by_flags)?;
     app.reload_keys()?;
     Ok(vec![project.ingest_token])
@@ -151,9 +151,9 @@ pub fn end_old_tokens(app: &App, key: &str) -> Result<Vec<String>> {
     close(app, move |tx| rotation::end_old(tx, of))
 }
 
-/// What may let somebody in no more is taken though the disk is full.
-fn close(app: &App, run: impl FnMut(&Tx) -> Result<()> + Send + 'static) -> Result<Vec<String>> {
-    app.write_blocking(WritePriority::Erasing, run)?;
+/// For what may let somebody in no more.
+fn close(app: &App, run: impl FnMut(&ErasingTx) -> Result<()> + Send + 'static) -> Result<Vec<String>> {
+    app.write_blocking(run)?;
     app.reload_keys()?;
     Ok(Vec::new())
 }
@@ -167,8 +167,8 @@ fn create(
 ) -> Result<Vec<String>> {
     let project = project.map(|key| app.read(|db| projects::by_key(db, key))).transpose()?;
     let (project, name) = (project.map(|project| project.id), name.to_owned());
-    let create = move |tx: &Tx| keys::create(tx, project, &name, powers, &bounds);
-    let (_, secret) = app.write_blocking(WritePriority::Normal, create).map_err(by_flags)?;
+    let create = move |tx: &NormalTx| keys::create(tx, project, &name, powers, &bounds);
+    let (_, secret) = app.write_blocking(create).map_err(by_flags)?;
     app.reload_keys()?;
     Ok(vec![secret])
 }

@@ -17,7 +17,6 @@ use crate::people::placeholders;
 use crate::projects;
 use crate::projects::origins;
 use crate::projects::{Change, Kept};
-use crate::store::WritePriority;
 
 /// In the place of a number or a list.
 const USUAL: &str = "usual";
@@ -123,7 +122,7 @@ fn names(text: &str) -> Option<Vec<String>> {
 pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
     let change = settings.change().map_err(by_flags)?;
     let old = app.read(|db| projects::by_key(db, key))?;
-    let changed = app.write_blocking(WritePriority::Normal, move |tx| projects::change(tx, old.id, &change));
+    let changed = app.write_blocking(move |tx| projects::change(tx, old.id, &change));
     let new = changed.map_err(by_flags)?;
     app.reload_keys()?;
     let mut lines = show(app, key)?;
@@ -135,7 +134,7 @@ pub fn set(app: &App, key: &str, settings: &Settings) -> Result<Vec<String>> {
 pub fn rename(app: &App, key: &str, name: &str) -> Result<Vec<String>> {
     let id = app.read(|db| projects::by_key(db, key))?.id;
     let name = name.to_owned();
-    app.write_blocking(WritePriority::Normal, move |tx| projects::rename(tx, id, &name))?;
+    app.write_blocking(move |tx| projects::rename(tx, id, &name))?;
     Ok(Vec::new())
 }
 
@@ -154,9 +153,7 @@ pub fn delete(app: &App, key: &str, confirm: Option<&str>) -> anyhow::Result<Vec
          Nothing is deleted: give its name with --confirm, and all of them are erased for good",
         project.name
     );
-    app.write_blocking(WritePriority::Erasing, move |tx| {
-        project_deletion::begin(tx, project.id, Origin::Request)
-    })?;
+    app.write_blocking(move |tx| project_deletion::begin(tx, project.id, Origin::Request))?;
     app.reload_keys()?;
     Ok(vec![format!(
         "deleted; {} users are being erased, by the server that runs or at its next start",

@@ -14,7 +14,6 @@ use crate::people::subjects::Subject;
 use crate::people::suppressions;
 use crate::people::suppressions::{Policy, Suppression};
 use crate::projects;
-use crate::store::WritePriority;
 
 /// So many are read at once for a list.
 const STRETCH: u32 = 1_000;
@@ -134,9 +133,8 @@ fn add(app: &App, person: &Person, days: Option<i64>, reason: Option<&str>) -> R
         Some(days) => suppressions::days(Place::Body, "--days", days)?,
     };
     let reason = reason.map(str::to_owned);
-    let made = app.write_blocking(WritePriority::Erasing, move |tx| {
-        suppressions::request(tx, project, &subject, policy, reason.as_deref())
-    });
+    let made =
+        app.write_blocking(move |tx| suppressions::request(tx, project, &subject, policy, reason.as_deref()));
     Ok(vec![line(&made.map_err(by_flags)?.0)])
 }
 
@@ -174,7 +172,7 @@ fn remove(app: &App, which: &Which) -> Result<Vec<String>> {
     };
     let handle = handle.ok_or(Error::NotFound("suppression"))?;
     let project = which.within.project(app)?.id;
-    app.write_blocking(WritePriority::Erasing, move |tx| suppressions::end(tx, project, handle))?;
+    app.write_blocking(move |tx| suppressions::end(tx, project, handle))?;
     let Some(name) = &which.name else { return Ok(Vec::new()) };
     // Each suppression stands for itself.
     Ok(match status(app, &which.within, name, which.by)? {
@@ -185,8 +183,7 @@ fn remove(app: &App, which: &Which) -> Result<Vec<String>> {
 
 fn status(app: &App, within: &Within, name: &str, by: By) -> Result<Option<Option<Suppression>>> {
     let (project, subject) = (within.project(app)?.id, subject(name, by)?);
-    let found =
-        app.write_blocking(WritePriority::Normal, move |tx| suppressions::status(tx, project, &subject));
+    let found = app.write_blocking(move |tx| suppressions::status(tx, project, &subject));
     found.map_err(by_flags)
 }
 

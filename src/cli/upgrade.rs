@@ -11,7 +11,7 @@ use crate::clock::Millis;
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
 use crate::store::backup::has_projects;
-use crate::store::{WritePriority, audit, maintenance};
+use crate::store::{NormalTx, audit, maintenance};
 use crate::worker::backup;
 
 /// Why a start is refused that could make none.
@@ -91,7 +91,7 @@ impl<'a> Upgrade<'a> {
     pub fn note(self, app: &App) -> anyhow::Result<()> {
         let Outcome::Made(name) = self.outcome.into_inner() else { return Ok(()) };
         let made_at = self.now;
-        let noted = app.write_blocking(WritePriority::Normal, move |tx| {
+        let noted = app.write_blocking(move |tx: &NormalTx| {
             let entry = audit::Entry { action: "back up", reason: Some(&name), ..audit::Entry::default() };
             audit::append(tx, &entry)?;
             maintenance::keep(tx, maintenance::UPGRADED, made_at)

@@ -14,12 +14,14 @@ use crate::people::{holder, merge, person, references, suppressions};
 use crate::proof::receipt::{self, Token};
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::fragments::FragmentCollector;
-use crate::store::{Db, Tx, aliases, audit, data_inventory, events, ids, mentions, sessions, users, waiting};
+use crate::store::{
+    Db, ErasingTx, Tx, aliases, audit, data_inventory, events, ids, mentions, sessions, users, waiting,
+};
 use crate::trace::LegalBasis;
 
 /// Begins an erasure of a live, hidden or (activity only) detached user. The job takes
 /// the rows. [`Error::Conflict`] for [`Erasure::Hide`], which is no erasure.
-pub fn begin(tx: &Tx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
+pub fn begin(tx: &ErasingTx, user: &User, erasure: Erasure, origin: Origin) -> Result<Job> {
     begin_for(tx, user, erasure, origin, tx.who().legal_basis)
 }
 
@@ -177,7 +179,7 @@ fn came_at(db: &Db, user: &User) -> Result<Millis> {
 /// Erases whom a caller means by a name, hidden or live; what the person is to be handed. [`Error::UserNotFound`] if it
 /// means nobody.
 pub fn by_identifier(
-    tx: &Tx,
+    tx: &ErasingTx,
     project: ProjectId,
     identifier: &str,
     kind: Erasure,
@@ -189,7 +191,7 @@ pub fn by_identifier(
 }
 
 /// Erases the user at once, and the switches with them. What somebody else asked for stays.
-pub fn with_switches(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Token> {
+pub fn with_switches(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> Result<Token> {
     let name = identifier.as_str();
     let user = holder::named(tx, project, name)?.ok_or_else(|| Error::user_not_found(name))?;
     let job = begin(tx, &user, Erasure::Everything, Origin::Request)?;

@@ -17,7 +17,7 @@ use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::data_inventory;
 use crate::store::jobs::Bounds;
-use crate::store::{Db, Tx, audit, jobs, mentions, sequences, users as rows};
+use crate::store::{BackgroundTx, Db, ErasingTx, Tx, audit, jobs, mentions, sequences, users as rows};
 
 /// Jobs of a project that wait for names that nobody has, at most.
 const UNKNOWN_MAX: u32 = 1_000;
@@ -29,7 +29,7 @@ const ATTEMPTS: i64 = 5;
 /// A job that erases whoever has this identifier at the next midnight, UTC. It is answered under
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
 /// [`Error::RateLimited`] where too many wait for names that nobody has.
-pub fn schedule(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
+pub fn schedule(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
     let user = holder::named(tx, project, identifier.as_str())?;
     if user.is_none() && jobs::waiting_for_unknown(tx, project, UNKNOWN_MAX)? >= UNKNOWN_MAX {
         // At midnight they are done.
@@ -86,7 +86,11 @@ fn name_of<'a>(user: Option<&'a User>, asked: &'a Identifier) -> &'a str {
 /// The same, with the receipt's token for the person who has the name now, but one job at a time:
 /// [`Error::Conflict`] while one for this name waits or runs. Once its rows are gone, a running
 /// job does not keep the name, so a new one is allowed then.
-pub fn schedule_once(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<(Job, Option<Token>)> {
+pub fn schedule_once(
+    tx: &ErasingTx,
+    project: ProjectId,
+    identifier: &Identifier,
+) -> Result<(Job, Option<Token>)> {
     let holder = holder::named(tx, project, identifier.as_str())?;
     let name = name_of(holder.as_ref(), identifier);
     let digest = references::digest(tx.names().name(project, name));
@@ -184,7 +188,7 @@ pub fn may_cancel(job: &Job) -> bool {
 
 /// Jobs that the database does not know have had these numbers, and their receipts of version 1
 /// those up to `receipt`: no other has them again.
-pub fn go_on_after(tx: &Tx, known: &[JobNumbers], receipt: u64) -> Result<()> {
+pub fn go_on_after(tx: &ErasingTx, known: &[JobNumbers], receipt: u64) -> Result<()> {
     if receipt > 0 {
         sequences::go_on_after(tx, "receipt", i64::try_from(receipt).map_err(Error::internal)?)?;
     }
@@ -227,7 +231,12 @@ pub fn cancel_silently(tx: &Tx, mut job: Job) -> Result<()> {
 /// Stops a job. One that has begun leaves what it has not taken yet under the bare id,
 /// as an account-only erasure does. [`Error::JobEnded`] if it is completed or cancelled,
 /// [`Error::Conflict`] if it was never scheduled: its user was gone at once.
-pub fn cancel(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
+pub fn cancel(tx: &ErasingTx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
+    cancel_within(tx, project, id)
+}
+
+/// [`cancel`] as a part of another verb.
+pub(super) fn cancel_within(tx: &Tx, project: Option<ProjectId>, id: JobId) -> Result<Job> {
     let mut job = get(tx, project, id)?;
     // Once the rows are gone there is nothing left to cancel.
     let gone = matches!(job.step, Some(JobStep::Scrubbing | JobStep::Verifying));
@@ -277,7 +286,7 @@ fn note(tx: &Tx, job: &Job, action: &str) -> Result<()> {
 }
 
 /// Lets a failed job go on. [`Error::Conflict`] if it has not failed.
-pub fn retry(tx: &Tx, id: JobId) -> Result<Job> {
+pub fn retry(tx: &ErasingTx, id: JobId) -> Result<Job> {
     let mut job = get(tx, None, id)?;
     if job.status != JobStatus::Failed {
         return Err(Error::Conflict("only a failed job can be retried"));
@@ -320,7 +329,7 @@ pub fn open(db: &Db) -> Result<Vec<JobId>> {
 }
 
 /// The files hold no stale byte as of now: they are searched next.
-pub fn note_scrubbed(tx: &Tx, ids: &[JobId]) -> Result<()> {
+pub fn note_scrubbed(tx: &BackgroundTx, ids: &[JobId]) -> Result<()> {
     for id in ids {
         let mut job = get(tx, None, *id)?;
         job.step = Some(JobStep::Verifying);
@@ -343,7 +352,7 @@ pub struct Searched {
 
 /// Completes a job for which nothing was found, fails one for which something was. False:
 /// it is not completed.
-pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
+pub fn conclude(tx: &BackgroundTx, searched: &Searched) -> Result<bool> {
     let mut job = get(tx, None, searched.id)?;
     if job.status != JobStatus::Running {
         return Ok(false);
@@ -374,7 +383,7 @@ pub fn conclude(tx: &Tx, searched: &Searched) -> Result<bool> {
 }
 
 /// Fails a job that had ended: a later search found values of the person's in these places.
-pub fn fail(tx: &Tx, id: JobId, places: &[String]) -> Result<()> {
+pub fn fail(tx: &BackgroundTx, id: JobId, places: &[String]) -> Result<()> {
     let mut job = get(tx, None, id)?;
     job.status = JobStatus::Failed;
     job.step = Some(JobStep::Verifying);

@@ -14,7 +14,7 @@ use crate::projects;
 use crate::secrets;
 pub use crate::store::deleted_projects::Counts;
 use crate::store::deleted_projects::{self as rows, Deletion};
-use crate::store::{Db, Tx, audit, keys as key_rows, old_secrets, projects as project_rows};
+use crate::store::{Db, ErasingTx, Tx, audit, keys as key_rows, old_secrets, projects as project_rows};
 use crate::trace::LegalBasis;
 
 /// So many erasures are at work at a time: the next ones begin when these are proven.
@@ -35,7 +35,7 @@ fn pseudonym(tx: &Tx, project: &Project) -> Pseudonym {
 /// [`begin`], where its name was typed to confirm it. [`Error::Invalid`] on `confirm`, which was given in
 /// this place, unless it is the name; [`Error::ProjectNotFound`].
 pub fn begin_confirmed(
-    tx: &Tx,
+    tx: &ErasingTx,
     id: ProjectId,
     (place, typed): (Place, &str),
     origin: Origin,
@@ -48,7 +48,7 @@ pub fn begin_confirmed(
 
 /// Deletes a project: from now on nobody finds it, its keys and its token open nothing, and it has no
 /// settings. Its users are erased by [`step`]. [`Error::ProjectNotFound`].
-pub fn begin(tx: &Tx, id: ProjectId, origin: Origin) -> Result<Project> {
+pub fn begin(tx: &ErasingTx, id: ProjectId, origin: Origin) -> Result<Project> {
     let project = projects::get(tx, id)?;
     for key in key_rows::list(tx)? {
         if key.project == Some(id) && key.revoked_at.is_none() {
@@ -96,7 +96,7 @@ pub fn step(tx: &Tx) -> Result<bool> {
     }
     // Scheduled deletions are not needed any more: all users are being erased.
     if let Some(job) = rows::next_scheduled(tx, project)? {
-        jobs::cancel(tx, Some(project), job)?;
+        jobs::cancel_within(tx, Some(project), job)?;
         return Ok(true);
     }
     if rows::any_user(tx, project)? {

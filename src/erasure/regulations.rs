@@ -16,7 +16,7 @@ use crate::people::suppressions::{Digest, Policy, Source};
 use crate::people::{erasures, holder, suppressions};
 use crate::proof::receipt::Token;
 use crate::secrets;
-use crate::store::{Db, Tx, projects, regulations};
+use crate::store::{Db, ErasingTx, Tx, projects, regulations};
 
 /// The most people of one request.
 pub const PEOPLE_MAX: usize = 5_000;
@@ -73,7 +73,7 @@ pub struct Done {
 
 /// Does what is asked for some of the people in a project. Nothing shows it before [`enter`].
 pub fn carry_out(
-    tx: &Tx,
+    tx: &ErasingTx,
     project: ProjectId,
     kind: RegulationKind,
     people: &[Identifier],
@@ -98,7 +98,8 @@ fn carry_out_for(
     let user = if kind.erases() { holder::named(tx, project, person.as_str())? } else { None };
     let erasure = match &user {
         Some(user) => {
-            let job = erasure::begin(tx, user, Erasure::Everything, Origin::Request)?;
+            let job =
+                erasure::begin_for(tx, user, Erasure::Everything, Origin::Request, tx.who().legal_basis)?;
             Some((job.id, token::of(tx, &job, user)))
         }
         None => None,
@@ -108,7 +109,12 @@ fn carry_out_for(
 
 /// Remembers what was done for all of the people. The token is of the receipt, where one person is
 /// erased in one project.
-pub fn enter(tx: &Tx, whole: Whole, kind: RegulationKind, done: &[Done]) -> Result<(Handle, Option<Token>)> {
+pub fn enter(
+    tx: &ErasingTx,
+    whole: Whole,
+    kind: RegulationKind,
+    done: &[Done],
+) -> Result<(Handle, Option<Token>)> {
     let regulation = regulations::insert(tx, whole.0, kind, secrets::handle()?, false)?;
     for (place, one) in done.iter().enumerate() {
         add(tx, &regulation, place, one)?;
@@ -133,7 +139,12 @@ fn add(tx: &Tx, regulation: &Regulation, place: usize, one: &Done) -> Result<()>
 
 /// Does what is asked, and remembers it with a regulation for each of the people, that can be
 /// withdrawn by itself.
-pub fn request_each(tx: &Tx, whole: Whole, kind: RegulationKind, people: &[Identifier]) -> Result<Vec<Seen>> {
+pub fn request_each(
+    tx: &ErasingTx,
+    whole: Whole,
+    kind: RegulationKind,
+    people: &[Identifier],
+) -> Result<Vec<Seen>> {
     let projects = whole.projects(tx)?;
     let request = |person: &Identifier| {
         let regulation = regulations::insert(tx, whole.0, kind, secrets::handle()?, true)?;
@@ -275,7 +286,7 @@ pub fn cancel(db: &Db, whole: Whole, handle: Handle) -> Result<()> {
 /// Takes one back that was asked for one person: they are let in again, unless others keep them out.
 /// Nothing that is erased returns. [`Error::NotFound`] if there is none for this key; [`Error::Conflict`] where it was
 /// asked for several.
-pub fn withdraw(tx: &Tx, whole: Whole, handle: Handle) -> Result<Seen> {
+pub fn withdraw(tx: &ErasingTx, whole: Whole, handle: Handle) -> Result<Seen> {
     let regulation = known(tx, whole, handle)?;
     if !regulation.is_single {
         return Err(Error::Conflict("this regulation was asked for several people: it cannot be cancelled"));

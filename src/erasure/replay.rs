@@ -15,8 +15,8 @@ use crate::people::{names, suppressions};
 use crate::projects as houses;
 use crate::proof::receipt::Receipt;
 use crate::store::{
-    Tx, admins, audit, jobs as job_rows, keys as key_rows, ledger_position, maintenance, projects, sign_ins,
-    users as rows,
+    ErasingTx, Tx, admins, audit, jobs as job_rows, keys as key_rows, ledger_position, maintenance, projects,
+    sign_ins, users as rows,
 };
 
 /// What a replay did.
@@ -71,7 +71,7 @@ pub const REPLAYED: &str = "replay ledger";
 
 /// Writes down that the database came out of a backup, if it did: before anything else is
 /// written. `entries` of the ledger have followed.
-pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
+pub fn note_restored(tx: &ErasingTx, entries: usize) -> Result<()> {
     let Some(made_at) = maintenance::done_at(tx, maintenance::RESTORED)? else { return Ok(()) };
     // One that was used since would set a password once more.
     admins::forget_links(tx)?;
@@ -90,7 +90,7 @@ pub fn note_restored(tx: &Tx, entries: usize) -> Result<()> {
 /// Does what the entries order that the database has not seen. In the transaction that
 /// records that it has seen them. `receipts` are those of good signature; they are looked at
 /// where the ledger was lost.
-pub fn run(tx: &Tx, orders: &Orders, behind: LagCause, receipts: &[Receipt]) -> Result<Replayed> {
+pub fn run(tx: &ErasingTx, orders: &Orders, behind: LagCause, receipts: &[Receipt]) -> Result<Replayed> {
     let mut done = Replayed::default();
     if let Some(seq) = orders.reaches_back() {
         log::warn!("entry {seq} of the ledger was voided after the database had seen it");
@@ -183,7 +183,9 @@ fn begin_anew(tx: &Tx, lost: Lost, receipts: &[Receipt], done: &mut Replayed) ->
             }
             match cutoff {
                 Some(cutoff) => erasure::begin_again(tx, &user, cutoff)?,
-                None => erasure::begin(tx, &user, erasure, Origin::Ledger).map(drop)?,
+                None => {
+                    erasure::begin_for(tx, &user, erasure, Origin::Ledger, tx.who().legal_basis).map(drop)?
+                }
             }
             done.by_receipts = before + 1;
         }
@@ -223,11 +225,11 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
     let standing = Standing { state: user.state, hidden_since: user.deleted_at };
     match fate(standing, &orders.for_person(&people)) {
         ReplayAction::Erase => {
-            erasure::begin(tx, user, Erasure::Everything, Origin::Ledger)?;
+            erasure::begin_for(tx, user, Erasure::Everything, Origin::Ledger, tx.who().legal_basis)?;
             done.erased += 1;
         }
         ReplayAction::Detach { activity } => {
-            erasure::begin(tx, user, Erasure::Account, Origin::Ledger)?;
+            erasure::begin_for(tx, user, Erasure::Account, Origin::Ledger, tx.who().legal_basis)?;
             done.erased += 1;
             lose_activity(tx, user, activity)?;
         }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, REVIVABLE};
 use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
-use crate::store::{Db, Tx, jobs as rows, users};
+use crate::store::{BackgroundTx, Db, Tx, jobs as rows, users};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -28,7 +28,7 @@ pub struct Step {
 
 /// One short step of all the background work that is due at the transaction's time: no
 /// input, may be called at any time, and does nothing if nothing is due.
-pub fn step(tx: &Tx) -> Result<Step> {
+pub fn step(tx: &BackgroundTx) -> Result<Step> {
     let deadline = Instant::now() + CHUNK;
     let mut step = Step::default();
     while Instant::now() < deadline {

@@ -11,7 +11,8 @@ use crate::ledger::{Act, Pseudonym};
 use crate::model::REVIVABLE;
 use crate::people::{names, references};
 use crate::store::{
-    Tx, audit, erased_identifiers, jobs, second_factors, sign_of_life, users, waiting as rows,
+    BackgroundTx, ErasingTx, Tx, audit, erased_identifiers, jobs, second_factors, sign_of_life, users,
+    waiting as rows,
 };
 
 /// Users returned to the trash at a time.
@@ -34,7 +35,7 @@ impl Sign {
 }
 
 /// Writes the sign of life.
-pub fn note(tx: &Tx, sign: Sign) -> Result<()> {
+pub fn note(tx: &BackgroundTx, sign: Sign) -> Result<()> {
     match sign {
         Sign::Trusted(at) => sign_of_life::note(tx, at),
         Sign::Waited(waited) => sign_of_life::note_waited(tx, waited),
@@ -42,12 +43,12 @@ pub fn note(tx: &Tx, sign: Sign) -> Result<()> {
 }
 
 /// Writes the sign of life that a start goes by.
-pub fn begin(tx: &Tx, sign: Millis) -> Result<()> {
+pub fn begin(tx: &ErasingTx, sign: Millis) -> Result<()> {
     sign_of_life::set(tx, sign)
 }
 
 /// Somebody says that the wall clock is right.
-pub fn confirm(tx: &Tx, before: &str) -> Result<()> {
+pub fn confirm(tx: &ErasingTx, before: &str) -> Result<()> {
     let entry = audit::Entry { action: "confirm clock", reason: Some(before), ..audit::Entry::default() };
     audit::append(tx, &entry)
 }
@@ -65,7 +66,7 @@ pub struct Cut {
 
 /// Nothing has happened later than now: cuts hidden-since and the digests of erased names down,
 /// and undoes what only stood because the 7 days, or a job's hour, seemed to be over.
-pub fn cut(tx: &Tx) -> Result<Cut> {
+pub fn cut(tx: &BackgroundTx) -> Result<Cut> {
     let mut cut = Cut {
         unbound: unbind_early(tx)?,
         hidden: users::cut_hidden(tx)?,

@@ -7,11 +7,11 @@ use crate::ledger::Act;
 use crate::model::{Erasure, Origin, ProfileChange, State, User, UserId};
 use crate::people::{merge, names, person, profile};
 use crate::proof::receipt::{self, Token};
-use crate::store::{Tx, aliases, audit, users, waiting};
+use crate::store::{ErasingTx, NormalTx, Tx, aliases, audit, users, waiting};
 
 /// Hides a live user for 7 days. The caller has found it live. The token is of the receipt that
 /// there will be after these.
-pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
+pub fn hide(tx: &ErasingTx, user: &User) -> Result<Token> {
     let user = &merge::with_namesake(tx, user)?;
     users::set_state(tx, user.id, State::Hidden, Some(tx.now()))?;
     person::append_to_ledger(tx, user, |person| Act::Hidden { person })?;
@@ -30,7 +30,7 @@ pub fn hide(tx: &Tx, user: &User) -> Result<Token> {
 
 /// Brings a hidden user back as it was. [`Error::UserNotFound`] if it is not hidden, or
 /// has been for 7 days.
-pub fn restore(tx: &Tx, id: UserId) -> Result<User> {
+pub fn restore(tx: &NormalTx, id: UserId) -> Result<User> {
     let user = users::by_id(tx, None, id)?.filter(|user| user.is_revivable(tx.now()));
     let user = user.ok_or_else(|| Error::user_not_found(id.to_string()))?;
     profile::update_and_restore(tx, user, &ProfileChange::default())
@@ -53,7 +53,8 @@ pub fn sweep(tx: &Tx) -> Result<bool> {
     }
     let oldest = users::hidden(tx, None, 1)?.pop();
     match oldest.filter(|user| user.is_ripe(tx.now())) {
-        Some(user) => begin::begin(tx, &user, Erasure::Everything, Origin::Reaper).map(|_| true),
+        Some(user) => begin::begin_for(tx, &user, Erasure::Everything, Origin::Reaper, tx.who().legal_basis)
+            .map(|_| true),
         None => Ok(false),
     }
 }

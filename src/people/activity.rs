@@ -102,7 +102,7 @@ pub fn record_with_profile(
     if taken == Taken::Stored && *change != ProfileChange::default() {
         let user = registration::ensure(tx, project, &incoming.subject)?;
         if public::may_describe(tx, project, known.as_ref())?.is_ok() {
-            _ = users::amend(tx, user, change)?;
+            _ = users::amend_within(tx, user, change)?;
         }
     }
     Ok(taken)

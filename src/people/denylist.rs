@@ -5,14 +5,18 @@ use crate::error::Result;
 use crate::model::{Attributes, Identifier, ProfileChange, ProjectId, User};
 use crate::people::suppressions::{Policy, Source};
 use crate::people::{find, profile, suppressions};
-use crate::store::Tx;
+use crate::store::{ErasingTx, NormalTx, Tx};
 
 /// What the user prefers, by name: each true, false or not told.
 const TRACKED: &str = "trackUsage";
 
 /// Whether the app's switch is on, or somebody else keeps the user out.
 /// [`crate::error::Error::UserNotFound`] unless the user is live or revivable.
-pub fn is_denied(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
+pub fn is_denied(tx: &NormalTx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
+    denied(tx, project, identifier)
+}
+
+fn denied(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result<bool> {
     let name = identifier.as_str();
     find::get_hidden_too(tx, project, name, tx.now())?;
     suppressions::is_kept_out_by(tx, project, name, Source::Preference, true)
@@ -28,10 +32,10 @@ pub enum Turned {
 
 /// Turns the app's switch on or off. What somebody else asked for stays as it is.
 /// [`crate::error::Error::UserNotFound`] as above.
-pub fn set(tx: &Tx, project: ProjectId, identifier: &Identifier, denied: bool) -> Result<Turned> {
+pub fn set(tx: &ErasingTx, project: ProjectId, identifier: &Identifier, denied: bool) -> Result<Turned> {
     find::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
     turn(tx, project, identifier, Source::Denylist, denied)?;
-    let in_vain = !denied && is_denied(tx, project, identifier)?;
+    let in_vain = !denied && self::denied(tx, project, identifier)?;
     Ok(if in_vain { Turned::OffInVain } else { Turned::Done })
 }
 
@@ -64,7 +68,12 @@ pub fn keeps_out(name: &str) -> bool {
 
 /// Notes what the user prefers, hidden or live; a hidden one stays hidden. Who wants no usage tracked
 /// is kept out. [`crate::error::Error::UserNotFound`] as above.
-pub fn prefer(tx: &Tx, project: ProjectId, identifier: &Identifier, said: &[(&str, bool)]) -> Result<()> {
+pub fn prefer(
+    tx: &ErasingTx,
+    project: ProjectId,
+    identifier: &Identifier,
+    said: &[(&str, bool)],
+) -> Result<()> {
     let user = find::get_hidden_too(tx, project, identifier.as_str(), tx.now())?;
     let extra: Attributes = said.iter().map(|(name, on)| (key(name), (*on).into())).collect();
     // Who keeps themselves out says so, or takes it back.

@@ -8,7 +8,7 @@ use crate::people::callers::Caller;
 use crate::people::{find, person, profile, suppressions};
 use crate::secrets;
 use crate::store::interactions::Page;
-use crate::store::{Db, Tx, interactions, messages, users as rows};
+use crate::store::{Db, ErasingTx, NormalTx, Tx, interactions, messages, users as rows};
 
 /// Messages taken by one statement when an interaction is deleted.
 const ROWS: u32 = 250;
@@ -50,7 +50,7 @@ pub fn list(db: &Db, caller: &Caller, listing: &Listing) -> Result<(Vec<Interact
 
 /// Begins one. The user is created if need be; one in the trash stays there. With it, whose
 /// it is: None for who is not to know since when the user is known.
-pub fn create(tx: &Tx, caller: &Caller, agent: &Identifier) -> Result<(Interaction, Option<UserId>)> {
+pub fn create(tx: &NormalTx, caller: &Caller, agent: &Identifier) -> Result<(Interaction, Option<UserId>)> {
     let handle = secrets::handle()?;
     let Ok(user) = caller.writer(tx)? else {
         // Answered as any other, and kept nowhere.
@@ -84,7 +84,7 @@ pub fn get(db: &Db, caller: &Caller, handle: Handle) -> Result<Interaction> {
 }
 
 /// Gives it a name; None leaves it as it is. [`Error::Invalid`] on `name`.
-pub fn rename(tx: &Tx, caller: &Caller, handle: Handle, name: Option<&str>) -> Result<Interaction> {
+pub fn rename(tx: &NormalTx, caller: &Caller, handle: Handle, name: Option<&str>) -> Result<Interaction> {
     if let Some(name) = name
         && (name.chars().count() > NAME_MAX || name.chars().any(char::is_control))
     {
@@ -108,7 +108,7 @@ pub fn rename(tx: &Tx, caller: &Caller, handle: Handle, name: Option<&str>) -> R
 
 /// Deletes it and all its messages: gone for everybody at once, and rows that do not go at
 /// once go behind the requests.
-pub fn delete(tx: &Tx, caller: &Caller, handle: Handle) -> Result<Interaction> {
+pub fn delete(tx: &ErasingTx, caller: &Caller, handle: Handle) -> Result<Interaction> {
     let user = caller.reader(tx)?;
     let interaction = find(tx, &user, handle)?;
     interactions::mark_deleted(tx, interaction.id)?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::error::{Error, Place, Result};
 use crate::model::{Attributes, Event, Kind, User};
 use crate::people::person;
-use crate::store::{Tx, audit};
+use crate::store::{NormalTx, audit};
 
 /// Stands for a whole value.
 pub const WHOLE: &str = "•••";
@@ -138,7 +138,7 @@ pub fn hidden(user: &User) -> Vec<Hidden> {
 
 /// Uncovers one value of a user, and writes down who asked for it and why: a word of [`REASONS`], and
 /// the number of a ticket, which may be empty. [`Error::Invalid`] on `reason`, `ticket` or `value`.
-pub fn reveal(tx: &Tx, user: &User, key: &str, reason: &str, ticket: &str) -> Result<Hidden> {
+pub fn reveal(tx: &NormalTx, user: &User, key: &str, reason: &str, ticket: &str) -> Result<Hidden> {
     let fault = |field: &str, why: &str| Err(Error::invalid(Place::Body, field, why));
     let Some((_, reason)) = REASONS.into_iter().find(|(word, _)| *word == reason) else {
         return fault("reason", "must be one of those that are offered");

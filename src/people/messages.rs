@@ -6,7 +6,7 @@ use crate::model::{Handle, Interaction, Message, Received, Said, User};
 use crate::people::callers::Caller;
 use crate::people::{interactions, profile};
 use crate::secrets;
-use crate::store::{Db, Tx, interactions as conversations, messages};
+use crate::store::{Db, NormalTx, Tx, interactions as conversations, messages};
 
 /// The longest message, in bytes.
 pub const CONTENT_MAX: usize = 32 * 1024;
@@ -46,7 +46,7 @@ pub fn list(
 /// Adds a message; a user in the trash stays there. [`Error::NotFound`] if the user has no
 /// such interaction, or that no such parent. Who does not exist has no interaction, so
 /// nobody is told who does.
-pub fn create(tx: &Tx, caller: &Caller, new: &New) -> Result<Message> {
+pub fn create(tx: &NormalTx, caller: &Caller, new: &New) -> Result<Message> {
     if new.content.is_empty() {
         return Err(Error::invalid(Place::Body, "content", "must not be empty"));
     }

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
 use crate::model::User;
-use crate::store::{Tx, audit, users};
+use crate::store::{NormalTx, Tx, audit, users};
 
 /// Writes an act on a user down in the ledger: for each registration that makes it up.
 pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
@@ -28,7 +28,7 @@ pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
 }
 
 /// Somebody looks at a person's page.
-pub fn note_view(tx: &Tx, user: &User) -> Result<()> {
+pub fn note_view(tx: &NormalTx, user: &User) -> Result<()> {
     let entry = audit::Entry {
         action: "view user",
         subject: Some(crate::people::person::pseudonym(tx, user)),

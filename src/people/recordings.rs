@@ -3,7 +3,7 @@
 use crate::error::{Error, Place, Result};
 use crate::model::{Dropped, ProjectId, Repair, Session, SessionId};
 use crate::people::{activity, public, repairs, suppressions};
-use crate::store::{Db, Tx, recordings, sessions};
+use crate::store::{Db, NormalTx, Tx, recordings, sessions};
 
 /// Bytes in a row: a chunk of an erasure takes many of them within its time.
 const PIECE: usize = 64 * 1024;
@@ -59,7 +59,7 @@ fn is_there(db: &Db, project: ProjectId, id: i64) -> bool {
 /// bytes, [`Error::Invalid`] if what is there is of another type. None: nothing is taken in of the
 /// session's user, or a public credential may not add to this session, or there is none.
 pub fn append(
-    tx: &Tx,
+    tx: &NormalTx,
     project: ProjectId,
     name: &str,
     content_type: &str,

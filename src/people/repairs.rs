@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::{ProjectId, Repair};
 use crate::people::reasons::REASONS;
 pub use crate::store::repairs::{Count, Recent};
-use crate::store::{Db, Tx, keys, projects, repairs};
+use crate::store::{BackgroundTx, Db, Tx, keys, projects, repairs};
 use crate::trace::Source;
 
 /// Counts are kept for so many days.
@@ -42,7 +42,7 @@ pub fn note_all(tx: &Tx, project: ProjectId, all: &[Repair]) -> Result<()> {
 }
 
 /// Half of the new people that public credentials may make in an hour were made: it may be an attack.
-pub fn raise_alarm(tx: &Tx, source: Source) -> Result<()> {
+pub fn raise_alarm(tx: &BackgroundTx, source: Source) -> Result<()> {
     log::warn!(
         "project {}: half of the new people of an hour were made with public credentials",
         source.project

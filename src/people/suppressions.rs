@@ -12,7 +12,7 @@ use crate::people::{holder, person, repairs, subjects};
 use crate::store::erased_identifiers::Named;
 use crate::store::suppressions::Which;
 pub use crate::store::suppressions::{Digest, Suppression};
-use crate::store::{Db, Tx, aliases, audit, projects, regulations, suppressions};
+use crate::store::{Db, ErasingTx, NormalTx, Tx, aliases, audit, projects, regulations, suppressions};
 
 /// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
 pub const VISITOR: &str = "visitor-";
@@ -134,7 +134,7 @@ pub fn replay(tx: &Tx, at: Millis, ordered: &Suppressing) -> Result<bool> {
 /// Who has no identifier is kept out by their anonymous ids. Who is kept out already is from now on
 /// kept out like this, and by whom else it was asked for. [`Error::Invalid`] on `reason`; else as [`subjects::resolve`].
 pub fn request(
-    tx: &Tx,
+    tx: &ErasingTx,
     project: ProjectId,
     whom: &Whom,
     policy: Policy,
@@ -163,7 +163,7 @@ fn reason_fault(reason: &str, meant: &Meant) -> Option<&'static str> {
 }
 
 /// Whether somebody is kept out, and by which suppression: the first, if there are several.
-pub fn status(tx: &Tx, project: ProjectId, whom: &Whom) -> Result<Option<Option<Suppression>>> {
+pub fn status(tx: &NormalTx, project: ProjectId, whom: &Whom) -> Result<Option<Option<Suppression>>> {
     let meant = subjects::resolve(tx, project, whom)?;
     let named = meant.named();
     let found = match named {
@@ -184,7 +184,7 @@ pub fn status(tx: &Tx, project: ProjectId, whom: &Whom) -> Result<Option<Option<
 
 /// Ends a suppression by what callers know it by, whoever asked for it. Those that others asked for
 /// stay. [`Error::NotFound`] if there is none.
-pub fn end(tx: &Tx, project: ProjectId, handle: Handle) -> Result<()> {
+pub fn end(tx: &ErasingTx, project: ProjectId, handle: Handle) -> Result<()> {
     let found = suppressions::by_handle(tx, project, handle, tx.now())?.ok_or(NOT_FOUND)?;
     let source = Source::parse(&found.source).ok_or_else(|| Error::internal("nobody asks by this word"))?;
     lift_whole(tx, project, &found.digest, source, Others::Stay)?;

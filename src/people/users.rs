@@ -12,7 +12,7 @@ use crate::people::registration::{register, visitor_named};
 use crate::people::subject::Subject;
 use crate::people::{admission, find, merge, names, profile, public, suppressions};
 use crate::store::erased_identifiers::{self, Named};
-use crate::store::{Tx, jobs, users};
+use crate::store::{NormalTx, Tx, jobs, users};
 
 /// What a registration found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn create_or_update(
 /// Creates the user, or restores it. Dropped if it is suppressed. [`Error::IdentifierTaken`] if it
 /// is live.
 pub fn create(
-    tx: &Tx,
+    tx: &NormalTx,
     project: ProjectId,
     identifier: &Identifier,
     change: &ProfileChange,
@@ -121,7 +121,7 @@ pub fn as_if_edited(tx: &Tx, mut user: User, change: &ProfileChange) -> Result<U
 /// Updates the user, restoring it. Dropped if it is suppressed. [`Error::UserNotFound`] if there is
 /// none to restore.
 pub fn update(
-    tx: &Tx,
+    tx: &NormalTx,
     project: ProjectId,
     identifier: &str,
     change: &ProfileChange,
@@ -140,7 +140,12 @@ pub fn edit(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User
 }
 
 /// The same, but a hidden user stays hidden.
-pub fn amend(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User>> {
+pub fn amend(tx: &NormalTx, user: User, change: &ProfileChange) -> Result<Received<User>> {
+    amend_within(tx, user, change)
+}
+
+/// [`amend`] as a part of another verb.
+pub(super) fn amend_within(tx: &Tx, user: User, change: &ProfileChange) -> Result<Received<User>> {
     if let Err(dropped) = suppressions::check_user(tx, &user)? {
         return Ok(Err(dropped));
     }

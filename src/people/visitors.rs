@@ -19,7 +19,7 @@ use crate::people::activity::{Incoming, Taken};
 use crate::people::subject::Subject;
 use crate::people::{activity, holder, identify, suppressions, users};
 use crate::store::erased_identifiers::{self, Named};
-use crate::store::{Db, Tx, aliases, salts};
+use crate::store::{Db, NormalTx, Tx, aliases, salts};
 
 /// What names that we draw begin with.
 const PREFIX: &str = "visitor-";
@@ -170,7 +170,12 @@ pub fn update(
 /// Somebody leaves a page, and was there until now. A message with an identifier has the same
 /// answer whether there is such a person or not, and with a public credential so has every other: a
 /// page of somebody else's would learn whether its visitor uses the app.
-pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&Identifier>) -> Result<Left> {
+pub fn leave(
+    tx: &NormalTx,
+    project: ProjectId,
+    origin: &Origin,
+    identifier: Option<&Identifier>,
+) -> Result<Left> {
     if let Some(identifier) = identifier {
         let kept_out = suppressions::check(tx, project, &Subject::named(identifier))?.is_err();
         if let Some(user) = holder::holder(tx, project, identifier.as_str())?.filter(|_| !kept_out) {
@@ -201,7 +206,7 @@ pub fn leave(tx: &Tx, project: ProjectId, origin: &Origin, identifier: Option<&I
 }
 
 /// A cookie of a visitor who was never here.
-pub fn new_cookie(tx: &Tx, project: ProjectId) -> Result<Cookie> {
+pub fn new_cookie(tx: &NormalTx, project: ProjectId) -> Result<Cookie> {
     Ok(sealed(tx, project, &random_name()?))
 }
 

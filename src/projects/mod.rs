@@ -8,13 +8,17 @@ use crate::error::{Error, FieldError, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites, UNDATED};
 use crate::secrets;
-use crate::store::{Db, Tx, audit, erased_identifiers, projects};
+use crate::store::{BackgroundTx, Db, ErasingTx, NormalTx, Tx, audit, erased_identifiers, projects};
 
 /// The name of the project that the first start makes.
 pub const FIRST: &str = "default";
 
 /// [`Error::NameTaken`], or [`Error::Invalid`] on `name` or `platform`.
-pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
+pub fn create(tx: &NormalTx, name: &str, platform: &str) -> Result<Project> {
+    add(tx, name, platform)
+}
+
+fn add(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     let name = name.trim();
     label::check(name, 200)?;
     if !matches!(platform, "web" | "ios") {
@@ -30,10 +34,11 @@ pub fn create(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
     Ok(project)
 }
 
-/// Makes the first project, if there never was one: somebody may have deleted the last.
-pub fn ensure_first(tx: &Tx) -> Result<()> {
+/// Makes the first project, if there never was one: somebody may have deleted the last. With the
+/// priority of erasing, as a start goes on though the disk is full.
+pub fn ensure_first(tx: &ErasingTx) -> Result<()> {
     if !projects::was_any(tx)? {
-        create(tx, FIRST, "web")?;
+        add(tx, FIRST, "web")?;
     }
     Ok(())
 }
@@ -55,7 +60,7 @@ pub fn of_any_time(db: &Db, id: ProjectId) -> Result<Project> {
 
 /// Gives a project another name. [`Error::NameTaken`], [`Error::Invalid`] on `name`,
 /// [`Error::ProjectNotFound`].
-pub fn rename(tx: &Tx, id: ProjectId, name: &str) -> Result<Project> {
+pub fn rename(tx: &NormalTx, id: ProjectId, name: &str) -> Result<Project> {
     let project = get(tx, id)?;
     let name = name.trim();
     label::check(name, 200)?;
@@ -139,7 +144,7 @@ fn intake_faults(intake: &Intake) -> Vec<FieldError> {
 /// Forgets some digests of identifiers whose time is over, of people who were erased before `since`
 /// alone: backups reach back to then, and hold the others. False: there are none, or the clock is not
 /// trusted.
-pub fn forget_erased(tx: &Tx, since: Millis) -> Result<bool> {
+pub fn forget_erased(tx: &BackgroundTx, since: Millis) -> Result<bool> {
     if !tx.trusts_clock() {
         return Ok(false);
     }
@@ -247,7 +252,7 @@ pub enum Kept {
 
 /// Changes what is given of a project's settings. [`Error::Invalid`] names every fault, and
 /// nothing is changed then; [`Error::NameTaken`]; [`Error::ProjectNotFound`].
-pub fn change(tx: &Tx, id: ProjectId, change: &Change) -> Result<Project> {
+pub fn change(tx: &NormalTx, id: ProjectId, change: &Change) -> Result<Project> {
     let old = get(tx, id)?;
     let mut faults = Vec::new();
     if let Some(Err(error)) = change.name.as_deref().map(|name| label::check(name.trim(), 200)) {
@@ -325,7 +330,7 @@ fn changed(old: &Intake, change: &Change, faults: &mut Vec<FieldError>) -> Intak
 
 /// Sets the sites whose pages may send to the project; an empty list is every site.
 /// [`Error::Invalid`] on `origins`.
-pub fn set_origins(tx: &Tx, id: ProjectId, list: &[String]) -> Result<Project> {
+pub fn set_origins(tx: &NormalTx, id: ProjectId, list: &[String]) -> Result<Project> {
     let list = origins::parse(list)?;
     let project = get(tx, id)?;
     if project.origins == list {
@@ -338,7 +343,7 @@ pub fn set_origins(tx: &Tx, id: ProjectId, list: &[String]) -> Result<Project> {
 }
 
 /// Writes down how many requests of pages of other sites each project refused.
-pub fn note_refused_origins(tx: &Tx, counts: &[(ProjectId, u64)]) -> Result<()> {
+pub fn note_refused_origins(tx: &BackgroundTx, counts: &[(ProjectId, u64)]) -> Result<()> {
     counts.iter().try_for_each(|(id, count)| {
         projects::note_refused_origins(tx, *id, i64::try_from(*count).unwrap_or(i64::MAX))
     })

@@ -14,6 +14,7 @@ mod ledger_writer;
 mod migrations;
 mod open_guard;
 mod pragmas;
+mod priority;
 mod read_only;
 mod reserve;
 mod rows;
@@ -90,6 +91,7 @@ pub use ledger_writer::Beside;
 use ledger_writer::LedgerWriter;
 pub use ledger_writer::position as ledger_position;
 use marks::Marks;
+pub use priority::{Background, BackgroundTx, Erasing, ErasingTx, Normal, NormalTx, Priority, TxOf};
 pub use read_only::Access;
 use reserve::DiskReserve;
 use scrub::Scrub;
@@ -97,7 +99,6 @@ pub use scrub::{Emptied, Totals};
 pub use sealing::Purpose;
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
 use wal_watch::WalWatch;
-pub use writer::WritePriority;
 use writer::Writer;
 
 /// Connections for long reads: so many scans run at a time, the next is told to wait.
@@ -349,18 +350,13 @@ impl Store {
     }
 
     /// Queues a write; see [`writer`]. `clock` stamps its transaction.
-    pub fn submit<T, F>(
-        &self,
-        lane: WritePriority,
-        clock: Clock,
-        who: Who,
-        run: F,
-    ) -> Result<oneshot::Receiver<Result<T>>>
+    pub fn submit<P, T, F>(&self, clock: Clock, who: Who, mut run: F) -> Result<oneshot::Receiver<Result<T>>>
     where
+        P: Priority,
         T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+        F: FnMut(&TxOf<P>) -> Result<T> + Send + 'static,
     {
-        self.writer()?.submit(lane, clock, who, run)
+        self.writer()?.submit(P::PRIORITY, clock, who, move |tx| run(&TxOf::of(tx)))
     }
 
     /// Scrubs some of the pages that were written, behind the requests. Returns how many

@@ -21,6 +21,7 @@ use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::priority::WritePriority;
 use super::reserve::DiskReserve;
 use super::scrub::{Emptied, Scrub};
 use super::wal_watch::WalWatch;
@@ -45,16 +46,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 thread_local! {
     /// Frames in the WAL after the last commit, as SQLite told the hook.
     static WAL_FRAMES: Cell<i32> = const { Cell::new(0) };
-}
-
-/// Which queue a closure waits in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum WritePriority {
-    Normal,
-    /// A request that erases, or that lets nobody in any more, or the word that a backup was made: taken
-    /// though the disk is full.
-    Erasing,
-    Background,
 }
 
 /// What the writer and its file have to do.
@@ -135,7 +126,7 @@ trait Task: Send {
 
 struct Op<T, F> {
     run: F,
-    lane: WritePriority,
+    priority: WritePriority,
     clock: Clock,
     who: Who,
     outcome: Option<Result<T>>,
@@ -163,7 +154,7 @@ where
     }
 
     fn erases(&self) -> bool {
-        self.lane != WritePriority::Normal
+        self.priority != WritePriority::Normal
     }
 
     fn panicked(&mut self) {
@@ -228,7 +219,7 @@ impl Writer {
     /// the queue is full or the store has stopped.
     pub fn submit<T, F>(
         &self,
-        lane: WritePriority,
+        priority: WritePriority,
         clock: Clock,
         who: Who,
         run: F,
@@ -238,12 +229,12 @@ impl Writer {
         F: FnMut(&Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Box::new(Op { run, lane, clock, who, outcome: None, reply });
+        let task = Box::new(Op { run, priority, clock, who, outcome: None, reply });
         let mut queues = self.shared.queues();
         if queues.stopping {
             return Err(Error::Unavailable("the server is stopping"));
         }
-        match lane {
+        match priority {
             WritePriority::Normal | WritePriority::Erasing if queues.requests.len() >= QUEUE_MAX => {
                 return Err(Error::Unavailable("too many writes are waiting"));
             }

@@ -12,7 +12,7 @@ use crate::clock::Millis;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::store::backup::{Copy, copy_closed};
-use crate::store::{WritePriority, audit, maintenance};
+use crate::store::{BackgroundTx, ErasingTx, audit, maintenance};
 
 /// What stays free beside a backup, so that the next write does not meet a full disk.
 const SPARE: u64 = 8 * 1024 * 1024;
@@ -32,7 +32,7 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     drop(copy);
     let name = packed.path.file_name().map(|name| name.to_string_lossy().into_owned());
     // It is whole: the log says so even where the disk has filled up meanwhile.
-    let noted = app.write_blocking(WritePriority::Erasing, move |tx| {
+    let noted = app.write_blocking(move |tx: &ErasingTx| {
         let entry = audit::Entry { action: "back up", reason: name.as_deref(), ..audit::Entry::default() };
         audit::append(tx, &entry)
     });
@@ -97,7 +97,7 @@ fn prune_upgrade(app: &App) -> Result<usize> {
         }
         BeforeUpgrade::Gone => 0,
     };
-    app.write_blocking(WritePriority::Background, |tx| maintenance::forget(tx, maintenance::UPGRADED))?;
+    app.write_blocking(|tx: &BackgroundTx| maintenance::forget(tx, maintenance::UPGRADED))?;
     Ok(removed)
 }
 

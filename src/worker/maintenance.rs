@@ -11,7 +11,7 @@ use crate::people::visitors;
 use crate::projects;
 use crate::proof::audit::Head;
 use crate::store::search::SearchTarget;
-use crate::store::{Scope, Verdict, WritePriority, audit, fragments, maintenance};
+use crate::store::{BackgroundTx, Scope, Verdict, audit, fragments, maintenance};
 
 use super::{backup, prove};
 
@@ -59,7 +59,7 @@ pub fn run(app: &App, go_on: &dyn Fn() -> bool) -> Result<()> {
 fn forget_salts(app: &App) -> Result<()> {
     let time = app.clock().read();
     if time.standing.is_trusted() && app.read(|db| visitors::has_old_salts(db, time.now))? {
-        app.write_blocking(WritePriority::Background, visitors::forget_old_salts)?;
+        app.write_blocking(|tx: &BackgroundTx| visitors::forget_old_salts(tx))?;
         // A reader may hold this up; the log is emptied again behind every erasure.
         app.store().empty_wal()?;
     }
@@ -77,7 +77,7 @@ fn forget_erased(app: &App) -> Result<()> {
     // A backup of unknown age may hold anybody.
     let Some(since) = archive::reach_back_to(&listed) else { return Ok(()) };
     if app.read(|db| projects::has_erased_to_forget(db, since, time.now))? {
-        while app.write_blocking(WritePriority::Background, move |tx| projects::forget_erased(tx, since))? {}
+        while app.write_blocking(move |tx| projects::forget_erased(tx, since))? {}
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ pub fn sign_head(app: &App) -> Result<()> {
         return Ok(());
     }
     let head = Head::sign(app.signer(), position.seq, position.head.0, app.clock().now());
-    app.write_blocking(WritePriority::Background, move |tx| audit::keep_head(tx, &head))
+    app.write_blocking(move |tx: &BackgroundTx| audit::keep_head(tx, &head))
 }
 
 fn is_due(app: &App, task: &str, every: Millis) -> Result<bool> {
@@ -100,7 +100,7 @@ fn is_due(app: &App, task: &str, every: Millis) -> Result<bool> {
 }
 
 fn done(app: &App, task: &'static str) -> Result<()> {
-    app.write_blocking(WritePriority::Background, move |tx| maintenance::note(tx, task))
+    app.write_blocking(move |tx: &BackgroundTx| maintenance::note(tx, task))
 }
 
 /// Makes a backup that is due, and removes those that have had their time. The last good one is
@@ -170,7 +170,7 @@ fn search(app: &App, go_on: &dyn Fn() -> bool) -> Result<bool> {
                 Some(found) => {
                     let places = found.places.clone();
                     log::error!("VALUES OF AN ERASED PERSON, JOB {job}, WERE FOUND IN {}", places.join("; "));
-                    app.write_blocking(WritePriority::Background, move |tx| jobs::fail(tx, job, &places))?;
+                    app.write_blocking(move |tx| jobs::fail(tx, job, &places))?;
                 }
                 None => forget(app, job)?,
             }
@@ -206,6 +206,6 @@ fn ended(app: &App) -> Result<(Vec<JobId>, Vec<SearchTarget>)> {
 }
 
 fn forget(app: &App, job: JobId) -> Result<()> {
-    while app.write_blocking(WritePriority::Background, move |tx| fragments::forget(tx, job, CHUNK))? > 0 {}
+    while app.write_blocking(move |tx: &BackgroundTx| fragments::forget(tx, job, CHUNK))? > 0 {}
     Ok(())
 }

@@ -16,7 +16,6 @@ use crate::app::App;
 use crate::erasure::{project_deletion, step};
 use crate::error::{Error, Result};
 use crate::projects;
-use crate::store::WritePriority;
 use crate::worker_signal::WorkerSignal;
 
 /// The longest sleep; key uses are written down as often.
@@ -66,7 +65,7 @@ fn tick_while(app: &App, go_on: impl Fn() -> bool) -> Result<Report> {
 
 fn do_what_is_due(app: &App, go_on: &impl Fn() -> bool, report: &mut Report) -> Result<()> {
     while go_on() {
-        let step = app.write_blocking(WritePriority::Background, step::step)?;
+        let step = app.write_blocking(step::step)?;
         report.steps += 1;
         report.began += step.began;
         report.reaped += step.reaped;
@@ -96,7 +95,7 @@ pub fn note_uses(app: &App) -> Result<()> {
     if is_empty && none_refused && counted.failed_sign_ins == 0 {
         return Ok(());
     }
-    app.write_blocking(WritePriority::Background, move |tx| {
+    app.write_blocking(move |tx| {
         keys::note_uses(tx, &counted.uses)?;
         keys::note_refused_addresses(tx, &counted.refused_addresses)?;
         rotation::note_uses(tx, &counted.tokens, &counted.old)?;

@@ -19,7 +19,7 @@ use crate::proof::receipts::{Last, ReceiptError, Stored};
 use crate::store::search::SearchTarget;
 use crate::store::search_scope::SearchScope;
 use crate::store::{
-    Emptied, Scope, Totals, Verdict, WritePriority, fragments, is_own, ledger_position, mentions, users,
+    BackgroundTx, Emptied, Scope, Totals, Verdict, fragments, is_own, ledger_position, mentions, users,
 };
 
 use super::backup;
@@ -78,7 +78,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
         };
         if tries == 1 {
             let ids = ids.clone();
-            app.write_blocking(WritePriority::Background, move |tx| jobs::note_scrubbed(tx, &ids))?;
+            app.write_blocking(move |tx| jobs::note_scrubbed(tx, &ids))?;
         }
         let scope = if again { Scope::Whole } else { search_scope.scope(&ids) };
         let mode = match scope {
@@ -247,7 +247,7 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
             Err(error) => {
                 log::error!("job {} could not be proven: {error}", job.id);
                 let (id, text) = (job.id, error.to_string());
-                app.write_blocking(WritePriority::Background, move |tx| jobs::note_fault(tx, id, &text))?;
+                app.write_blocking(move |tx: &BackgroundTx| jobs::note_fault(tx, id, &text))?;
                 proved.faults += 1;
             }
         }
@@ -256,7 +256,7 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
         copies.receipts_written(app.receipts().last().number);
     }
     let all = good.len() as u64;
-    proved.completed = app.write_blocking(WritePriority::Background, move |tx| {
+    proved.completed = app.write_blocking(move |tx| {
         good.iter()
             .try_fold(0, |completed, searched| Ok(completed + u64::from(jobs::conclude(tx, searched)?)))
     })?;

@@ -5,6 +5,7 @@ use usher::clock::MINUTE;
 use usher::erasure::trash;
 use usher::model::{Dropped, Kind, UserId};
 use usher::people::{activity, find, subject};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -256,7 +257,8 @@ fn what_was_sent_under_a_former_name_makes_no_second_user() {
     let id = create(&server, "ann");
     server.clock.advance(MINUTE);
     call(&server, "PUT", &format!("/users/{id}")).json(json!({ "username": "eve" })).send().expect(200);
-    let late = server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "late", START)));
+    let late = server
+        .write(move |tx: &NormalTx| activity::record(tx, project, &event(&named("ann"), "late", START)));
     assert_eq!(late, activity::Taken::Dropped(Dropped::Late));
     refused(get(&server, "ann"), 404, "User not found");
 }
@@ -354,7 +356,7 @@ fn a_hidden_user_is_unknown_until_it_is_created_again_with_its_history() {
 fn an_anonymous_visitor_is_in_no_list() {
     let server = Server::start();
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let mut seen = event(&named("x"), "seen", START);
         seen.subject = subject::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
         seen.kind = Kind::Page;

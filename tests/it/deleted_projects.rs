@@ -10,7 +10,7 @@ use usher::model::{ProfileChange, ProjectId};
 use usher::people::identify;
 use usher::people::subject::Subject;
 use usher::projects;
-use usher::store::WritePriority;
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Server, TestProject, encode, named};
 use crate::matrix::activity;
@@ -166,7 +166,7 @@ fn nobody_is_made_in_a_deleted_project() {
     let server = Server::start();
     let id = server.second().id;
     let register = move |server: &Server, project: ProjectId| {
-        server.app.write_blocking(WritePriority::Normal, move |tx| {
+        server.app.write_blocking(move |tx: &NormalTx| {
             let subject = Subject { identifier: Some(named("late")), anonymous_id: None };
             identify::identify(tx, project, &subject, &ProfileChange::default(), None).map(|_| ())
         })
@@ -191,7 +191,7 @@ fn a_deletion_goes_on_after_a_stop_at_each_step() {
         populate(&server, &project);
         delete(&server, &project, &project.all, &name(&server, &project)).expect(202);
         for _ in 0..steps {
-            server.write(project_deletion::step);
+            server.write(|tx: &NormalTx| project_deletion::step(tx));
         }
         let server = over(server);
         assert_eq!(server.get(&path(&project)).bearer(&project.all).send().status, 401);
@@ -207,7 +207,7 @@ fn a_project_of_many_users_is_emptied_in_one_round() {
     let server = Server::start();
     let project = server.second();
     let id = project.id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         (0..USERS).try_for_each(|n| {
             let subject = Subject { identifier: Some(named(&format!("user-{n}"))), anonymous_id: None };
             identify::identify(tx, id, &subject, &ProfileChange::default(), None).map(|_| ())

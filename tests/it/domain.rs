@@ -3,6 +3,7 @@
 
 use std::sync::mpsc;
 use std::time::Duration;
+use usher::store::NormalTx;
 
 use serde_json::json;
 use usher::clock::{HOUR, MINUTE, Millis};
@@ -11,7 +12,6 @@ use usher::erasure::trash;
 use usher::model::{Dropped, Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
 use usher::people::subject::Subject;
 use usher::people::{activity, find, recordings, registration, users};
-use usher::store::WritePriority;
 
 use crate::harness::{START, Server, event, named};
 use crate::segment::{batch, check_counters, count, find, names, send, user};
@@ -122,7 +122,7 @@ fn a_recording_goes_and_stays_with_its_session() {
     batch(&server, json!([{ "type": "page", "userId": "ann" }]));
     let young = record();
     assert_ne!(old, young);
-    let gone = server.app.write_blocking(WritePriority::Normal, move |tx| {
+    let gone = server.app.write_blocking(move |tx| {
         recordings::append(tx, project, &old.to_string(), "text/plain", b"x", 1_000).map(|_| ())
     });
     assert!(gone.is_err(), "a visit that is erased takes nothing any more");
@@ -159,7 +159,7 @@ pub fn hold(server: &Server) -> mpsc::Sender<()> {
     let (begin, begun) = mpsc::channel::<()>();
     let app = server.app.clone();
     std::thread::spawn(move || {
-        app.write_blocking(WritePriority::Normal, move |_| {
+        app.write_blocking(move |_: &NormalTx| {
             let _ = begin.send(());
             let _ = told.recv();
             Ok(())
@@ -215,8 +215,9 @@ fn a_write_that_panics_is_answered_and_undone_and_the_others_go_on() {
             .map(|n| {
                 let name = named(&format!("user {n}"));
                 scope.spawn(move || {
-                    app.write_blocking(WritePriority::Normal, move |tx| {
-                        users::create(tx, project, &name, &ProfileChange::default())?.expect("taken");
+                    app.write_blocking(move |tx| {
+                        users::create_or_update(tx, project, &name, &ProfileChange::default())?
+                            .expect("taken");
                         assert_ne!(n, 3, "a panic within a savepoint");
                         tx.nested(|| trash::hide(tx, &find::get(tx, project, name.as_str())?))
                     })
@@ -244,14 +245,17 @@ fn the_states_of_a_life_are_told_apart_by_everyone_who_looks() {
     server.clock.advance(REVIVABLE - 1);
     let ensured = |subject: &Subject| {
         let subject = subject.clone();
-        server.write(move |tx| registration::ensure(tx, project, &subject).map(|user| (user.id, user.state)))
+        server.write(move |tx: &NormalTx| {
+            registration::ensure(tx, project, &subject).map(|user| (user.id, user.state))
+        })
     };
     assert_eq!(ensured(&subject), (id, State::Hidden));
     server.clock.advance(1);
     let (new, state) = ensured(&subject);
     assert_eq!(state, State::Live);
     assert_ne!(new, id);
-    let late =
-        server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "x", START + REVIVABLE)));
+    let late = server.write(move |tx: &NormalTx| {
+        activity::record(tx, project, &event(&named("ann"), "x", START + REVIVABLE))
+    });
     assert_eq!(late, activity::Taken::Dropped(Dropped::Late));
 }

@@ -3,6 +3,7 @@
 
 use usher::access::{admins, credentials, second_factor};
 use usher::clock::{Clock, SECOND};
+use usher::store::NormalTx;
 
 use crate::admin::second_factor::{code, sign_in, turn_on};
 use crate::admin::{Browser, PASSWORD};
@@ -28,7 +29,7 @@ fn lets_in(server: &Server, password: &str) -> bool {
 
 /// The machine sets the password anew.
 fn reset(server: &Server, password: &'static str) {
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let owner = admins::by_name(tx, "owner")?.expect("the owner");
         credentials::set_password(tx, &owner, &admins::hash_password(password)?)
     });

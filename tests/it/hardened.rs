@@ -7,7 +7,6 @@ use serde_json::Value;
 use usher::clock::{DAY, MINUTE};
 use usher::error::Error;
 use usher::projects;
-use usher::store::WritePriority;
 
 use crate::harness::{Reply, Server};
 
@@ -141,9 +140,7 @@ fn a_key_pays_for_what_it_may_not_do() {
 #[test]
 fn names_that_turn_what_follows_around_are_refused() {
     let server = Server::start();
-    let create = |name: &'static str| {
-        server.app.write_blocking(WritePriority::Normal, move |tx| projects::create(tx, name, "web"))
-    };
+    let create = |name: &'static str| server.app.write_blocking(move |tx| projects::create(tx, name, "web"));
     for name in ["good\u{202e}txt", "a\u{2066}b", "a\u{200f}b", "a\u{200b}b", "\u{feff}a", "a\u{2028}b"] {
         assert!(matches!(create(name), Err(Error::Invalid(_))), "{name:?}");
     }

@@ -28,7 +28,7 @@ use usher::projects;
 use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
-use usher::store::{self, Db, ScrubMode, Store, Tx, WritePriority};
+use usher::store::{self, Db, NormalTx, Priority, ScrubMode, Store, TxOf};
 use usher::web::limits::Limits;
 use usher::worker::{self, Worker};
 use usher::worker_signal::WorkerSignal;
@@ -258,12 +258,13 @@ impl Server {
         report
     }
 
-    pub fn write<T, F>(&self, run: F) -> T
+    pub fn write<P, T, F>(&self, run: F) -> T
     where
+        P: Priority,
         T: Send + 'static,
-        F: FnMut(&Tx) -> Result<T> + Send + 'static,
+        F: FnMut(&TxOf<P>) -> Result<T> + Send + 'static,
     {
-        self.app.write_blocking(WritePriority::Normal, run).expect("a write")
+        self.app.write_blocking(run).expect("a write")
     }
 
     pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> T {
@@ -378,7 +379,7 @@ fn with_key(app: &App, project: Project) -> TestProject {
 
 fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {
     let (_, secret) = app
-        .write_blocking(WritePriority::Normal, move |tx| {
+        .write_blocking(move |tx| {
             keys::create(tx, project, "a test's", Powers::Scopes(scopes), &Bounds::default())
         })
         .expect("a key");
@@ -542,7 +543,7 @@ impl Seed<'_> {
         let Seed { server, identifier, events, email } = self;
         let project = server.project.id;
         let identifier = named(&identifier);
-        server.write(move |tx| {
+        server.write(move |tx: &NormalTx| {
             let change = ProfileChange { email: email.clone().map(Some), ..ProfileChange::default() };
             let (user, _) = users::create_or_update(tx, project, &identifier, &change)?.expect("taken");
             for n in 0..events {

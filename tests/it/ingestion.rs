@@ -6,6 +6,7 @@ use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
 use usher::erasure::trash;
 use usher::model::{SESSION_GAP, Session};
 use usher::people::{activity, find, holder};
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server};
 use crate::segment::{batch, check_counters, count, events, find, names, send, user};
@@ -337,6 +338,6 @@ fn any_message_creates_its_unknown_user() {
             "{kind}"
         );
     }
-    let visitor = server.write(move |tx| holder::alias_holder(tx, project, "f0"));
+    let visitor = server.write(move |tx: &NormalTx| holder::alias_holder(tx, project, "f0"));
     assert_eq!(visitor.and_then(|user| user.identifier).as_deref(), Some("f"));
 }

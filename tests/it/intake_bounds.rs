@@ -8,6 +8,7 @@ use usher::erasure::trash;
 use usher::model::{Erasure, Origin};
 use usher::people::find;
 use usher::people::suppressions::Policy;
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server};
 use crate::ingestion::time;
@@ -179,7 +180,7 @@ fn a_short_suppression_of_another_ends_no_longer_one() {
     late_bounds::erase(&server, "ann");
     let project = server.project().id;
     server.seed("bob").insert();
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let bob = find::get(tx, project, "bob")?;
         usher::store::aliases::link(tx, project, "a1", bob.id)
     });

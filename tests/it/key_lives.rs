@@ -8,7 +8,7 @@ use usher::access::{keys, rotation};
 use usher::clock::{DAY, HOUR, Millis, SECOND};
 use usher::error::Error;
 use usher::model::{Credential, Key, KeyId, Scopes};
-use usher::store::Tx;
+use usher::store::{ErasingTx, NormalTx, Priority, TxOf};
 use usher::worker;
 
 use crate::harness::{Reply, START, Server};
@@ -23,9 +23,9 @@ pub fn within(server: &Server, bounds: Bounds) -> (KeyId, String) {
 }
 
 /// A write that is good, with the keys loaded again.
-pub fn change<T: Send + 'static>(
+pub fn change<P: Priority, T: Send + 'static>(
     server: &Server,
-    run: impl FnMut(&Tx) -> usher::error::Result<T> + Send + 'static,
+    run: impl FnMut(&TxOf<P>) -> usher::error::Result<T> + Send + 'static,
 ) -> T {
     let done = server.write(run);
     server.app.reload_keys().expect("keys");
@@ -55,11 +55,11 @@ fn told(reply: &Reply) -> (u16, String, Vec<Option<String>>) {
     (reply.status, reply.text.clone(), headers.to_vec())
 }
 
-fn fault<T: Send + 'static>(
+fn fault<P: Priority, T: Send + 'static>(
     server: &Server,
-    run: impl FnMut(&Tx) -> usher::error::Result<T> + Send + 'static,
+    run: impl FnMut(&TxOf<P>) -> usher::error::Result<T> + Send + 'static,
 ) -> String {
-    let failed = server.app.write_blocking(usher::store::WritePriority::Normal, run);
+    let failed = server.app.write_blocking(run);
     match failed.err().expect("a fault") {
         Error::Invalid(faults) => format!("{}: {}", faults[0].field, faults[0].message),
         error => error.to_string(),
@@ -90,7 +90,7 @@ fn an_end_lies_ahead() {
     let server = Server::start();
     let project = server.project().id;
     let make = move |end: Millis| {
-        move |tx: &Tx| {
+        move |tx: &NormalTx| {
             let bounds = Bounds { expires_at: Some(end), ..Bounds::default() };
             keys::create(tx, Some(project), "k", Powers::Public, &bounds)
         }
@@ -284,7 +284,9 @@ fn addresses_are_checked_and_at_most_32() {
     let server = Server::start();
     let (id, _) = within(&server, Bounds::default());
     let set = |list: Vec<String>| {
-        move |tx: &Tx| keys::change(tx, id, &Change { addresses: Some(list.clone()), ..Change::default() })
+        move |tx: &ErasingTx| {
+            keys::change(tx, id, &Change { addresses: Some(list.clone()), ..Change::default() })
+        }
     };
     let wrong = fault(&server, set(vec!["192.0.2.1".into(), "10.0.0.0/33".into()]));
     assert!(wrong.starts_with("addresses[1]: must be an address, or a range"), "{wrong}");
@@ -300,7 +302,9 @@ fn a_key_that_is_renamed_stays_what_it_was() {
     let end = Some(START + HOUR);
     let (id, key) = within(&server, Bounds { expires_at: end, ..Bounds::default() });
     let rename = |name: &'static str| {
-        move |tx: &Tx| keys::change(tx, id, &Change { name: Some(name.to_owned()), ..Change::default() })
+        move |tx: &ErasingTx| {
+            keys::change(tx, id, &Change { name: Some(name.to_owned()), ..Change::default() })
+        }
     };
     change(&server, rename(" backend "));
     let now = held(&server, id);
@@ -317,7 +321,7 @@ fn readiness_asks_for_the_end_and_the_address() {
     let server = Server::start();
     let make = |bounds: Bounds| {
         let admin = Scopes::parse("admin").expect("scopes");
-        let create = move |tx: &Tx| keys::create(tx, None, "k", Powers::Scopes(admin), &bounds);
+        let create = move |tx: &NormalTx| keys::create(tx, None, "k", Powers::Scopes(admin), &bounds);
         change(&server, create).1
     };
     let ends = make(Bounds { expires_at: Some(START + HOUR), ..Bounds::default() });

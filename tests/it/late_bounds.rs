@@ -5,6 +5,7 @@ use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
 use usher::model::Intake;
 use usher::people::late;
 use usher::projects;
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server};
 use crate::segment::{count, events, find, names, send, user};
@@ -274,7 +275,7 @@ fn keep(server: &Server, days: Option<u32>, why: Option<&str>) {
     let project = server.project().id;
     let intake =
         Intake { erased_kept_days: days, erased_kept_why: why.map(str::to_owned), ..Intake::default() };
-    server.write(move |tx| projects::set_intake(tx, project, &intake));
+    server.write(move |tx: &NormalTx| projects::set_intake(tx, project, &intake));
 }
 
 #[test]
@@ -312,8 +313,7 @@ fn digests_are_kept_for_30_days_at_least_or_with_a_reason() {
     for (days, why, good) in [(Some(29), None, false), (Some(30), None, true), (None, Some(" "), false)] {
         let intake =
             Intake { erased_kept_days: days, erased_kept_why: why.map(str::to_owned), ..Intake::default() };
-        let lane = usher::store::WritePriority::Normal;
-        let set = server.app.write_blocking(lane, move |tx| projects::set_intake(tx, project, &intake));
+        let set = server.app.write_blocking(move |tx: &NormalTx| projects::set_intake(tx, project, &intake));
         assert_eq!(set.is_ok(), good, "{days:?} {why:?}");
     }
 }

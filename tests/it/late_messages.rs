@@ -7,6 +7,7 @@ use usher::erasure::trash;
 use usher::model::{Erasure, Origin, REVIVABLE};
 use usher::people::late::UNDATED;
 use usher::people::{find, holder};
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server};
 use crate::ingestion::{at, time, track};
@@ -210,7 +211,7 @@ fn what_is_done_after_the_seventh_day_is_a_new_users() {
         // The same by an anonymous id.
         let page = |at: Millis| json!({ "type": "page", "anonymousId": "v", "timestamp": time(at) });
         assert_eq!(late(&server, json!([page(gone), page(gone + 1)])), [0]);
-        let visitor = server.write(move |tx| holder::alias_holder(tx, project, "v"));
+        let visitor = server.write(move |tx: &NormalTx| holder::alias_holder(tx, project, "v"));
         assert_eq!(visitor.map(|user| user.event_count), Some(1));
         assert_eq!(late_events(&server), 3);
         check_counters(&server);

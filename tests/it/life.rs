@@ -463,8 +463,7 @@ fn an_openreplay_job_takes_whoever_has_the_name_when_it_is_due_and_nobody_before
 fn restoring_is_for_the_hidden() {
     let restore = |server: &Server, s: &Subject| {
         let id = s.id;
-        let restored =
-            server.app.write_blocking(usher::store::WritePriority::Normal, move |tx| trash::restore(tx, id));
+        let restored = server.app.write_blocking(move |tx| trash::restore(tx, id));
         if restored.is_ok() { 200 } else { 404 }
     };
     let gone = (404, Absent);

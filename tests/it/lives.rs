@@ -2,6 +2,7 @@
 //! what is counted is there, and what is erased does not come back.
 
 use std::collections::BTreeSet;
+use usher::store::NormalTx;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
@@ -11,7 +12,6 @@ use usher::erasure;
 use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobStatus, Origin, ProjectId, REVIVABLE, User, UserId};
 use usher::people::{activity, find, holder, merge};
-use usher::store::WritePriority;
 
 use crate::harness::{Server, named};
 use crate::segment::{check_counters, count, find, send};
@@ -128,7 +128,7 @@ impl Tale<'_> {
 
     fn visitor(&self, visitor: usize) -> Option<User> {
         let project = self.project;
-        self.server.write(move |tx| holder::alias_holder(tx, project, VISITORS[visitor]))
+        self.server.write(move |tx: &NormalTx| holder::alias_holder(tx, project, VISITORS[visitor]))
     }
 
     fn person(&self, who: usize) -> Option<User> {
@@ -164,9 +164,7 @@ impl Tale<'_> {
             }
             Deed::Restore(who) => {
                 if let Some(user) = self.person(who) {
-                    let _ = server
-                        .app
-                        .write_blocking(WritePriority::Normal, move |tx| trash::restore(tx, user.id));
+                    let _ = server.app.write_blocking(move |tx| trash::restore(tx, user.id));
                 }
             }
             Deed::Erase(who, kind) => self.erase(self.person(who), kind),
@@ -178,13 +176,11 @@ impl Tale<'_> {
                 let all = server.read(|db| jobs::scheduled_page(db, project, 10_000, 0));
                 if let Some(job) = all.get(n) {
                     let id = job.id;
-                    let _ = server
-                        .app
-                        .write_blocking(WritePriority::Normal, move |tx| jobs::cancel(tx, None, id));
+                    let _ = server.app.write_blocking(move |tx| jobs::cancel(tx, None, id));
                 }
             }
             Deed::Move => {
-                server.write(merge::chunk);
+                server.write(|tx: &NormalTx| merge::chunk(tx));
             }
             Deed::Work => {
                 server.tick();

@@ -6,6 +6,7 @@ use usher::erasure::trash;
 use usher::model::{ProfileChange, User, UserId};
 use usher::people::subject::Subject;
 use usher::people::{activity, find, holder, merge, profile};
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server, event, named};
 use crate::segment::{batch, check_counters, count, events, find, names, refusals, refused, send, user};
@@ -27,18 +28,18 @@ fn alias(name: &str, previous: &str) -> Value {
 /// Whose an anonymous id is.
 pub fn holder(server: &Server, visitor: &'static str) -> Option<User> {
     let project = server.project().id;
-    server.write(move |tx| holder::alias_holder(tx, project, visitor))
+    server.write(move |tx: &NormalTx| holder::alias_holder(tx, project, visitor))
 }
 
 pub fn track(server: &Server, name: &str, what: &str, at: Millis) {
     let (project, name, what) = (server.project().id, named(name), what.to_owned());
-    server.write(move |tx| activity::record(tx, project, &event(&name, &what, at)));
+    server.write(move |tx: &NormalTx| activity::record(tx, project, &event(&name, &what, at)));
 }
 
 /// Events of a visitor, many enough for several moves.
 pub fn wander(server: &Server, visitor: &'static str, number: u32) -> UserId {
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         for n in 0..number {
             let mut seen = event(&named("x"), &format!("page {n}"), tx.now());
             seen.subject = Subject { identifier: None, anonymous_id: Some(named(visitor)) };
@@ -51,7 +52,7 @@ pub fn wander(server: &Server, visitor: &'static str, number: u32) -> UserId {
 
 /// One move, of 250 rows at most. False: there is nothing to move.
 pub fn move_some(server: &Server) -> bool {
-    server.write(merge::chunk)
+    server.write(|tx: &NormalTx| merge::chunk(tx))
 }
 
 #[test]
@@ -263,7 +264,7 @@ fn what_the_visitor_said_of_itself_fills_what_the_named_user_left_open() {
     let about = json!({ "firstName": "Ann", "plan": "named" });
     send(&server, "/v1/identify", json!({ "userId": "ann", "traits": about })).expect(200);
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let extra = |value: &str| json!({ "title": value, value: 1 }).as_object().expect("a map").clone();
         let change = |value: &str| ProfileChange { extra: extra(value), ..ProfileChange::default() };
         let visitor = holder::alias_holder(tx, project, "v")?.expect("the visitor");

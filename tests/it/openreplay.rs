@@ -7,6 +7,7 @@ use usher::erasure;
 use usher::erasure::trash;
 use usher::model::{Erasure, Kind, Origin, SESSION_GAP};
 use usher::people::{activity, find, identify, subject, users};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -71,7 +72,7 @@ impl House {
 
     pub fn track(&self, name: &str, what: &str, at: Millis) {
         let (project, name, what) = (self.server.project().id, named(name), what.to_owned());
-        self.server.write(move |tx| activity::record(tx, project, &event(&name, &what, at)));
+        self.server.write(move |tx: &NormalTx| activity::record(tx, project, &event(&name, &what, at)));
     }
 }
 
@@ -124,14 +125,14 @@ fn stats_count_the_sessions_and_tell_the_first_start_and_the_last() {
 fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
     let house = House::new();
     let project = house.server.project().id;
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         users::create_or_update(tx, project, &named("ann"), &Default::default()).map(|_| ())
     });
     let expected =
         |first, last| json!({ "userId": "ann", "sessionCount": 0, "lastSeen": last, "firstSeen": first });
     assert_eq!(house.stats("ann"), expected(START, START));
     house.server.clock.advance(DAY);
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         let subject = subject::Subject { identifier: Some(named("ann")), anonymous_id: None };
         identify::identify(tx, project, &subject, &Default::default(), Some(START - MINUTE))?.expect("taken");
         identify::identify(tx, project, &subject, &Default::default(), None).map(|_| ())
@@ -139,7 +140,7 @@ fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
     assert_eq!(house.stats("ann"), expected(START - MINUTE, START + DAY));
     assert_eq!(house.sessions("ann", ""), Vec::<Value>::new());
     // An interaction is of no visit.
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         let mut asked = event(&named("ann"), "asked", START);
         asked.kind = Kind::Interaction;
         activity::record(tx, project, &asked)

@@ -2,6 +2,7 @@
 //! user related data", from the request to the midnight after it, and what cancels them.
 
 use std::time::Instant;
+use usher::store::NormalTx;
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, next_midnight};
@@ -119,7 +120,9 @@ fn the_user_lives_and_goes_on_until_a_millisecond_before_midnight() {
     server.clock.advance(MIDNIGHT - START - 1);
     assert_eq!(server.tick().began, 0);
     assert_eq!(house.job(&job), job);
-    server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "late at night", tx.now())));
+    server.write(move |tx: &NormalTx| {
+        activity::record(tx, project, &event(&named("ann"), "late at night", tx.now()))
+    });
     assert_eq!(house.data("users/ann")["sessionCount"], 2);
     assert_eq!(server.rows_of(user), 1 + 4 + 2);
 
@@ -317,7 +320,7 @@ fn faults_count_in_a_row_so_a_job_that_gets_on_does_not_fail() {
         server.clock.advance(HOUR);
         let mut row = stored(server, &job);
         // The time is up at once: 250 rows leave.
-        server.write(move |tx| delete_rows::some(tx, &mut row, Instant::now()));
+        server.write(move |tx: &NormalTx| delete_rows::some(tx, &mut row, Instant::now()));
         let row = stored(server, &job);
         assert_eq!((row.attempts, row.retry_at, row.error), (0, None, None));
         assert_eq!(server.rows_of(user), 2_002 - 250 * (round + 1));
@@ -521,7 +524,7 @@ fn a_job_asked_for_by_a_name_that_nobody_has_any_more_is_answered_by_it_and_keep
     let call = |body: serde_json::Value| server.post("/v1/track").bearer(&key).json(body).send().expect(200);
     call(json!({"userId": old, "event": "Came", "messageId": "1"}));
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let user = find::get(tx, project, old)?;
         users::rename(tx, user, &Identifier::parse(Place::Body, "name", new)?).map(|_| ())
     });

@@ -8,6 +8,7 @@ mod users;
 use serde_json::{Value, json};
 use usher::clock::Millis;
 use usher::people::activity;
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, Server, event, fields, named};
 
@@ -50,7 +51,7 @@ impl House {
 
     pub fn track(&self, name: &str, what: &str, at: Millis) {
         let (project, name, what) = (self.server.project().id, named(name), what.to_owned());
-        self.server.write(move |tx| activity::record(tx, project, &event(&name, &what, at)));
+        self.server.write(move |tx: &NormalTx| activity::record(tx, project, &event(&name, &what, at)));
     }
 
     /// Segment's messages, into the first project.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use usher::people::suppressions;
 use usher::people::suppressions::Policy;
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Server, fields, named};
 use crate::regulations::say;
@@ -138,7 +139,7 @@ fn a_preference_ends_no_suppression_of_somebody_else() {
     assert!(is_denied(&server));
     check_taken(&server, false);
     let (project, ann) = (server.project().id, named("ann"));
-    assert!(server.write(move |tx| suppressions::lift(tx, project, &ann)));
+    assert!(server.write(move |tx: &NormalTx| suppressions::lift(tx, project, &ann)));
     assert!(!is_denied(&server));
     check_taken(&server, true);
 }

@@ -5,6 +5,7 @@ use usher::clock::{DAY, MINUTE};
 use usher::erasure::trash;
 use usher::model::{Kind, REVIVABLE, UserId};
 use usher::people::{activity, find};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, START, Server, event, fields, named};
 
@@ -55,7 +56,7 @@ fn the_seeds_deletion_answers_the_deleted_user_whose_interactions_are_gone() {
     let server = Server::start();
     let project = server.project().id;
     let user = create(&server, json!({ "external_id": "ann", "first_name": "Ann" }));
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let mut asked = event(&named("ann"), "asked", START);
         asked.kind = Kind::Interaction;
         activity::record(tx, project, &asked)

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use usher::clock::MINUTE;
 use usher::projects;
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, START, Server, fields};
 
@@ -25,7 +26,7 @@ pub fn sign(name: &str) -> String {
 pub fn signing() -> Server {
     let server = Server::start();
     let project = server.project().id;
-    server.write(move |tx| projects::set_client_secret(tx, project, Some(SECRET)));
+    server.write(move |tx: &NormalTx| projects::set_client_secret(tx, project, Some(SECRET)));
     server
 }
 

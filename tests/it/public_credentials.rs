@@ -11,6 +11,7 @@ use usher::model::{Intake, PublicWrites, State, User};
 use usher::people::suppressions::Policy;
 use usher::people::{find, holder, suppressions};
 use usher::projects;
+use usher::store::NormalTx;
 
 use crate::admin::Browser;
 use crate::harness::{Reply, Server, named};
@@ -56,7 +57,7 @@ fn held(server: &Server, name: &'static str) -> User {
 fn set_writes(server: &Server, public_writes: PublicWrites) {
     let project = server.project().id;
     let intake = Intake { public_writes, erased_kept_days: Some(3_650), ..Intake::default() };
-    server.write(move |tx| projects::set_intake(tx, project, &intake));
+    server.write(move |tx: &NormalTx| projects::set_intake(tx, project, &intake));
     server.app.reload_keys().expect("keys");
 }
 
@@ -269,7 +270,7 @@ fn the_answer_is_the_same_whoever_there_is() {
     }
     hide(&server, "trashed");
     erase(&server, "erased");
-    server.write(move |tx| suppressions::add(tx, project, &named("kept-out"), Policy::Forever));
+    server.write(move |tx: &NormalTx| suppressions::add(tx, project, &named("kept-out"), Policy::Forever));
     server.clock.advance(HOUR);
     for key in public(&server) {
         let ask = |path: &str, body: Value| {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::people::holder;
+use usher::store::NormalTx;
 
 use crate::harness::Server;
 use crate::merging::holder;
@@ -113,7 +114,7 @@ fn a_public_credential_takes_no_trust_away() {
     let body = json!({ "userId": "victim", "anonymousId": MINE });
     post(&server, "/v1/identify", &server.project().token, body).expect(200);
     let project = server.project().id;
-    assert!(server.write(move |tx| holder::named(tx, project, MINE)).is_some());
+    assert!(server.write(move |tx: &NormalTx| holder::named(tx, project, MINE)).is_some());
 }
 
 #[test]

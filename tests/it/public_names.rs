@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::model::{Intake, PublicWrites};
 use usher::people::{activity, find, holder, merge};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Server, event, named};
 use crate::late_bounds::erase;
@@ -100,7 +101,7 @@ fn a_planted_name_makes_no_living_person_late() {
             let project = server.project().id;
             for (name, there) in [(BOB, true), ("trouble", false)] {
                 let said = event(&named(name), "earlier", before);
-                server.write(move |tx| activity::record(tx, project, &said));
+                server.write(move |tx: &NormalTx| activity::record(tx, project, &said));
                 let is_there = find(&server, name).is_some()
                     && names(&server, name).iter().any(|name| name == "earlier");
                 assert_eq!(is_there, there, "{name} {way} {known}");
@@ -138,7 +139,7 @@ fn no_alias_is_what_somebody_else_is_called() {
         for (path, field) in [("/v1/identify", "anonymousId"), ("/v1/alias", "previousId")] {
             public(&server, path, json!({ "userId": "trouble", field: BOB }));
         }
-        let aliases = server.write(move |tx| {
+        let aliases = server.write(move |tx: &NormalTx| {
             let trouble = holder::holder(tx, project, "trouble")?.expect("trouble");
             find::anonymous_ids(tx, &trouble, 10)
         });
@@ -270,7 +271,7 @@ fn a_visitor_joins_the_person_who_registers_with_its_name() {
     // With another visitor, who becomes the same person.
     public(&server, "/v1/track", json!({ "anonymousId": "phone", "event": "on the phone" }));
     send(&server, "/v1/identify", json!({ "userId": BOB, "anonymousId": "phone" })).expect(200);
-    while server.write(merge::chunk) {}
+    while server.write(|tx: &NormalTx| merge::chunk(tx)) {}
     assert_eq!((count(&server, "users"), names(&server, BOB).len()), (1, 2));
     let bob = user(&server, BOB).id;
     assert_eq!(holder(&server, BOB).map(|user| user.id), Some(bob));
@@ -284,7 +285,7 @@ fn a_visitor_joins_the_person_who_is_renamed_to_its_name() {
     public(&server, "/v1/track", json!({ "anonymousId": BOB, "event": "before" }));
     let put = server.put("/users/bob").bearer(&server.project().all).header("x-api-version", "2025-09");
     put.json(json!({ "username": BOB })).send().expect(200);
-    while server.write(merge::chunk) {}
+    while server.write(|tx: &NormalTx| merge::chunk(tx)) {}
     assert_eq!((count(&server, "users"), names(&server, BOB).len()), (1, 2));
 }
 
@@ -321,7 +322,7 @@ fn who_is_meant_is_judged_by_whichever_name() {
         let link = json!({ "userId": "ann", "anonymousId": "ann-anon", "traits": { "plan": "old" } });
         send(&server, "/v1/identify", link).expect(200);
         let intake = Intake { public_writes: writes, erased_kept_days: Some(3_650), ..Intake::default() };
-        server.write(move |tx| usher::projects::set_intake(tx, project, &intake));
+        server.write(move |tx: &NormalTx| usher::projects::set_intake(tx, project, &intake));
         for name in ["ann-anon", "ann"] {
             let traits = json!({ "plan": format!("by {name}") });
             public(&server, "/v1/identify", json!({ "anonymousId": name, "traits": traits }));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use usher::clock::{HOUR, SECOND};
 use usher::model::Intake;
 use usher::projects;
+use usher::store::NormalTx;
 
 use crate::harness::Server;
 use crate::public_credentials::{ingest_key, post, public_key};
@@ -20,7 +21,7 @@ fn counting(per_address: Option<u32>, per_hour: Option<u32>) -> Server {
         erased_kept_days: Some(3_650),
         ..Intake::default()
     };
-    server.write(move |tx| projects::set_intake(tx, project, &intake));
+    server.write(move |tx: &NormalTx| projects::set_intake(tx, project, &intake));
     server.app.reload_keys().expect("keys");
     server
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use usher::store::NormalTx;
 
 use serde_json::{Value, json};
 use usher::access::keys;
@@ -187,7 +188,7 @@ fn the_page_has_totals_by_day_and_the_newest() {
 fn a_reason_of_another_version_is_shown_without_a_meaning() {
     let server = Server::start();
     let project = server.project().id;
-    server.write(move |tx| repairs::note(tx, project, Repair::of("x", "a reason of tomorrow")));
+    server.write(move |tx: &NormalTx| repairs::note(tx, project, Repair::of("x", "a reason of tomorrow")));
     assert_eq!(repairs::meaning("a reason of tomorrow"), None);
     let browser = Browser::owner(&server);
     let path = format!("/admin/projects/{}/repairs", server.project().key);

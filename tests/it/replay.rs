@@ -2,6 +2,7 @@
 //! asked for since is so again before the first answer.
 
 use std::path::Path;
+use usher::store::NormalTx;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -457,7 +458,7 @@ fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
     let old = "an old client secret".to_owned();
     let told = old.clone();
     let (ben, cat) = (id("ben"), id("cat"));
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         suppressions::add(tx, project, &ben, Policy::Forever)?;
         projects::set_client_secret(tx, project, Some(&told))
     });
@@ -473,8 +474,9 @@ fn who_is_kept_out_and_what_ended_is_so_after_an_older_database_came_back() {
     });
     house.server.clock.advance(2 * DAY);
     let house = house.put_back(aside.path());
-    let kept_out =
-        |name: &'static str| house.server.write(move |tx| suppressions::is_suppressed(tx, project, name));
+    let kept_out = |name: &'static str| {
+        house.server.write(move |tx: &NormalTx| suppressions::is_suppressed(tx, project, name))
+    };
     assert_eq!(
         ["ann", "ben", "cat", "dan", "eve", "fay"].map(kept_out),
         [true, false, false, true, false, true],
@@ -506,13 +508,13 @@ fn each_sources_suppression_comes_back_for_itself() {
         house.server.post("/v1/identify").bearer(&key).json(said).send().expect(200);
     }
     let gil = id("gil");
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         suppressions::add_for(tx, project, Source::Own, &gil, Policy::Forever)?;
         suppressions::add_for(tx, project, Source::Regulation(7), &gil, Policy::Forever)
     });
     let (house, aside) = house.copied();
     let (gil, hal, anon) = (id("gil"), id("hal"), id("hal-anon"));
-    house.server.write(move |tx| {
+    house.server.write(move |tx: &NormalTx| {
         suppressions::lift_for(tx, project, Source::Own, &gil)?;
         suppressions::add(tx, project, &hal, Policy::Forever)?;
         // One name of somebody who stays out.
@@ -520,7 +522,7 @@ fn each_sources_suppression_comes_back_for_itself() {
     });
     let house = house.put_back(aside.path());
     let state = |house: &House| {
-        house.server.write(move |tx| {
+        house.server.write(move |tx: &NormalTx| {
             let out = |name| suppressions::is_suppressed(tx, project, name);
             let anonymous = |name| suppressions::covers_anonymous(tx, project, name);
             Ok((out("gil")?, out("hal")?, anonymous("gil-anon")?, anonymous("hal-anon")?))
@@ -529,7 +531,7 @@ fn each_sources_suppression_comes_back_for_itself() {
     assert_eq!(state(&house), (true, true, true, false));
     // The twin: once the other source lifts its own, gil is in, and stays so in an older database.
     let gil = id("gil");
-    house.server.write(move |tx| suppressions::lift_for(tx, project, Source::Regulation(7), &gil));
+    house.server.write(move |tx: &NormalTx| suppressions::lift_for(tx, project, Source::Regulation(7), &gil));
     let house = house.put_back(aside.path());
     assert_eq!(state(&house), (false, true, false, false));
 }

@@ -4,6 +4,7 @@
 
 use std::sync::mpsc;
 use std::task::Poll;
+use usher::store::NormalTx;
 
 use serde_json::{Value, json};
 use usher::clock::{Clock, DAY, Millis};
@@ -72,7 +73,7 @@ fn seed_000_the_stats_are_the_printed_ones_to_the_letter() {
     });
     let (server, key) = openreplay(1623912962910);
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         [1623440822825, 1623500000000, 1623689478617].into_iter().try_for_each(|at| {
             activity::record(tx, project, &event(&named("mickael@openreplay.com"), "seen", at)).map(|_| ())
         })
@@ -410,7 +411,7 @@ fn fill_the_queue(server: &Server, then: impl Fn(), go_on: mpsc::Sender<()>) {
     actix_web::rt::System::new().block_on(async {
         let mut waiting = Vec::new();
         loop {
-            let mut write = Box::pin(server.app.write(|_| Ok(())));
+            let mut write = Box::pin(server.app.write(|_: &NormalTx| Ok(())));
             match futures_util::poll!(&mut write) {
                 Poll::Ready(Err(_)) => break,
                 Poll::Ready(Ok(())) => {}

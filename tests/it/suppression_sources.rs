@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use usher::people::suppressions;
 use usher::people::suppressions::{Policy, Source};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Server, named};
 use crate::public_credentials::post;
@@ -198,12 +199,12 @@ fn the_denylist_tells_of_a_name_that_another_took_along() {
     // A key that is not public gives the name to somebody, too.
     server.seed("bob").insert();
     let (project, ann) = (server.project().id, named("ann"));
-    server.write(move |tx| suppressions::add_for(tx, project, Source::Own, &ann, Policy::Forever));
+    server.write(move |tx: &NormalTx| suppressions::add_for(tx, project, Source::Own, &ann, Policy::Forever));
     assert_eq!(denied(&server, "bob"), true);
     let refused = deny(&server, "bob", false).expect(409).text;
     assert!(refused.contains("keeps the user out"), "{refused}");
     let bob = named("bob");
-    assert!(server.write(move |tx| suppressions::lift_for(tx, project, Source::Own, &bob)));
+    assert!(server.write(move |tx: &NormalTx| suppressions::lift_for(tx, project, Source::Own, &bob)));
     assert_eq!(denied(&server, "bob"), false);
     deny(&server, "bob", false).expect(200);
 }

@@ -6,6 +6,7 @@ use usher::clock::{DAY, Millis};
 use usher::error::Place;
 use usher::people::suppressions::Policy;
 use usher::people::{find, subject, suppressions};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Server, encode, named};
 use crate::late_bounds::erase;
@@ -16,12 +17,12 @@ use crate::tolerance::times;
 
 pub fn suppress(server: &Server, name: &str, policy: Policy) {
     let (project, name) = (server.project().id, named(name));
-    server.write(move |tx| suppressions::add(tx, project, &name, policy));
+    server.write(move |tx: &NormalTx| suppressions::add(tx, project, &name, policy));
 }
 
 fn lift(server: &Server, name: &str) -> bool {
     let (project, name) = (server.project().id, named(name));
-    server.write(move |tx| suppressions::lift(tx, project, &name))
+    server.write(move |tx: &NormalTx| suppressions::lift(tx, project, &name))
 }
 
 /// What each family says of a person, and what it answers: the last of a request's own words.
@@ -338,7 +339,7 @@ fn nothing_of_a_suppressed_name_stands_in_a_file() {
     }
     let project = server.project().id;
     assert!(
-        server.write(move |tx| suppressions::is_suppressed(tx, project, unknown)),
+        server.write(move |tx: &NormalTx| suppressions::is_suppressed(tx, project, unknown)),
         "it is known all the same"
     );
     let now = server.clock.now();

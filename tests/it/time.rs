@@ -14,6 +14,7 @@ use usher::clock::{Clock, MINUTE, Millis};
 use usher::erasure::{jobs, trash};
 use usher::model::{Job, JobId, State, User, UserId};
 use usher::people::{find, users};
+use usher::store::NormalTx;
 
 use crate::harness::{Server, named};
 
@@ -51,7 +52,7 @@ fn state(server: &Server, id: UserId) -> Option<State> {
 fn put(server: &Server, name: &str) -> UserId {
     let (project, name) = (server.project().id, named(name));
     server
-        .write(move |tx| users::create_or_update(tx, project, &name, &Default::default()))
+        .write(move |tx: &NormalTx| users::create_or_update(tx, project, &name, &Default::default()))
         .expect("taken")
         .0
         .id

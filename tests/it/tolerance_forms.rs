@@ -6,6 +6,7 @@ use usher::clock::{Millis, parse_rfc3339};
 use usher::model::Intake;
 use usher::people::placeholders::USUAL;
 use usher::projects;
+use usher::store::NormalTx;
 
 use crate::harness::{START, Server};
 use crate::merging::holder;
@@ -278,7 +279,7 @@ fn a_project_may_have_names_of_its_own_that_stand_for_nobody() {
         erased_kept_days: Some(3_650),
         ..Intake::default()
     };
-    server.write(move |tx| projects::set_intake(tx, project, &intake));
+    server.write(move |tx: &NormalTx| projects::set_intake(tx, project, &intake));
     for (n, junk) in ["n/a", "KIOSK"].into_iter().enumerate() {
         let (first, _) = strangers(&server, junk, n);
         assert_eq!(names(&server, &first), [] as [&str; 0], "{junk}");

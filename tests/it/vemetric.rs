@@ -15,6 +15,7 @@ use usher::clock::{DAY, MINUTE, Millis, parse_rfc3339};
 use usher::erasure::trash;
 use usher::model::{Kind, ProfileChange, UserId};
 use usher::people::{activity, find, registration, subject, users};
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, START, Server, encode, event, fields, named};
 
@@ -63,7 +64,7 @@ fn seen(server: &Server, name: &str, at: Millis) -> UserId {
 
 fn did(server: &Server, name: &str, what: &str, at: Millis) -> UserId {
     let (project, name, what) = (server.project().id, named(name), what.to_owned());
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         activity::record(tx, project, &event(&name, &what, at))?;
         Ok(find::get_hidden_too(tx, project, name.as_str(), tx.now())?.id)
     })
@@ -71,7 +72,7 @@ fn did(server: &Server, name: &str, what: &str, at: Millis) -> UserId {
 
 fn set(server: &Server, name: &str, change: ProfileChange) {
     let (project, name) = (server.project().id, named(name));
-    server.write(move |tx| users::create_or_update(tx, project, &name, &change)).expect("taken");
+    server.write(move |tx: &NormalTx| users::create_or_update(tx, project, &name, &change)).expect("taken");
 }
 
 fn hide(server: &Server, name: &'static str) {
@@ -82,7 +83,7 @@ fn hide(server: &Server, name: &'static str) {
 /// A page view of somebody who has no identifier.
 fn visit(server: &Server, anonymous_id: &'static str, at: Millis) -> UserId {
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let anonymous_id = named(anonymous_id);
         let mut seen = event(&anonymous_id, "", at);
         seen.subject = subject::Subject { identifier: None, anonymous_id: Some(anonymous_id) };

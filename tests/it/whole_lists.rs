@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
+use usher::store::NormalTx;
 
 use serde_json::Value;
 use usher::erasure::trash;
@@ -105,7 +106,7 @@ fn visitors_without_identifier_are_in_no_list() {
     let server = Server::start();
     let project = server.project().id;
     register(&server, 0, 2, 3);
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         for n in 0..600 {
             let visitor = Subject { identifier: None, anonymous_id: Some(named(&format!("visitor {n}"))) };
             registration::ensure(tx, project, &visitor)?;
@@ -137,8 +138,11 @@ fn a_list_is_read_no_faster_than_it_is_taken() {
                     trash::hide(tx, &user)?;
                 }
             }
-            users::create(tx, project, &named(&format!("late {}", again.len())), &ProfileChange::default())?
-                .expect("taken");
+            Ok(())
+        });
+        let late = named(&format!("late {}", hidden.len()));
+        server.write(move |tx| {
+            users::create(tx, project, &late, &ProfileChange::default())?.expect("taken");
             Ok(())
         });
         let (head, body, whole) = answer(stream);

@@ -41,7 +41,7 @@ async fn put(mut call: Call) -> Answer {
     let id = call.identifier("identifyId")?;
     let denied = call.object().await?.flag("denied")?;
     let denied = denied.ok_or_else(|| Error::invalid(Place::Body, "denied", "is required"))?;
-    match call.app.erase(move |tx| denylist::set(tx, project, &id, denied)).await? {
+    match call.app.write(move |tx| denylist::set(tx, project, &id, denied)).await? {
         Turned::Done => Ok(HttpResponse::Ok().finish()),
         Turned::OffInVain => Err(Error::Conflict(IN_VAIN)),
     }

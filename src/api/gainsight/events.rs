@@ -13,7 +13,7 @@ use crate::model::{Attributes, Device, Identifier, Kind, Said};
 use crate::people::activity::Incoming;
 use crate::people::subject::Subject;
 use crate::people::{activity, repairs as repaired};
-use crate::store::Tx;
+use crate::store::NormalTx;
 
 /// The rules' own names for what an event of this API has, and its names.
 const OF_EVENTS: &[(&str, &str)] =
@@ -30,7 +30,7 @@ pub async fn create(mut call: Call) -> Answer {
     let mut repairs = Repairs::default();
     let event = event(&call.object().await?, &mut repairs)?;
     let counted = repairs.counted();
-    let record = move |tx: &Tx| {
+    let record = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &counted)?;
         activity::record(tx, project, &event)
     };

@@ -90,7 +90,7 @@ async fn change(
         // It stops what is stored of a person: not for every key that writes.
         call.access()?.require(Scope::Delete)?;
     }
-    call.app.erase(move |tx| denylist::prefer(tx, project, &id, &said)).await?;
+    call.app.write(move |tx| denylist::prefer(tx, project, &id, &said)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -13,7 +13,7 @@ use crate::model::{Origin, Project, Scope};
 use crate::people::placeholders;
 use crate::projects;
 use crate::projects::{Change, Kept};
-use crate::store::{Db, Tx};
+use crate::store::{Db, ErasingTx};
 
 const PATH: &str = "/api/projects/{projectKey}";
 /// In the place of a number of days.
@@ -59,8 +59,9 @@ async fn change_project(mut call: Call) -> Answer {
 async fn delete_project(call: Call) -> Answer {
     let (id, confirm) = (call.app.read(|db| project_in(db, &call))?.id, confirm(&call)?);
     call.access()?.require(Scope::Delete)?;
-    let begin = move |tx: &Tx| begin_confirmed(tx, id, (Place::Query, confirm.as_str()), Origin::Request);
-    let project = call.app.erase(begin).await?;
+    let begin =
+        move |tx: &ErasingTx| begin_confirmed(tx, id, (Place::Query, confirm.as_str()), Origin::Request);
+    let project = call.app.write(begin).await?;
     call.app.reload_keys()?;
     Ok(HttpResponse::Accepted().json(json!({ "key": project.key, "state": "deleting" })))
 }

@@ -37,7 +37,7 @@ async fn create(mut call: Call) -> Answer {
     let asked = Asked::read(&call.object().await?)?;
     let Asked { subject, policy, reason } = asked;
     let made =
-        call.app.erase(move |tx| suppressions::request(tx, project, &subject, policy, reason.as_deref()));
+        call.app.write(move |tx| suppressions::request(tx, project, &subject, policy, reason.as_deref()));
     let (suppression, is_new) = made.await?;
     let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(answer.json(json!({ "data": suppression_json(&suppression) })))
@@ -73,7 +73,7 @@ async fn check(mut call: Call) -> Answer {
 async fn end(call: Call) -> Answer {
     let project = call.project()?;
     let handle = handle(&call.path("id")?).ok_or(Error::NotFound("suppression"))?;
-    call.app.erase(move |tx| suppressions::end(tx, project, handle)).await?;
+    call.app.write(move |tx| suppressions::end(tx, project, handle)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

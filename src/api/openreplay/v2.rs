@@ -211,7 +211,7 @@ async fn session_events(mut call: Call) -> Answer {
 async fn delete_user(call: Call) -> Answer {
     let project = project(&call)?;
     let name = asked::identifier(&call, "userID")?;
-    let (job, token) = call.app.erase(move |tx| jobs::schedule_once(tx, project.id, &name)).await?;
+    let (job, token) = call.app.write(move |tx| jobs::schedule_once(tx, project.id, &name)).await?;
     Ok(dialect::with_token(data(job_json(&job)), token))
 }
 
@@ -232,7 +232,7 @@ async fn get_job(call: Call) -> Answer {
 async fn cancel_job(call: Call) -> Answer {
     let project = project(&call)?;
     let id = job_id(&call)?;
-    let job = call.app.erase(move |tx| {
+    let job = call.app.write(move |tx| {
         let Job { id, status, .. } = jobs::scheduled(tx, project.id, id)?;
         jobs::cancel(tx, Some(project.id), id).map_err(|error| match error {
             Error::JobEnded => ended(status),

@@ -142,7 +142,7 @@ async fn delete_interaction(call: Call) -> Answer {
     let handle = in_path(&call, "interaction_id", INTERACTION)?;
     let caller = caller(&call, Scope::Delete)?;
     let interaction =
-        call.app.erase(move |tx| interactions::delete(tx, &caller, handle.ok_or(NO_INTERACTION)?)).await?;
+        call.app.write(move |tx| interactions::delete(tx, &caller, handle.ok_or(NO_INTERACTION)?)).await?;
     Ok(HttpResponse::Ok().json(interaction_json(&interaction, Some(interaction.user))))
 }
 

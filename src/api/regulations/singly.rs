@@ -115,7 +115,7 @@ async fn list(call: Call) -> Answer {
 async fn cancel(call: Call) -> Answer {
     let whole = Whole(call.access()?.project);
     let handle = asked::regulate_id(&call)?;
-    call.app.erase(move |tx| regulations::withdraw(tx, whole, handle)).await?;
+    call.app.write(move |tx| regulations::withdraw(tx, whole, handle)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair, TOO_DEEP};
 use crate::people::activity::Taken;
 use crate::people::{activity, identify, merge, repairs};
-use crate::store::Tx;
+use crate::store::{NormalTx, Tx};
 
 /// So many of each are named in an answer; all are counted.
 const NAMED_MAX: usize = 1_000;
@@ -220,7 +220,7 @@ struct Outcome {
 /// Takes in each message by itself. From the first one on that would make one person too many, none
 /// is: who is known is not told from who is not.
 fn take_all(
-    tx: &Tx,
+    tx: &NormalTx,
     project: ProjectId,
     messages: &[Good],
     counted: &[Repair],

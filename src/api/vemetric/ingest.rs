@@ -15,7 +15,7 @@ use crate::people::activity::Incoming;
 use crate::people::subject::Subject;
 use crate::people::visitors::{Cookies, Left, Updated};
 use crate::people::{activity, addresses, repairs as repaired, visitors};
-use crate::store::Tx;
+use crate::store::NormalTx;
 
 /// What the vendor's clients call a page view.
 pub const PAGE_VIEW: &str = "$$pageView";
@@ -38,7 +38,7 @@ pub async fn track(mut call: Call) -> Answer {
         return Ok(hub::taken(None));
     }
     let origin = hub::origin(&call, &body)?;
-    let track = move |tx: &Tx| {
+    let track = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &repairs)?;
         visitors::track(tx, project, &origin, &event, &change)
     };
@@ -54,7 +54,7 @@ pub async fn update(mut call: Call) -> Answer {
     let body = call.object().await?;
     let (identifier, change, repairs) = profile(&body, &["userIdentifier", "identifier"])?;
     let origin = hub::origin(&call, &body)?;
-    let update = move |tx: &Tx| {
+    let update = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &repairs)?;
         visitors::update(tx, project, &origin, identifier.as_ref(), &change)
     };
@@ -73,7 +73,7 @@ pub async fn identify(mut call: Call) -> Answer {
     let (identifier, change, repairs) = profile(&body, &["identifier"])?;
     let identifier = identifier.ok_or_else(|| Error::invalid(Place::Body, "identifier", "is required"))?;
     let origin = hub::origin(&call, &body)?;
-    let identify = move |tx: &Tx| {
+    let identify = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &repairs)?;
         visitors::identify(tx, project, &origin, &identifier, &change)
     };
@@ -88,7 +88,7 @@ pub async fn reset(mut call: Call) -> Answer {
     if hub::origin(&call, &body)?.cookies == Cookies::Refused {
         return Ok(hub::taken_without_cookie());
     }
-    let cookie = call.app.write(move |tx: &Tx| visitors::new_cookie(tx, project)).await?;
+    let cookie = call.app.write(move |tx: &NormalTx| visitors::new_cookie(tx, project)).await?;
     Ok(hub::taken(Some(cookie)))
 }
 
@@ -98,7 +98,7 @@ pub async fn leave(mut call: Call) -> Answer {
     let body = hub::body_if_any(&mut call).await?;
     let identifier = identifier(&body)?;
     let origin = hub::origin(&call, &body)?;
-    let leave = move |tx: &Tx| visitors::leave(tx, project, &origin, identifier.as_ref());
+    let leave = move |tx: &NormalTx| visitors::leave(tx, project, &origin, identifier.as_ref());
     let refused = |message| hub::refusal(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message);
     Ok(match call.app.write(leave).await? {
         Left::Noted => hub::taken(None),

@@ -15,7 +15,7 @@ const MARKER: &str = "usher-demo.txt";
 const TEXT: &str = "`usher demo` made this directory. `usher demo --remove` removes it.\n";
 
 /// How the names begin of what lies in a data directory.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "usher.",
     "erasures.ledger",
     "signing.pub",

@@ -16,7 +16,7 @@ use crate::model::{Erasure, Identifier, Origin, Project, ProjectId, User};
 use crate::people::subject::Subject;
 use crate::people::{activity, find, identify, recordings};
 use crate::projects;
-use crate::store::{Tx, WritePriority};
+use crate::store::{ErasingTx, NormalTx, Tx};
 use crate::worker;
 use people::{Fixture, HEAVY_EVENTS, Visit};
 
@@ -38,7 +38,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let past = app.at(clock.clone());
     let named = name.to_owned();
     progress(Step::Now(format!("Making the project {name}")))?;
-    let project = past.write_blocking(WritePriority::Normal, move |tx| projects::create(tx, &named, "web"));
+    let project = past.write_blocking(move |tx| projects::create(tx, &named, "web"));
     let project = project.map_err(|error| match error {
         Error::NameTaken(_) => anyhow::Error::new(error).context(format!(
             "there is a project {name} already: --project makes one of another name, and `usher demo --remove` \
@@ -160,7 +160,7 @@ impl Scenario {
         self.at(at);
         let (cast, project, start) = (Arc::clone(&self.cast), self.project, self.start);
         let visits = visits.to_vec();
-        self.app.write_blocking(WritePriority::Normal, move |tx| {
+        self.app.write_blocking(move |tx: &NormalTx| {
             visits.iter().try_for_each(|visit| tell(tx, project, &cast, start, visit))
         })
     }
@@ -175,15 +175,13 @@ impl Scenario {
             }
             DemoStep::Schedule(person) => {
                 let (project, identifier) = (self.project, self.identifier(person)?);
-                self.app.write_blocking(WritePriority::Normal, move |tx| {
-                    jobs::schedule(tx, project, &identifier)
-                })?;
+                self.app.write_blocking(move |tx| jobs::schedule(tx, project, &identifier))?;
                 Ok(())
             }
             DemoStep::ScheduleAndCancel(person) => {
                 let (project, identifier) = (self.project, self.identifier(person)?);
                 // In one go: the worker of a running server takes what is past for due.
-                self.app.write_blocking(WritePriority::Normal, move |tx| {
+                self.app.write_blocking(move |tx| {
                     let job = jobs::schedule(tx, project, &identifier)?;
                     jobs::cancel(tx, Some(project), job.id)
                 })?;
@@ -204,7 +202,7 @@ impl Scenario {
     fn record(&self, person: u32) -> Result<()> {
         let (project, identifier) = (self.project, self.cast.identifier(person));
         let limit = self.app.recording_limit();
-        self.app.write_blocking(WritePriority::Normal, move |tx| {
+        self.app.write_blocking(move |tx| {
             let user = find::get(tx, project, &identifier)?;
             let Some(session) = activity::sessions(tx, &user, (0, Millis::MAX), 1)?.pop() else {
                 return Ok(());
@@ -217,11 +215,10 @@ impl Scenario {
 
     fn with<F>(&self, person: u32, act: F) -> Result<()>
     where
-        F: Fn(&Tx, &User) -> Result<()> + Send + 'static,
+        F: Fn(&ErasingTx, &User) -> Result<()> + Send + 'static,
     {
         let (project, identifier) = (self.project, self.cast.identifier(person));
-        self.app
-            .write_blocking(WritePriority::Normal, move |tx| act(tx, &find::get(tx, project, &identifier)?))
+        self.app.write_blocking(move |tx| act(tx, &find::get(tx, project, &identifier)?))
     }
 
     fn identifier(&self, person: u32) -> Result<Identifier> {

@@ -3,6 +3,7 @@
 use usher::access::sign_ins;
 use usher::access::sign_ins::{IDLE, SEEN_EVERY};
 use usher::clock::{Clock, HOUR, MINUTE};
+use usher::store::NormalTx;
 
 use super::{Browser, FORM, PASSWORD, another_owner, form, part, value_of, words};
 use crate::harness::{Reply, Server};
@@ -62,7 +63,7 @@ fn audited(server: &Server, action: &str) -> i64 {
 fn the_account_lists_the_browsers_of_its_admin_alone() {
     let server = Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]);
     Browser::owner(&server);
-    server.write(|tx| another_owner(tx, "mia").map(drop));
+    server.write(|tx: &NormalTx| another_owner(tx, "mia").map(drop));
     server.clock.advance(MINUTE);
     let here = with_agent(&server, FIREFOX, "192.0.2.7");
     server.clock.advance(MINUTE);
@@ -120,7 +121,7 @@ fn everywhere_else_and_everywhere_are_as_they_say() {
 fn an_owner_ends_all_of_somebody_elses_sign_ins() {
     let server = Server::start();
     let owner = Browser::owner(&server);
-    let mia = server.write(|tx| another_owner(tx, "mia")).id;
+    let mia = server.write(|tx: &NormalTx| another_owner(tx, "mia")).id;
     let browser = Browser::new(&server);
     sign_in(&browser, "mia", PASSWORD).expect(303);
     assert!(browser.is_in());

@@ -3,7 +3,7 @@
 use usher::erasure::jobs;
 use usher::people::find;
 use usher::proof::audit::{Head, Position, check};
-use usher::store::audit;
+use usher::store::{NormalTx, audit};
 
 use super::{Browser, PASSWORD, page_of, value_of, words};
 use crate::harness::{Reply, Server, named};
@@ -165,7 +165,7 @@ fn the_log_has_every_row_once_over_its_pages_and_says_how_far_it_is_signed() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     assert!(words(&browser.get("/admin/audit").expect(200).text).contains("Not signed yet."));
-    server.write(|tx| {
+    server.write(|tx: &NormalTx| {
         (0..250)
             .try_for_each(|_| audit::append(tx, &audit::Entry { action: "try", ..audit::Entry::default() }))
     });
@@ -191,8 +191,10 @@ fn the_log_has_every_row_once_over_its_pages_and_says_how_far_it_is_signed() {
     }
 
     let head = Head::sign(server.app.signer(), end.seq, end.head.0, server.clock.now());
-    server.write(move |tx| audit::keep_head(tx, &head));
-    server.write(|tx| audit::append(tx, &audit::Entry { action: "late", ..audit::Entry::default() }));
+    server.write(move |tx: &NormalTx| audit::keep_head(tx, &head));
+    server.write(|tx: &NormalTx| {
+        audit::append(tx, &audit::Entry { action: "late", ..audit::Entry::default() })
+    });
     let page = browser.get("/admin/audit").expect(200);
     assert!(words(&page.text).contains(&format!("Signed up to row {}, just now", end.seq)), "{}", page.text);
     let rows = rows(&page.text);

@@ -5,6 +5,7 @@ use usher::erasure;
 use usher::erasure::{jobs, trash};
 use usher::model::{Erasure, JobId, JobStatus, Origin, REVIVABLE, State, User, UserId};
 use usher::people::{activity, find};
+use usher::store::NormalTx;
 
 use super::{Browser, page_of, part, words};
 use crate::harness::{Reply, Server, named};
@@ -337,7 +338,7 @@ fn an_erasure_that_began_at_once_cannot_be_cancelled_and_a_failed_one_goes_on() 
     assert!(!page.text.contains("/cancel") && !page.text.contains("/retry"));
     browser.post(&format!("/admin/jobs/{job}/cancel"), &[]).expect(409);
     browser.post(&format!("/admin/jobs/{job}/retry"), &[]).expect(409);
-    server.write(move |tx| (0..5).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
+    server.write(move |tx: &NormalTx| (0..5).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
     let page = browser.get("/admin/jobs").expect(200);
     assert!(words(&page.text).contains("failed 5 attempts disk I/O error"), "{}", page.text);
     browser.post(&format!("/admin/jobs/{job}/retry"), &[]).expect(303);

@@ -2,6 +2,7 @@
 //! is not from a page of ours. An address that is not in the table fails the first test.
 
 use usher::admin::{self, Access};
+use usher::store::NormalTx;
 
 use super::{Browser, FORM, another_owner, form, words};
 use crate::harness::{Reply, Server};
@@ -238,7 +239,7 @@ fn with_a_sign_in_every_address_opens_and_forms_work() {
     let house = House::new();
     let browser = Browser::owner(&house.server);
     // Another admin, whom the forms change and remove.
-    let sue = house.server.write(|tx| another_owner(tx, "sue")).id;
+    let sue = house.server.write(|tx: &NormalTx| another_owner(tx, "sue")).id;
     let mut changed = 0;
     for [method, pattern, gate] in routes() {
         // Two that end the sign-in.

@@ -1,6 +1,7 @@
 //! The page of one job, and the token that it hands out.
 
 use std::path::Path;
+use usher::store::NormalTx;
 
 use usher::admin::Tokens;
 use usher::clock::{Clock, DAY, HOUR};
@@ -162,10 +163,10 @@ fn a_failed_job_says_where_and_why_and_goes_on_from_its_own_page() {
     let job = server.write(move |tx| erasure::begin(tx, &user, Erasure::Everything, Origin::Request)).id;
     let browser = Browser::owner(&server);
     let path = format!("/admin/jobs/{job}");
-    server.write(move |tx| jobs::note_fault(tx, job, "disk I/O error"));
+    server.write(move |tx: &NormalTx| jobs::note_fault(tx, job, "disk I/O error"));
     let text = words(&browser.get(&path).expect(200).text);
     assert!(text.contains("This job met a fault. Disk I/O error. 1 attempt, the next"), "{text}");
-    server.write(move |tx| (0..4).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
+    server.write(move |tx: &NormalTx| (0..4).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
     let page = browser.get(&path).expect(200);
     assert!(words(&page.text).contains("This job has failed. Disk I/O error. 5 attempts."), "{}", page.text);
     assert!(steps(&page.text)[0].starts_with("failed Erasing"), "{:?}", steps(&page.text));

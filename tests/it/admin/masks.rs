@@ -4,6 +4,7 @@ use serde_json::json;
 use usher::model::{Kind, ProfileChange, Reach, Role, UserId};
 use usher::people::subject::Subject;
 use usher::people::{activity, identify, masks};
+use usher::store::NormalTx;
 
 use super::roles::signed_in;
 use super::{Browser, page_of, words};
@@ -33,7 +34,7 @@ fn ann(server: &Server) -> UserId {
         extra: json!({ "title": "Captain" }).as_object().expect("an object").clone(),
         ..ProfileChange::default()
     };
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let subject =
             Subject { identifier: Some(named("ann-4711")), anonymous_id: Some(named("visitor-of-ann")) };
         let user = identify::identify(tx, project, &subject, &change, None)?.expect("a user");

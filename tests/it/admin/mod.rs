@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use usher::access::{admin_rights, admins};
 use usher::error::Result;
 use usher::model::{Admin, Reach, Role, UserId};
-use usher::store::Tx;
+use usher::store::NormalTx;
 
 use crate::harness::{Reply, Request, Server, encode};
 
@@ -45,7 +45,7 @@ pub struct Browser<'a> {
 }
 
 /// Another owner, whose password is [`PASSWORD`]: made as in the pages, with a link.
-pub fn another_owner(tx: &Tx, name: &str) -> Result<Admin> {
+pub fn another_owner(tx: &NormalTx, name: &str) -> Result<Admin> {
     let (_, link) = admin_rights::invite(tx, name, Role::Owner, &Reach::All)?;
     admin_rights::set_by_link(tx, &link, &admins::hash_password(PASSWORD)?)
 }

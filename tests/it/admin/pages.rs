@@ -6,6 +6,7 @@ use usher::model::{Attributes, Identifier, Kind, ProfileChange, UserId};
 use usher::people::activity::Incoming;
 use usher::people::subject::Subject;
 use usher::people::{activity, find, identify, registration, users};
+use usher::store::NormalTx;
 
 use super::{Browser, page_of, part, words};
 use crate::harness::{START, Server, encode, event, named};
@@ -32,7 +33,7 @@ fn the_list_has_everybody_once_over_its_pages_newest_first_of_all_projects_or_on
     let server = Server::start();
     let second = server.second();
     let mut ids: Vec<UserId> = (0..70).map(|n| server.seed(&format!("user {n}")).insert()).collect();
-    let theirs = server.write(move |tx| {
+    let theirs = server.write(move |tx: &NormalTx| {
         let put = |n: i32| {
             users::create_or_update(tx, second.id, &named(&format!("other {n}")), &ProfileChange::default())
         };
@@ -79,12 +80,14 @@ fn a_user_is_found_by_identifier_id_in_any_form_anonymous_id_and_e_mail() {
     let second = server.second();
     let project = server.project().id;
     let ann = server.seed("ann").email("Ann@Example.com").insert();
-    let visitor = server.write(move |tx| {
+    let visitor = server.write(move |tx: &NormalTx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("visitor 7")) };
         registration::ensure(tx, project, &subject).map(|user| user.id)
     });
     let namesake = server
-        .write(move |tx| users::create_or_update(tx, second.id, &named("ann"), &ProfileChange::default()))
+        .write(move |tx: &NormalTx| {
+            users::create_or_update(tx, second.id, &named("ann"), &ProfileChange::default())
+        })
         .expect("taken")
         .0
         .id;
@@ -143,7 +146,7 @@ fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
         extra: attributes(json!({ "title": "Captain" })),
         ..ProfileChange::default()
     };
-    let id = server.write(move |tx| {
+    let id = server.write(move |tx: &NormalTx| {
         let subject = Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor 7")) };
         let user = identify::identify(tx, project, &subject, &change, None)?.expect("a user");
         for n in 0..1_234 {
@@ -216,7 +219,7 @@ fn attributes(value: serde_json::Value) -> Attributes {
 fn a_merged_visitor_leads_to_whom_it_was_merged_into() {
     let server = Server::start();
     let project = server.project().id;
-    let (visitor, ann) = server.write(move |tx| {
+    let (visitor, ann) = server.write(move |tx: &NormalTx| {
         let visitor = Subject { identifier: None, anonymous_id: Some(named("visitor 7")) };
         let visitor = registration::ensure(tx, project, &visitor)?;
         let ann =

@@ -4,6 +4,7 @@ use data_encoding::BASE32_NOPAD;
 use sha1::{Digest, Sha1};
 use usher::access::{second_factor, totp};
 use usher::clock::{Millis, SECOND};
+use usher::store::NormalTx;
 
 use super::{Browser, PASSWORD, another_owner, part, value_of, words};
 use crate::harness::{Reply, Server};
@@ -229,7 +230,7 @@ fn set_needed(browser: &Browser, password: &str, needed: bool) -> Reply {
 fn where_everybody_must_have_one_nothing_else_is_open_without() {
     let server = Server::start();
     let owner = Browser::owner(&server);
-    server.write(|tx| another_owner(tx, "mia").map(drop));
+    server.write(|tx: &NormalTx| another_owner(tx, "mia").map(drop));
     let refused = set_needed(&owner, PASSWORD, true).expect(409);
     assert!(words(&refused.text).contains("your own second factor"), "{}", refused.text);
     let (secret, _) = turn_on(&owner);

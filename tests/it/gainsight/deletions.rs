@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::model::REVIVABLE;
 use usher::people::{activity, find};
+use usher::store::NormalTx;
 
 use super::{bad, call, create, delete, get, hard_delete, put, unknown, with};
 use crate::harness::{START, Server, event, named};
@@ -151,7 +152,7 @@ fn a_late_event_does_not_bring_an_erased_user_back() {
     let id = server.seed("ann").events(2).insert();
     hard_delete(&server, "ann").expect(200);
     server.tick();
-    server.write(move |tx| activity::record(tx, project, &event(&named("ann"), "before", START)));
+    server.write(move |tx: &NormalTx| activity::record(tx, project, &event(&named("ann"), "before", START)));
     unknown(call(&server, "GET", "/v1/users/ann").send(), "ann");
     assert_eq!(server.rows_of(id), 0);
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 use usher::clock::MINUTE;
 use usher::model::ProfileChange;
 use usher::people::{activity, users};
+use usher::store::NormalTx;
 
 use super::lists::{page, pages, several};
 use super::{bad, call, create, get, put};
@@ -45,7 +46,7 @@ fn a_filter_finds_what_is_shown() {
         }),
     );
     create(&server, json!({ "identifyId": "eve", "firstName": "?*", "lastName": "back\\slash" }));
-    server.write(move |tx| activity::record(tx, project, &event(&named("ben"), "seen", START)));
+    server.write(move |tx: &NormalTx| activity::record(tx, project, &event(&named("ben"), "seen", START)));
     server.clock.advance(MINUTE);
     put(&server, "eve", json!({ "role": "owner" })).expect(204);
     let (ann, ben, eve) = ("Ann@x.com", "ben", "eve");
@@ -223,7 +224,7 @@ fn what_is_not_in_the_language_is_refused_and_named() {
 fn a_filter_that_only_we_can_try_finds_the_few_among_many() {
     let server = Server::start();
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         for n in 0..2_500 {
             let mut change = ProfileChange::default();
             if n % 500 == 499 {
@@ -259,7 +260,7 @@ fn the_database_and_we_compare_alike() {
     let server = Server::start();
     let project = server.project().id;
     let everybody = texts(&['a', 'B', 'é', '%', '\\'], 2);
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         for (n, text) in everybody.iter().enumerate() {
             let mut change =
                 ProfileChange { first_name: Some(Some(text.clone())), ..ProfileChange::default() };

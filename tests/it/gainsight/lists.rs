@@ -1,6 +1,7 @@
 //! `GET /v1/users`: pages, their order, and how one leads to the next.
 
 use std::cmp::Ordering;
+use usher::store::NormalTx;
 
 use serde_json::{Value, json};
 use usher::clock::MINUTE;
@@ -142,7 +143,7 @@ fn crowd(server: &Server) {
         create(server, body);
         if n % 3 != 1 {
             // Some were seen, some at the same time.
-            server.write(move |tx| {
+            server.write(move |tx: &NormalTx| {
                 let seen = event(&named(&format!("u{n:02}")), "seen", START - (n % 4) * MINUTE);
                 activity::record(tx, project, &seen)
             });
@@ -295,7 +296,7 @@ fn who_cannot_be_seen_is_neither_listed_nor_counted() {
     let server = Server::start();
     let project = server.project().id;
     several(&server, &["ann", "hidden", "gone"]);
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let mut seen = event(&named("x"), "seen", START);
         seen.subject = subject::Subject { identifier: None, anonymous_id: Some(named("visitor")) };
         seen.kind = Kind::Page;

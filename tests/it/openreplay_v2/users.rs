@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR};
 use usher::erasure::trash;
 use usher::people::{find, users};
+use usher::store::NormalTx;
 
 use super::{House, data, refused};
 use crate::harness::{START, encode, fields, named};
@@ -26,7 +27,7 @@ impl House {
     fn register(&self, people: &[&str]) {
         let (project, people) = (self.server.project().id, people.iter().map(|name| named(name)));
         let people: Vec<_> = people.collect();
-        self.server.write(move |tx| {
+        self.server.write(move |tx: &NormalTx| {
             people.iter().try_for_each(|name| {
                 users::create_or_update(tx, project, name, &Default::default()).map(|_| ())
             })

@@ -1,6 +1,7 @@
 //! Conversations go with their user's activity, down to the bytes.
 
 use std::collections::HashMap;
+use usher::store::NormalTx;
 
 use serde_json::{Value, json};
 use usher::erasure;
@@ -134,7 +135,7 @@ fn conversations_are_counted_with_what_is_held() {
 fn a_merged_visitors_conversations_are_the_users() {
     let server = signing();
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("v")) };
         let visitor = registration::ensure(tx, project, &subject)?;
         let begun = usher::store::interactions::insert(tx, visitor.id, [1; 16], "helper", tx.now())?;
@@ -162,7 +163,7 @@ fn a_merged_visitors_conversations_are_the_users() {
 fn an_erasure_amid_a_merge_takes_rows_in_the_order_of_their_tables() {
     let server = signing();
     let project = server.project().id;
-    let ann = server.write(move |tx| {
+    let ann = server.write(move |tx: &NormalTx| {
         let subject = Subject { identifier: None, anonymous_id: Some(named("v")) };
         let visitor = registration::ensure(tx, project, &subject)?;
         let ann =

@@ -8,6 +8,7 @@ use usher::model::REVIVABLE;
 use usher::people::find;
 use usher::projects;
 use usher::secrets;
+use usher::store::NormalTx;
 
 use super::{begin, count, get, ids, path, refused, say, sign, signed, signing, unsigned};
 use crate::harness::{Request, Server};
@@ -224,14 +225,14 @@ fn a_client_secret_has_16_to_256_characters() {
     let project = server.project().id;
     for (length, fits) in [(0, false), (15, false), (16, true), (256, true), (257, false)] {
         let secret = "s".repeat(length);
-        let set = server.app.write_blocking(usher::store::WritePriority::Normal, move |tx| {
-            projects::set_client_secret(tx, project, Some(&secret))
-        });
+        let set = server
+            .app
+            .write_blocking(move |tx: &NormalTx| projects::set_client_secret(tx, project, Some(&secret)));
         assert_eq!(set.is_ok(), fits, "{length}");
         assert!(fits || matches!(set, Err(Error::Invalid(_))));
     }
     let call = || unsigned(&server, "POST", "/interactions", "ann").json(json!({ "agent_id": "a" })).send();
     refused(call(), 403, "forbidden");
-    server.write(move |tx| projects::set_client_secret(tx, project, None));
+    server.write(move |tx: &NormalTx| projects::set_client_secret(tx, project, None));
     call().expect(200);
 }

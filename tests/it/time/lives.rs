@@ -4,6 +4,7 @@
 use serde_json::json;
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
 use usher::model::{JobStatus, REVIVABLE, State};
+use usher::store::NormalTx;
 
 use super::{GRACE, hide, job, put, row, schedule, state};
 use crate::harness::{START, Server, named};
@@ -198,7 +199,8 @@ fn reading_a_name_never_begins_an_erasure() {
     server.clock.advance(REVIVABLE);
     // The clock is trusted; but it is the reaper's to erase.
     let project = server.project().id;
-    let looked = server.write(move |tx| usher::people::holder::holder(tx, project, named("ann").as_str()));
+    let looked =
+        server.write(move |tx: &NormalTx| usher::people::holder::holder(tx, project, named("ann").as_str()));
     assert!(looked.is_none());
     assert_eq!((count(&server, "jobs"), state(&server, ann)), (0, Some(State::Waiting)));
     assert_eq!(server.tick().reaped, 1);

@@ -5,6 +5,7 @@ use usher::clock::{DAY, MINUTE};
 use usher::model::{Device, ProfileChange};
 use usher::people::activity;
 use usher::people::activity::Incoming;
+use usher::store::NormalTx;
 
 use super::lists::{events, post, titles};
 use super::{invalid, list, names, send, set, visit};
@@ -153,7 +154,7 @@ fn campaigns_are_read_from_the_first_page_of_a_visit() {
 fn devices_are_told_by_the_sessions() {
     let server = shop();
     let project = server.project().id;
-    server.write(move |tx| {
+    server.write(move |tx: &NormalTx| {
         for (n, (who, browser)) in
             [("dan", "Chrome"), ("eve", "Safari"), ("dan", "Safari")].iter().enumerate()
         {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use usher::clock::{HOUR, Millis};
 use usher::model::{Kind, ProfileChange, REVIVABLE};
 use usher::people::activity;
+use usher::store::NormalTx;
 
 use super::{ONE, call, did, hide, invalid, list, names, seen, send, set, user, visit};
 use crate::harness::{Reply, START, Server, encode, event, fields, named};
@@ -127,7 +128,7 @@ fn page_views_of_any_client_are_told_as_such_and_what_no_visit_produced_has_no_s
         server.clock.advance(1);
         let mut event = event(&named("ann"), name, server.clock.now());
         event.kind = kind;
-        server.write(move |tx| activity::record(tx, project, &event));
+        server.write(move |tx: &NormalTx| activity::record(tx, project, &event));
     }
     let list = events(&server, "ann", json!({ "dateRange": "live" }));
     let shown: Vec<(&Value, &Value, bool)> = list["events"]
@@ -169,7 +170,7 @@ fn an_address_is_split_as_far_as_it_can_be() {
     for (n, (url, _)) in cases.iter().enumerate() {
         let mut event = event(&named("ann"), url, START - Millis::try_from(n).expect("a number"));
         event.url = Some((*url).to_owned());
-        server.write(move |tx| activity::record(tx, project, &event));
+        server.write(move |tx: &NormalTx| activity::record(tx, project, &event));
     }
     let list = events(&server, "ann", json!({ "dateRange": "live" }));
     for (n, (url, parts)) in cases.iter().enumerate() {

@@ -5,6 +5,7 @@ use usher::clock::{Clock, DAY, MINUTE, SECOND, rfc3339};
 use usher::erasure;
 use usher::model::{Erasure, Origin, ProfileChange};
 use usher::people::{find, identify, registration, subject};
+use usher::store::NormalTx;
 
 use super::lists::{SPANS, events, post, titles};
 use super::{at, did, invalid, list, names, seen, send, user, visit};
@@ -238,7 +239,7 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
     seen(&server, "ann", START);
     let project = server.project().id;
     server
-        .write(move |tx| {
+        .write(move |tx: &NormalTx| {
             let subject =
                 subject::Subject { identifier: Some(named("ann")), anonymous_id: Some(named("visitor")) };
             identify::identify(tx, project, &subject, &ProfileChange::default(), None)
@@ -274,7 +275,7 @@ fn what_a_visitor_had_erased_is_not_seen_in_whom_it_is_merged_into() {
     send(&server, "/i", json!({ "identifier": "ann" })).expect(200);
     let both = subject(Some("ann"));
     server
-        .write(move |tx| identify::identify(tx, project, &both, &ProfileChange::default(), None))
+        .write(move |tx: &NormalTx| identify::identify(tx, project, &both, &ProfileChange::default(), None))
         .expect("taken");
     server.clock.advance(DAY);
     seen(&server, "ann", server.clock.now());
