@@ -1,10 +1,11 @@
 //! The data directory: what lies in it, and that one process at a time holds it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::atomic_file;
 use anyhow::{Context, bail};
 use rustix::fs::Access;
 use rustix::io::Errno;
@@ -223,7 +224,7 @@ impl DataDir {
     /// existing database cannot tell late events of erased users, so its loss is an error.
     pub fn store_secret(&self) -> anyhow::Result<[u8; 32]> {
         self.make_secrets()?;
-        self.secret_or(make_secret)
+        self.secret_or(|_, at| make_secret(at))
     }
 
     /// The same where nothing is made.
@@ -263,20 +264,10 @@ pub fn socket(path: &Path) -> PathBuf {
     path.join("usher.sock")
 }
 
-fn make_secret(folder: &Path, at: &Path) -> anyhow::Result<[u8; 32]> {
+fn make_secret(at: &Path) -> anyhow::Result<[u8; 32]> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the system gives no random bytes")?;
-    // Whole or not at all: a kill in between leaves the other name, which the next start
-    // writes over.
-    let draft = folder.join("store.key.new");
-    let write = || -> std::io::Result<()> {
-        let mut file = private().truncate(true).open(&draft)?;
-        file.write_all(&secret)?;
-        file.sync_all()?;
-        fs::rename(&draft, at)?;
-        File::open(folder)?.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", at.display()))?;
+    atomic_file::replace(at, &secret, 0o600).with_context(|| format!("cannot write {}", at.display()))?;
     Ok(secret)
 }
 

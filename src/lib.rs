@@ -5,7 +5,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | `clock`, `error`, `edge`, `model`, `bell`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
+//! | `atomic_file`, `clock`, `error`, `edge`, `model`, `worker_signal`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
 //! | `ledger` | the append-only file of what was ordered: erasures, suppressions, ends of credentials |
 //! | `proof` | receipts, the audit log's chain, signatures |
 //! | `archive` | backups as files: packed, encrypted, listed, copied, unpacked |
@@ -27,6 +27,7 @@
 // These panic where nobody reads what is printed; see `cli::out`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod atomic_file;
 pub mod clock;
 pub mod disk;
 pub mod edge;

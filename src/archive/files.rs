@@ -1,15 +1,16 @@
 //! Files that appear whole or not at all, that only their owner may read, and that are on
 //! the disk before anybody is told.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::error::{BackupError, Result};
+use crate::atomic_file;
 use crate::files::no_link;
 
 /// Bytes that are moved at a time.
@@ -24,18 +25,12 @@ pub(super) fn private() -> OpenOptions {
 
 /// Makes a folder, and those above it, for its owner alone.
 pub(super) fn make_folder(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| BackupError::io("make the folder", path, error))
+    atomic_file::make_private(path).map_err(|error| BackupError::io("make the folder", path, error))
 }
 
 /// Names in a folder are on the disk only after this.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| BackupError::io("write the folder", path, error))
+    atomic_file::sync_folder(path).map_err(|error| BackupError::io("write the folder", path, error))
 }
 
 /// A file under another name until it is whole. Dropped before that, it is removed; left

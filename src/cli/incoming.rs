@@ -2,13 +2,14 @@
 //! that folder: each is checked before it is copied, and what is no receipt of this installation is left
 //! where it is.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::atomic_file;
 use crate::files::open_beside;
 use crate::proof::check::{BYTES_MAX, check_one};
 use crate::proof::receipt::of_file_name;
@@ -45,7 +46,7 @@ impl Incoming {
                 Err(why) => incoming.left_out.push(format!("{name}: {why}")),
             }
         }
-        File::open(into)?.sync_all()?;
+        atomic_file::sync_folder(into)?;
         Ok(incoming)
     }
 

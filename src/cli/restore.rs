@@ -15,6 +15,7 @@ use super::{Decided, copies, ledgers, out};
 use crate::app::held::{self, Known};
 use crate::app::{App, backups};
 use crate::archive::{self, Identities, Unpacked};
+use crate::atomic_file;
 use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::{DataDir, State};
@@ -358,8 +359,8 @@ fn put_receipts(data: &DataDir, from: &Path) -> anyhow::Result<()> {
             fs::rename(entry.path(), &to).with_context(|| format!("cannot make {}", to.display()))?;
         }
     }
-    sync_folder(&folder)?;
-    Ok(sync_folder(data.path())?)
+    atomic_file::sync_folder(&folder)?;
+    Ok(atomic_file::sync_folder(data.path())?)
 }
 
 /// The new database in the place of the old one, which is kept aside.
@@ -376,7 +377,7 @@ fn swap(data: &DataDir, ready: &Ready) -> anyhow::Result<()> {
         fs::hard_link(&database, &kept).with_context(|| format!("cannot make {}", kept.display()))?;
     }
     backup::forget_wal(&database)?;
-    sync_folder(data.path())?;
+    atomic_file::sync_folder(data.path())?;
     rename(&ready.unpacked.database(), &database)
 }
 
@@ -439,9 +440,5 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// On the disk when it returns.
 fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::rename(from, to).with_context(|| format!("cannot make {}", to.display()))?;
-    to.parent().map_or(Ok(()), |folder| sync_folder(folder).map_err(Into::into))
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    Ok(atomic_file::sync_name(to)?)
 }

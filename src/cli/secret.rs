@@ -2,12 +2,10 @@
 //! container's log or a pipe, which keep and pass on what they get: there they go to a file that its
 //! owner alone can read, and the place is said instead.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io::{self, IsTerminal};
 
 use super::out;
+use crate::atomic_file;
 use crate::data_dir::DataDir;
 
 /// The recovery key, until its owner moves it elsewhere.
@@ -39,7 +37,7 @@ fn aside(
     say: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<()> {
     let at = data.path().join(name);
-    write(&at, data.path(), text)?;
+    atomic_file::replace(&at, text.as_bytes(), 0o600)?;
     // The file has it, whether or not anybody hears where it is.
     if let Err(error) = say(&format!("{what} is in {}, which its owner alone can read.\n", at.display())) {
         log::warn!("nobody could be told where {name} is: {error}");
@@ -47,21 +45,5 @@ fn aside(
     Ok(())
 }
 
-/// Whole or not at all, and never through a link that somebody put there.
-fn write(at: &Path, dir: &Path, text: &str) -> io::Result<()> {
-    let draft = at.with_extension("txt.part");
-    forget(&draft)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, at)?;
-    fs::File::open(dir)?.sync_all()
-}
-
 /// Removes a file that tells nothing any more.
-pub fn forget(at: &Path) -> io::Result<()> {
-    match fs::remove_file(at) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
+pub use crate::atomic_file::remove as forget;

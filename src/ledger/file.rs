@@ -1,14 +1,15 @@
 //! The file: made, opened at the place that a database has recorded, appended to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::entry::{Act, Entry, Header};
 use super::error::LedgerError;
 use super::look::{Looking, look};
 use super::{LedgerId, MacKey, Position};
+use crate::atomic_file;
 use crate::clock::Millis;
 
 /// The open ledger. One at a time: whoever holds the data directory holds it.
@@ -64,13 +65,8 @@ impl Ledger {
         let ledger = LedgerId::random().map_err(io::Error::other)?;
         let header = Header::sealed(ledger, now, seal);
         let line = header.line();
-        let draft = draft_of(path);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(line.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        sync_folder(path)?;
+        atomic_file::replace(path, line.as_bytes(), 0o600)?;
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         let position = Position { ledger, seq: 0, head: header.hash(), offset: line.len() as u64 };
         Ok(Ledger::on(file, position, seal))
     }
@@ -107,7 +103,7 @@ impl Ledger {
         }
         // A killed program may have left entries that were never synced. A database that
         // records them must not outlive them; nor one that records a file put back by hand.
-        file.sync_all().and_then(|()| sync_folder(path)).map_err(failed)?;
+        file.sync_all().and_then(|()| atomic_file::sync_name(path)).map_err(failed)?;
         Ok((Ledger::on(file, seen.end, seal), entries, Opened { cut: seen.torn }))
     }
 
@@ -183,17 +179,4 @@ impl<M: Medium> Ledger<M> {
         }
         Ok(())
     }
-}
-
-/// What a ledger is called until it is whole.
-pub(super) fn draft_of(path: &Path) -> PathBuf {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    draft.into()
-}
-
-/// Makes a new name in a folder survive a power cut.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -1,17 +1,15 @@
 //! From version 1 to version 2. The chain values stay what they were, so that marks, backups
 //! and receipts of version 1 go on fitting; each line gets its MAC.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
 use std::path::Path;
 
 use super::entry::{Header, UNSEALED, VERSION};
 use super::error::LedgerError;
-use super::file::{draft_of, sync_folder};
 use super::lines::Lines;
 use super::look::Looking;
 use super::{MacKey, Position};
+use crate::atomic_file;
 
 /// The version that the first line of a file tells. None: there is no file, or its first line
 /// is no header.
@@ -58,17 +56,8 @@ pub fn upgrade(path: &Path, seal: &MacKey, places: &[Position], kept: &Path) -> 
 }
 
 fn put(path: &Path, bytes: &[u8], kept: &Path) -> std::io::Result<()> {
-    let draft = draft_of(path);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    let mut file = BufWriter::new(file);
-    file.write_all(bytes)?;
-    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     // An earlier try may have been killed after this.
-    match fs::remove_file(kept) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    atomic_file::remove(kept)?;
     fs::hard_link(path, kept)?;
-    fs::rename(&draft, path)?;
-    sync_folder(path)
+    atomic_file::replace(path, bytes, 0o600)
 }

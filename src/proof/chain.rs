@@ -12,7 +12,7 @@ use super::hex::Hex;
 use super::receipt::{self, Id, Receipt};
 use super::receipts::{self, Last, ReceiptError};
 use super::signing::PublicKey;
-use super::whole;
+use crate::atomic_file;
 
 /// What was found.
 #[derive(Debug)]
@@ -191,7 +191,7 @@ fn files(folder: &Path, report: &mut Report) -> Result<Vec<(u64, Id)>, ReceiptEr
         match receipt::of_file_name(&name) {
             Some(file) => files.push(file),
             // One that a stop left half written: the next start removes it.
-            None if whole::is_draft(&name) => {}
+            None if atomic_file::is_draft(&name) => {}
             None => {
                 let name = name.escape_debug().to_string();
                 report.faults.push(ChainFault { file: Some(name), what: What::Stranger });

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hex::Hex;
 use super::signing::{PublicKey, Signer};
-use super::whole;
+use crate::atomic_file;
 use crate::clock::Millis;
 
 const FORMAT: &str = "usher-ledger-head";
@@ -79,8 +79,8 @@ impl Head {
     /// name may still be that of the one before: then the head lags.
     pub fn keep(&self, dir: &Path, signer: &Signer) -> io::Result<()> {
         let folder = dir.join("secrets");
-        whole::make_private(&folder)?;
-        whole::put(&folder, NAME, self.line(signer).as_bytes(), 0o600)
+        atomic_file::make_private(&folder)?;
+        atomic_file::write(&folder, NAME, self.line(signer).as_bytes(), 0o600)
     }
 
     /// As it lies in its file.

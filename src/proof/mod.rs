@@ -17,4 +17,3 @@ pub mod ledger_head;
 pub mod receipt;
 pub mod receipts;
 pub mod signing;
-mod whole;

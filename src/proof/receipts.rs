@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use super::check::{self, BYTES_MAX};
 use super::draft::{Draft, Links};
 use super::figures::handed_out;
+use super::form;
 use super::hex::Hex;
 use super::receipt::{self, Id, Receipt};
 use super::signing::Signer;
-use super::{form, whole};
+use crate::atomic_file;
 
 /// The end of a chain of receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,9 +135,9 @@ impl Receipts {
         for entry in entries.into_iter().flatten() {
             let name = entry.map_err(trouble("read", folder))?.file_name();
             let Some(name) = name.to_str() else { continue };
-            if sweeps && whole::is_draft(name) {
+            if sweeps && atomic_file::is_draft(name) {
                 let path = folder.join(name);
-                whole::remove(&path).map_err(trouble("remove", &path))?;
+                atomic_file::remove(&path).map_err(trouble("remove", &path))?;
             }
             names.extend(receipt::of_file_name(name));
         }
@@ -229,7 +230,7 @@ impl Receipts {
             None => self.write(signer, draft)?,
         };
         if self.unsettled {
-            whole::settle(&self.folder).map_err(trouble("sync", &self.folder))?;
+            atomic_file::sync_folder(&self.folder).map_err(trouble("sync", &self.folder))?;
             self.unsettled = false;
         }
         Ok(stored)
@@ -250,7 +251,7 @@ impl Receipts {
         DirBuilder::new()
             .mode(0o700)
             .create(&self.folder)
-            .and_then(|()| whole::settle(top))
+            .and_then(|()| atomic_file::sync_folder(top))
             .map_err(trouble("make", &self.folder))
     }
 
@@ -266,7 +267,7 @@ impl Receipts {
         let (name, file) = (kept.file_name(), kept.bytes());
         let path = self.folder.join(&name);
         self.make_folder()?;
-        whole::put(&self.folder, &name, &file, 0o600).map_err(trouble("write", &path))?;
+        atomic_file::write(&self.folder, &name, &file, 0o600).map_err(trouble("write", &path))?;
         // It is there from now on, also if the sync of the folder fails: it is never made twice.
         let bytes = kept.receipt.bytes();
         let hash = Hex::sha256(&bytes);

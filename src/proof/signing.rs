@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 use super::hex::Hex;
-use super::whole;
+use crate::atomic_file;
 
 const SECRETS: &str = "secrets";
 const SECRET: &str = "signing.key";
@@ -131,8 +131,7 @@ impl Signer {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|_| SigningError::NoRandom)?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_fault("make", folder))?;
-        whole::put(folder, SECRET, &secret, 0o600)
-            .and_then(|()| whole::settle(folder))
+        atomic_file::replace(&folder.join(SECRET), &secret, 0o600)
             .map_err(io_fault("write", &folder.join(SECRET)))?;
         Ok(Signer::of(&secret))
     }
@@ -152,8 +151,7 @@ impl Signer {
             }
             _ => {}
         }
-        whole::put(dir, PUBLIC, own.file_text().as_bytes(), 0o644)
-            .and_then(|()| whole::settle(dir))
+        atomic_file::replace(&dir.join(PUBLIC), own.file_text().as_bytes(), 0o644)
             .map_err(io_fault("write", &at))
     }
 

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::atomic_file;
+
 use super::{Db, from_sql, sequences};
 use crate::error::{Error, Result};
 
@@ -113,17 +115,7 @@ impl Marks {
 
     fn begin(&self, known: &BTreeMap<String, i64>) -> std::io::Result<()> {
         let lines: String = known.iter().map(|(name, number)| format!("{name} {number}\n")).collect();
-        let draft = self.path.with_file_name(".numbers.new");
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(lines.as_bytes())?;
-        file.sync_all()?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::rename(&draft, &self.path)?;
-        File::open(folder)?.sync_all()
+        atomic_file::replace(&self.path, lines.as_bytes(), 0o600)
     }
 }
 

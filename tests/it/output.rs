@@ -78,7 +78,7 @@ fn read(at: &Path) -> String {
 fn a_recovery_key_that_could_not_be_told_is_not_kept() {
     let (dir, shelf) = (directory(), directory());
     // Where the file should be, something is in the way.
-    let at = dir.path().join("recovery-key.txt.part");
+    let at = dir.path().join(".recovery-key.txt.new");
     std::fs::create_dir(&at).expect("a folder");
     let backup = shelf.path().to_string_lossy().into_owned();
     lines(dir.path(), &["demo", "--users", "50", "--heavy", "0"]);

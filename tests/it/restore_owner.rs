@@ -132,8 +132,8 @@ fn a_link_of_the_owners_leads_root_nowhere() {
     lines(dir, &["backup", &shelf.path().to_string_lossy()]);
     let victim = roots.path().join("victim");
     let mut names: Vec<PathBuf> = all(dir).into_iter().filter(|path| path.is_file()).collect();
-    let drafts = ["usher.lock", "reserve", "recovery-key.txt.part", ".numbers.new", "erasures.ledger.new"];
-    let secrets = [".recovery.pub.part", ".backup.key.part", "store.key.new", ".ledger.head.new"];
+    let drafts = ["usher.lock", "reserve", ".recovery-key.txt.new", ".numbers.new", ".erasures.ledger.new"];
+    let secrets = [".recovery.pub.part", ".backup.key.part", ".store.key.new", ".ledger.head.new"];
     names.extend(drafts.map(|name| dir.join(name)));
     names.extend(secrets.map(|name| dir.join("secrets").join(name)));
     for name in names {
@@ -166,7 +166,7 @@ fn a_directory_that_is_a_link_leads_root_nowhere() {
     fs::write(&victim, "root's").expect("a file");
     fs::set_permissions(&victim, PermissionsExt::from_mode(0o660)).expect("a mode");
     fs::create_dir(roots.path().join("secrets")).expect("a folder");
-    symlink(&victim, roots.path().join("secrets/store.key.new")).expect("a link");
+    symlink(&victim, roots.path().join("secrets/.store.key.new")).expect("a link");
     let data = machine.path().join("data");
     symlink(roots.path(), &data).expect("a link");
     std::os::unix::fs::lchown(&data, Some(UID), Some(0)).expect("a change");
@@ -176,7 +176,7 @@ fn a_directory_that_is_a_link_leads_root_nowhere() {
     let _ = command.output().expect("the program runs");
     assert_eq!(fs::read_to_string(&victim).expect("a text"), "root's");
     let made = all(roots.path()).into_iter().filter(|path| path.is_file());
-    for path in made.filter(|path| !path.ends_with("store.key.new")) {
+    for path in made.filter(|path| !path.ends_with(".store.key.new")) {
         let about = path.symlink_metadata().expect("a file");
         assert!(about.uid() == UID && about.gid() != 0, "{}", path.display());
     }
