@@ -1,9 +1,10 @@
 //! People who sign in to the pages.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
-use super::{Db, Tx, corrupt, sequences};
+use super::row::Row;
+use super::value::{odd_row, params};
+use super::{Db, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Admin, AdminId, ProjectId, Reach, Role};
@@ -11,18 +12,18 @@ use crate::model::{Admin, AdminId, ProjectId, Reach, Role};
 const COLUMNS: &str = "id, name, password_hash, created_at, role, all_projects,
     (SELECT json_group_array(project_id) FROM admin_projects p WHERE p.admin_id = admins.id), signed_in_at";
 
-fn read(row: &Row) -> rusqlite::Result<Admin> {
+fn read(row: &Row) -> Result<Admin> {
     Ok(Admin {
         id: AdminId(row.get(0)?),
         name: row.get(1)?,
         password_hash: row.get(2)?,
         created_at: row.get(3)?,
-        role: Role::parse(&row.get::<_, String>(4)?).ok_or_else(|| corrupt("admins.role"))?,
+        role: Role::parse(&row.get::<String>(4)?).ok_or_else(odd_row)?,
         reach: match row.get(5)? {
             true => Reach::All,
             false => {
-                let listed: Vec<ProjectId> = serde_json::from_str(&row.get::<_, String>(6)?)
-                    .map_err(|_| corrupt("admin_projects.project_id"))?;
+                let listed: Vec<ProjectId> =
+                    serde_json::from_str(&row.get::<String>(6)?).map_err(|_| odd_row())?;
                 Reach::Only(listed)
             }
         },
@@ -104,7 +105,7 @@ pub fn forget_link(tx: &Tx, id: AdminId) -> Result<()> {
 }
 
 pub fn forget_links(tx: &Tx) -> Result<()> {
-    tx.execute("DELETE FROM admin_links", [])?;
+    tx.execute("DELETE FROM admin_links", params![])?;
     Ok(())
 }
 
@@ -116,12 +117,12 @@ pub fn by_name(db: &Db, name: &str) -> Result<Option<Admin>> {
 /// Everybody, in the order in which they were made.
 pub fn list(db: &Db) -> Result<Vec<Admin>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM admins ORDER BY id");
-    db.rows(sql, [], read)
+    db.rows(sql, params![], read)
 }
 
 /// Whether anybody has a password.
 pub fn any(db: &Db) -> Result<bool> {
-    Ok(db.row("SELECT 1 FROM admins WHERE password_hash <> '' LIMIT 1", [], |_| Ok(()))?.is_some())
+    Ok(db.row("SELECT 1 FROM admins WHERE password_hash <> '' LIMIT 1", params![], |_| Ok(()))?.is_some())
 }
 
 /// Forgets the links that have expired.

@@ -1,8 +1,7 @@
 //! Anonymous ids and whose they are.
 
-use rusqlite::params;
-
-use super::{Db, Tx, from_sql};
+use super::value::params;
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{ProjectId, UserId};
@@ -108,8 +107,8 @@ pub fn of(db: &Db, user: UserId, limit: u32) -> Result<Vec<String>> {
 
 /// Hands over every anonymous id that is held.
 pub fn each(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
-    db.each("SELECT project_id, anonymous_id FROM aliases", [], |row| {
-        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+    db.each("SELECT project_id, anonymous_id FROM aliases", params![], |row| {
+        see(ProjectId(row.get(0)?), &row.get::<String>(1)?);
         Ok(())
     })
 }

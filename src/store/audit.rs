@@ -1,8 +1,8 @@
 //! The audit log: who did what, to whom and when, each row chained to the one before it.
 //! A subject is a keyed pseudonym, so the log stays valid, and nameless, after an erasure.
 
-use rusqlite::{Row, params};
-
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -56,21 +56,21 @@ pub fn append(tx: &Tx, entry: &Entry) -> Result<()> {
 
 /// Where the log ends.
 pub fn position(db: &Db) -> Result<Position> {
-    let last = db.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
+    let last = db.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", params![], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<[u8; 32]>(1)?))
     })?;
     let (seq, hash) = last.unwrap_or((0, GENESIS));
     Ok(Position { seq: u64::try_from(seq).map_err(Error::internal)?, head: Hex(hash) })
 }
 
-fn read(row: &Row) -> rusqlite::Result<Link> {
+fn read(row: &Row) -> Result<Link> {
     Ok(Link {
         row: audit::Row {
-            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            seq: row.get::<i64>(0)?.unsigned_abs(),
             at: row.get(1)?,
             actor: row.get(2)?,
             action: row.get(3)?,
-            subject: row.get::<_, Option<[u8; 16]>>(4)?.map(Hex),
+            subject: row.get::<Option<[u8; 16]>>(4)?.map(Hex),
             project: row.get(5)?,
             job: row.get(6)?,
             reason: row.get(7)?,
@@ -90,7 +90,7 @@ pub fn after(db: &Db, seq: u64, limit: u32) -> Result<Vec<Link>> {
 
 /// The numbers of rows that no log has: the first one is 1.
 pub fn strays(db: &Db) -> Result<Vec<i64>> {
-    db.rows("SELECT seq FROM audit WHERE seq < 1 ORDER BY seq", [], |row| row.get(0))
+    db.rows("SELECT seq FROM audit WHERE seq < 1 ORDER BY seq", params![], |row| row.get(0))
 }
 
 /// Rows before one, the newest first.
@@ -114,8 +114,8 @@ pub fn gaps(db: &Db, action: &str) -> Result<Vec<Gap>> {
     let sql = "SELECT seq, (SELECT at FROM audit AS last WHERE last.seq = audit.seq - 1), at
                FROM audit WHERE action = ?1 ORDER BY seq";
     db.rows(sql, params![action], |row| {
-        let from = row.get::<_, Option<Millis>>(1)?.unwrap_or(Millis::MIN);
-        Ok(Gap { row: row.get::<_, i64>(0)?.unsigned_abs(), from, until: row.get(2)? })
+        let from = row.get::<Option<Millis>>(1)?.unwrap_or(Millis::MIN);
+        Ok(Gap { row: row.get::<i64>(0)?.unsigned_abs(), from, until: row.get(2)? })
     })
 }
 
@@ -130,21 +130,21 @@ pub fn keep_head(tx: &Tx, head: &Head) -> Result<()> {
 
 /// The signed heads, the oldest first.
 pub fn heads(db: &Db) -> Result<Vec<Head>> {
-    db.rows("SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq", [], read_head)
+    db.rows("SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq", params![], read_head)
 }
 
 /// The signed head that reaches farthest.
 pub fn last_head(db: &Db) -> Result<Option<Head>> {
     let sql = "SELECT seq, hash, at, signature FROM audit_heads ORDER BY seq DESC LIMIT 1";
-    db.row(sql, [], read_head)
+    db.row(sql, params![], read_head)
 }
 
-fn read_head(row: &Row) -> rusqlite::Result<Head> {
+fn read_head(row: &Row) -> Result<Head> {
     Ok(Head {
-        seq: row.get::<_, i64>(0)?.unsigned_abs(),
+        seq: row.get::<i64>(0)?.unsigned_abs(),
         hash: row.get(1)?,
         at: row.get(2)?,
-        signature: Hex(row.get::<_, [u8; 64]>(3)?),
+        signature: Hex(row.get::<[u8; 64]>(3)?),
     })
 }
 

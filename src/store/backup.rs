@@ -168,7 +168,7 @@ impl Store {
     pub fn bytes_of_copy(&self) -> Result<u64> {
         let sql = "SELECT (page_count - freelist_count) * page_size
                    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let bytes: Option<i64> = self.read(|db| db.row(sql, [], |row| row.get(0)))?;
+        let bytes: Option<i64> = self.read(|db| db.row(sql, &[], |row| row.get(0)))?;
         Ok(bytes.unwrap_or(0).max(0).unsigned_abs())
     }
 

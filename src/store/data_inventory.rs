@@ -2,13 +2,11 @@
 //! erasure does to it. Counting, moving and erasing are computed from it, so a table
 //! that is not named here is not erased; a test compares it with the schema.
 
-use rusqlite::types::ValueRef;
-
-use rusqlite::params;
-
 use super::fragments::FragmentCollector;
 use super::jobs::Bounds;
-use super::{Db, Tx, from_sql};
+use super::row::Row;
+use super::value::{Value, params};
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Erasure, ProjectId, User, UserId};
@@ -656,7 +654,7 @@ pub fn bounds(db: &Db, members: &[UserId]) -> Result<Bounds> {
         let mut last = 0;
         for member in members {
             last = last.max(
-                db.row(&sql, params![member.0], |row| row.get::<_, Option<i64>>(0))?.flatten().unwrap_or(0),
+                db.row(&sql, params![member.0], |row| row.get::<Option<i64>>(0))?.flatten().unwrap_or(0),
             );
         }
         bounds.insert(table.name.to_owned(), last);
@@ -687,7 +685,7 @@ pub fn each_text(
                  (SELECT id FROM users WHERE id >= ?1 AND id < ?2 AND project_id = ?3 AND state <> 'erasing')"
         );
         db.each(&sql, params![people.start, people.end, project.0], |row| {
-            let user = UserId(row.get(0).map_err(from_sql)?);
+            let user = UserId(row.get(0)?);
             texts(row, columns.len(), |text| see(user, text))
         })?;
     }
@@ -727,7 +725,8 @@ pub fn take(
             "+{owner} = ?1 AND {key} IN (SELECT {key} FROM {name} WHERE {owner} = ?1 AND {at} <= ?2 LIMIT ?3)"
         );
         for member in members {
-            let values = params![member.0, cutoff.unwrap_or(Millis::MAX), limit];
+            let until = cutoff.unwrap_or(Millis::MAX);
+            let values = params![member.0, until, limit];
             if !gather.is_full() {
                 see(tx, table, &some, values, gather)?;
             }
@@ -736,7 +735,7 @@ pub fn take(
                 Some(bounds) => {
                     let bound = bounds.get(*name).copied().unwrap_or(0);
                     let sql = format!("SELECT COUNT(*) FROM {name} WHERE {some} AND {key} > ?4");
-                    let values = params![member.0, cutoff.unwrap_or(Millis::MAX), limit, bound];
+                    let values = params![member.0, until, limit, bound];
                     tx.row(&sql, values, |row| row.get(0))?.unwrap_or(0)
                 }
                 None => 0,
@@ -755,22 +754,14 @@ pub fn take(
 }
 
 /// Shows what rows of a table hold of the person and of what it did.
-fn see(
-    tx: &Tx,
-    table: &Table,
-    some: &str,
-    values: impl rusqlite::Params,
-    gather: &mut FragmentCollector,
-) -> Result<()> {
+fn see(tx: &Tx, table: &Table, some: &str, values: &[Value], gather: &mut FragmentCollector) -> Result<()> {
     let theirs = table.columns.iter().filter(|column| matches!(column.holds, Person(_) | Activity));
     let columns: Vec<&str> = theirs.map(|column| column.name).collect();
     if columns.is_empty() {
         return Ok(());
     }
     let sql = format!("SELECT {} FROM {} WHERE {some}", columns.join(", "), table.name);
-    tx.each(&sql, values, |row| {
-        (0..columns.len()).try_for_each(|n| gather.see(row.get_ref(n).map_err(from_sql)?))
-    })
+    tx.each(&sql, values, |row| (0..columns.len()).try_for_each(|n| gather.see(row.value(n)?)))
 }
 
 /// Shows what the user's rows hold of the person.
@@ -879,16 +870,10 @@ pub fn rehome(tx: &Tx, from: UserId, to: UserId, limit: i64) -> Result<i64> {
 }
 
 /// Hands over a row's texts.
-pub(super) fn texts(
-    row: &rusqlite::Row,
-    columns: usize,
-    mut see: impl FnMut(&str) -> Result<()>,
-) -> Result<()> {
+pub(super) fn texts(row: &Row, columns: usize, mut see: impl FnMut(&str) -> Result<()>) -> Result<()> {
     for n in 1..=columns {
-        if let ValueRef::Text(text) = row.get_ref(n).map_err(from_sql)?
-            && let Ok(text) = std::str::from_utf8(text)
-        {
-            see(text)?;
+        if let Value::Text(text) = row.value(n)? {
+            see(&text)?;
         }
     }
     Ok(())

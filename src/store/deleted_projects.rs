@@ -1,10 +1,10 @@
 //! What there is of a project, and its row once it is deleted.
 
 use const_format::formatcp;
-use rusqlite::params;
 
 use super::users::{COLUMNS, read};
-use super::{Db, Tx, corrupt};
+use super::value::{odd_row, params};
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{JobId, Origin, ProjectId, User};
@@ -71,13 +71,13 @@ pub fn mark(tx: &Tx, deletion: &Deletion) -> Result<()> {
 pub fn first(db: &Db) -> Result<Option<Deletion>> {
     let sql = "SELECT id, deleted_by, deleted_ground FROM projects
                WHERE deleted_at IS NOT NULL AND emptied_at IS NULL ORDER BY id LIMIT 1";
-    db.row(sql, [], |row| {
-        let origin = Origin::parse(row.get_ref(1)?.as_str()?);
-        let legal_basis = LegalBasis::parse(row.get_ref(2)?.as_str()?);
+    db.row(sql, params![], |row| {
+        let origin = Origin::parse(row.text(1)?);
+        let legal_basis = LegalBasis::parse(row.text(2)?);
         Ok(Deletion {
             project: ProjectId(row.get(0)?),
-            origin: origin.ok_or_else(|| corrupt("why a project was deleted"))?,
-            legal_basis: legal_basis.ok_or_else(|| corrupt("by what right a project was deleted"))?,
+            origin: origin.ok_or_else(odd_row)?,
+            legal_basis: legal_basis.ok_or_else(odd_row)?,
         })
     })
 }

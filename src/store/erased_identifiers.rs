@@ -1,8 +1,7 @@
 //! Which identifiers were erased, as keyed digests: an event that comes in later than the
 //! erasure it belongs before must not bring its user back.
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
+use super::row::Row;
 use super::users::Direction;
-use super::{Db, Tx, corrupt, from_sql, sessions};
+use super::value::{odd_row, params};
+use super::{Db, Tx, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Event, Kind, SessionId, UserId};
@@ -15,20 +16,20 @@ use crate::model::{Event, Kind, SessionId, UserId};
 pub(super) const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
 pub(super) const COLUMN_COUNT: usize = 7;
 
-pub(super) fn read(row: &Row) -> rusqlite::Result<Event> {
+pub(super) fn read(row: &Row) -> Result<Event> {
     Ok(Event {
-        session: row.get::<_, Option<i64>>(0)?.map(SessionId),
+        session: row.get::<Option<i64>>(0)?.map(SessionId),
         kind: kind(row)?,
         name: row.get(2)?,
         at: row.get(3)?,
         message_id: row.get(4)?,
         url: row.get(5)?,
-        data: serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|_| corrupt("an event's data"))?,
+        data: serde_json::from_str(row.text(6)?).map_err(|_| odd_row())?,
     })
 }
 
-fn kind(row: &Row) -> rusqlite::Result<Kind> {
-    Kind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| corrupt("an event's kind"))
+fn kind(row: &Row) -> Result<Kind> {
+    Kind::parse(row.text(1)?).ok_or_else(odd_row)
 }
 
 /// Where a message lies among its user's: 8 bytes of its id's hash.
@@ -172,19 +173,15 @@ pub fn latest(
     asked_for: impl Fn(Kind, &str) -> bool,
     passes: impl Fn(&Event) -> bool,
 ) -> Result<Option<Millis>> {
-    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
     let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    let events = statement.query_map(values, |row| {
-        let name = row.get_ref(2)?.as_str()?;
-        if asked_for(kind(row)?, name) { read(row).map(Some) } else { Ok(None) }
-    });
-    for event in events.map_err(from_sql)? {
-        match event.map_err(from_sql)? {
-            Some(event) if passes(&event) => return Ok(Some(event.at)),
-            _ => {}
+    let mut latest = None;
+    db.walk(TIMELINE, values, |row| {
+        if asked_for(kind(row)?, row.text(2)?) {
+            latest = Some(read(row)?).filter(|event| passes(event)).map(|event| event.at);
         }
-    }
-    Ok(None)
+        Ok(if latest.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(latest)
 }
 
 /// Hands over a stretch's events, the newest first, until `see` has seen enough. Its limit and
@@ -195,14 +192,8 @@ pub fn walk(
     stretch: Stretch,
     mut see: impl FnMut(Event) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    let mut statement = db.conn.prepare_cached(TIMELINE).map_err(from_sql)?;
     let values = params![user.0, since, stretch.from, stretch.to, stretch.limit, stretch.offset];
-    for event in statement.query_map(values, read).map_err(from_sql)? {
-        if see(event.map_err(from_sql)?)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
+    db.walk(TIMELINE, values, |row| see(read(row)?))
 }
 
 /// What became of some events that went from one user to another.

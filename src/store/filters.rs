@@ -1,13 +1,12 @@
 //! How a condition of a list reads in SQL.
 
-use rusqlite::types::Value as Sql;
-
 use super::users::Filter;
+use super::value::Value;
 
 impl Filter {
     /// The condition, with its values appended to those of the query so far.
-    pub(super) fn sql(&self, values: &mut Vec<Sql>) -> String {
-        let mut bind = |value: Sql| {
+    pub(super) fn sql(&self, values: &mut Vec<Value<'static>>) -> String {
+        let mut bind = |value: Value<'static>| {
             values.push(value);
             values.len()
         };
@@ -52,7 +51,7 @@ impl Filter {
     }
 }
 
-fn joined(filters: &[Filter], word: &str, none: &str, values: &mut Vec<Sql>) -> String {
+fn joined(filters: &[Filter], word: &str, none: &str, values: &mut Vec<Value<'static>>) -> String {
     if filters.is_empty() {
         return none.to_owned();
     }

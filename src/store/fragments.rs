@@ -1,10 +1,9 @@
 //! What of the erased is searched for, until all files were searched: see [`super::search`].
 
-use rusqlite::params;
-use rusqlite::types::ValueRef;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::search::{Fragment, SearchKey, SearchTarget};
+use super::value::{Value, params};
 use super::{Db, Tx, jobs};
 use crate::error::{Error, Result};
 use crate::model::JobId;
@@ -32,25 +31,25 @@ impl<'a> FragmentCollector<'a> {
     }
 
     /// A value that is about to go; of JSON, its texts.
-    pub fn see(&mut self, value: ValueRef) -> Result<()> {
+    pub fn see(&mut self, value: Value) -> Result<()> {
         match value {
-            ValueRef::Text(text) => match serde_json::from_slice::<Value>(text) {
-                Ok(json @ (Value::Object(_) | Value::Array(_))) => self.see_json(&json),
-                _ => self.add(text),
+            Value::Text(text) => match serde_json::from_str::<Json>(&text) {
+                Ok(json @ (Json::Object(_) | Json::Array(_))) => self.see_json(&json),
+                _ => self.add(text.as_bytes()),
             },
-            ValueRef::Blob(bytes) => {
-                self.add(bytes.get(..64).unwrap_or(bytes))?;
+            Value::Blob(bytes) => {
+                self.add(bytes.get(..64).unwrap_or(&bytes))?;
                 self.add(bytes.get(bytes.len() / 2..bytes.len() / 2 + 64).unwrap_or_default())
             }
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Ok(()),
+            Value::Null | Value::Int(_) => Ok(()),
         }
     }
 
-    fn see_json(&mut self, json: &Value) -> Result<()> {
+    fn see_json(&mut self, json: &Json) -> Result<()> {
         match json {
-            Value::String(text) => self.add(text.as_bytes()),
-            Value::Array(list) => list.iter().try_for_each(|value| self.see_json(value)),
-            Value::Object(map) => map.values().try_for_each(|value| self.see_json(value)),
+            Json::String(text) => self.add(text.as_bytes()),
+            Json::Array(list) => list.iter().try_for_each(|value| self.see_json(value)),
+            Json::Object(map) => map.values().try_for_each(|value| self.see_json(value)),
             _ => Ok(()),
         }
     }

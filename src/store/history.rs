@@ -7,11 +7,10 @@
 use std::ops::ControlFlow;
 
 use const_format::formatcp;
-use rusqlite::params;
-use rusqlite::types::Value as Sql;
 
 use super::users::{Direction, Filter};
-use super::{Db, events, from_sql, sessions};
+use super::value::{Value, params};
+use super::{Db, events, sessions};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Event, Kind, ProjectId, Session, UserId};
@@ -41,7 +40,7 @@ pub struct Part {
 /// Some identified users behind `after` that were seen at `seen` or later, by their ids; none:
 /// there are no more.
 pub fn people(db: &Db, project: ProjectId, who: &Filter, seen: Millis, after: UserId) -> Result<Vec<Person>> {
-    let mut values = vec![Sql::from(project.0), Sql::from(seen), Sql::from(after.0)];
+    let mut values = vec![Value::from(project.0), Value::from(seen), Value::from(after.0)];
     let who = who.sql(&mut values);
     let sql = format!(
         "SELECT id, activity_erased_at, event_count, session_count FROM users
@@ -49,7 +48,7 @@ pub fn people(db: &Db, project: ProjectId, who: &Filter, seen: Millis, after: Us
              AND id > ?3 AND {who}
          ORDER BY id LIMIT {CHUNK}"
     );
-    db.rows(&sql, rusqlite::params_from_iter(values), |row| {
+    db.rows(&sql, &values, |row| {
         let since: Option<Millis> = row.get(1)?;
         Ok(Person {
             id: UserId(row.get(0)?),
@@ -63,7 +62,7 @@ pub fn people(db: &Db, project: ProjectId, who: &Filter, seen: Millis, after: Us
 /// Whether rows of any user are on their way to another one.
 pub fn is_merging(db: &Db) -> Result<bool> {
     let sql = "SELECT 1 FROM users WHERE merged_into IS NOT NULL LIMIT 1";
-    Ok(db.row(sql, [], |_| Ok(()))?.is_some())
+    Ok(db.row(sql, params![], |_| Ok(()))?.is_some())
 }
 
 const OF_EVENTS: &str = "user_id = ?1 AND at > ?2 AND at >= ?3 AND at <= ?4";
@@ -85,15 +84,9 @@ pub fn walk_events(
         Direction::Descending => formatcp!("{SELECT} ORDER BY at DESC, id DESC"),
     };
     let Part { member, since, from, to } = part;
-    let mut statement = db.conn.prepare_cached(sql).map_err(from_sql)?;
-    let mut rows = statement.query(params![member.0, since, from, to, kind.as_str()]).map_err(from_sql)?;
-    while let Some(row) = rows.next().map_err(from_sql)? {
-        let number = row.get(events::COLUMN_COUNT).map_err(from_sql)?;
-        if see(number, events::read(row).map_err(from_sql)?)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
+    db.walk(sql, params![member.0, since, from, to, kind.as_str()], |row| {
+        see(row.get(events::COLUMN_COUNT)?, events::read(row)?)
+    })
 }
 
 /// The same for sessions, by their starts.
@@ -109,14 +102,7 @@ pub fn walk_sessions(
         Direction::Descending => formatcp!("{SELECT} ORDER BY started_at DESC, id DESC"),
     };
     let Part { member, since, from, to } = part;
-    let mut statement = db.conn.prepare_cached(sql).map_err(from_sql)?;
-    let mut rows = statement.query(params![member.0, since, from, to]).map_err(from_sql)?;
-    while let Some(row) = rows.next().map_err(from_sql)? {
-        if see(sessions::read(row).map_err(from_sql)?)?.is_break() {
-            break;
-        }
-    }
-    Ok(())
+    db.walk(sql, params![member.0, since, from, to], |row| see(sessions::read(row)?))
 }
 
 /// How many events of all kinds there are, which is what a count has to read, and how many
@@ -124,7 +110,8 @@ pub fn walk_sessions(
 pub fn count_events(db: &Db, part: Part, kind: Kind) -> Result<(i64, i64)> {
     let sql = formatcp!("SELECT COUNT(*), COUNT(*) FILTER (WHERE kind = ?5) FROM events WHERE {OF_EVENTS}");
     let Part { member, since, from, to } = part;
-    let values = params![member.0, since, from, to, kind.as_str()];
+    let kind = kind.as_str();
+    let values = params![member.0, since, from, to, kind];
     Ok(db.row(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
 }
 

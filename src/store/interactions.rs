@@ -1,8 +1,9 @@
 //! Conversations of users with agents.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -10,7 +11,7 @@ use crate::model::{Handle, Interaction, UserId};
 
 const COLUMNS: &str = "id, handle, user_id, agent_id, name, message_count, created_at, updated_at";
 
-fn read(row: &Row) -> rusqlite::Result<Interaction> {
+fn read(row: &Row) -> Result<Interaction> {
     Ok(Interaction {
         id: row.get(0)?,
         handle: row.get(1)?,
@@ -80,7 +81,7 @@ pub fn mark_deleted(tx: &Tx, id: i64) -> Result<()> {
 
 /// Some deleted interaction whose rows have not all left.
 pub fn deleted(db: &Db) -> Result<Option<i64>> {
-    db.row("SELECT id FROM interactions WHERE deleted = 1 ORDER BY id LIMIT 1", [], |row| row.get(0))
+    db.row("SELECT id FROM interactions WHERE deleted = 1 ORDER BY id LIMIT 1", params![], |row| row.get(0))
 }
 
 /// Removes the row itself. Its messages must be gone.

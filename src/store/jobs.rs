@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
-use super::{Db, Tx, corrupt, sequences};
+use super::row::Row;
+use super::value::{odd_row, params};
+use super::{Db, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, ReceiptId, Step, UserId};
@@ -16,19 +17,19 @@ const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_
     subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground, bound_at, bound_user, \
     number, receipt_number, came_at, bounds, later";
 
-fn read(row: &Row) -> rusqlite::Result<Job> {
-    let step = match row.get_ref(18)?.as_str_or_null()? {
-        Some(step) => Some(Step::parse(step).ok_or_else(|| corrupt("a job's step"))?),
+fn read(row: &Row) -> Result<Job> {
+    let step = match row.text_or_null(18)? {
+        Some(step) => Some(Step::parse(step).ok_or_else(odd_row)?),
         None => None,
     };
     Ok(Job {
         id: JobId(row.get(0)?),
         project: ProjectId(row.get(1)?),
-        erasure: Erasure::parse(row.get_ref(2)?.as_str()?).ok_or_else(|| corrupt("a job's erasure"))?,
-        origin: Origin::parse(row.get_ref(3)?.as_str()?).ok_or_else(|| corrupt("a job's origin"))?,
-        status: JobStatus::parse(row.get_ref(4)?.as_str()?).ok_or_else(|| corrupt("a job's status"))?,
+        erasure: Erasure::parse(row.text(2)?).ok_or_else(odd_row)?,
+        origin: Origin::parse(row.text(3)?).ok_or_else(odd_row)?,
+        status: JobStatus::parse(row.text(4)?).ok_or_else(odd_row)?,
         reference: row.get(5)?,
-        user: row.get::<_, Option<i64>>(6)?.map(UserId),
+        user: row.get::<Option<i64>>(6)?.map(UserId),
         cutoff: row.get(7)?,
         created_at: row.get(8)?,
         updated_at: row.get(9)?,
@@ -39,7 +40,7 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         error: row.get(14)?,
         rows_total: row.get(15)?,
         rows_erased: row.get(16)?,
-        counts: serde_json::from_str(row.get_ref(17)?.as_str()?).map_err(|_| corrupt("a job's counts"))?,
+        counts: serde_json::from_str(row.text(17)?).map_err(|_| odd_row())?,
         step,
         receipt: row.get(19)?,
         subject: row.get(20)?,
@@ -49,18 +50,17 @@ fn read(row: &Row) -> rusqlite::Result<Job> {
         scrubbed_at: row.get(24)?,
         mentions: row.get(25)?,
         receipt_no: row.get(26)?,
-        legal_basis: LegalBasis::parse(row.get_ref(27)?.as_str()?)
-            .ok_or_else(|| corrupt("a job's ground"))?,
+        legal_basis: LegalBasis::parse(row.text(27)?).ok_or_else(odd_row)?,
         bound_at: row.get(28)?,
-        bound_user: row.get::<_, Option<i64>>(29)?.map(UserId),
+        bound_user: row.get::<Option<i64>>(29)?.map(UserId),
         number: row.get(30)?,
         receipt_number: row.get(31)?,
         came_at: row.get(32)?,
-        bounds: match row.get_ref(33)?.as_str_or_null()? {
-            Some(text) => Some(serde_json::from_str(text).map_err(|_| corrupt("a job's bounds"))?),
+        bounds: match row.text_or_null(33)? {
+            Some(text) => Some(serde_json::from_str(text).map_err(|_| odd_row())?),
             None => None,
         },
-        later: serde_json::from_str(row.get_ref(34)?.as_str()?).map_err(|_| corrupt("a job's later rows"))?,
+        later: serde_json::from_str(row.text(34)?).map_err(|_| odd_row())?,
     })
 }
 
@@ -299,7 +299,7 @@ pub fn any_under(db: &Db, project: ProjectId, origin: Origin, references: [&str;
 pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
     let sql =
         formatcp!("SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' ORDER BY start_at, id LIMIT 1");
-    db.row(sql, [], read)
+    db.row(sql, params![], read)
 }
 
 /// The one of those that is due first and not bound to anybody.
@@ -307,7 +307,7 @@ pub fn first_unbound(db: &Db) -> Result<Option<Job>> {
     let sql = formatcp!(
         "SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' AND bound_at IS NULL ORDER BY start_at, id LIMIT 1"
     );
-    db.row(sql, [], read)
+    db.row(sql, params![], read)
 }
 
 /// How many are scheduled and due.
@@ -366,23 +366,25 @@ pub fn unproven(db: &Db, now: Millis, limit: u32) -> Result<Vec<Job>> {
 pub fn open(db: &Db) -> Result<Vec<JobId>> {
     let sql =
         "SELECT id FROM jobs WHERE status = 'running' UNION ALL SELECT id FROM jobs WHERE status = 'failed'";
-    db.rows(sql, [], |row| Ok(JobId(row.get(0)?)))
+    db.rows(sql, params![], |row| Ok(JobId(row.get(0)?)))
 }
 
 /// Jobs that failed and wait for somebody.
 pub fn failed(db: &Db) -> Result<Vec<JobId>> {
-    db.rows("SELECT id FROM jobs WHERE status = 'failed' ORDER BY id", [], |row| Ok(JobId(row.get(0)?)))
+    db.rows("SELECT id FROM jobs WHERE status = 'failed' ORDER BY id", params![], |row| {
+        Ok(JobId(row.get(0)?))
+    })
 }
 
 /// The largest number of a receipt that a job has.
 pub fn last_receipt(db: &Db) -> Result<Option<i64>> {
-    Ok(db.row("SELECT max(receipt_no) FROM jobs", [], |row| row.get(0))?.flatten())
+    Ok(db.row("SELECT max(receipt_no) FROM jobs", params![], |row| row.get(0))?.flatten())
 }
 
 /// When the first of the running jobs that wait for a retry may go on.
 pub fn first_retry(db: &Db) -> Result<Option<Millis>> {
     let sql = "SELECT min(retry_at) FROM jobs WHERE status = 'running'";
-    Ok(db.row(sql, [], |row| row.get(0))?.flatten())
+    Ok(db.row(sql, params![], |row| row.get(0))?.flatten())
 }
 
 /// Jobs that wait for their hour get another reference. Returns how many.

@@ -1,8 +1,9 @@
 //! API keys, by the hash of their secret.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -11,10 +12,10 @@ use crate::model::{Key, KeyId, ProjectId, Scopes};
 const COLUMNS: &str = "id, project_id, name, hint, hash, scopes, created_at, last_used_at, revoked_at, is_public, \
     browser_at, expires_at, addresses, refused_addresses";
 
-fn read(row: &Row) -> rusqlite::Result<Key> {
+fn read(row: &Row) -> Result<Key> {
     Ok(Key {
         id: KeyId(row.get(0)?),
-        project: row.get::<_, Option<i64>>(1)?.map(ProjectId),
+        project: row.get::<Option<i64>>(1)?.map(ProjectId),
         name: row.get(2)?,
         hint: row.get(3)?,
         hash: row.get(4)?,
@@ -25,7 +26,7 @@ fn read(row: &Row) -> rusqlite::Result<Key> {
         is_public: row.get(9)?,
         browser_at: row.get(10)?,
         expires_at: row.get(11)?,
-        addresses: row.get::<_, String>(12)?.lines().map(str::to_owned).collect(),
+        addresses: row.get::<String>(12)?.lines().map(str::to_owned).collect(),
         refused_addresses: row.get(13)?,
     })
 }
@@ -81,7 +82,7 @@ pub fn insert(tx: &Tx, new: &New) -> Result<Key> {
 /// All keys, the revoked ones too, in the order in which they were made.
 pub fn list(db: &Db) -> Result<Vec<Key>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM api_keys ORDER BY id");
-    db.rows(sql, [], read)
+    db.rows(sql, params![], read)
 }
 
 pub fn by_id(db: &Db, id: KeyId) -> Result<Option<Key>> {

@@ -1,7 +1,6 @@
 //! When work that comes round was done last, and that a database was put back.
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;

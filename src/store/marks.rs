@@ -52,7 +52,7 @@ impl Marks {
         let known = read(conn)?;
         for (name, number) in largest(&text) {
             if known.get(&name).is_none_or(|known| *known < number) {
-                sequences::raise(conn, &name, number)?;
+                conn.execute(sequences::RAISE, rusqlite::params![name, number]).map_err(from_sql)?;
             }
         }
         let marked = largest(&text);

@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::params;
-
 use super::data_inventory;
 use super::search::{Fragment, Scanner, SearchKey, SearchTarget};
+use super::value::params;
 use super::{Db, Store, Tx};
 use crate::error::Result;
 use crate::model::{JobId, ProjectId, UserId};

@@ -1,15 +1,16 @@
 //! What users said to agents.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx};
 use crate::error::Result;
 use crate::model::{Handle, Interaction, Message};
 
 const COLUMNS: &str = "id, handle, interaction_id, parent, depth, content, created_at";
 
-fn read(row: &Row) -> rusqlite::Result<Message> {
+fn read(row: &Row) -> Result<Message> {
     Ok(Message {
         id: row.get(0)?,
         handle: row.get(1)?,

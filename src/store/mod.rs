@@ -17,9 +17,11 @@ mod pragmas;
 mod priority;
 mod read_only;
 mod reserve;
+mod row;
 mod rows;
 mod scrub;
 mod sealing;
+mod value;
 mod verify;
 mod wal_file;
 mod wal_pairing;
@@ -68,7 +70,7 @@ pub mod users;
 pub mod waiting;
 
 use std::cell::Cell;
-use std::ops::Deref;
+use std::ops::{ControlFlow, Deref};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -77,7 +79,7 @@ use std::time::{Duration, Instant};
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, params_from_iter};
 use tokio::sync::oneshot;
 
 use crate::clock::{Clock, Millis, Reading};
@@ -94,9 +96,11 @@ use marks::Marks;
 pub use priority::{Background, BackgroundTx, Erasing, ErasingTx, Normal, NormalTx, Priority, TxOf};
 pub use read_only::Access;
 use reserve::DiskReserve;
+use row::Row;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use sealing::Purpose;
+use value::Value;
 pub use verify::{Scope, Stamp, Verdict, is_own, search_all, used_leaves};
 use wal_watch::WalWatch;
 use writer::Writer;
@@ -676,7 +680,7 @@ impl<'a> Tx<'a> {
     /// Runs `part` in a savepoint of its own: if it fails, what it wrote is undone and
     /// the rest of the transaction goes on.
     pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.execute("SAVEPOINT part", [])?;
+        self.execute("SAVEPOINT part", &[])?;
         let (entered, registrations) = (self.resources.ledger_writer.entered(), self.registrations());
         let outcome = part();
         if outcome.is_err() {
@@ -685,10 +689,10 @@ impl<'a> Tx<'a> {
         }
         // After a full disk there is no transaction to go on with; the writer sees to it.
         if outcome.is_err() && !self.conn.is_autocommit() {
-            self.execute("ROLLBACK TO part", [])?;
+            self.execute("ROLLBACK TO part", &[])?;
         }
         if !self.conn.is_autocommit() {
-            self.execute("RELEASE part", [])?;
+            self.execute("RELEASE part", &[])?;
         }
         outcome
     }
@@ -718,53 +722,50 @@ impl<'a> Deref for Tx<'a> {
 
 impl Db<'_> {
     /// The rows of a query, each read by `read`.
-    fn rows<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        read: impl FnMut(&rusqlite::Row) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
-        let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
-        let rows = statement.query_map(params, read).map_err(from_sql)?;
-        rows.collect::<rusqlite::Result<Vec<T>>>().map_err(from_sql)
+    fn rows<T>(&self, sql: &str, params: &[Value], read: impl Fn(&Row) -> Result<T>) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.each(sql, params, |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// Hands over each row of a query.
-    fn each(
+    fn each(&self, sql: &str, params: &[Value], mut see: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+        self.walk(sql, params, |row| see(row).map(|()| ControlFlow::Continue(())))
+    }
+
+    /// The same until somebody has seen enough.
+    fn walk(
         &self,
         sql: &str,
-        params: impl rusqlite::Params,
-        mut see: impl FnMut(&rusqlite::Row) -> Result<()>,
+        params: &[Value],
+        mut see: impl FnMut(&Row) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
-        let mut rows = statement.query(params).map_err(from_sql)?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(from_sql)?;
         while let Some(row) = rows.next().map_err(from_sql)? {
-            see(row)?;
+            if see(&Row::of(row))?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
 
     /// The first row of a query, if it has one.
-    fn row<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        read: impl FnOnce(&rusqlite::Row) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>> {
+    fn row<T>(&self, sql: &str, params: &[Value], read: impl FnOnce(&Row) -> Result<T>) -> Result<Option<T>> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
-        match statement.query_row(params, read) {
-            Ok(value) => Ok(Some(value)),
-            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-            Err(error) => Err(from_sql(error)),
-        }
+        let mut rows = statement.query(params_from_iter(params)).map_err(from_sql)?;
+        rows.next().map_err(from_sql)?.map(|row| read(&Row::of(row))).transpose()
     }
 }
 
 impl Tx<'_> {
     /// Runs one statement; the number of rows it changed.
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<usize> {
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
-        statement.execute(params).map_err(from_sql)
+        statement.execute(params_from_iter(params)).map_err(from_sql)
     }
 }
 
@@ -794,7 +795,7 @@ fn from_sql(error: rusqlite::Error) -> Error {
             Error::DiskFails(error.to_string())
         }
         Some(ErrorCode::OutOfMemory) => Error::Unavailable("there is too little memory"),
-        None if is_odd_row(&error) => Error::Damaged("a row does not read".into()),
+        None if is_odd_row(&error) => value::odd_row(),
         _ => Error::internal(error),
     }
 }
@@ -806,9 +807,4 @@ fn is_odd_row(error: &rusqlite::Error) -> bool {
         error,
         FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
     )
-}
-
-/// A value the schema cannot hold was read back: the file was edited by hand.
-fn corrupt(what: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, what.into())
 }

@@ -1,18 +1,18 @@
 //! Secrets that others have replaced, by their hash.
 
-use rusqlite::{Row, params};
-
-use super::{Db, Tx, corrupt};
+use super::row::Row;
+use super::value::{odd_row, params};
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Credential, KeyId, OldSecret, ProjectId};
 
-fn read(row: &Row) -> rusqlite::Result<OldSecret> {
-    let (key, project) = (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?);
+fn read(row: &Row) -> Result<OldSecret> {
+    let (key, project) = (row.get::<Option<i64>>(1)?, row.get::<Option<i64>>(2)?);
     let of = match (key, project) {
         (Some(key), None) => Credential::Key(KeyId(key)),
         (None, Some(project)) => Credential::Token(ProjectId(project)),
-        _ => return Err(corrupt("what an old secret was of")),
+        _ => return Err(odd_row()),
     };
     Ok(OldSecret {
         hash: row.get(0)?,
@@ -41,7 +41,7 @@ pub fn insert(tx: &Tx, old: &OldSecret) -> Result<()> {
 pub fn list(db: &Db) -> Result<Vec<OldSecret>> {
     let sql = "SELECT hash, key_id, project_id, hint, replaced_at, ends_at, last_used_at FROM old_secrets
                ORDER BY ends_at, hash";
-    db.rows(sql, [], read)
+    db.rows(sql, params![], read)
 }
 
 /// Has one end at another time.

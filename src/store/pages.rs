@@ -2,11 +2,11 @@
 //! one ended: rows that come in meanwhile shift nothing, and where an index has the order,
 //! the thousandth page costs what the first one does.
 
-use rusqlite::types::Value as Sql;
 use serde::{Deserialize, Serialize};
 
 use super::Db;
 use super::users::{self, COLUMNS, Direction, Field, Filter, Listing};
+use super::value::Value;
 use crate::error::{Error, Result};
 use crate::model::{ProjectId, User, UserId};
 
@@ -158,7 +158,7 @@ fn behind(order: &[(Field, Direction)], after: &Position) -> Vec<Part> {
 
 impl Part {
     fn read(self, db: &Db, paging: &Paging, order: &[(Field, Direction)], limit: usize) -> Result<Vec<User>> {
-        let mut values = vec![Sql::from(paging.project.0)];
+        let mut values = vec![Value::from(paging.project.0)];
         let mut which = format!("state = 'live' AND project_id = ?1 AND {}", paging.filter.sql(&mut values));
         let rest = self.same.len();
         for (key, (field, _)) in self.same.into_iter().zip(order) {
@@ -179,7 +179,7 @@ impl Part {
             .map(|(field, direction)| format!("{} {}", field.column(), direction.sql()))
             .collect();
         let order = order.join(", ");
-        values.push(Sql::from(i64::try_from(limit).map_err(Error::internal)?));
+        values.push(Value::from(i64::try_from(limit).map_err(Error::internal)?));
         // Where no index has the order, the ids alone are sorted: with whole rows in the sorter
         // it took more than twice as long.
         let sql = format!(
@@ -188,16 +188,16 @@ impl Part {
              ORDER BY {order}",
             values.len()
         );
-        db.rows(&sql, rusqlite::params_from_iter(values), users::read)
+        db.rows(&sql, &values, users::read)
     }
 }
 
 impl Key {
-    fn test(self, column: &str, sign: &str, values: &mut Vec<Sql>) -> String {
+    fn test(self, column: &str, sign: &str, values: &mut Vec<Value<'static>>) -> String {
         let value = match self {
             Key::Missing => return format!("{column} IS NULL"),
-            Key::Number(number) => Sql::from(number),
-            Key::Text(text) => Sql::from(text),
+            Key::Number(number) => Value::from(number),
+            Key::Text(text) => Value::from(text),
         };
         values.push(value);
         format!("{column} {sign} ?{}", values.len())

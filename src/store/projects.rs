@@ -2,9 +2,10 @@
 //! [`super::deleted_projects`].
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
-use super::{Db, Tx, corrupt, sequences};
+use super::row::Row;
+use super::value::{odd_row, params};
+use super::{Db, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
@@ -17,7 +18,7 @@ const COLUMNS: &str = "id, name, key, ingest_token, platform, created_at, first_
     public_writes, people_per_address, people_per_hour, placeholders, erased_kept_days, erased_kept_why, origins, \
     refused_origins, token_used_at";
 
-fn read(row: &Row) -> rusqlite::Result<Project> {
+fn read(row: &Row) -> Result<Project> {
     Ok(Project {
         id: ProjectId(row.get(0)?),
         name: row.get(1)?,
@@ -28,22 +29,21 @@ fn read(row: &Row) -> rusqlite::Result<Project> {
         first_event_at: row.get(6)?,
         late_events: row.get(7)?,
         intake: Intake {
-            public_writes: PublicWrites::parse(row.get_ref(8)?.as_str()?)
-                .ok_or_else(|| corrupt("what public credentials may write"))?,
+            public_writes: PublicWrites::parse(row.text(8)?).ok_or_else(odd_row)?,
             people_per_address: row.get(9)?,
             people_per_hour: row.get(10)?,
             placeholders: placeholders(row.get(11)?)?,
             erased_kept_days: row.get(12)?,
             erased_kept_why: row.get(13)?,
         },
-        origins: row.get::<_, String>(14)?.lines().map(str::to_owned).collect(),
+        origins: row.get::<String>(14)?.lines().map(str::to_owned).collect(),
         refused_origins: row.get(15)?,
         token_used_at: row.get(16)?,
     })
 }
 
-fn placeholders(text: Option<String>) -> rusqlite::Result<Option<Vec<String>>> {
-    text.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("a project's placeholders"))).transpose()
+fn placeholders(text: Option<String>) -> Result<Option<Vec<String>>> {
+    text.map(|text| serde_json::from_str(&text).map_err(|_| odd_row())).transpose()
 }
 
 pub fn insert(tx: &Tx, name: &str, platform: &str, key: &str, ingest_token: &str) -> Result<Project> {
@@ -90,7 +90,7 @@ pub fn of_any_time(db: &Db, id: ProjectId) -> Result<Option<Project>> {
 
 /// Whether there ever was one.
 pub fn was_any(db: &Db) -> Result<bool> {
-    Ok(db.row("SELECT 1 FROM projects LIMIT 1", [], |_| Ok(()))?.is_some())
+    Ok(db.row("SELECT 1 FROM projects LIMIT 1", params![], |_| Ok(()))?.is_some())
 }
 
 pub fn by_key(db: &Db, key: &str) -> Result<Option<Project>> {
@@ -106,7 +106,7 @@ pub fn by_name(db: &Db, name: &str) -> Result<Option<Project>> {
 
 pub fn list(db: &Db) -> Result<Vec<Project>> {
     let sql = formatcp!("SELECT {COLUMNS} FROM projects WHERE deleted_at IS NULL ORDER BY created_at, id");
-    db.rows(sql, [], read)
+    db.rows(sql, params![], read)
 }
 
 /// Notes the time of the project's first event; later calls change nothing.

@@ -1,7 +1,6 @@
 //! Pieces of sessions' recordings.
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::error::Result;
 use crate::model::{SessionId, UserId};

@@ -1,10 +1,11 @@
 //! Regulations and their people, who are in them as a job, as a digest, or not at all.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
+use super::row::Row;
 use super::suppressions::Digest;
-use super::{Db, Tx, corrupt, sequences};
+use super::value::{odd_row, params};
+use super::{Db, Tx, sequences};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{
@@ -13,13 +14,13 @@ use crate::model::{
 
 const COLUMNS: &str = "id, handle, project_id, kind, is_single, created_at, withdrawn_at";
 
-fn read(row: &Row) -> rusqlite::Result<Regulation> {
-    let kind = RegulationKind::parse(row.get_ref(3)?.as_str()?);
+fn read(row: &Row) -> Result<Regulation> {
+    let kind = RegulationKind::parse(row.text(3)?);
     Ok(Regulation {
         id: row.get(0)?,
         handle: row.get(1)?,
-        project: row.get::<_, Option<i64>>(2)?.map(ProjectId),
-        kind: kind.ok_or_else(|| corrupt("a regulation's kind"))?,
+        project: row.get::<Option<i64>>(2)?.map(ProjectId),
+        kind: kind.ok_or_else(odd_row)?,
         is_single: row.get(4)?,
         created_at: row.get(5)?,
         withdrawn_at: row.get(6)?,
@@ -93,7 +94,7 @@ pub fn people(db: &Db, regulation: i64) -> Result<Vec<Regulated>> {
             let job = match status.as_deref() {
                 None => None,
                 Some(status) => Some(RegulatedJob {
-                    status: JobStatus::parse(status).ok_or_else(|| corrupt("a job's status"))?,
+                    status: JobStatus::parse(status).ok_or_else(odd_row)?,
                     reference: row.get(4)?,
                     finished_at: row.get(5)?,
                 }),

@@ -1,7 +1,6 @@
 //! What was repaired, dropped or refused on its way in: counted by day, and the newest one by one.
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::{DAY, Millis};
 use crate::error::Result;

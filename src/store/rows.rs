@@ -3,6 +3,7 @@
 
 use rusqlite::types::ValueRef;
 
+use super::value::params;
 use super::{Db, from_sql};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -128,7 +129,7 @@ impl Rule {
 pub fn read_all(db: &Db, limit: usize) -> Result<Rows> {
     let tables = "SELECT name, wr FROM pragma_table_list
          WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
-    let tables = db.rows(tables, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
+    let tables = db.rows(tables, &[], |row| Ok((row.get::<String>(0)?, row.get::<bool>(1)?)))?;
     let mut all = Rows::default();
     for (table, is_without_rowid) in tables {
         if let Err(error) = read_table(db, &table, is_without_rowid, limit, &mut all) {
@@ -140,8 +141,8 @@ pub fn read_all(db: &Db, limit: usize) -> Result<Rows> {
 
 fn read_table(db: &Db, table: &str, is_without_rowid: bool, limit: usize, all: &mut Rows) -> Result<()> {
     let columns = "SELECT name, type, \"notnull\" FROM pragma_table_info(?1) ORDER BY cid";
-    let columns = db.rows(columns, [table], |row| {
-        let (name, declared) = (row.get::<_, String>(0)?, row.get::<_, String>(1)?);
+    let columns = db.rows(columns, params![table], |row| {
+        let (name, declared) = (row.get::<String>(0)?, row.get::<String>(1)?);
         let rule = Rule::of(table, &name, &declared);
         Ok(Column { name, declared, is_needed: row.get(2)?, rule })
     })?;

@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::error::{Error, Result};
 

@@ -1,7 +1,6 @@
 //! Second factors of admins, and their recovery codes.
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -84,7 +83,7 @@ pub fn remove_recovery_code(tx: &Tx, admin: AdminId, digest: &[u8; 32]) -> Resul
 /// Whether everybody must have one.
 pub fn is_needed(db: &Db) -> Result<bool> {
     let sql = "SELECT is_second_factor_needed FROM sign_in_rules";
-    Ok(db.row(sql, [], |row| row.get(0))?.unwrap_or(false))
+    Ok(db.row(sql, params![], |row| row.get(0))?.unwrap_or(false))
 }
 
 pub fn set_needed(tx: &Tx, needed: bool) -> Result<()> {

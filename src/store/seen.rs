@@ -1,8 +1,7 @@
 //! Users by when they were seen.
 
-use rusqlite::types::Value as Sql;
-
 use super::users::{COLUMNS, NAME, read};
+use super::value::Value;
 use super::{Db, users::Direction};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -64,11 +63,11 @@ pub fn list(
 ) -> Result<Vec<(User, Millis)>> {
     let order = by(column, direction);
     let (source, mut values) = seen(COLUMNS, project, period);
-    values.extend([Sql::from(i64::from(limit)), Sql::from(i64::from(offset))]);
+    values.extend([Value::from(i64::from(limit)), Value::from(i64::from(offset))]);
     let sql = format!(
         "SELECT {COLUMNS}, seen FROM ({source}) WHERE seen IS NOT NULL ORDER BY {order} LIMIT ?4 OFFSET ?5"
     );
-    db.rows(&sql, rusqlite::params_from_iter(values), |row| Ok((read(row)?, row.get("seen")?)))
+    db.rows(&sql, &values, |row| Ok((read(row)?, row.get("seen")?)))
 }
 
 fn by(column: Column, direction: Direction) -> String {
@@ -94,21 +93,21 @@ pub fn marks(
         "SELECT id, seen, activity_erased_at FROM ({source}) WHERE seen IS NOT NULL ORDER BY {}",
         by(column, direction)
     );
-    db.rows(&sql, rusqlite::params_from_iter(values), |row| {
+    db.rows(&sql, &values, |row| {
         Ok(Mark {
             user: UserId(row.get(0)?),
             at: row.get(1)?,
-            since: row.get::<_, Option<Millis>>(2)?.unwrap_or(Millis::MIN),
+            since: row.get::<Option<Millis>>(2)?.unwrap_or(Millis::MIN),
         })
     })
 }
 
-fn seen(columns: &str, project: ProjectId, period: Period) -> (String, Vec<Sql>) {
+fn seen(columns: &str, project: ProjectId, period: Period) -> (String, Vec<Value<'static>>) {
     let seen = if period.to.is_some() { SEEN_CLOSED } else { SEEN_OPEN };
     let sql = format!(
         "SELECT {columns}, {seen} AS seen FROM users
          WHERE state = 'live' AND project_id = ?1 AND last_seen >= ?2 AND first_seen <= ?3"
     );
     let to = period.to.unwrap_or(Millis::MAX);
-    (sql, vec![Sql::from(project.0), Sql::from(period.from), Sql::from(to)])
+    (sql, vec![Value::from(project.0), Value::from(period.from), Value::from(to)])
 }

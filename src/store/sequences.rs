@@ -1,13 +1,16 @@
 //! Small numbers that are never reused: not after their row is gone, nor after an older database
 //! was put back, as far as [`super::marks`] reach.
 
-use rusqlite::{Connection, params};
-
-use super::{Db, Tx, from_sql};
+use super::value::params;
+use super::{Db, Tx};
 use crate::error::{Error, Result};
 
 /// The largest number that is drawn: one that every program reads as it is.
 const DRAWN_MAX: i64 = i32::MAX as i64;
+
+/// Raises a sequence to a number, unless it has come farther.
+pub(super) const RAISE: &str = "INSERT INTO sequences (name, value) VALUES (?1, ?2)
+     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)";
 
 /// The next number of the sequence `name`, from 1.
 pub fn next(tx: &Tx, name: &str) -> Result<i64> {
@@ -30,7 +33,7 @@ pub fn last(db: &Db, name: &str) -> Result<i64> {
 
 /// The sequence goes on after this number.
 pub fn go_on_after(tx: &Tx, name: &str, number: i64) -> Result<()> {
-    raise(tx.conn, name, number)?;
+    tx.execute(RAISE, params![name, number])?;
     tx.note_number(name, number);
     Ok(())
 }
@@ -40,22 +43,11 @@ pub fn leave_room(tx: &Tx, numbers: i64) -> Result<()> {
     let sql = "SELECT names.name, coalesce(value, 0)
          FROM (SELECT 'job' AS name UNION ALL SELECT 'job ' || id FROM projects) AS names
              LEFT JOIN sequences ON sequences.name = names.name";
-    let all: Vec<(String, i64)> = tx.rows(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let all: Vec<(String, i64)> = tx.rows(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let after = |value: i64| value.saturating_add(numbers);
     all.iter()
         .filter(|(_, value)| after(*value) > 0)
         .try_for_each(|(name, value)| go_on_after(tx, name, after(*value)))
-}
-
-/// [`go_on_after`], outside of the writer's transactions.
-pub(super) fn raise(conn: &Connection, name: &str, number: i64) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO sequences (name, value) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-    )
-    .and_then(|mut upsert| upsert.execute(params![name, number]))
-    .map_err(from_sql)?;
-    Ok(())
 }
 
 /// A number that says nothing of how many there are, and that no row of the table has; nor, but

@@ -1,9 +1,10 @@
 //! Visits.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
+use super::row::Row;
 use super::users::Direction;
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -16,7 +17,7 @@ pub(super) const COPY: &str = "EXISTS (SELECT 1 FROM events AS copy
 pub(super) const COLUMNS: &str = "id, project_id, user_id, external_id, started_at, ended_at, event_count, page_count, \
     error_count, os, browser, device, country, recording_type, recording_bytes";
 
-pub(super) fn read(row: &Row) -> rusqlite::Result<Session> {
+pub(super) fn read(row: &Row) -> Result<Session> {
     Ok(Session {
         id: SessionId(row.get(0)?),
         project: ProjectId(row.get(1)?),
@@ -46,7 +47,7 @@ pub fn by_id(db: &Db, id: SessionId) -> Result<Option<Session>> {
 /// The session of the user that came in first.
 pub fn first(db: &Db, user: UserId) -> Result<Option<SessionId>> {
     let sql = "SELECT min(id) FROM sessions WHERE user_id = ?1";
-    Ok(db.row(sql, params![user.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(SessionId))
+    Ok(db.row(sql, params![user.0], |row| row.get::<Option<i64>>(0))?.flatten().map(SessionId))
 }
 
 /// So many sessions of one name are looked at, and so many are told.
@@ -164,7 +165,7 @@ pub fn span(db: &Db, user: UserId, since: Millis) -> Result<Option<(Millis, Mill
     let sql = "SELECT (SELECT min(started_at) FROM sessions WHERE user_id = ?1 AND started_at > ?2),
                       (SELECT max(started_at) FROM sessions WHERE user_id = ?1 AND started_at > ?2)";
     let span = db.row(sql, params![user.0, since], |row| {
-        Ok((row.get::<_, Option<Millis>>(0)?, row.get::<_, Option<Millis>>(1)?))
+        Ok((row.get::<Option<Millis>>(0)?, row.get::<Option<Millis>>(1)?))
     })?;
     Ok(span.and_then(|(first, last)| first.zip(last)))
 }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use rusqlite::{Row, params};
-
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -11,13 +11,13 @@ use crate::model::{AdminId, SignIn};
 
 const COLUMNS: &str = "hash, admin_id, created_at, seen_at, address, browser";
 
-fn read(row: &Row) -> rusqlite::Result<SignIn> {
+fn read(row: &Row) -> Result<SignIn> {
     Ok(SignIn {
         hash: row.get(0)?,
         admin: AdminId(row.get(1)?),
         created_at: row.get(2)?,
         seen_at: row.get(3)?,
-        address: row.get::<_, Option<String>>(4)?.and_then(|text| text.parse().ok()),
+        address: row.get::<Option<String>>(4)?.and_then(|text| text.parse().ok()),
         browser: row.get(5)?,
     })
 }
@@ -75,7 +75,7 @@ pub fn close_all_of(tx: &Tx, admin: AdminId, but: Option<&[u8; 32]>) -> Result<u
 
 /// Ends every sign-in.
 pub fn sign_everybody_out(tx: &Tx) -> Result<()> {
-    tx.execute("DELETE FROM admin_sessions", [])?;
+    tx.execute("DELETE FROM admin_sessions", params![])?;
     Ok(())
 }
 

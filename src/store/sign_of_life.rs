@@ -1,7 +1,6 @@
 //! The last time that was trusted; see [`crate::clock::Watch`].
 
-use rusqlite::params;
-
+use super::value::params;
 use super::{Db, Tx, maintenance};
 use crate::clock::{BELIEVED, Known, Millis, Waited};
 use crate::error::Result;
@@ -9,7 +8,7 @@ use crate::error::Result;
 /// What a start knows of the time before it.
 pub fn known(db: &Db) -> Result<Known> {
     let sql = "SELECT at, waited, waited_wall FROM sign_of_life";
-    let known = db.row(sql, [], |row| {
+    let known = db.row(sql, params![], |row| {
         let (so_far, wall): (Option<Millis>, Option<Millis>) = (row.get(1)?, row.get(2)?);
         let waited = so_far.zip(wall).map(|(so_far, wall)| Waited { so_far, wall });
         Ok(Known { sign: row.get(0)?, waited })

@@ -3,9 +3,10 @@
 //! which names it covers.
 
 use const_format::formatcp;
-use rusqlite::{Row, params};
 
 use super::erased_identifiers::{Named, digest};
+use super::row::Row;
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;
@@ -32,7 +33,7 @@ pub struct Suppression {
 
 const COLUMNS: &str = "digest, handle, created_at, until, hits, reason, source";
 
-fn read(row: &Row) -> rusqlite::Result<Suppression> {
+fn read(row: &Row) -> Result<Suppression> {
     Ok(Suppression {
         digest: row.get(0)?,
         handle: row.get(1)?,
@@ -85,8 +86,8 @@ pub fn keeping_out(tx: &Tx, project: ProjectId, named: Named) -> Result<Vec<(Dig
     let sql = "SELECT subject, source FROM suppressions
                WHERE project_id = ?1 AND digest = ?2 AND (until IS NULL OR until > ?3)
                ORDER BY created_at, source";
-    let values = params![project.0, digest(tx, project, named), tx.now()];
-    tx.rows(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
+    let digest = digest(tx, project, named);
+    tx.rows(sql, params![project.0, digest, tx.now()], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Whether the project keeps anybody out.

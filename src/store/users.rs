@@ -1,11 +1,11 @@
 //! Users' rows.
 
 use const_format::formatcp;
-use rusqlite::types::Value as Sql;
-use rusqlite::{Row, params};
 
 use super::erased_identifiers::Named;
-use super::{Db, Tx, corrupt, from_sql};
+use super::row::Row;
+use super::value::{Value, odd_row, params};
+use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Incarnation, Profile, ProjectId, State, User, UserId};
@@ -16,11 +16,11 @@ pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier
     first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at, claimed_email, freed_at, \
     freed_identifier, hidden_as";
 
-pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
+pub(super) fn read(row: &Row) -> Result<User> {
     let freed_at: Option<Millis> = row.get(24)?;
-    let state = match State::parse(row.get_ref(3)?.as_str()?) {
+    let state = match State::parse(row.text(3)?) {
         Some(State::Hidden) if freed_at.is_some() => State::Waiting,
-        state => state.ok_or_else(|| corrupt("a user's state"))?,
+        state => state.ok_or_else(odd_row)?,
     };
     Ok(User {
         id: UserId(row.get(0)?),
@@ -38,8 +38,8 @@ pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
             city: row.get(11)?,
             claimed_email: row.get(23)?,
             live_mode: row.get(12)?,
-            attributes: attributes(row.get_ref(13)?.as_str()?)?,
-            extra: attributes(row.get_ref(14)?.as_str()?)?,
+            attributes: attributes(row.text(13)?)?,
+            extra: attributes(row.text(14)?)?,
         },
         created_at: row.get(15)?,
         updated_at: row.get(16)?,
@@ -54,11 +54,11 @@ pub(super) fn read(row: &Row) -> rusqlite::Result<User> {
     })
 }
 
-fn attributes(text: &str) -> rusqlite::Result<Attributes> {
+fn attributes(text: &str) -> Result<Attributes> {
     if text == "{}" {
         return Ok(Attributes::new());
     }
-    serde_json::from_str(text).map_err(|_| corrupt("a user's attributes"))
+    serde_json::from_str(text).map_err(|_| odd_row())
 }
 
 fn json(map: &Attributes) -> Result<String> {
@@ -212,9 +212,8 @@ pub fn set_state(tx: &Tx, id: UserId, state: State, deleted_at: Option<Millis>) 
 /// By what right a hidden user was hidden.
 pub fn hidden_ground(tx: &Tx, id: UserId) -> Result<LegalBasis> {
     let sql = "SELECT hidden_ground FROM users WHERE id = ?1";
-    let legal_basis = tx.row(sql, params![id.0], |row| {
-        LegalBasis::parse(row.get_ref(0)?.as_str()?).ok_or_else(|| corrupt("by what right a user was hidden"))
-    })?;
+    let legal_basis =
+        tx.row(sql, params![id.0], |row| LegalBasis::parse(row.text(0)?).ok_or_else(odd_row))?;
     Ok(legal_basis.unwrap_or_default())
 }
 
@@ -269,23 +268,23 @@ pub fn members(db: &Db, id: UserId) -> Result<Vec<UserId>> {
 pub fn incarnations(db: &Db, user: &User) -> Result<Vec<Incarnation>> {
     let mut incarnations = vec![user.incarnation];
     let sql = "SELECT incarnation FROM merged_visitors WHERE user_id = ?1";
-    incarnations.extend(db.rows(sql, params![user.id.0], |row| row.get::<_, Incarnation>(0))?);
+    incarnations.extend(db.rows(sql, params![user.id.0], |row| row.get::<Incarnation>(0))?);
     Ok(incarnations)
 }
 
 /// Hands over every registration that is held, and whose it is now.
 pub fn each_registration(db: &Db, mut see: impl FnMut(UserId, &Incarnation)) -> Result<()> {
     let sql = "SELECT id, incarnation FROM users UNION ALL SELECT user_id, incarnation FROM merged_visitors";
-    db.each(sql, [], |row| {
-        see(UserId(row.get(0).map_err(from_sql)?), &row.get(1).map_err(from_sql)?);
+    db.each(sql, params![], |row| {
+        see(UserId(row.get(0)?), &row.get(1)?);
         Ok(())
     })
 }
 
 /// Hands over every identifier that is held.
 pub fn each_identifier(db: &Db, mut see: impl FnMut(ProjectId, &str)) -> Result<()> {
-    db.each("SELECT project_id, identifier FROM users WHERE identifier IS NOT NULL", [], |row| {
-        see(ProjectId(row.get(0).map_err(from_sql)?), &row.get::<_, String>(1).map_err(from_sql)?);
+    db.each("SELECT project_id, identifier FROM users WHERE identifier IS NOT NULL", params![], |row| {
+        see(ProjectId(row.get(0)?), &row.get::<String>(1)?);
         Ok(())
     })
 }
@@ -319,7 +318,7 @@ pub fn merging(db: &Db) -> Result<Option<(UserId, UserId)>> {
                    AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.user_id IN (m.id, m.merged_into)
                                    AND jobs.status IN ('running', 'failed') AND jobs.step = 'erasing')
                LIMIT 1";
-    db.row(sql, [], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
+    db.row(sql, params![], |row| Ok((UserId(row.get(0)?), UserId(row.get(1)?))))
 }
 
 /// Nobody was hidden later than now: the clock was set back. Returns how many were.
@@ -389,7 +388,7 @@ pub fn count_hidden_until(db: &Db, at: Millis) -> Result<i64> {
 /// When the user that has been hidden longest was hidden.
 pub fn hidden_since(db: &Db) -> Result<Option<Millis>> {
     let sql = "SELECT deleted_at FROM users WHERE state = 'hidden' ORDER BY deleted_at LIMIT 1";
-    db.row(sql, [], |row| row.get(0))
+    db.row(sql, params![], |row| row.get(0))
 }
 
 /// A column by which lists are filtered and ordered.
@@ -487,23 +486,22 @@ pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {
     if !listing.order.iter().any(|(field, _)| *field == Field::Id) {
         order.push(format!("id {}", by_id.sql()));
     }
-    values.push(Sql::from(i64::from(listing.limit)));
-    values.push(Sql::from(i64::from(listing.offset)));
+    values.push(Value::from(i64::from(listing.limit)));
+    values.push(Value::from(i64::from(listing.offset)));
     let n = values.len();
     let sql = format!(
         "SELECT {COLUMNS} FROM users WHERE {condition} ORDER BY {} LIMIT ?{} OFFSET ?{n}",
         order.join(", "),
         n - 1
     );
-    db.rows(&sql, rusqlite::params_from_iter(values), read)
+    db.rows(&sql, &values, read)
 }
 
 /// How many users a listing has in all. Reads every one of them: for scans.
 pub fn count(db: &Db, listing: &Listing) -> Result<i64> {
     let (condition, values) = listing.condition();
     let sql = format!("SELECT COUNT(*) FROM users WHERE {condition}");
-    let mut statement = db.conn.prepare_cached(&sql).map_err(from_sql)?;
-    statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0)).map_err(from_sql)
+    Ok(db.row(&sql, &values, |row| row.get(0))?.unwrap_or_default())
 }
 
 impl Direction {
@@ -516,9 +514,9 @@ impl Direction {
 }
 
 impl Listing {
-    fn condition(&self) -> (String, Vec<Sql>) {
+    fn condition(&self) -> (String, Vec<Value<'static>>) {
         let mut sql = String::from("state = 'live' AND project_id = ?1");
-        let mut values = vec![Sql::from(self.project.0)];
+        let mut values = vec![Value::from(self.project.0)];
         for filter in &self.filters {
             sql.push_str(" AND ");
             sql.push_str(&filter.sql(&mut values));
@@ -530,7 +528,7 @@ impl Listing {
 /// Where a merged user's rows go.
 pub fn merged_into(db: &Db, id: UserId) -> Result<Option<UserId>> {
     let sql = "SELECT merged_into FROM users WHERE id = ?1";
-    Ok(db.row(sql, params![id.0], |row| row.get::<_, Option<i64>>(0))?.flatten().map(UserId))
+    Ok(db.row(sql, params![id.0], |row| row.get::<Option<i64>>(0))?.flatten().map(UserId))
 }
 
 pub(super) const NAME: &str = "coalesce(display_name, CASE WHEN first_name IS NULL THEN last_name

@@ -1,9 +1,9 @@
 //! Users whose 7 days are over, and whose names are free for others, until the reaper comes.
 
 use const_format::formatcp;
-use rusqlite::params;
 
 use super::users::{COLUMNS, read};
+use super::value::params;
 use super::{Db, Tx};
 use crate::clock::Millis;
 use crate::error::Result;

@@ -78,7 +78,8 @@ pub fn look(database: &Path) -> Result<Found> {
     if other.as_ref().is_some_and(|index| index.frames > index.folded) && boot::is_the_same(database) {
         return Ok(Found::Cut);
     }
-    let is_of_this_run = same.is_some() && boot::is_the_same(database);
+    let has_failed_commits =
+        same.as_ref().is_some_and(|index| boot::has_failed_commits(database, index.salts));
     if let Some(index) = same.filter(|index| index.frames > log.good) {
         return Ok(match log.good {
             // The database stands alone, and has had all of them.
@@ -94,9 +95,9 @@ pub fn look(database: &Path) -> Result<Found> {
     }
     Ok(match log.commits_behind {
         0 => Found::Whole,
-        // An index that no power cut has set back knows of all that was acknowledged, and all of that is good:
-        // what lies behind are transactions that failed with their sync, and were answered so.
-        _ if is_of_this_run => Found::Torn,
+        // All that the index knows of is good: what lies behind are transactions that failed with their sync,
+        // and were answered so.
+        _ if has_failed_commits => Found::Torn,
         1 => Found::Torn,
         _ => Found::Damaged,
     })

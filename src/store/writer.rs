@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -21,6 +22,7 @@ use rusqlite::hooks::Wal;
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::boot;
 use super::priority::WritePriority;
 use super::reserve::DiskReserve;
 use super::scrub::{Emptied, Scrub};
@@ -585,6 +587,9 @@ impl Thread {
         let first = self.resources.ledger_writer.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
             self.shared.failed.fetch_add(1, Ordering::Relaxed);
+            if let Some(path) = self.conn.path() {
+                boot::note_failed_commit(Path::new(path));
+            }
             // The ledger is ahead: what it says was done was not.
             if let Some(first) = first {
                 self.resources.ledger_writer.void(first, self.clock.now());

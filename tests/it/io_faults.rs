@@ -131,6 +131,41 @@ fn a_write_that_fails_is_answered_503_and_told() {
     }
 }
 
+/// Each commit leaves frames that look as good as acknowledged ones, behind the last that is.
+#[test]
+fn a_kill_after_failed_syncs_is_no_damage() {
+    let (shim, base) = (Shim::new(), directory());
+    let key = key(base.path(), "test");
+    let after_start = changes_of_a_start(&shim, base.path()) + 8;
+    let (dir, tools) = (copied(base.path()), directory());
+    let mut command = usher(dir.path(), &["serve", "--listen", "127.0.0.1:0", "--rate-limit", "off"]);
+    shim.trace(&mut command, dir.path());
+    command.env("FAULT_KIND", "SYNC").env("FAULT_AT", after_start.to_string()).env("FAULT_LASTS", "100000");
+    let server = Process::attempt(dir.path(), command, &tools.path().join("log")).expect("a server");
+    // Large ones first, so that later ones do not reach as far.
+    let texts = (0..12).map(|n| "x".repeat(20_000 / (n + 1)));
+    let statuses: Vec<u16> = texts
+        .enumerate()
+        .map(|(n, text)| {
+            let body =
+                json!({ "userId": format!("user {n}"), "event": "Came By", "properties": { "text": text } });
+            let asked = agent().post(server.url("/v1/track")).header("Authorization", &key);
+            asked.send(body.to_string()).expect("an answer").status().as_u16()
+        })
+        .collect();
+    assert!(statuses.iter().filter(|status| **status == 503).count() > 5, "{statuses:?}");
+    server.kill();
+    let server = Process::start(dir.path());
+    for (n, status) in statuses.iter().enumerate().filter(|(_, status)| **status == 200) {
+        let sql = "SELECT COUNT(*) FROM users WHERE identifier = ?1";
+        let count: i64 =
+            sqlite(dir.path()).query_row(sql, [format!("user {n}")], |row| row.get(0)).expect("a count");
+        assert_eq!(count, 1, "{status}");
+    }
+    assert!(server.terminate().success());
+    lines(dir.path(), &["verify"]);
+}
+
 /// On a disk that works again.
 fn has_everything(dir: &Path, traffic: &Traffic, what: &str) {
     eprintln!("{what}: the next start");

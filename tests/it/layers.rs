@@ -145,7 +145,7 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room { name: "config", may_use: &["access", "edge", "tls"], never: HTTP_AND_SQL },
-    Room { name: "data_dir", may_use: &[], never: HTTP_AND_SQL },
+    Room { name: "data_dir", may_use: &["atomic_file"], never: HTTP_AND_SQL },
     Room {
         name: "server",
         may_use: &["admin", "api", "app", "clock", "edge", "error", "metrics", "model", "trace", "web"],
@@ -158,6 +158,7 @@ const ROOMS: &[Room] = &[
             "admin",
             "app",
             "archive",
+            "atomic_file",
             "worker_signal",
             "clock",
             "config",
@@ -224,6 +225,35 @@ fn no_dialect_knows_another_and_neither_faces_nor_rules_write_sql() {
             }
         }
     }
+}
+
+/// Tables are one SQL text and four kinds of values: another engine can keep them.
+#[test]
+fn tables_do_not_know_sqlite() {
+    const ENGINE: [&str; 14] = [
+        "backup",
+        "freelist",
+        "ids",
+        "ledger_writer",
+        "marks",
+        "migrations/mod",
+        "mod",
+        "pragmas",
+        "read_only",
+        "row",
+        "rows",
+        "scrub",
+        "wal_pairing",
+        "writer",
+    ];
+    let named: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, text)| path.starts_with("store/") && names(text, "rusqlite"))
+        .map(|(path, _)| path.trim_start_matches("store/").trim_end_matches(".rs").to_owned())
+        .collect();
+    let faults: Vec<&String> = named.iter().filter(|name| !ENGINE.contains(&name.as_str())).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    assert!(named.len() == ENGINE.len(), "the list has files that do not: {named:?}");
 }
 
 #[test]
