@@ -70,16 +70,13 @@ class Keys:
     def hkdf(self, info):
         return mac(mac(ZERO, self.secret), info.encode(), b"\x01")
 
-    def signed(self, text, signature, key=None):
-        return is_signed(text, signature, key or self.public)
-
-
-def is_signed(text, signature, key):
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), text.encode())
+    def signed(self, text, signature):
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public))
+        try:
+            key.verify(bytes.fromhex(signature), text.encode())
+        except InvalidSignature:
+            return False
         return True
-    except InvalidSignature:
-        return False
 
 
 def fingerprint(public):
@@ -140,7 +137,10 @@ class Ledger:
         first = '{"format":"usher-ledger","version":1,"ledger":"%s","at":%d}' % (self.id, header["at"])
         self.chains = [sha256(first.encode())]
         must(header["mac"] == mac(seal, self.chains[0]).hex(), "the MAC of line 1 is good")
+        # Where each entry ends in the file, and where it ended in version 1, which had no MACs.
         self.ends = [len(lines[0]) + 1]
+        without_mac = len(',"mac":""') + 64
+        self.old_ends = [self.ends[0] - without_mac]
         self.entries = [None]
         for number, line in enumerate(lines[1:], 1):
             at = f"entry {number} of the ledger"
@@ -154,7 +154,8 @@ class Ledger:
             must(entry["chain"] == chain.hex(), f"{at} follows from the line before it")
             must(entry["mac"] == mac(seal, chain).hex(), f"{at} has a good MAC")
             self.chains.append(chain)
-            self.ends.append(self.ends[-1] + len(line.encode()) + 1)
+            self.ends.append(self.ends[-1] + len(line) + 1)
+            self.old_ends.append(self.old_ends[-1] + len(line) + 1 - without_mac)
             self.entries.append(entry)
 
     @staticmethod
@@ -385,27 +386,31 @@ def check_backup(path, ledger, keys, identity):
     data = path.read_bytes()
     end = data.index(b"\n") + 1
     line = data[:end]
-    must(re.fullmatch(r"usher-\d{8}T\d{6}Z-[0-9a-f]{8}\.backup", path.name), "the backup has its name")
-    must(line.startswith(b"usher-backup 2 ") and end <= 16 * 1024, "it is a backup of format 2")
-    padded = line[len(b"usher-backup 2 ") : -1].decode()
+    version = line[: len(b"usher-backup 2 ")]
+    must(version in (b"usher-backup 1 ", b"usher-backup 2 ") and end <= 16 * 1024, "it is a backup of format 1 or 2")
+    padded = line[len(version) : -1].decode()
     body = padded.rstrip(" ")
     about = json.loads(body)
     must(one_way(body, about), "the first line is written in the one way")
     names = [
         "made_at", "version", "schema", "ledger", "database_bytes", "database_sha256", "recipients", "sealed_bytes",
-        "sealed_sha256", "key", "signature",
+        "sealed_sha256",
     ]
+    if version == b"usher-backup 2 ":
+        names += ["key", "signature"]
     must(list(about) == names, "the first line has its fields")
     longest = {**about, "sealed_bytes": 18446744073709551615}
     must(len(padded) == len(json.dumps(longest, separators=(",", ":"))), "the first line is filled up")
-    signed = body[: body.rindex(',"signature":')] + "}"
-    must(about["key"] == keys.public and keys.signed(signed, about["signature"]), "its signature is good")
+    if "signature" in about:
+        signed = body[: body.rindex(',"signature":')] + "}"
+        must(about["key"] == keys.public and keys.signed(signed, about["signature"]), "its signature is good")
     sealed = data[end:]
     must(len(sealed) == about["sealed_bytes"], "the encrypted part is as long as it says")
     must(sha256(sealed).hex() == about["sealed_sha256"], "the encrypted part has the digest that it says")
     seen = about["ledger"]
     must(seen["ledger"] == ledger.id and seen["head"] == ledger.chains[seen["seq"]].hex(), "it is of this ledger")
-    must(seen["offset"] == ledger.ends[seen["seq"]], "its offset is the end of the entry's line")
+    ends = ledger.ends[seen["seq"]], ledger.old_ends[seen["seq"]]
+    must(seen["offset"] in ends, "its offset is the end of the entry's line")
     must(about["recipients"]["recovery"] == keys.recovery, "it is encrypted to the recovery key")
     if identity is None:
         return "the first line"

@@ -1,0 +1,90 @@
+//! What the pages as a whole must be: the README short, every page reachable, every link good.
+
+use super::{Page, all, root};
+
+/// The README has at most so many lines.
+const README_MAX: usize = 150;
+
+/// The targets of a page's links and pictures, without those to other sites.
+fn targets(page: &Page) -> Vec<String> {
+    let text = &page.text;
+    let ends = [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')];
+    let mut found = Vec::new();
+    for (begin, end) in ends {
+        for (at, _) in text.match_indices(begin) {
+            let rest = &text[at + begin.len()..];
+            found.push(rest[..rest.find(end).expect("an end")].to_owned());
+        }
+    }
+    found.retain(|target| !target.contains("://") && !target.starts_with("mailto:"));
+    found
+}
+
+/// The names by which a page's headings are linked to: as GitHub makes them.
+fn anchors(page: &Page) -> Vec<String> {
+    let headings = page.text.lines().filter(|line| line.starts_with('#'));
+    let words = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    words.map(|text| text.chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+/// The links of a page that lead nowhere.
+fn dead(page: &Page) -> Vec<String> {
+    let folder = root().join(&page.name).parent().expect("a folder").to_owned();
+    let mut dead = Vec::new();
+    for target in targets(page) {
+        let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+        let at = folder.join(file);
+        if !file.is_empty() && !at.exists() {
+            dead.push(format!("{}: {target}", page.name));
+            continue;
+        }
+        if anchor.is_empty() {
+            continue;
+        }
+        let there = match file {
+            "" => anchors(page),
+            _ => {
+                let text = std::fs::read_to_string(&at).expect("a page");
+                anchors(&Page { name: target.clone(), text })
+            }
+        };
+        if !there.iter().any(|known| known == anchor) {
+            dead.push(format!("{}: {target}: no such heading", page.name));
+        }
+    }
+    dead
+}
+
+#[test]
+fn the_readme_is_short_and_leads_to_every_page() {
+    let readme = Page::read("README.md");
+    assert!(readme.text.lines().count() <= README_MAX, "{} lines", readme.text.lines().count());
+    let links = targets(&readme);
+    for page in all().iter().filter(|page| page.name != "README.md") {
+        assert!(links.contains(&page.name), "{} is not linked from the README", page.name);
+    }
+}
+
+#[test]
+fn each_link_leads_somewhere() {
+    let dead: Vec<String> = all().iter().flat_map(dead).collect();
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_named() {
+    let text =
+        "# A title\n[a](#a-title) [b](#b) [c](nowhere.md) [d](tls.md#renewing) [e](https://example.com)\n";
+    let page = Page { name: "docs/page.md".to_owned(), text: text.to_owned() };
+    assert_eq!(dead(&page), ["docs/page.md: #b: no such heading", "docs/page.md: nowhere.md"]);
+}
+
+#[test]
+fn pictures_are_small() {
+    for name in ["user-light.webp", "user-dark.webp"] {
+        let bytes = std::fs::read(root().join("docs/pictures").join(name)).expect("a picture");
+        assert!(bytes.len() < 200_000, "{name}: {} bytes", bytes.len());
+        assert!(bytes.starts_with(b"RIFF") && bytes[8..12] == *b"WEBP", "{name} is no picture");
+    }
+}
