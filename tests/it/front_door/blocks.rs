@@ -10,6 +10,9 @@ const DATA: [&str; 5] = ["text", "json", "yaml", "js", ""];
 
 /// The commands that no test runs: the page, the first command, and why.
 const CONSOLE: &[(&str, &str, &str)] = &[
+    ("CONTRIBUTING.md", "cargo run --release", "network: it fetches crates"),
+    ("CONTRIBUTING.md", "cargo test --test it segment::", "network: it fetches crates"),
+    ("CONTRIBUTING.md", "docs/pictures/make", "service: a browser"),
     ("README.md", "cargo run --release", "network: it fetches crates"),
     ("README.md", "tests/run", "root and network: it installs programs"),
     ("docs/behind-a-proxy.md", "usher serve --public-url https://usher.example.com", "service: a proxy"),

@@ -88,3 +88,17 @@ fn pictures_are_small() {
         assert!(bytes.starts_with(b"RIFF") && bytes[8..12] == *b"WEBP", "{name} is no picture");
     }
 }
+
+#[test]
+fn one_version_of_rust_is_named_everywhere() {
+    let toml = |name: &str| -> toml::Table {
+        std::fs::read_to_string(root().join(name)).expect("a file").parse().expect("TOML")
+    };
+    let channel = toml("rust-toolchain.toml")["toolchain"]["channel"].as_str().expect("a text").to_owned();
+    let least = toml("Cargo.toml")["package"]["rust-version"].as_str().expect("a text").to_owned();
+    assert_eq!(channel.matches('.').count(), 2, "{channel} has three parts");
+    assert!(channel.starts_with(&format!("{least}.")), "{channel}, and {least} in Cargo.toml");
+    let image = std::fs::read_to_string(root().join("deploy/Dockerfile")).expect("a file");
+    assert!(image.contains(&format!("FROM rust:{channel}-")), "{channel}, and another in the image");
+    assert!(Page::read("README.md").text.contains(&format!("Rust](https://rustup.rs) {least} or newer")));
+}
