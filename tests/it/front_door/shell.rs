@@ -14,6 +14,9 @@ use super::{Page, all};
 use crate::needs::installed;
 use crate::process::{Process, begin, directory, lines, usher};
 
+/// In seconds, for a page: one that waits for what never comes ends.
+const PATIENCE: &str = "600";
+
 /// What stands before the blocks: a failure of any line, or of a pipe's part, ends it; an answer
 /// that is an error is a failure; a demo is a small one.
 const BEFORE: &str = r#"
@@ -62,9 +65,9 @@ impl Follower {
             script.push_str(&format!("echo '@ {}:{}' >&2\n{text}", page.name, block.line));
         }
         let path = std::env::var("PATH").expect("a path");
-        let mut shell = Command::new("bash");
+        let mut shell = Command::new("timeout");
         shell
-            .args(["-c", &script])
+            .args([PATIENCE, "bash", "-c", &script])
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", programs.display()))
             .env("PROJECT_KEY", &self.project)
