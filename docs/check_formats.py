@@ -3,6 +3,7 @@
 
     python3 docs/check_formats.py DIR [--backup FILE [--recovery-key FILE]]
                                   [--token TOKEN --identifier NAME] [--suppressed PROJECT:NAME]
+                                  [--scheduled PROJECT:NAME] [--ended KEY]
 
 Prints a line for each thing that is good; ends with 1 at the first that is not, and names it.
 Stop the server first. It needs Python 3.9 and the package `cryptography`.
@@ -157,6 +158,12 @@ class Ledger:
             self.ends.append(self.ends[-1] + len(line) + 1)
             self.old_ends.append(self.old_ends[-1] + len(line) + 1 - without_mac)
             self.entries.append(entry)
+
+    def has(self, act, field, digest):
+        """There is an entry of this act about what the digest's first half stands for."""
+        there = {entry[field] for entry in self.entries[1:] if entry["act"] == act}
+        must(digest[:16].hex() in there, f"what was named is {act} in the ledger")
+        print(f"good  {act}: it is in the ledger")
 
     @staticmethod
     def fields(entry, at):
@@ -512,6 +519,11 @@ def check_numbers(path, conn):
     return len(largest)
 
 
+def project_and_name(words):
+    project, _, name = words.partition(":")
+    return int(project).to_bytes(8, "big"), name.encode()
+
+
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("dir", type=pathlib.Path)
@@ -519,7 +531,9 @@ def main():
     args.add_argument("--recovery-key", type=pathlib.Path)
     args.add_argument("--token")
     args.add_argument("--identifier")
-    args.add_argument("--suppressed", help="PROJECT:NAME, with the project's number")
+    args.add_argument("--suppressed", help="an identifier that is kept out: PROJECT:NAME, with the project's number")
+    args.add_argument("--scheduled", help="an identifier whose erasure was scheduled: the same")
+    args.add_argument("--ended", help="an API key that was revoked")
     args = args.parse_args()
     keys = Keys(args.dir)
     ledger = Ledger(args.dir / "erasures.ledger", keys)
@@ -538,10 +552,12 @@ def main():
         check_subject(receipts, args.token, args.identifier)
         print("good  the token is of its receipt")
     if args.suppressed:
-        project, _, name = args.suppressed.partition(":")
-        wanted = keys.keyed("ledger name", int(project).to_bytes(8, "big"), name.encode())[:16].hex()
-        must(any(e.get("name") == wanted for e in ledger.entries[1:] if e["act"] == "suppressed"), "the name is kept out")
-        print("good  the name that is kept out")
+        wanted = mac(keys.secret, b"i", *project_and_name(args.suppressed))
+        ledger.has("suppressed", "name", wanted)
+    if args.scheduled:
+        ledger.has("scheduled", "name", keys.keyed("ledger name", *project_and_name(args.scheduled)))
+    if args.ended:
+        ledger.has("credential_ended", "credential", keys.keyed("ledger key", sha256(args.ended.encode())))
     if args.backup:
         identity = Identity(args.recovery_key.read_text()) if args.recovery_key else None
         print(f"good  backup: {check_backup(args.backup, ledger, keys, identity)}")

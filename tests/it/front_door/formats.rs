@@ -33,6 +33,8 @@ struct Past {
     shelf: TempDir,
     backup: PathBuf,
     token: String,
+    /// A key that was revoked.
+    ended: String,
 }
 
 impl Past {
@@ -54,17 +56,20 @@ impl Past {
             reply.headers()["usher-receipt"].to_str().expect("a token").to_owned()
         };
         delete("ben", "");
+        let project = lines(path, &["project", "list"]).remove(0);
+        let project = project.split('\t').next().expect("a key").to_owned();
+        let tonight = agent.delete(server.url(&format!("/api/v1/{project}/users/dan")));
+        assert_eq!(tonight.header("Authorization", &key).call().expect("an answer").status(), 200);
         let token = delete("ann", "?hardDelete=true");
         wait_for_proof(path);
         delete("cat", "?hardDelete=true");
         wait_for_proof(path);
         lines(path, &["suppress", "add", "kim"]);
-        let spare = lines(path, &["key", "create", "--org", "--name", "spare"]);
-        assert_eq!(spare.len(), 1);
+        let ended = lines(path, &["key", "create", "--org", "--name", "spare"]).remove(0);
         lines(path, &["key", "revoke", "2"]);
         let backup = PathBuf::from(&lines(path, &["backup", &shelf.path().to_string_lossy()])[0]);
         assert!(server.terminate().success());
-        Past { dir, shelf, backup, token }
+        Past { dir, shelf, backup, token, ended }
     }
 
     fn path(&self) -> &Path {
@@ -75,7 +80,9 @@ impl Past {
         let key = self.shelf.path().join("key.txt");
         let (backup, key) = (self.backup.to_string_lossy(), key.to_string_lossy());
         let of = ["--token", &self.token, "--identifier", "ann", "--suppressed", "1:kim"];
-        check(self.path(), &[&["--backup", &backup, "--recovery-key", &key][..], &of].concat())
+        let and =
+            ["--scheduled", "1:dan", "--ended", &self.ended, "--backup", &backup, "--recovery-key", &key];
+        check(self.path(), &[&of[..], &and].concat())
     }
 }
 
@@ -98,7 +105,8 @@ fn a_program_from_the_page_finds_good_what_is_written() {
     let past = Past::new();
     let Some(said) = past.check() else { return };
     let said = said.unwrap_or_else(|wrong| panic!("{wrong}"));
-    for part in ["ledger", "head", "audit log", "receipts: 2", "trash: 1", "numbers", "token", "kept out"] {
+    let parts = ["ledger", "head", "audit log", "receipts: 2", "trash: 1", "numbers", "token"];
+    for part in parts.into_iter().chain(["suppressed", "scheduled", "credential_ended"]) {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(said.contains("backup: all of it"), "{said}");
@@ -178,6 +186,14 @@ fn a_program_from_the_page_names_what_was_changed() {
         fs::write(&past.backup, &backup).expect("a file");
     }
     assert!(past.check().expect("it ran before").is_ok());
-    let other = check(past.path(), &["--token", &past.token, "--identifier", "ben"]);
-    assert!(other.expect("it ran before").expect_err("another's").contains("is about the person"));
+    for (args, wanted) in [
+        (&["--token", &past.token, "--identifier", "ben"][..], "is about the person"),
+        (&["--suppressed", "1:dan"], "what was named is suppressed"),
+        (&["--suppressed", "2:kim"], "what was named is suppressed"),
+        (&["--scheduled", "1:kim"], "what was named is scheduled"),
+        (&["--ended", "ush_another"], "what was named is credential_ended"),
+    ] {
+        let said = check(past.path(), args).expect("it ran before").expect_err(wanted);
+        assert!(said.contains(wanted), "{said}");
+    }
 }
