@@ -102,3 +102,37 @@ fn one_version_of_rust_is_named_everywhere() {
     assert!(image.contains(&format!("FROM rust:{channel}-")), "{channel}, and another in the image");
     assert!(Page::read("README.md").text.contains(&format!("Rust](https://rustup.rs) {least} or newer")));
 }
+
+/// What is wrong with the form of a change log.
+fn faults_of_changes(text: &str) -> Vec<String> {
+    let (mut faults, mut heading) = (Vec::new(), "");
+    let mut seen = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        if line.starts_with("## ") {
+            heading = "";
+        } else if let Some(kind) = line.strip_prefix("### ") {
+            heading = kind;
+            if !["Added", "Changed", "Fixed"].contains(&kind) {
+                faults.push(format!("{kind} is none of Added, Changed and Fixed"));
+            }
+        } else if let Some(change) = line.strip_prefix("- ") {
+            if heading.is_empty() {
+                faults.push(format!("under no heading: {change}"));
+            }
+            if !seen.insert(change) {
+                faults.push(format!("twice: {change}"));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn each_change_is_named_once_under_its_heading() {
+    let faults = faults_of_changes(&Page::read("CHANGELOG.md").text);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_eq!(
+        faults_of_changes("## 1\n- a\n### Added\n- b\n- b\n### Broken\n"),
+        ["under no heading: a", "twice: b", "Broken is none of Added, Changed and Fixed"]
+    );
+}
