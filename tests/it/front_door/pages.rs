@@ -1,6 +1,7 @@
 //! What the pages as a whole must be: the README short, every page reachable, every link good.
 
 use super::{Page, all, root};
+use crate::process::usher;
 
 /// The README has at most so many lines.
 const README_MAX: usize = 150;
@@ -135,4 +136,19 @@ fn each_change_is_named_once_under_its_heading() {
         faults_of_changes("## 1\n- a\n### Added\n- b\n- b\n### Broken\n"),
         ["under no heading: a", "twice: b", "Broken is none of Added, Changed and Fixed"]
     );
+}
+
+#[test]
+fn each_flag_of_the_server_is_in_operations() {
+    let output = usher(root(), &["serve", "--help"]).output().expect("it runs");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let named = said.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+    let flags: Vec<String> = named
+        .map(|rest| format!("--{}", rest.split([' ', '[', '=']).next().unwrap_or_default()))
+        .filter(|flag| flag.len() > 2)
+        .collect();
+    assert!(flags.len() > 20, "{flags:?}");
+    let page = Page::read("docs/operations.md").text;
+    let missing: Vec<&String> = flags.iter().filter(|flag| !page.contains(flag.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
