@@ -45,7 +45,8 @@ struct Shared {
 }
 
 impl Heads {
-    /// Signs the head of now, and starts the thread. [`Error::Internal`] if it cannot be written.
+    /// Signs the head of now, and starts the thread. [`Error::DiskFails`] or [`Error::DiskFull`] if it cannot be
+    /// written.
     pub fn start(dir: &Path, signer: Signer, clock: Clock, run: Hex<8>, now: Position) -> Result<Heads> {
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
@@ -58,9 +59,8 @@ impl Heads {
             hurry: WorkerSignal::default(),
             stopping: AtomicBool::new(false),
         });
-        shared.sign().map_err(|error| {
-            Error::internal(format!("the head of the ledger of erasures cannot be signed: {error}"))
-        })?;
+        let cannot = "the head of the ledger of erasures cannot be signed";
+        shared.sign().map_err(|error| Error::of_file(cannot, &error))?;
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("usher-heads".into())

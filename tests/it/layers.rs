@@ -185,6 +185,11 @@ const ROOMS: &[Room] = &[
     Room { name: "lib", may_use: &[], never: HTTP_AND_SQL },
 ];
 
+/// Each room, and those that it may use.
+pub fn rooms() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    ROOMS.iter().map(|room| (room.name, room.may_use))
+}
+
 #[test]
 fn no_room_uses_one_above_it() {
     let mut faults = Vec::new();

@@ -30,6 +30,7 @@ mod erasure;
 mod foreign;
 mod foreign_clients;
 mod forged_ledgers;
+mod front_door;
 mod full_disk;
 mod full_scan;
 mod fuzz;
