@@ -1,7 +1,7 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list
-//! (`tests/it/layers.rs` holds that):
+//! (`tests/quick/layers.rs` holds that):
 //!
 //! | room | what is in it |
 //! |---|---|
