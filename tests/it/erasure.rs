@@ -355,9 +355,9 @@ fn of_thousands_of_erased_users_no_byte_is_left_in_any_file() {
 /// The twins.
 #[test]
 fn without_scrub_and_secure_delete_bytes_are_found() {
-    let unscrubbed: usize = run(Hygiene::NoScrub, 2_500, 2).values().sum();
+    let unscrubbed: usize = run(Hygiene::NoScrub, 5_000, 2).values().sum();
     assert!(unscrubbed > 0, "the search finds nothing, scrubbed or not");
-    let careless: usize = run(Hygiene::NoScrubNorSecureDelete, 1_000, 3).values().sum();
+    let careless: usize = run(Hygiene::NoScrubNorSecureDelete, 2_000, 3).values().sum();
     assert!(careless > 1_000, "only {careless} windows are left without secure_delete");
     eprintln!("windows left: {unscrubbed} without the scrub, {careless} without secure_delete either");
 }

@@ -334,7 +334,7 @@ fn in_a_long_file_it_is_found_wherever_it_lies() {
         [Sought { job: JOB, needle, planted: false }]
     };
     let mib = 1_usize << 20;
-    let near = [0, 1, 2, 8, 16, 24, 30, 31, 32, 33].map(|n| mib - n).into_iter();
+    let near = [0, 1, 16, 31, 32, 33].map(|n| mib - n).into_iter();
     for at in near.chain([0, mib + 31, 2 * mib - 5, 3 * mib - 32]) {
         // No longer than it must be: it is searched anew each time.
         let mut bytes = vec![b'.'; (at + 32).next_multiple_of(mib)];
