@@ -1,7 +1,7 @@
 //! Usher: a self-hosted home for an app's end users, that can delete them.
 //!
 //! The rooms, from the ground up; each may use only those above it in this list, or in its own row
-//! (`tests/it/layers.rs` holds that). `docs/architecture.md` is the map, with the ways through them:
+//! (`tests/quick/layers.rs` holds that). `docs/architecture.md` is the map, with the ways through them:
 //!
 //! | room | what is in it |
 //! |---|---|

@@ -34,7 +34,7 @@
 //! 6. Whoever copies the file copies up to a [`Position`] that was committed: what lies
 //!    beyond may still be cut off.
 //!
-//! `tests/it/ledger/model.rs` breaks 1 (the void) to 5 in turn, and shows what goes wrong.
+//! `tests/quick/ledger/model.rs` breaks 1 (the void) to 5 in turn, and shows what goes wrong.
 
 mod again;
 mod check;

@@ -294,7 +294,7 @@ fn an_id_wins_over_a_name() {
 }
 
 #[test]
-fn a_deleted_account_keeps_its_logs_until_they_are_deleted_by_its_id() {
+fn a_deleted_accounts_logs_are_deleted_by_its_id() {
     let server = Server::start();
     let id = server.seed("ann").events(3).email("ann@example.com").insert();
     let shown = get(&server, "ann").expect(200).json()["userId"].as_str().expect("an id").to_owned();
@@ -335,7 +335,7 @@ fn deleted_logs_leave_the_account() {
 }
 
 #[test]
-fn a_hidden_user_is_unknown_until_it_is_created_again_with_its_history() {
+fn a_hidden_user_created_again_has_its_history() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     let shown = get(&server, "ann").json()["userId"].as_str().expect("an id").to_owned();

@@ -286,7 +286,7 @@ fn a_command_does_not_wait_for_another_caller_of_the_socket() {
         })
         .collect();
     std::thread::scope(|scope| {
-        let demo = scope.spawn(|| lines(dir.path(), &["demo", "--users", "2000", "--heavy", "0"]));
+        let demo = scope.spawn(|| lines(dir.path(), &["demo", "--users", "1000", "--heavy", "0"]));
         std::thread::sleep(Duration::from_millis(500));
         let begun = Instant::now();
         let id = lines(dir.path(), &["key", "list"]).remove(0);

@@ -15,7 +15,7 @@ fn one(lines: Vec<String>) -> String {
 }
 
 #[test]
-fn a_first_start_says_what_to_open_and_a_key_made_beside_it_works_at_once() {
+fn a_key_made_beside_a_first_start_works_at_once() {
     let dir = directory();
     let server = Process::start(dir.path());
     let link =
@@ -64,7 +64,7 @@ fn commands_act_the_same_without_a_server() {
 }
 
 #[test]
-fn an_admin_made_with_a_piped_password_makes_the_first_run_link_worthless() {
+fn an_admin_made_by_command_ends_the_first_run_link() {
     let dir = directory();
     let server = Process::start(dir.path());
     let link =
@@ -98,7 +98,7 @@ fn a_second_server_on_the_same_directory_is_refused() {
 }
 
 #[test]
-fn a_stop_writes_down_the_reads_and_the_uses_of_keys_since_the_last_minute() {
+fn a_stop_stores_the_last_minutes_reads_and_key_uses() {
     let dir = directory();
     begin(dir.path());
     let key = one(lines(dir.path(), &["key", "create", "--org", "--name", "k"]));
@@ -162,7 +162,7 @@ fn a_request_in_flight_is_answered_before_the_stop() {
 }
 
 #[test]
-fn a_database_without_its_secret_is_refused_and_nothing_is_made_up() {
+fn a_database_without_its_secret_is_refused() {
     let dir = directory();
     begin(dir.path());
     let secret = dir.path().join("secrets/store.key");

@@ -98,7 +98,7 @@ fn lived_in() -> (tempfile::TempDir, String, String) {
 }
 
 #[test]
-fn where_the_database_is_lost_nothing_is_begun_anew_beside_its_ledger_or_its_receipts() {
+fn a_lost_database_is_not_begun_anew_beside_its_ledger() {
     let (dir, key, backup) = lived_in();
     let path = dir.path();
     for how in ["is missing", "is empty"] {

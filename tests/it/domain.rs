@@ -34,7 +34,7 @@ fn unfinished(server: &Server) -> i64 {
 }
 
 #[test]
-fn what_was_done_between_the_deletion_of_logs_and_that_of_the_account_stays() {
+fn activity_between_two_deletions_stays() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     erase(&server, "ann", Erasure::Activity);
@@ -64,7 +64,7 @@ fn all_three_within_one_millisecond_leave_nothing() {
 }
 
 #[test]
-fn an_account_without_logs_leaves_a_bare_row_until_they_are_deleted() {
+fn a_deleted_account_leaves_a_bare_row_until_its_logs_go() {
     let server = Server::start();
     let id = server.seed("ann").insert();
     erase(&server, "ann", Erasure::Account);
@@ -170,7 +170,7 @@ pub fn hold(server: &Server) -> mpsc::Sender<()> {
 }
 
 #[test]
-fn a_write_that_ends_the_transaction_takes_none_of_its_group_with_it() {
+fn a_write_that_ends_the_transaction_spoils_no_other() {
     let server = Server::start();
     server.expect_faults();
     let rollback = "CREATE TRIGGER ends BEFORE INSERT ON users WHEN NEW.identifier = 'culprit'
@@ -205,7 +205,7 @@ fn a_write_that_ends_the_transaction_takes_none_of_its_group_with_it() {
 }
 
 #[test]
-fn a_write_that_panics_is_answered_and_undone_and_the_others_go_on() {
+fn a_write_that_panics_is_undone_and_spoils_no_other() {
     let server = Server::start();
     let project = server.project().id;
     let go_on = hold(&server);

@@ -9,7 +9,7 @@ use crate::admin::second_factor::{code, sign_in, turn_on};
 use crate::admin::{Browser, PASSWORD};
 use crate::harness::Server;
 use crate::process::{begin, directory, lines, refused, sqlite};
-use crate::replay::{House, LIVE};
+use crate::replays::{House, LIVE};
 
 const ACCOUNT: &str = "/admin/account";
 const NEW: &str = "another few random words";

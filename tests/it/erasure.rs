@@ -345,14 +345,16 @@ fn run(scrub_mode: ScrubMode, count: usize, seed: u64) -> HashMap<String, usize>
     found
 }
 
+/// `ERASED=6250` erases that many of 10,000; a quick round is of 4,000.
 #[test]
-fn of_six_thousand_erased_users_no_byte_is_left_in_any_file() {
-    assert_eq!(run(ScrubMode::Whole, 10_000, 1), HashMap::new());
+fn of_thousands_of_erased_users_no_byte_is_left_in_any_file() {
+    let erased = crate::common::number("ERASED").unwrap_or(2_500);
+    assert_eq!(run(ScrubMode::Whole, erased / WAYS.len() * 8, 1), HashMap::new());
 }
 
 /// The twins.
 #[test]
-fn without_the_scrub_some_bytes_are_found_and_without_secure_delete_thousands() {
+fn without_scrub_and_secure_delete_bytes_are_found() {
     let unscrubbed: usize = run(ScrubMode::NoScrub, 5_000, 2).values().sum();
     assert!(unscrubbed > 0, "the search finds nothing, scrubbed or not");
     let careless: usize = run(ScrubMode::NoScrubNorSecureDelete, 2_000, 3).values().sum();

@@ -137,7 +137,7 @@ fn a_database_of_a_newer_version_is_left_byte_for_byte_as_it_is() {
 }
 
 #[test]
-fn a_first_start_that_was_killed_before_its_file_had_anything_is_taken_up() {
+fn a_first_start_that_was_killed_early_is_taken_up() {
     let dir = directory();
     let server = Process::start(dir.path());
     server.kill();
@@ -153,7 +153,7 @@ fn a_first_start_that_was_killed_before_its_file_had_anything_is_taken_up() {
 }
 
 #[test]
-fn people_in_a_database_that_is_brought_back_are_written_nowhere_else_meanwhile() {
+fn a_rebuilt_database_is_written_nowhere_else_meanwhile() {
     let dir = directory();
     begin(dir.path());
     sqlite(dir.path())

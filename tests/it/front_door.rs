@@ -3,7 +3,6 @@
 
 mod blocks;
 mod formats;
-mod map;
 mod pages;
 mod shell;
 

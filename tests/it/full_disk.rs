@@ -32,7 +32,7 @@ fn statuses(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_full_disk_refuses_events_and_erases_all_the_same_and_takes_events_again_when_there_is_room() {
+fn a_full_disk_refuses_events_and_goes_on_erasing() {
     let Some(disk) = SmallDisk::of(160 * 1024) else { return };
     let dir = disk.path().join("data");
     let key = key(&dir, "test");

@@ -43,7 +43,7 @@ fn a_receipt_says_what_was_stated_and_nothing_that_was_not() {
 }
 
 #[test]
-fn a_ground_that_there_is_not_is_refused_by_name_in_each_apis_words_and_nobody_is_erased() {
+fn an_unknown_legal_basis_is_refused_in_each_apis_words() {
     let server = Server::start();
     let ann = server.seed("ann").events(1).insert();
     let all = &server.project().all;

@@ -2,49 +2,31 @@
 //! dropped, the whole is checked: the file is sound, nothing was answered 5xx.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use usher::access::keyring::Keyring;
-use usher::access::keys;
-use usher::access::keys::{Bounds, Powers};
 use usher::admin::SetupLink;
-use usher::app::{App, Parts};
-use usher::clock::{Clock, MINUTE, Millis};
+use usher::app::App;
 use usher::edge::Edge;
-use usher::error::{Place, Result};
-use usher::model::{
-    Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Scope, Scopes, UserId,
-};
-use usher::people::activity::Incoming;
-use usher::people::subject::Subject;
-use usher::people::{activity, users};
-use usher::projects;
-use usher::proof::receipts::Receipts;
-use usher::proof::signing::Signer;
 use usher::server::{Http, Stop};
-use usher::store::{self, Db, NormalTx, Priority, ScrubMode, Store, TxOf};
 use usher::web::limits::Limits;
-use usher::worker::{self, Worker};
-use usher::worker_signal::WorkerSignal;
+use usher::worker::Worker;
 
-/// 2026-03-04T10:00:00Z, a Wednesday: when every test begins.
-pub const START: Millis = 1_772_618_400_000;
+pub use crate::common::START;
+use crate::common::app::{AppOptions, TestApp};
+pub use crate::common::app::{TestProject, event, named};
+use crate::common::folder;
 
+#[derive(Default)]
 pub struct Options {
-    pub rate_limit: Option<u32>,
-    pub recording_limit: usize,
-    /// Run the worker thread; without it [`Server::tick`] does its work.
+    pub app: AppOptions,
+    /// Run the worker thread; without it [`TestApp::tick`] does its work.
     pub worker: bool,
-    pub clock: Clock,
-    pub clock_grace: Millis,
-    pub scrub_mode: ScrubMode,
-    pub wal_limit: u64,
     pub public_url: Option<&'static str>,
     /// Of proxies in front: addresses or ranges.
     pub trusted_proxies: Vec<&'static str>,
@@ -55,34 +37,42 @@ pub struct Options {
     pub tls: Option<usher::tls::Files>,
     /// How patient it is with clients.
     pub limits: Limits,
-    /// Read-only, with the project of the server that made the directory.
-    pub read_only: Option<TestProject>,
+}
+
+impl Deref for Options {
+    type Target = AppOptions;
+
+    fn deref(&self) -> &AppOptions {
+        &self.app
+    }
+}
+
+impl DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut AppOptions {
+        &mut self.app
+    }
 }
 
 pub struct Server {
-    pub app: App,
-    pub clock: Clock,
+    /// What it serves; the methods of that are this one's, too.
+    served: TestApp,
     pub addr: SocketAddr,
     /// Of the first-run link.
     pub setup_path: String,
-    project: TestProject,
-    dir: Option<TempDir>,
     agent: ureq::Agent,
     faults: Arc<Mutex<Vec<String>>>,
     expects_faults: AtomicBool,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
     worker: Option<Worker>,
-    seconds: AtomicUsize,
 }
 
-/// A project with a key that has every scope.
-#[derive(Clone)]
-pub struct TestProject {
-    pub id: ProjectId,
-    pub key: String,
-    pub token: String,
-    pub all: String,
+impl Deref for Server {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.served
+    }
 }
 
 impl Server {
@@ -91,80 +81,31 @@ impl Server {
     }
 
     pub fn with(change: impl FnOnce(&mut Options)) -> Server {
-        Server::over(tempfile::tempdir().expect("a directory"), change)
+        Server::over(folder(), change)
     }
 
     /// On a directory that may hold a database already.
     pub fn over(dir: TempDir, change: impl FnOnce(&mut Options)) -> Server {
-        let mut options = Options {
-            rate_limit: None,
-            recording_limit: 1024 * 1024,
-            worker: false,
-            clock: Clock::manual(START),
-            clock_grace: 15 * MINUTE,
-            scrub_mode: ScrubMode::Whole,
-            wal_limit: store::WAL_LIMIT,
-            public_url: None,
-            trusted_proxies: Vec::new(),
-            security_contact: None,
-            api_hosts: Vec::new(),
-            tls: None,
-            limits: Limits::default(),
-            read_only: None,
-        };
+        let mut options = Options::default();
         change(&mut options);
-        let clock = options.clock;
-        let worker_signal = Arc::new(WorkerSignal::default());
-        let how = store::Options {
-            secret: [7; 32],
-            clock: clock.clone(),
-            worker_signal: Arc::clone(&worker_signal),
-            points: 4,
-            scrub_mode: options.scrub_mode,
-            reserve: 0,
-            wal_limit: options.wal_limit,
-            loss: store::Loss::Refuse,
-        };
-        let path = dir.path().join("usher.db");
-        let store = match &options.read_only {
-            None => Store::open(&path, how),
-            Some(_) => Store::open_read_only(&path, &how).map(|store| (store, Vec::new())),
-        };
-        let store = store.expect("the store opens");
-        let limit = options.rate_limit.and_then(std::num::NonZero::new);
-        let keyring = Keyring::new(clock.clone(), limit);
-        let make = if options.read_only.is_some() { App::read_only } else { App::new };
-        let app = make(Parts {
-            store,
-            keyring,
-            worker_signal,
-            clock: clock.clone(),
-            clock_grace: options.clock_grace,
-            recording_limit: options.recording_limit,
-            signer: Signer::of(&[9; 32]),
-            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
-            backups: dir.path().join("backups"),
-        })
-        .expect("the app");
+        let served = TestApp::over(dir, options.app);
+        let app = &served.app;
         let edge = Edge::new(
             options.public_url.map(|url| url.parse().expect("a public URL")),
             options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
         );
         let edge = edge.with_tls(options.tls.is_some());
         if let Some(files) = options.tls {
-            app.shows(usher::tls::Certificates::open(files, clock.clone()).expect("a certificate"));
+            app.shows(usher::tls::Certificates::open(files, served.clock.clone()).expect("a certificate"));
         }
         app.stands_at(
             edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact")))
                 .with_hosts(options.api_hosts.iter().map(|host| host.parse().expect("a host")).collect()),
         );
-        let setup = SetupLink::new(&app).expect("the setup link");
+        let setup = SetupLink::new(app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
-        let (addr, stop, thread) = serve(&app, setup, options.limits);
+        let (addr, stop, thread) = serve(app, setup, options.limits);
         let worker = options.worker.then(|| Worker::start(app.clone()).expect("the worker"));
-        let project = options
-            .read_only
-            .unwrap_or_else(|| with_key(&app, app.read(projects::list).expect("projects").remove(0)));
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -174,32 +115,16 @@ impl Server {
             .build()
             .new_agent();
         Server {
-            app,
-            clock,
+            served,
             addr,
             setup_path,
-            project,
-            dir: Some(dir),
             agent,
             faults: Arc::default(),
             expects_faults: AtomicBool::new(false),
             stop,
             thread: Some(thread),
             worker,
-            seconds: AtomicUsize::new(2),
         }
-    }
-
-    /// The project of the first start.
-    pub fn project(&self) -> &TestProject {
-        &self.project
-    }
-
-    /// Another project.
-    pub fn second(&self) -> TestProject {
-        let name = format!("project {}", self.seconds.fetch_add(1, Ordering::SeqCst));
-        let project = self.write(move |tx| projects::create(tx, &name, "web"));
-        with_key(&self.app, project)
     }
 
     /// Whether it is ready, and what it says of one of the things that it looks at.
@@ -210,15 +135,6 @@ impl Server {
         let (status, body) = (reply.status, reply.json());
         let found = body["checks"].as_array().expect("checks").iter().find(|one| one["name"] == check);
         (status, found.expect("the check")["words"].as_str().expect("words").to_owned())
-    }
-
-    /// A key with some scopes; of the organisation when `project` is None.
-    pub fn key(&self, project: Option<ProjectId>, scopes: &str) -> String {
-        key(&self.app, project, Scopes::parse(scopes).expect("scopes"))
-    }
-
-    pub fn path(&self) -> PathBuf {
-        self.dir.as_ref().expect("a directory").path().join("usher.db")
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -251,61 +167,6 @@ impl Server {
         }
     }
 
-    /// Does all the background work that is due.
-    pub fn tick(&self) -> worker::Report {
-        let report = worker::tick(&self.app).expect("a tick");
-        worker::maintenance::run(&self.app, &|| true).expect("a round");
-        report
-    }
-
-    pub fn write<P, T, F>(&self, run: F) -> T
-    where
-        P: Priority,
-        T: Send + 'static,
-        F: FnMut(&TxOf<P>) -> Result<T> + Send + 'static,
-    {
-        self.app.write_blocking(run).expect("a write")
-    }
-
-    pub fn read<T>(&self, run: impl FnOnce(&Db) -> Result<T>) -> T {
-        self.app.read(run).expect("a read")
-    }
-
-    /// A user of the first project.
-    pub fn seed(&self, identifier: &str) -> Seed<'_> {
-        Seed { server: self, identifier: identifier.to_owned(), events: 0, email: None }
-    }
-
-    /// Rows that any table still has of a user, as the schema tells, not the registry.
-    /// Jobs are not counted: while it runs, one has the user's bare number.
-    pub fn rows_of(&self, user: UserId) -> i64 {
-        let conn = self.sqlite();
-        let count = |sql: &str| conn.query_row(sql, [user.0], |row| row.get::<_, i64>(0)).expect("a count");
-        let mut tables = conn
-            .prepare(
-                "SELECT DISTINCT t.name FROM sqlite_schema t, pragma_table_info(t.name) c
-                 WHERE t.type = 'table' AND c.name = 'user_id' AND t.name <> 'jobs'",
-            )
-            .expect("the schema");
-        let tables: Vec<String> = tables
-            .query_map([], |row| row.get(0))
-            .expect("the schema")
-            .map(|name| name.expect("a name"))
-            .collect();
-        let rows: i64 = tables
-            .iter()
-            .map(|table| count(&format!("SELECT COUNT(*) FROM {table} WHERE user_id = ?1")))
-            .sum();
-        rows + count("SELECT COUNT(*) FROM users WHERE id = ?1")
-    }
-
-    /// A connection past the server, to look at the file.
-    pub fn sqlite(&self) -> rusqlite::Connection {
-        let conn = rusqlite::Connection::open(self.path()).expect("the file opens");
-        conn.busy_timeout(Duration::from_secs(10)).expect("a timeout");
-        conn
-    }
-
     /// 5xx answers are part of this test.
     pub fn expect_faults(&self) {
         self.expects_faults.store(true, Ordering::SeqCst);
@@ -314,7 +175,7 @@ impl Server {
     /// Stops it and gives the directory back, for a start on the same file.
     pub fn stop(mut self) -> TempDir {
         self.shut_down();
-        self.dir.take().expect("a directory")
+        self.served.give_back()
     }
 
     fn shut_down(&mut self) {
@@ -324,22 +185,6 @@ impl Server {
         thread.join().expect("the server ends");
         if let Some(mut worker) = self.worker.take() {
             worker.stop();
-        }
-        self.app.stop();
-    }
-
-    fn check_the_whole(&self) {
-        let conn = rusqlite::Connection::open(self.path()).expect("the file opens");
-        let sound: String =
-            conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an integrity check");
-        assert_eq!(sound, "ok");
-        let broken: i64 = conn
-            .query_row("SELECT COUNT(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
-            .expect("a foreign key check");
-        assert_eq!(broken, 0, "rows refer to rows that are not there");
-        let faults = self.faults.lock().expect("faults");
-        if !self.expects_faults.load(Ordering::SeqCst) {
-            assert!(faults.is_empty(), "answered with faults of ours: {faults:?}");
         }
     }
 }
@@ -351,8 +196,9 @@ impl Drop for Server {
         }
         self.shut_down();
         // A test that failed has said why already.
-        if !std::thread::panicking() {
-            self.check_the_whole();
+        if !std::thread::panicking() && !self.expects_faults.load(Ordering::SeqCst) {
+            let faults = self.faults.lock().expect("faults");
+            assert!(faults.is_empty(), "answered with faults of ours: {faults:?}");
         }
     }
 }
@@ -370,21 +216,6 @@ fn serve(app: &App, setup: Option<SetupLink>, limits: Limits) -> (SocketAddr, St
     });
     let (addr, stop) = told.recv().expect("the server tells its address");
     (addr, stop, thread)
-}
-
-fn with_key(app: &App, project: Project) -> TestProject {
-    let all = key(app, Some(project.id), Scopes::of(&Scope::ALL));
-    TestProject { id: project.id, key: project.key, token: project.ingest_token, all }
-}
-
-fn key(app: &App, project: Option<ProjectId>, scopes: Scopes) -> String {
-    let (_, secret) = app
-        .write_blocking(move |tx| {
-            keys::create(tx, project, "a test's", Powers::Scopes(scopes), &Bounds::default())
-        })
-        .expect("a key");
-    app.reload_keys().expect("keys");
-    secret
 }
 
 pub struct Request<'a> {
@@ -518,60 +349,6 @@ pub fn fields(value: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();
     names
-}
-
-pub struct Seed<'a> {
-    server: &'a Server,
-    identifier: String,
-    events: u32,
-    email: Option<String>,
-}
-
-impl Seed<'_> {
-    /// A minute apart, the last one now.
-    pub fn events(mut self, events: u32) -> Self {
-        self.events = events;
-        self
-    }
-
-    pub fn email(mut self, email: &str) -> Self {
-        self.email = Some(email.to_owned());
-        self
-    }
-
-    pub fn insert(self) -> UserId {
-        let Seed { server, identifier, events, email } = self;
-        let project = server.project.id;
-        let identifier = named(&identifier);
-        server.write(move |tx: &NormalTx| {
-            let change = ProfileChange { email: email.clone().map(Some), ..ProfileChange::default() };
-            let (user, _) = users::create_or_update(tx, project, &identifier, &change)?.expect("taken");
-            for n in 0..events {
-                let at = tx.now() - Millis::from(events - 1 - n) * MINUTE;
-                activity::record(tx, project, &event(&identifier, &format!("event {n}"), at))?;
-            }
-            Ok(user.id)
-        })
-    }
-}
-
-/// An event of a named user, as a client would send it.
-pub fn event(identifier: &Identifier, name: &str, at: Millis) -> Incoming {
-    Incoming {
-        subject: Subject { identifier: Some(identifier.clone()), anonymous_id: None },
-        kind: Kind::Event,
-        name: name.to_owned(),
-        at: Said::at(at),
-        message_id: None,
-        session: None,
-        url: None,
-        data: Attributes::new(),
-        device: Device::default(),
-    }
-}
-
-pub fn named(text: &str) -> Identifier {
-    Identifier::parse(Place::Body, "identifier", text).expect("an identifier")
 }
 
 /// Percent-encodes all but letters and digits, as a careful client does.

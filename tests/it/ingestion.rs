@@ -31,7 +31,7 @@ fn sessions(server: &Server, name: &str) -> Vec<Session> {
 }
 
 #[test]
-fn a_message_counts_once_with_and_without_a_time_in_one_batch_and_in_many() {
+fn a_message_counts_once_in_one_batch_and_in_many() {
     let server = Server::start();
     for message in [track("Timeless", "m-1"), at(track("Timed", "m-2"), START - HOUR)] {
         batch(&server, json!([message, message]));
@@ -64,7 +64,7 @@ fn a_message_counts_once_across_a_restart() {
 }
 
 #[test]
-fn a_message_counts_once_while_its_user_is_hidden_and_after_it_is_back() {
+fn a_message_counts_once_across_trash_and_restore() {
     let server = Server::start();
     let project = server.project().id;
     batch(&server, json!([track("Once", "m-1")]));
@@ -169,7 +169,7 @@ fn a_clock_that_is_ahead_is_set_right_by_the_time_of_sending() {
 }
 
 #[test]
-fn an_event_joins_the_session_whose_span_is_within_30_minutes_and_opens_one_a_millisecond_later() {
+fn an_event_joins_a_session_within_30_minutes_and_no_later() {
     for (gap, expected) in [(SESSION_GAP, 1), (SESSION_GAP + 1, 2)] {
         // Forwards.
         let server = Server::start();
@@ -186,7 +186,7 @@ fn an_event_joins_the_session_whose_span_is_within_30_minutes_and_opens_one_a_mi
 }
 
 #[test]
-fn the_span_grows_with_each_event_and_30_minutes_count_from_its_ends() {
+fn thirty_minutes_count_from_both_ends_of_a_session() {
     let server = Server::start();
     let begin = START - DAY;
     for (n, minute) in [0, 30, 60, 15, 90, -30].into_iter().enumerate() {
@@ -222,7 +222,7 @@ fn an_event_that_comes_late_joins_the_session_it_belongs_to() {
 }
 
 #[test]
-fn an_event_within_a_long_session_joins_it_though_a_shorter_one_began_later() {
+fn an_event_joins_the_long_session_that_spans_it() {
     let server = Server::start();
     let begin = START - DAY;
     let within = |name: &str, id: &str, minutes: i64| {
@@ -247,7 +247,7 @@ fn an_event_within_a_long_session_joins_it_though_a_shorter_one_began_later() {
 }
 
 #[test]
-fn a_session_that_is_named_is_joined_by_its_name_however_long_the_pause() {
+fn a_named_session_is_joined_after_any_pause() {
     let server = Server::start();
     let message = |id: &str, at: Millis, context: Value, properties: Value| {
         json!({

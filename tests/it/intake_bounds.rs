@@ -108,7 +108,7 @@ fn a_public_credential_takes_no_visitor_into_the_trash() {
 }
 
 #[test]
-fn what_somebody_is_called_is_nobodys_anonymous_id() {
+fn an_identifier_is_never_an_anonymous_id() {
     let server = Server::start();
     server.seed("ann@x").insert();
     batch(&server, json!([{ "type": "identify", "userId": "bob", "anonymousId": "ann@x" }]));

@@ -11,7 +11,7 @@ use usher::model::{Credential, KeyId, ProjectId};
 
 use crate::harness::Server;
 use crate::key_lives::{change, rotated, status, within};
-use crate::replay::House;
+use crate::replays::House;
 
 /// A key, and a copy of the directory that has it.
 fn copied(bounds: Bounds) -> (House, tempfile::TempDir, KeyId, String) {

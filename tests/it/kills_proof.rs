@@ -16,7 +16,7 @@ const PEOPLE: usize = 60;
 const EVENTS: i64 = 1_500;
 
 #[test]
-fn two_hundred_kills_lose_no_accepted_erasure_and_make_no_second_receipt() {
+fn kills_lose_no_erasure_and_make_no_second_receipt() {
     let dir = directory();
     let key = key(dir.path(), "test");
     let server = Process::start(dir.path());

@@ -403,7 +403,7 @@ fn alloy_put_and_delete_know_the_live_alone() {
 }
 
 #[test]
-fn alloy_deletes_logs_of_the_live_and_of_those_whose_account_is_gone() {
+fn alloy_deletes_logs_with_and_without_an_account() {
     let by_name =
         |server: &Server, s: &Subject| alloy(server, "DELETE", &format!("/users/{}/logs", s.name), None);
     let by_id =
@@ -435,7 +435,7 @@ fn proficient_delete_takes_the_live_and_the_hidden() {
 }
 
 #[test]
-fn an_openreplay_job_takes_whoever_has_the_name_when_it_is_due_and_nobody_before() {
+fn an_openreplay_job_erases_who_has_the_name_when_due() {
     let server = Server::start();
     let subjects = everybody(&server);
     for subject in &subjects {

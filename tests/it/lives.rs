@@ -255,7 +255,7 @@ proptest! {
     #![proptest_config(Config { cases: lives(), max_shrink_iters: 400, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn whatever_happens_counters_are_right_and_nothing_erased_comes_back(
+    fn in_random_lives_counts_are_right_and_no_erased_returns(
         deeds in proptest::collection::vec(deed(), 1..70)
     ) {
         let server = Server::start();

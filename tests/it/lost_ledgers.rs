@@ -61,7 +61,7 @@ fn reason(dir: &Path) -> String {
 }
 
 #[test]
-fn a_backup_without_its_ledger_is_restored_and_receipts_erase_again() {
+fn without_its_ledger_a_restore_erases_again_by_receipts() {
     let past = Past::new();
     let new = directory();
     let (code, said) = past.restore(new.path(), &[]);

@@ -127,14 +127,19 @@ fn a_lock_of_another_program_is_no_full_disk() {
     assert_eq!(post(&client, &server.url("/v1/track"), &key, &body).expect("an answer").0, 200);
     let holder = sqlite(dir.path());
     holder.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-    let (status, said) = post(&client, &server.url("/v1/track"), &key, &body).expect("an answer");
-    assert_eq!(status, 503);
-    assert!(said.contains("another program holds the database") && !said.contains("full"), "{said}");
     let erase = || {
         let url = server.url("/v1/users/ann?hardDelete=true");
         client.delete(url).header("X-APTRINSIC-API-KEY", &key).call().expect("an answer").status().as_u16()
     };
-    assert_eq!(erase(), 503);
+    // Both wait for the lock as long as they may; they do so together.
+    let ((status, said), erased) = std::thread::scope(|scope| {
+        let erased = scope.spawn(erase);
+        let written = post(&client, &server.url("/v1/track"), &key, &body).expect("an answer");
+        (written, erased.join().expect("an answer"))
+    });
+    assert_eq!(status, 503);
+    assert!(said.contains("another program holds the database") && !said.contains("full"), "{said}");
+    assert_eq!(erased, 503);
     assert!(dir.path().join("reserve").exists(), "the reserve was given up");
     holder.execute_batch("ROLLBACK").expect("no lock");
     assert_eq!(erase(), 200);

@@ -83,7 +83,7 @@ fn reads_over_the_api_are_counted_per_key_and_day() {
 
 /// They may be why it was revoked.
 #[test]
-fn the_last_reads_with_a_key_are_written_down_though_it_was_revoked_since() {
+fn the_last_reads_with_a_revoked_key_are_stored() {
     let server = Server::start();
     track(&server, "ann", "1");
     server.tick();
@@ -105,7 +105,7 @@ fn the_last_reads_with_a_key_are_written_down_though_it_was_revoked_since() {
 }
 
 #[test]
-fn once_a_day_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
+fn once_a_day_all_files_are_searched_for_the_erased() {
     let server = Server::start();
     server.tick();
     track(&server, "ann-the-erased", "message-of-ann");
@@ -123,7 +123,7 @@ fn once_a_day_all_files_are_searched_for_the_erased_who_are_then_forgotten() {
 }
 
 #[test]
-fn what_the_daily_search_finds_fails_its_job_and_names_the_place() {
+fn a_find_of_the_daily_search_fails_its_job_by_place() {
     let server = Server::start();
     server.tick();
     for name in ["ann-the-erased", "cat-the-erased"] {
@@ -156,7 +156,8 @@ fn what_the_daily_search_finds_fails_its_job_and_names_the_place() {
 
 /// It reads a file piece by piece, of 1 MiB and what lies across two of them.
 #[test]
-fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_file() {
+fn a_find_in_a_large_file_is_named_once_by_its_place() {
+    // Files are searched a MiB at a time: what matters is where these end.
     const MIB: usize = 1 << 20;
     let server = Server::start();
     server.tick();
@@ -166,7 +167,7 @@ fn what_is_found_in_a_large_file_is_named_once_and_by_its_place_in_the_whole_fil
         let name = format!("ann-the-{n}rased");
         track(&server, &name, &format!("{n}"));
         erase(&server, &name);
-        let mut bytes = vec![b'.'; 4 * MIB];
+        let mut bytes = vec![b'.'; (at + 64).next_multiple_of(MIB)];
         bytes[*at..at + name.len()].copy_from_slice(name.as_bytes());
         fs::write(folder.join(format!("{n}.txt")), bytes).expect("a file");
     }
@@ -210,7 +211,7 @@ fn names(dir: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn backups_are_made_each_day_kept_for_thirty_and_named_in_receipts() {
+fn daily_backups_are_kept_for_30_days_and_in_receipts() {
     let (server, dir) = keeper(Some(DAY));
     track(&server, "ann-the-erased", "1");
     server.tick();
@@ -248,7 +249,7 @@ fn backups_are_made_each_day_kept_for_thirty_and_named_in_receipts() {
 }
 
 #[test]
-fn a_backup_that_cannot_be_made_is_tried_again_and_the_last_good_one_stays() {
+fn a_backup_that_fails_is_tried_again_beside_the_last_good() {
     let (server, dir) = keeper(Some(DAY));
     server.tick();
     let first = names(&dir);
@@ -280,7 +281,7 @@ fn without_a_schedule_no_backup_is_made() {
 
 /// Receipts name the day on which a backup goes: also of the only one.
 #[test]
-fn the_last_good_backup_is_replaced_by_a_new_one_at_the_end_of_its_time() {
+fn the_last_good_backup_goes_once_a_new_one_is_made() {
     let (server, dir) = keeper(None);
     let make = || usher::worker::backup::make(&server.app, &dir.join("backups")).expect("a backup");
     make();

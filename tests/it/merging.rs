@@ -90,7 +90,7 @@ fn a_visitor_that_gets_a_name_keeps_its_row() {
 }
 
 #[test]
-fn a_visitor_of_a_known_user_is_part_of_it_at_once_and_moves_in_pieces() {
+fn a_merged_visitor_belongs_to_the_user_at_once() {
     for message in [identify("ann", "v"), alias("ann", "v")] {
         let server = Server::start();
         track(&server, "ann", "before", START - HOUR);
@@ -124,7 +124,7 @@ fn a_visitor_of_a_known_user_is_part_of_it_at_once_and_moves_in_pieces() {
 }
 
 #[test]
-fn what_is_done_after_a_merge_goes_on_in_the_visit_that_is_still_moving() {
+fn after_a_merge_the_visit_that_still_moves_goes_on() {
     let server = Server::start();
     track(&server, "ann", "before", START - 5 * HOUR);
     let mut first = page("v", "1");
@@ -254,7 +254,7 @@ fn events_with_both_ids_are_the_named_users_and_merge_nobody() {
 }
 
 #[test]
-fn what_the_visitor_said_of_itself_fills_what_the_named_user_left_open() {
+fn a_visitors_profile_fills_the_gaps_of_the_named_users() {
     let server = Server::start();
     let about = json!({
         "email": "v@example.com", "firstName": "V", "city": "Bern", "avatar": "https://example.com/v",

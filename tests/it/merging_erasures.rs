@@ -11,7 +11,7 @@ use crate::merging::{holder, identify, move_some, page, track, wander};
 use crate::segment::{batch, check_counters, count, find, late, names, user};
 
 #[test]
-fn an_erasure_by_either_name_takes_all_also_before_the_moves_are_over() {
+fn an_erasure_amid_a_merge_takes_all_by_either_name() {
     for (by, moves) in [("ann", 0), ("ann", 1), ("ann", 100), ("v", 0), ("v", 1), ("v", 100)] {
         let server = Server::start();
         let project = server.project().id;
@@ -46,7 +46,7 @@ fn an_erasure_by_either_name_takes_all_also_before_the_moves_are_over() {
 }
 
 #[test]
-fn a_job_by_an_anonymous_id_takes_the_user_and_the_visitor_that_has_no_name() {
+fn a_job_by_an_anonymous_id_takes_user_and_visitor() {
     let server = Server::start();
     let key = server.key(None, "delete,read");
     let project = server.project().key.clone();
@@ -73,7 +73,7 @@ fn a_job_by_an_anonymous_id_takes_the_user_and_the_visitor_that_has_no_name() {
 }
 
 #[test]
-fn a_visitors_past_leaves_when_the_user_it_becomes_had_its_own_erased() {
+fn a_visitors_past_goes_where_the_users_own_was_erased() {
     let server = Server::start();
     let project = server.project().id;
     track(&server, "ann", "erased", START);
@@ -177,7 +177,7 @@ fn an_erasure_whose_rows_are_gone_keeps_nobody_from_moving() {
 }
 
 #[test]
-fn activity_erased_in_the_middle_of_the_moves_is_erased_wherever_it_is() {
+fn activity_erased_amid_a_merge_is_erased_on_both_sides() {
     let server = Server::start();
     let project = server.project().id;
     track(&server, "ann", "before", START);
@@ -200,7 +200,7 @@ fn activity_erased_in_the_middle_of_the_moves_is_erased_wherever_it_is() {
 }
 
 #[test]
-fn an_account_deleted_in_the_middle_of_the_moves_keeps_all_activity_under_its_number() {
+fn an_account_deleted_amid_a_merge_keeps_its_activity() {
     let server = Server::start();
     let project = server.project().id;
     track(&server, "ann", "before", START);

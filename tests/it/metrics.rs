@@ -1,43 +1,13 @@
 //! `/metrics`: the text format to the letter, true figures, nothing of anybody in a label.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use usher::clock::{DAY, HOUR};
-use usher::metrics::{Kind, Requests, Text};
 
 use crate::certificates::{self, good};
+use crate::common::figures::read;
 use crate::harness::Server;
 use crate::process::{Process, agent, begin, directory, free_address, lines};
-
-/// Samples by name and labels, as they are written; the format is checked line by line.
-#[track_caller]
-fn read(text: &str) -> BTreeMap<String, f64> {
-    let (mut samples, mut families) = (BTreeMap::new(), BTreeSet::new());
-    let mut family = (String::new(), String::new());
-    assert!(text.ends_with('\n'), "the last line has no end");
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, help) = rest.split_once(' ').expect("a help");
-            assert!(!help.is_empty() && families.insert(name.to_owned()), "{name} twice");
-            let kind =
-                lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).expect(line);
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{kind}");
-            assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
-            family = (name.to_owned(), kind.to_owned());
-            continue;
-        }
-        let (series, value) = line.rsplit_once(' ').expect("a value");
-        let name = series.split('{').next().expect("a name");
-        let end = name.strip_prefix(&*family.0).unwrap_or_else(|| panic!("{line} is not of {}", family.0));
-        let ends: &[&str] = if family.1 == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
-        assert!(ends.contains(&end), "{line}");
-        let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
-        assert!(samples.insert(series.to_owned(), value).is_none(), "twice: {series}");
-    }
-    samples
-}
 
 fn scraped(server: &Server, key: &str) -> BTreeMap<String, f64> {
     let reply = server.get("/metrics").bearer(key).send().expect(200);
@@ -198,28 +168,4 @@ fn alerts_and_dashboard_name_figures_that_there_are() {
         .collect();
     assert_eq!(told, families);
     assert!(server.terminate().success());
-}
-
-#[test]
-fn a_latency_at_a_bound_is_in_its_bucket_and_one_past_it_is_not() {
-    let requests = Requests::default();
-    for micros in [1_000, 1_001, 10_000_000, 10_000_001] {
-        requests.note("GET", "/a".into(), 200, Duration::from_micros(micros));
-    }
-    let mut to = Text::default();
-    requests.write(&mut to);
-    let figures = read(&to.finish());
-    let bucket = |le: &str| {
-        figures[&format!("usher_request_duration_seconds_bucket{{method=\"GET\",route=\"/a\",le=\"{le}\"}}")]
-    };
-    let counts = ["0.001", "0.0025", "2.5", "10", "+Inf"].map(bucket);
-    assert_eq!(counts, [1.0, 2.0, 2.0, 3.0, 4.0]);
-}
-
-#[test]
-fn labels_and_help_are_escaped() {
-    let mut to = Text::default();
-    to.family("a", Kind::Gauge, "one\\two\nthree");
-    to.sample("a", &[("b", "\"c\\\n")], 1.5);
-    assert_eq!(to.finish(), "# HELP a one\\\\two\\nthree\n# TYPE a gauge\na{b=\"\\\"c\\\\\\n\"} 1.5\n");
 }

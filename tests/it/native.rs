@@ -374,7 +374,7 @@ fn a_piece_has_at_most_eight_mebibytes() {
 }
 
 #[test]
-fn a_recording_of_no_session_or_of_another_projects_is_not_found() {
+fn a_recording_of_another_projects_session_is_not_found() {
     let server = Server::start();
     let id = session(&server, "ann");
     recording(&server, "PUT", &id).body("x", "text/plain").send().expect(200);

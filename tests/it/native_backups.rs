@@ -7,7 +7,7 @@ use usher::model::{Erasure, Origin};
 use usher::people::find;
 
 use crate::admin::backups::{pack, pack_at};
-use crate::archive::House;
+use crate::common::house::House;
 use crate::harness::{Server, fields};
 
 fn list(server: &Server) -> Vec<Value> {
@@ -17,7 +17,7 @@ fn list(server: &Server) -> Vec<Value> {
 }
 
 #[test]
-fn each_backup_tells_its_age_its_size_its_end_and_the_erasures_since_the_newest_first() {
+fn each_backup_tells_its_age_size_end_and_erasures_since() {
     let (server, house) = (Server::start(), House::new());
     assert_eq!(list(&server), Vec::<Value>::new());
     let people = ["ann", "ben", "cat"].map(|name| server.seed(name).insert());
@@ -53,12 +53,12 @@ fn each_backup_tells_its_age_its_size_its_end_and_the_erasures_since_the_newest_
 }
 
 #[test]
-fn one_that_a_restore_would_refuse_says_why_and_one_without_an_end_has_none() {
+fn a_backup_that_a_restore_would_refuse_says_why() {
     let (server, house) = (Server::start(), House::new());
     let damaged = pack(&server, &house);
     std::fs::write(&damaged, "cut").expect("a cut");
     server.clock.advance(DAY);
-    pack_at(&server, &house, crate::archive::position(12));
+    pack_at(&server, &house, crate::common::house::position(12));
     server.clock.advance(30 * DAY);
     let told = list(&server);
     assert_eq!(fields(&told[0]), ["bytes", "erasuresSince", "madeAt", "name", "prunedAt", "refused"]);

@@ -88,7 +88,7 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
 }
 
 #[test]
-fn a_receipt_is_handed_out_byte_by_byte_to_its_own_project_alone() {
+fn a_receipt_goes_unchanged_to_its_own_project_alone() {
     let server = Server::start();
     scheduled(&server);
     server.clock.advance(DAY);
@@ -110,7 +110,7 @@ fn a_receipt_is_handed_out_byte_by_byte_to_its_own_project_alone() {
 }
 
 #[test]
-fn with_what_a_deletion_handed_out_its_job_is_found_and_then_its_receipt() {
+fn a_deletions_answer_leads_to_its_job_and_its_receipt() {
     let server = Server::start();
     server.seed("ann").events(3).insert();
     let call = server.delete("/v1/users/ann?hardDelete=true");
@@ -136,7 +136,7 @@ fn with_what_a_deletion_handed_out_its_job_is_found_and_then_its_receipt() {
 }
 
 #[test]
-fn a_receipt_is_checked_and_what_is_wrong_with_it_is_named_by_field() {
+fn what_is_wrong_with_a_receipt_is_named_by_field() {
     let server = Server::start();
     scheduled(&server);
     server.clock.advance(DAY);

@@ -133,7 +133,7 @@ fn an_email_of_several_is_409_with_their_ids() {
 }
 
 #[test]
-fn a_claimed_email_is_nobodys_name() {
+fn a_claimed_email_names_no_user() {
     let server = Server::start();
     server.seed("ann").email("ann@example.com").insert();
     let claim = json!({ "userId": "ann", "traits": { "email": "mine@example.com" } });

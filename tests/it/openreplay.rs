@@ -97,7 +97,7 @@ pub fn unprocessable(reply: Reply, kind: &str, place: &str, field: &str, message
 }
 
 #[test]
-fn stats_count_the_sessions_and_tell_the_first_start_and_the_last() {
+fn stats_count_sessions_and_tell_their_first_and_last() {
     let house = House::new();
     house.track("ann@example.com", "first", START - 3 * DAY);
     house.track("ann@example.com", "second", START - 2 * DAY);
@@ -122,7 +122,7 @@ fn stats_count_the_sessions_and_tell_the_first_start_and_the_last() {
 }
 
 #[test]
-fn a_known_user_without_sessions_has_none_and_the_times_it_was_seen() {
+fn a_user_without_sessions_has_the_times_it_was_seen() {
     let house = House::new();
     let project = house.server.project().id;
     house.server.write(move |tx: &NormalTx| {
@@ -371,7 +371,7 @@ fn any_identifier_passes_through_a_path() {
 }
 
 #[test]
-fn what_cannot_be_an_identifier_is_refused_by_name_and_makes_no_job() {
+fn what_is_no_identifier_is_refused_and_makes_no_job() {
     let house = House::new();
     let long = "must have at most 256 characters";
     let control = "must not contain control characters";

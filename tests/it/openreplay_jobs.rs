@@ -81,7 +81,7 @@ fn a_deletion_is_a_job_for_the_next_midnight() {
 }
 
 #[test]
-fn each_deletion_is_another_job_also_of_a_user_that_is_not_there() {
+fn each_deletion_is_a_job_also_of_an_unknown_user() {
     let house = House::new();
     let jobs = [house.schedule("nobody"), house.schedule("nobody"), house.schedule("nobody")];
     let mut numbers: Vec<i64> = jobs.iter().map(|job| job["jobId"].as_i64().expect("a number")).collect();
@@ -112,7 +112,7 @@ fn midnight_itself_is_the_next_day() {
 }
 
 #[test]
-fn the_user_lives_and_goes_on_until_a_millisecond_before_midnight() {
+fn the_user_lives_until_the_millisecond_before_midnight() {
     let house = House::new();
     let (server, project) = (&house.server, house.server.project().id);
     let user = server.seed("ann").events(3).insert();
@@ -162,7 +162,7 @@ fn a_job_for_nobody_completes_at_midnight_with_nothing_erased() {
 }
 
 #[test]
-fn whoever_has_the_name_at_midnight_is_erased() {
+fn who_has_the_name_at_midnight_is_erased() {
     let house = House::new();
     let (server, project) = (&house.server, house.server.project().id);
     let before = server.seed("ann").events(2).insert();
@@ -188,7 +188,7 @@ fn whoever_has_the_name_at_midnight_is_erased() {
 }
 
 #[test]
-fn a_hidden_user_is_erased_at_midnight_and_one_who_is_back_as_well() {
+fn hidden_and_restored_users_are_erased_at_midnight() {
     let house = House::new();
     let (server, project) = (&house.server, house.server.project().id);
     let [ann, bob] = ["ann", "bob"].map(|name| {
@@ -264,7 +264,7 @@ fn stored(server: &Server, job: &Value) -> usher::model::Job {
 }
 
 #[test]
-fn a_job_that_meets_a_fault_tries_again_later_and_later_and_says_so_when_it_gave_up() {
+fn a_job_that_meets_a_fault_tries_again_until_it_gives_up() {
     let house = House::new();
     let server = &house.server;
     let user = server.seed("ann").events(3).insert();
@@ -330,7 +330,7 @@ fn faults_count_in_a_row_so_a_job_that_gets_on_does_not_fail() {
 }
 
 #[test]
-fn a_running_and_a_failed_job_can_be_cancelled_and_bring_nobody_back() {
+fn a_cancelled_job_brings_nobody_back() {
     for faults in [1, 5] {
         let house = House::new();
         let server = &house.server;
@@ -375,7 +375,7 @@ fn a_running_and_a_failed_job_can_be_cancelled_and_bring_nobody_back() {
 }
 
 #[test]
-fn a_job_that_is_not_there_is_an_empty_object_and_cannot_be_cancelled() {
+fn an_unknown_job_is_an_empty_object() {
     let house = House::new();
     let job = house.schedule("ann");
     let second = house.server.second();
@@ -416,7 +416,7 @@ fn an_erasure_of_another_api_is_none_of_its_jobs() {
 }
 
 #[test]
-fn the_list_has_the_scheduled_ones_however_many_others_came_after_them() {
+fn the_list_has_the_scheduled_jobs_before_any_others() {
     let house = House::new();
     let job = house.schedule("ann");
     house
@@ -451,7 +451,7 @@ fn the_identifier_is_scrubbed_whatever_it_looks_like() {
 }
 
 #[test]
-fn jobs_that_ended_forget_the_name_with_the_user_whoever_erases_it() {
+fn ended_jobs_forget_the_name_of_an_erased_user() {
     let house = House::new();
     let (server, project) = (&house.server, house.server.project().id);
     server.seed("ann").events(1).insert();
@@ -479,7 +479,7 @@ fn is_anywhere(server: &Server, text: &str) -> bool {
 }
 
 #[test]
-fn a_waiting_job_keeps_no_name_of_whom_was_erased_meanwhile_and_takes_who_has_it_next() {
+fn a_waiting_job_keeps_no_name_of_a_user_erased_meanwhile() {
     let server = Server::start();
     let name = "cat-who-is-to-be-erased";
     let track = |message: &str, at: Option<Millis>| {
@@ -517,7 +517,7 @@ fn a_waiting_job_keeps_no_name_of_whom_was_erased_meanwhile_and_takes_who_has_it
 }
 
 #[test]
-fn a_job_asked_for_by_a_name_that_nobody_has_any_more_is_answered_by_it_and_keeps_it_nowhere() {
+fn a_job_by_a_name_of_no_user_keeps_it_nowhere() {
     let server = Server::start();
     let (old, new) = ("cat-by-the-name-she-had", "cat-by-the-name-she-has");
     let key = server.project().all.clone();

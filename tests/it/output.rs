@@ -28,7 +28,7 @@ fn told(dir: &Path, args: &[&str], out: Stdio) -> (Option<i32>, String) {
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
 #[test]
-fn secrets_of_a_first_start_go_to_private_files_without_a_terminal() {
+fn without_a_terminal_secrets_go_to_private_files() {
     let dir = directory();
     let server = usher(dir.path(), &SERVE).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut server = server.expect("the program starts");
@@ -131,10 +131,16 @@ fn a_restore_that_succeeded_ends_well_or_says_that_it_did() {
 }
 
 #[test]
-fn a_command_tells_when_its_answer_was_lost_and_a_list_that_nobody_wants_to_the_end_is_no_fault() {
+fn a_list_that_is_not_read_to_its_end_is_no_fault() {
     let dir = directory();
     begin(dir.path());
     assert_eq!(told(dir.path(), &["project", "list"], closed()), (Some(0), String::new()));
+}
+
+#[test]
+fn a_command_tells_when_its_answer_was_lost() {
+    let dir = directory();
+    begin(dir.path());
     let (code, why) = told(dir.path(), &["project", "list"], full());
     assert!(code == Some(1) && why.contains("No space left"), "{code:?} {why}");
     // A key is shown once: whoever does not see it must know.

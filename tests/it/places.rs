@@ -67,7 +67,7 @@ fn completed(server: &Server, id: i64, token: &str, name: &str) {
 }
 
 #[test]
-fn a_file_beside_the_database_that_holds_a_value_fails_its_job_alone_until_it_is_gone() {
+fn a_value_in_another_file_fails_its_job_until_it_is_gone() {
     let server = Server::start();
     track(&server, ANN);
     track(&server, CAT);
@@ -129,7 +129,7 @@ impl Bytes {
 }
 
 #[test]
-fn a_value_in_the_gap_of_a_page_fails_the_job_and_names_the_page_where_nothing_scrubs_it() {
+fn an_unscrubbed_value_in_a_gap_fails_the_job_by_page() {
     let server = Server::with(|options| options.scrub_mode = ScrubMode::NoScrub);
     track(&server, ANN);
     let token = erase(&server, ANN);
@@ -197,7 +197,7 @@ fn bytes_of_nobody_in_a_gap_hold_a_job_up_until_they_are_gone() {
 /// Another program had a table with her name in each row, and dropped it: its pages are free,
 /// and look as they did.
 #[test]
-fn a_value_on_the_freelist_fails_the_job_and_names_the_page_until_the_next_start_blanks_it() {
+fn a_value_on_the_freelist_fails_the_job_until_a_start() {
     let server = Server::start();
     track(&server, ANN);
     let token = erase(&server, ANN);

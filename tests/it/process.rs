@@ -6,13 +6,12 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a process may take for what should be there at once.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::common::{PATIENCE, wait_until};
 
 pub struct Process {
     child: Child,
@@ -216,19 +215,6 @@ pub fn agent() -> ureq::Agent {
         .proxy(None)
         .build()
         .new_agent()
-}
-
-/// Asks until the answer is as wanted. It must be so within [`PATIENCE`].
-#[track_caller]
-pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(started.elapsed() < PATIENCE, "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// GET with a key: the status and the JSON.

@@ -52,7 +52,7 @@ fn hide(server: &Server, name: &'static str) {
 }
 
 #[test]
-fn the_seeds_deletion_answers_the_deleted_user_whose_interactions_are_gone() {
+fn the_seeds_deletion_answers_the_deleted_user() {
     let server = Server::start();
     let project = server.project().id;
     let user = create(&server, json!({ "external_id": "ann", "first_name": "Ann" }));

@@ -176,7 +176,7 @@ fn a_visitor_brings_no_e_mail_to_a_person_who_has_one() {
 }
 
 #[test]
-fn a_visitor_that_is_somebodys_stays_theirs() {
+fn a_visitor_of_a_person_stays_with_that_person() {
     let server = Server::start();
     send(&server, "/v1/page", json!({ "anonymousId": "v" })).expect(200);
     send(&server, "/v1/identify", json!({ "userId": "ann", "anonymousId": "v" })).expect(200);
@@ -199,7 +199,7 @@ fn a_visitor_that_is_somebodys_stays_theirs() {
 }
 
 #[test]
-fn a_visitor_that_is_nobodys_becomes_the_person_named() {
+fn a_visitor_without_a_person_becomes_the_one_named() {
     let server = Server::start();
     server.seed("ann").insert();
     let key = server.project().token.clone();
@@ -255,7 +255,7 @@ fn ways_in(name: &str) -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn the_answer_is_the_same_whoever_there_is() {
+fn the_answer_does_not_tell_who_is_known() {
     let server = Server::start();
     let project = server.project().id;
     for name in ["known", "trashed", "erased", "kept-out", "full"] {

@@ -63,7 +63,7 @@ fn an_hour_does_not_tell_how_many_it_allows() {
 }
 
 #[test]
-fn over_it_every_public_write_is_429_whoever_it_names() {
+fn over_it_every_public_write_is_429_for_any_name() {
     let server = counting(Some(3), None);
     server.seed("known").insert();
     let (token, public, plain) = (server.project().token.clone(), public_key(&server), ingest_key(&server));

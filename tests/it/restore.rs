@@ -219,7 +219,7 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
 
 /// The ledger says of nobody whether they were there when a backup was made.
 #[test]
-fn how_much_there_is_to_do_again_is_told_before_and_counts_those_who_came_and_went_since() {
+fn a_restore_tells_beforehand_how_many_it_erases_again() {
     let past = Past::new();
     let dir = past.path();
     let backups = dir.join("backups");
@@ -251,7 +251,7 @@ fn how_much_there_is_to_do_again_is_told_before_and_counts_those_who_came_and_we
 }
 
 #[test]
-fn the_old_database_file_copied_back_by_hand_brings_nobody_back_either() {
+fn an_old_file_copied_back_by_hand_brings_nobody_back() {
     let (dir, old) = (directory(), directory());
     let key = key(dir.path(), "main");
     let house = House::open(dir.path(), &key, &[]);
@@ -293,7 +293,7 @@ fn a_first_start_makes_the_first_backup_at_once() {
 
 /// Each state that is put back goes its own way from there on, and receipts were written on all.
 #[test]
-fn after_an_older_state_and_then_a_newer_one_was_put_back_all_is_still_seen_to_be_whole() {
+fn an_older_and_then_a_newer_state_are_seen_to_be_whole() {
     let (dir, shelf) = (directory(), directory());
     let backup = || lines(dir.path(), &["backup", &shelf.path().to_string_lossy()]).remove(0);
     let restore = |file: &str| lines(dir.path(), &["restore", file]);
@@ -328,7 +328,7 @@ fn after_an_older_state_and_then_a_newer_one_was_put_back_all_is_still_seen_to_b
 }
 
 #[test]
-fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
+fn an_empty_machine_restores_with_copies_and_recovery_key() {
     let (dir, place) = (directory(), directory());
     let there = place.path().to_string_lossy().into_owned();
     let recovery = recovery_key(&begin(dir.path()));
@@ -412,7 +412,7 @@ fn an_empty_machine_restores_from_the_copies_alone_with_the_recovery_key() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_the_way_out_and_changes_nothing() {
+fn a_restore_that_does_not_fit_is_refused_with_a_way_out() {
     let past = Past::new();
     let dir = past.path();
     let key_file = past.shelf.path().join("key.txt");
@@ -489,7 +489,7 @@ fn what_does_not_fit_is_refused_with_the_way_out_and_changes_nothing() {
 }
 
 #[test]
-fn a_restore_that_is_killed_leaves_a_database_that_serves_and_nobody_returns() {
+fn a_killed_restore_leaves_a_database_that_serves() {
     let past = Past::new();
     let dir = past.path();
     let (mut done, mut killed) = (0, 0);
@@ -540,7 +540,7 @@ fn a_database_that_does_not_read_any_more_is_replaced() {
 }
 
 #[test]
-fn a_database_of_another_program_or_one_that_another_holds_is_not_replaced() {
+fn a_foreign_or_held_database_is_not_replaced() {
     let past = Past::new();
     let (dir, database) = (past.path(), past.path().join("usher.db"));
     let ours = fs::read(&database).expect("a file");
@@ -568,7 +568,7 @@ fn a_database_of_another_program_or_one_that_another_holds_is_not_replaced() {
 
 /// A kill may come between the moving of that WAL and the change of the database.
 #[test]
-fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
+fn a_wal_comes_back_where_nothing_was_replaced() {
     let dir = directory();
     let key = key(dir.path(), "main");
     let house = House::open(dir.path(), &key, &[]);
@@ -590,7 +590,7 @@ fn a_wal_that_was_moved_aside_comes_back_where_the_database_was_not_replaced() {
 }
 
 #[test]
-fn a_backup_that_is_made_while_clients_write_has_all_that_was_answered_before() {
+fn a_backup_has_all_writes_that_were_answered_before_it() {
     let (dir, shelf, new) = (directory(), directory(), directory());
     let recovery = recovery_key(&begin(dir.path()));
     let key = key(dir.path(), "main");

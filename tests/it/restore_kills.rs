@@ -85,7 +85,7 @@ impl Shelf {
 }
 
 #[test]
-fn on_an_empty_machine_a_restore_that_was_killed_at_any_step_is_made_good_by_the_next_one() {
+fn a_restore_killed_at_any_step_is_made_good_by_the_next() {
     let shelf = Shelf::new();
     let tools = directory();
     let shim = shim(tools.path());

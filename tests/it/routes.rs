@@ -228,7 +228,7 @@ fn with_a_key_of_another_scope_every_route_answers_403() {
 }
 
 #[test]
-fn beyond_its_rate_every_route_answers_429_and_when_to_come_again() {
+fn beyond_its_rate_every_route_answers_429_and_until_when() {
     let server = Server::with(|options| options.rate_limit = Some(1));
     for route in keyed() {
         let key = route.key(&server, ALL);
@@ -255,7 +255,7 @@ fn beyond_its_rate_every_route_answers_429_and_when_to_come_again() {
 }
 
 #[test]
-fn a_method_that_a_path_does_not_take_is_answered_405_with_those_it_takes() {
+fn a_wrong_method_is_answered_405_with_the_right_ones() {
     let server = Server::start();
     for route in routes() {
         let reply = route.request(&server, "PURGE").send();
@@ -268,7 +268,7 @@ fn a_method_that_a_path_does_not_take_is_answered_405_with_those_it_takes() {
 }
 
 #[test]
-fn a_path_that_nobody_has_is_404_in_the_words_of_the_api_it_looks_like() {
+fn an_unknown_path_is_404_in_the_words_of_its_api() {
     let server = Server::start();
     let cases = [
         ("OpenReplay", "/api/v1/nothing/at/all/here"),
@@ -294,7 +294,7 @@ fn a_path_that_nobody_has_is_404_in_the_words_of_the_api_it_looks_like() {
 }
 
 #[test]
-fn a_body_that_is_not_json_or_too_large_is_refused_and_changes_nothing() {
+fn a_body_not_json_or_too_large_changes_nothing() {
     let server = Server::start();
     let keys = [server.project().all.clone(), server.key(None, ALL)];
     let before = rows_but_repairs(&server);
@@ -341,7 +341,7 @@ fn a_path_that_is_not_utf_8_once_decoded_is_refused() {
 }
 
 #[test]
-fn the_organisations_key_serves_openreplay_and_the_backups_and_nothing_that_is_of_one_project() {
+fn the_organisations_key_serves_nothing_of_one_project() {
     let server = Server::start();
     let key = server.key(None, ALL);
     for route in keyed() {

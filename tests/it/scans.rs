@@ -19,7 +19,7 @@ fn endless(db: &Db, begun: &mpsc::Sender<()>) -> Result<()> {
 }
 
 #[test]
-fn a_read_that_does_not_end_is_cut_off_and_only_then_is_an_erasure_completed() {
+fn an_endless_read_is_cut_off_for_an_erasure() {
     let server = Server::start();
     server.seed("ann").events(3).insert();
     let (begun, told) = mpsc::channel();

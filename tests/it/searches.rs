@@ -51,7 +51,7 @@ fn a_mention_since_the_job_began_is_counted_and_left() {
 }
 
 #[test]
-fn what_another_jobs_proof_searched_is_searched_for_those_that_were_there_too() {
+fn a_search_counts_for_all_jobs_that_were_there() {
     let server = Server::start();
     track(&server, ANN, "something");
     track(&server, "cat-who-is-to-be-erased", "something");
@@ -89,7 +89,7 @@ fn for_a_job_from_before_the_start_all_files_are_searched() {
 }
 
 #[test]
-fn a_search_that_does_not_find_what_is_known_to_be_there_proves_nothing() {
+fn a_search_that_misses_what_was_planted_proves_nothing() {
     let server = Server::start();
     track(&server, ANN, "something");
     erase(&server, ANN);
@@ -106,7 +106,7 @@ fn a_search_that_does_not_find_what_is_known_to_be_there_proves_nothing() {
 }
 
 #[test]
-fn a_file_that_somebody_left_beside_the_database_is_searched_for_everybody() {
+fn a_strangers_file_beside_the_database_is_searched() {
     let server = Server::start();
     let notes = server.path().with_file_name("notes.txt");
     for name in [ANN, "ben-who-is-to-be-erased"] {
@@ -123,7 +123,7 @@ fn a_file_that_somebody_left_beside_the_database_is_searched_for_everybody() {
 
 /// A copy that a kill has left, or a draft, is not encrypted; a finished backup is.
 #[test]
-fn in_the_folder_of_backups_only_finished_backups_are_not_searched() {
+fn of_the_backups_folder_finished_backups_alone_are_exempt() {
     for (name, is_searched) in [
         (".copy-0badcafe/usher.db", true),
         ("usher-20260304T100000Z-0badcafe.backup/usher.db", true),
@@ -147,7 +147,7 @@ fn in_the_folder_of_backups_only_finished_backups_are_not_searched() {
 
 /// What a backup is made from lies unencrypted on the disk until it is packed.
 #[test]
-fn nothing_is_proven_while_a_backup_is_made_and_a_search_of_all_files_holds_up_nothing() {
+fn nothing_is_proven_while_a_backup_is_made() {
     let server = Server::start();
     for name in [ANN, "cat-who-is-to-be-erased"] {
         track(&server, name, "something");
@@ -211,7 +211,7 @@ fn own_words(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn what_usher_itself_writes_into_its_files_is_nobodys() {
+fn what_usher_itself_writes_is_no_persons_value() {
     let server = Server::start();
     fs::write(server.path().with_file_name("signing.pub"), server.app.signer().public().file_text())
         .expect("a file");

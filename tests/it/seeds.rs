@@ -170,7 +170,7 @@ fn assert_vemetric_error(body: &Value, code: &str) {
 }
 
 #[test]
-fn seed_001_a_user_is_got_by_id_or_identifier_with_all_nine_fields() {
+fn seed_001_a_user_is_read_with_all_nine_fields() {
     // 2026-01-19T12:30:00Z, the page's example of a time.
     let server = Server::with(|options| options.clock = Clock::manual(1_768_825_800_000));
     let project = server.project();
@@ -268,7 +268,7 @@ fn assert_px_error(body: &Value, status: &str) {
 }
 
 #[test]
-fn seed_002_the_deletion_is_answered_with_the_printed_three_fields() {
+fn seed_002_a_deletion_answers_the_three_printed_fields() {
     let printed = json!({ "body": {}, "statusCode": "100", "statusCodeValue": 42 });
     // "Values are 100, 101, …", as texts; the example's are generated.
     let ours = json!({ "body": {}, "statusCode": "200", "statusCodeValue": 200 });
@@ -389,7 +389,7 @@ fn seed_004_the_deletion_is_answered_with_the_documented_user() {
 }
 
 #[test]
-fn seed_004_a_fault_of_ours_and_a_full_queue_are_answered_in_its_shape() {
+fn seed_004_a_fault_and_a_full_queue_have_its_shape() {
     let server = Server::start();
     server.expect_faults();
     let target = proficient_user(&server, "ann");

@@ -8,12 +8,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use crate::common::number;
 use crate::process::{Process, directory, usher};
-
-/// A number that somebody asks for by a variable.
-pub fn number(name: &str) -> Option<usize> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
-}
 
 /// The same where changes are made that were written down: the index of the WAL, which is written
 /// in memory, is not among them.

@@ -56,7 +56,7 @@ fn refused_start(dir: &Path) -> String {
 }
 
 #[test]
-fn an_old_file_beside_the_wal_of_the_one_that_it_replaced_is_refused_until_the_wal_is_gone() {
+fn an_old_file_beside_a_newer_wal_is_refused() {
     let house = House::new();
     let server = Process::start(house.dir.path());
     house.track(&server, "erased-user");
@@ -112,7 +112,7 @@ fn a_wal_that_a_kill_left_is_good_again_and_again() {
 }
 
 #[test]
-fn another_store_key_is_refused_for_with_it_the_erased_would_be_nobody() {
+fn another_store_key_is_refused() {
     let house = House::new();
     let key = house.at("secrets/store.key");
     let own = fs::read(&key).expect("a key");
@@ -124,7 +124,7 @@ fn another_store_key_is_refused_for_with_it_the_erased_would_be_nobody() {
 }
 
 #[test]
-fn a_ledger_that_is_older_than_the_receipts_is_refused_though_the_database_is_as_old() {
+fn a_ledger_older_than_the_receipts_is_refused() {
     let house = House::new();
     let server = Process::start(house.dir.path());
     house.track(&server, "erased-user");

@@ -166,7 +166,7 @@ fn a_claimed_alias_covers_itself_alone() {
 }
 
 #[test]
-fn a_name_that_went_with_somebody_is_let_in_by_itself() {
+fn a_name_that_went_with_a_person_is_let_in_alone() {
     let server = Server::start();
     both(&server, "ann", "phone");
     segment(&server, "SUPPRESS_WITH_DELETE", "ann");

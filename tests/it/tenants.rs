@@ -8,7 +8,7 @@ use usher::proof::check::check_one;
 use usher::worker;
 
 use crate::admin::backups::pack;
-use crate::archive::House;
+use crate::common::house::House;
 use crate::harness::{Request, Server, TestProject, named};
 
 const ANN: &str = "ann@example.com";
@@ -408,7 +408,7 @@ fn ids_of_one_instant_do_not_tell_how_many_there_are() {
 }
 
 #[test]
-fn a_number_is_not_given_out_again_after_an_older_database_was_put_back() {
+fn an_older_database_gives_no_number_out_again() {
     let server = Server::start();
     let project = server.project().clone();
     let dir = server.path().parent().expect("a folder").to_owned();
@@ -437,7 +437,7 @@ fn a_number_is_not_given_out_again_after_an_older_database_was_put_back() {
 
 /// The twin: without the file, it is the old database alone that counts.
 #[test]
-fn without_the_file_of_numbers_an_old_database_begins_where_it_was() {
+fn without_the_numbers_file_an_old_database_goes_on() {
     let server = Server::start();
     let id = server.project().id;
     let dir = server.path().parent().expect("a folder").to_owned();

@@ -1,25 +1,21 @@
-//! Which clock is in force. The rules alone in `trust`, with every boundary; what they do to people
-//! in `lives` and `names`; starts and restores in `starts`; who is told, and who confirms, in
+//! Which clock is in force. The rules alone are in `tests/quick/clock.rs`; what they do to
+//! people in `lives` and `names`; starts and restores in `starts`; who is told, and who confirms, in
 //! `confirming`.
 
 mod confirming;
-mod histories;
 mod lives;
 mod names;
 mod scheduled;
 mod starts;
-mod trust;
 
-use usher::clock::{Clock, MINUTE, Millis};
+use usher::clock::{Clock, Millis};
 use usher::erasure::{jobs, trash};
 use usher::model::{Job, JobId, State, User, UserId};
 use usher::people::{find, users};
 use usher::store::NormalTx;
 
+use crate::common::GRACE;
 use crate::harness::{Server, named};
-
-/// The grace of every server of the tests.
-const GRACE: Millis = 15 * MINUTE;
 
 /// Hides a live user.
 fn hide(server: &Server, name: &'static str) -> UserId {

@@ -226,7 +226,7 @@ fn a_deletion_by_the_name_in_its_body_hands_out_a_token() {
 }
 
 #[test]
-fn the_answer_to_each_deletion_has_a_token_that_opens_its_receipt_and_no_other() {
+fn each_deletions_token_opens_its_own_receipt_alone() {
     for deletion in DELETIONS {
         let server = Server::start();
         let given = ["ann@example.com", "ben@example.org"].map(|name| {
@@ -261,7 +261,7 @@ fn an_account_and_then_its_logs_have_a_token_each() {
 
 /// The receipt that there would have been at the end of the 7 days is another.
 #[test]
-fn whoever_is_hidden_and_then_erased_is_given_a_token_once_more() {
+fn a_hidden_user_who_is_erased_gets_a_token_once_more() {
     for deletion in [HARD, to(OPENREPLAY, identifier)] {
         let server = Server::start();
         let ann = seed(&server, "ann@example.com");
@@ -279,7 +279,7 @@ fn whoever_is_hidden_and_then_erased_is_given_a_token_once_more() {
 }
 
 #[test]
-fn whoever_comes_back_and_is_hidden_again_shows_it_with_the_token_of_either_time() {
+fn a_user_hidden_twice_has_two_good_tokens() {
     let server = Server::start();
     let ann = seed(&server, "ann@example.com");
     let hide = || token_of(&HIDE.ask(&server, &ann).expect(200)).expect("a token").to_owned();
@@ -301,7 +301,7 @@ fn whoever_comes_back_and_is_hidden_again_shows_it_with_the_token_of_either_time
 }
 
 #[test]
-fn a_visitor_who_is_named_by_the_anonymous_id_is_given_the_users_token() {
+fn a_visitors_anonymous_id_gives_the_users_token() {
     for deletion in [HARD, to(OPENREPLAY, identifier)] {
         let server = Server::start();
         let id = server.seed("ann@example.com").insert();
@@ -364,7 +364,7 @@ fn what_erases_nobody_gives_no_token() {
 }
 
 #[test]
-fn taking_a_request_back_gives_no_token_and_a_second_deletion_neither() {
+fn a_cancellation_and_a_second_deletion_give_no_token() {
     let server = Server::start();
     let ann = seed(&server, "ann@example.com");
     let job = to(OPENREPLAY, identifier).ask(&server, &ann).expect(200).json()["data"]["jobId"].to_string();

@@ -87,7 +87,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_directory_that_was_lived_in_is_good_with_and_without_a_server_and_nothing_is_changed() {
+fn a_used_directory_is_good_and_verify_changes_nothing() {
     let (dir, key) = lived_in();
     let before = fs::read(dir.path().join("usher.db")).expect("a file");
     let said = good(dir.path());

@@ -31,7 +31,7 @@ fn is_whole(server: &Server) {
 }
 
 #[test]
-fn the_door_writes_down_who_comes_in_who_does_not_and_who_leaves() {
+fn sign_ins_refusals_and_sign_outs_are_in_the_audit_log() {
     let server = Server::start();
     let before = last(&server).seq;
     let browser = Browser::new(&server);
@@ -73,7 +73,7 @@ fn the_door_writes_down_who_comes_in_who_does_not_and_who_leaves() {
 }
 
 #[test]
-fn each_view_of_a_person_is_written_down_under_a_name_that_outlives_them() {
+fn each_view_of_a_person_is_logged_under_a_pseudonym() {
     let server = Server::start();
     let ann = server.seed("ann@example.com").events(2).insert();
     let bob = server.seed("bob").insert();
@@ -137,7 +137,7 @@ fn what_cannot_be_written_down_is_not_shown() {
 }
 
 #[test]
-fn what_admins_and_keys_do_stands_under_their_names_with_its_job_and_reason() {
+fn a_deed_is_logged_with_its_actor_job_and_reason() {
     let server = Server::start();
     server.seed("ann").insert();
     let browser = Browser::owner(&server);
@@ -161,7 +161,7 @@ fn what_admins_and_keys_do_stands_under_their_names_with_its_job_and_reason() {
 }
 
 #[test]
-fn the_log_has_every_row_once_over_its_pages_and_says_how_far_it_is_signed() {
+fn the_log_has_every_row_once_over_its_pages() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     assert!(words(&browser.get("/admin/audit").expect(200).text).contains("Not signed yet."));

@@ -14,7 +14,7 @@ use usher::people::find;
 use usher::store::ledger_position;
 
 use super::{Browser, words};
-use crate::archive::House;
+use crate::common::house::House;
 use crate::harness::Server;
 
 /// Packs a backup of "the database" as it stands.
@@ -63,7 +63,7 @@ fn without_backups_the_page_says_how_to_make_one() {
 }
 
 #[test]
-fn each_backup_says_how_old_it_is_when_it_goes_and_how_much_a_restore_would_do_again() {
+fn each_backup_says_its_age_its_end_and_what_a_restore_repeats() {
     let (server, house) = (Server::start(), House::new());
     let people: Vec<UserId> =
         ["ann", "bob", "carl", "dora", "ed"].map(|name| server.seed(name).insert()).into();
@@ -128,14 +128,14 @@ fn each_backup_says_how_old_it_is_when_it_goes_and_how_much_a_restore_would_do_a
 }
 
 #[test]
-fn a_backup_that_a_restore_would_refuse_says_so_and_hides_no_other() {
+fn a_backup_that_a_restore_would_refuse_says_so() {
     let (server, house) = (Server::start(), House::new());
     let ann = server.seed("ann").insert();
     let damaged = pack(&server, &house);
     let bytes = std::fs::read(&damaged).expect("a file");
     std::fs::write(&damaged, &bytes[..200]).expect("a cut");
     server.clock.advance(HOUR);
-    pack_at(&server, &house, crate::archive::position(12));
+    pack_at(&server, &house, crate::common::house::position(12));
     server.clock.advance(HOUR);
     pack(&server, &house);
     erase(&server, ann);
@@ -152,7 +152,7 @@ fn a_backup_that_a_restore_would_refuse_says_so_and_hides_no_other() {
 }
 
 #[test]
-fn a_backup_that_outlives_its_time_as_the_last_good_one_says_until_when() {
+fn the_last_good_backup_says_until_when_it_stays() {
     let (server, house) = (Server::start(), House::new());
     let old = pack(&server, &house);
     server.clock.advance(30 * DAY - 1);

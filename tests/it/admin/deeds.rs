@@ -39,7 +39,7 @@ fn fates(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn hiding_asks_once_takes_the_user_out_of_sight_and_offers_to_undo_it() {
+fn moving_to_trash_asks_once_and_offers_to_undo_it() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     let browser = Browser::owner(&server);
@@ -69,7 +69,7 @@ fn hiding_asks_once_takes_the_user_out_of_sight_and_offers_to_undo_it() {
 }
 
 #[test]
-fn what_is_hidden_or_back_already_is_not_hidden_or_brought_back_again() {
+fn trash_and_restore_change_nothing_the_second_time() {
     let server = Server::start();
     let id = server.seed("ann").insert();
     let browser = Browser::owner(&server);
@@ -82,7 +82,7 @@ fn what_is_hidden_or_back_already_is_not_hidden_or_brought_back_again() {
 }
 
 #[test]
-fn the_trash_brings_back_until_the_last_millisecond_of_the_seventh_day() {
+fn the_trash_restores_until_the_end_of_the_seventh_day() {
     let server = Server::start();
     let (ann, bob) = (server.seed("ann").events(2).insert(), server.seed("bob").events(2).insert());
     let browser = Browser::owner(&server);
@@ -115,7 +115,7 @@ fn the_trash_brings_back_until_the_last_millisecond_of_the_seventh_day() {
 }
 
 #[test]
-fn the_trash_says_how_long_each_has_and_the_next_to_go_comes_first() {
+fn the_trash_is_sorted_by_the_time_left() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     for (n, name) in ["first", "second", "third"].into_iter().enumerate() {
@@ -140,7 +140,7 @@ fn browser_again<'a>(server: &'a Server, _: Browser) -> Browser<'a> {
 }
 
 #[test]
-fn erasing_everything_shows_what_goes_asks_for_the_identifier_and_leaves_nothing() {
+fn erasing_everything_previews_confirms_and_leaves_nothing() {
     let server = Server::start();
     let id = server.seed("ann@example.com").events(40).insert();
     let other = server.seed("bob").events(2).insert();
@@ -194,7 +194,7 @@ fn erasing_everything_shows_what_goes_asks_for_the_identifier_and_leaves_nothing
 }
 
 #[test]
-fn erasing_the_account_leaves_the_activity_under_the_bare_id_until_it_is_erased_too() {
+fn erasing_the_account_keeps_its_activity_under_the_id() {
     let server = Server::start();
     let id = server.seed("ann").email("ann@example.com").events(5).insert();
     let browser = Browser::owner(&server);
@@ -326,7 +326,7 @@ fn a_scheduled_job_can_be_cancelled_once() {
 }
 
 #[test]
-fn an_erasure_that_began_at_once_cannot_be_cancelled_and_a_failed_one_goes_on() {
+fn a_begun_erasure_cannot_be_cancelled_but_retried() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     let user = held(&server, id).expect("the user");
@@ -349,7 +349,7 @@ fn an_erasure_that_began_at_once_cannot_be_cancelled_and_a_failed_one_goes_on() 
 }
 
 #[test]
-fn the_jobs_renew_themselves_while_one_is_at_work_unless_one_stops_that() {
+fn the_jobs_page_refreshes_itself_while_a_job_runs() {
     let server = Server::start();
     let id = server.seed("ann").insert();
     let browser = Browser::owner(&server);

@@ -26,7 +26,7 @@ fn admins_held(server: &Server) -> i64 {
 }
 
 #[test]
-fn the_first_run_link_sets_the_owners_password_signs_in_and_works_once() {
+fn the_first_run_link_sets_the_owners_password_once() {
     let server = Server::start();
     let link = server.setup_path.clone();
     let browser = Browser::new(&server);
@@ -98,7 +98,7 @@ fn the_first_run_link_ends_after_an_hour() {
 }
 
 #[test]
-fn with_somebody_to_sign_in_a_start_makes_no_link() {
+fn a_start_with_an_admin_makes_no_link() {
     let server = Server::start();
     let first = server.setup_path.clone();
     Browser::owner(&server);
@@ -108,7 +108,7 @@ fn with_somebody_to_sign_in_a_start_makes_no_link() {
 }
 
 #[test]
-fn a_form_for_the_owner_that_is_not_right_comes_back_with_what_was_typed_and_why() {
+fn a_wrong_form_for_the_owner_comes_back_with_the_reason() {
     let server = Server::start();
     let browser = Browser::new(&server);
     let long = "x".repeat(1_001);
@@ -135,7 +135,7 @@ fn a_form_for_the_owner_that_is_not_right_comes_back_with_what_was_typed_and_why
 }
 
 #[test]
-fn the_right_password_lets_in_and_a_wrong_one_or_name_says_the_same() {
+fn a_wrong_password_and_a_wrong_name_get_the_same_answer() {
     let server = Server::start();
     Browser::owner(&server);
     let browser = Browser::new(&server);
@@ -189,7 +189,7 @@ fn signing_out_ends_the_sign_in_and_no_other() {
 }
 
 #[test]
-fn after_signing_in_one_comes_to_where_one_wanted_to_go_and_nowhere_else() {
+fn a_sign_in_leads_to_the_page_that_was_asked_for() {
     let server = Server::start();
     Browser::owner(&server);
     let browser = Browser::new(&server);
@@ -233,7 +233,7 @@ fn after_signing_in_one_comes_to_where_one_wanted_to_go_and_nowhere_else() {
 }
 
 #[test]
-fn cookies_are_secure_and_of_the_host_alone_behind_https_and_plain_on_a_home_network() {
+fn cookies_are_secure_behind_https_and_plain_without() {
     let server = Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]);
     Browser::owner(&server);
     let plain = Browser::new(&server);

@@ -24,7 +24,7 @@ fn shortest(mut run: impl FnMut()) -> Duration {
 }
 
 #[test]
-fn an_e_mail_is_found_in_any_letter_case_without_reading_everybody() {
+fn an_e_mail_is_found_in_any_case_by_its_index() {
     let server = Server::start();
     let ann = server.seed("ann").email("Ann@Example.com").insert();
     server

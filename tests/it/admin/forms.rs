@@ -205,7 +205,7 @@ fn every_address_is_in_the_table_and_the_table_has_no_other() {
 }
 
 #[test]
-fn without_a_sign_in_every_address_but_those_of_the_door_leads_to_it_and_changes_nothing() {
+fn without_a_sign_in_every_page_leads_to_the_sign_in() {
     let house = House::new();
     Browser::owner(&house.server);
     let before = house.state();
@@ -264,7 +264,7 @@ fn with_a_sign_in_every_address_opens_and_forms_work() {
 }
 
 #[test]
-fn a_form_without_its_token_or_with_another_is_refused_and_changes_nothing() {
+fn a_form_without_its_token_changes_nothing() {
     let house = House::new();
     let browser = Browser::owner(&house.server);
     let other = Browser::owner(&house.server);
@@ -347,7 +347,7 @@ fn a_form_from_another_site_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_form_of_ours_is_known_by_any_of_what_browsers_tell_also_behind_a_proxy() {
+fn our_own_forms_are_recognized_also_behind_a_proxy() {
     let house = House::with(Server::with(|options| options.trusted_proxies = vec!["127.0.0.1"]));
     let browser = Browser::owner(&house.server);
     let own = format!("http://{}", house.server.addr);
@@ -412,7 +412,7 @@ fn what_is_no_form_or_too_large_a_one_is_refused() {
 }
 
 #[test]
-fn an_address_that_is_not_there_and_a_method_that_is_not_taken_are_pages() {
+fn an_unknown_address_and_a_wrong_method_are_pages() {
     let house = House::new();
     let browser = Browser::owner(&house.server);
     for path in ["/admin/nothing", "/admin/users/1/more", "/admin//users", "/admin/users/"] {
@@ -513,7 +513,7 @@ fn every_answer_forbids_scripts_frames_guessing_and_keeping() {
 }
 
 #[test]
-fn a_fault_of_ours_is_a_page_that_tells_nothing_but_the_requests_number() {
+fn the_page_of_a_fault_tells_the_requests_number_alone() {
     let house = House::new();
     house.server.expect_faults();
     let browser = Browser::owner(&house.server);
@@ -536,7 +536,7 @@ fn a_fault_of_ours_is_a_page_that_tells_nothing_but_the_requests_number() {
 }
 
 #[test]
-fn what_cannot_be_done_just_now_is_a_page_that_says_when_to_come_again() {
+fn a_page_that_is_unavailable_says_when_to_come_again() {
     let house = House::new();
     house.server.expect_faults();
     let browser = Browser::owner(&house.server);
@@ -550,7 +550,7 @@ fn what_cannot_be_done_just_now_is_a_page_that_says_when_to_come_again() {
 }
 
 #[test]
-fn the_sheet_and_the_icon_are_kept_by_browsers_until_they_change() {
+fn browsers_cache_style_and_icon_until_they_change() {
     let server = Server::start();
     let page = Browser::new(&server).get("/admin/login").expect(200);
     let sheet = super::part(&page.text, "/static/usher.css?v=", "\"").to_owned();

@@ -51,7 +51,7 @@ fn anywhere(folder: &Path, needle: &[u8]) -> bool {
 }
 
 #[test]
-fn an_erasure_asked_for_in_the_pages_leads_to_its_job_which_hands_out_the_token_once() {
+fn an_erasures_job_page_hands_out_the_token_once() {
     let server = Server::start();
     let id = server.seed("ann@example.com").events(3).insert();
     let browser = Browser::owner(&server);
@@ -156,7 +156,7 @@ fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
 }
 
 #[test]
-fn a_failed_job_says_where_and_why_and_goes_on_from_its_own_page() {
+fn a_failed_job_says_why_and_is_retried_on_its_page() {
     let server = Server::start();
     let id = server.seed("ann").events(3).insert();
     let user = server.read(|db| find::held(db, id, server.clock.now()));
@@ -188,15 +188,16 @@ fn from(browser: &Browser, page: &str, action: &str) -> String {
     reply.header("location").expect("a page").to_owned()
 }
 
+fn scheduled(server: &Server, name: &'static str) -> JobId {
+    let project = server.project().id;
+    server.write(move |tx| jobs::schedule(tx, project, &named(name))).id
+}
+
 #[test]
-fn a_job_that_waits_can_be_cancelled_on_its_page_and_one_that_finds_nobody_has_no_receipt() {
+fn a_waiting_job_is_cancelled_on_its_page() {
     let server = Server::start();
     server.seed("ann").insert();
-    let project = server.project().id;
-    let schedule = |name: &'static str| -> JobId {
-        server.write(move |tx| jobs::schedule(tx, project, &named(name))).id
-    };
-    let (job, nobody) = (schedule("ann"), schedule("nobody"));
+    let job = scheduled(&server, "ann");
     let browser = Browser::owner(&server);
     let path = format!("/admin/jobs/{job}");
     let page = browser.get(&path).expect(200);
@@ -208,6 +209,12 @@ fn a_job_that_waits_can_be_cancelled_on_its_page_and_one_that_finds_nobody_has_n
     let page = browser.get(&path).expect(200);
     assert!(steps(&page.text).iter().all(|step| step.starts_with("not done")), "{:?}", steps(&page.text));
     assert!(words(&page.text).contains("Cancelled just now") && !page.text.contains("/cancel\""));
+}
+
+#[test]
+fn a_job_that_finds_nobody_has_no_receipt() {
+    let server = Server::start();
+    let nobody = scheduled(&server, "nobody");
     server.clock.advance(DAY);
     server.tick();
     let page = Browser::owner(&server).get(&format!("/admin/jobs/{nobody}")).expect(200);

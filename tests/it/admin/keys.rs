@@ -64,7 +64,7 @@ fn a_key_of_the_organisation_has_to_be_asked_for() {
 }
 
 #[test]
-fn a_form_for_a_key_that_is_not_right_comes_back_with_what_was_typed_and_why() {
+fn a_wrong_form_for_a_key_comes_back_with_the_reason() {
     let server = Server::start();
     let second = server.second();
     let browser = Browser::owner(&server);

@@ -60,7 +60,7 @@ fn logged(server: &Server, action: &str) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-fn support_sees_a_person_without_a_value_of_theirs() {
+fn support_sees_no_value_of_a_person() {
     let server = Server::start();
     let id = ann(&server);
     let owner = Browser::owner(&server).get(&page_of(id)).expect(200).text;

@@ -29,7 +29,7 @@ fn next(page: &str) -> Option<String> {
 }
 
 #[test]
-fn the_list_has_everybody_once_over_its_pages_newest_first_of_all_projects_or_one() {
+fn the_list_has_each_user_once_over_its_pages_newest_first() {
     let server = Server::start();
     let second = server.second();
     let mut ids: Vec<UserId> = (0..70).map(|n| server.seed(&format!("user {n}")).insert()).collect();
@@ -75,7 +75,7 @@ fn the_list_has_everybody_once_over_its_pages_newest_first_of_all_projects_or_on
 }
 
 #[test]
-fn a_user_is_found_by_identifier_id_in_any_form_anonymous_id_and_e_mail() {
+fn a_user_is_found_by_each_of_its_ids_and_e_mail() {
     let server = Server::start();
     let second = server.second();
     let project = server.project().id;
@@ -122,7 +122,7 @@ fn a_user_is_found_by_identifier_id_in_any_form_anonymous_id_and_e_mail() {
 }
 
 #[test]
-fn one_whose_identifier_begins_or_ends_with_a_space_is_found_as_typed() {
+fn an_identifier_with_spaces_at_its_ends_is_found_as_typed() {
     let server = Server::start();
     let (spaced, bare) = (server.seed(" ann").insert(), server.seed("ann").insert());
     let browser = Browser::owner(&server);
@@ -133,7 +133,7 @@ fn one_whose_identifier_begins_or_ends_with_a_space_is_found_as_typed() {
 }
 
 #[test]
-fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
+fn a_users_page_has_profile_ids_figures_and_activity() {
     let server = Server::start();
     let project = server.project().id;
     let change = ProfileChange {
@@ -184,7 +184,7 @@ fn a_users_page_has_the_profile_the_ids_the_figures_and_what_was_done_last() {
 }
 
 #[test]
-fn times_are_told_from_now_in_the_unit_that_fits_and_carry_the_absolute_one() {
+fn relative_times_carry_the_absolute_one() {
     use usher::clock::{DAY, HOUR, MINUTE};
     let server = Server::start();
     let id = server.seed("ann").events(1).insert();
@@ -346,7 +346,7 @@ fn words_that_somebody_put_into_the_cookie_are_not_said() {
 }
 
 #[test]
-fn a_long_history_is_counted_and_its_dry_run_shown_within_a_second() {
+fn a_long_history_is_previewed_within_a_second() {
     let server = Server::start();
     let id = server.seed("ann").insert();
     let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000000)

@@ -5,7 +5,7 @@ use usher::access::sign_ins::{IDLE, LONGEST, SEEN_EVERY};
 use super::second_factor::{ACCOUNT, CODE, code, give_password, sign_in as sign_in_with, turn_on};
 use super::{Browser, page_of, words};
 use crate::harness::Server;
-use crate::read_only::read_only;
+use crate::read_only_serve::read_only;
 
 /// Of the sign-in.
 const COOKIE: &str = "usher_sign_in";

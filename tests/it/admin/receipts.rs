@@ -140,7 +140,7 @@ fn a_receipt_whose_file_was_changed_is_shown_as_not_good() {
 }
 
 #[test]
-fn a_receipt_that_somebody_shows_is_checked_and_what_is_wrong_is_named() {
+fn a_pasted_receipt_is_checked_and_its_fault_named() {
     let server = Server::start();
     let tokens = erased(&server, &["ann", "bob"]);
     let browser = Browser::owner(&server);
@@ -200,7 +200,7 @@ fn a_receipt_that_somebody_shows_is_checked_and_what_is_wrong_is_named() {
 }
 
 #[test]
-fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart() {
+fn a_receipt_not_kept_here_differs_from_a_foreign_one() {
     let (server, other) = (Server::start(), Server::start());
     erased(&server, &["ann"]);
     let handed_out = server.app.receipts().numbered(1).expect("a receipt").bytes().expect("a file");
@@ -221,7 +221,7 @@ fn a_good_receipt_that_does_not_lie_here_and_one_of_another_house_are_told_apart
 }
 
 #[test]
-fn a_receipt_whose_erasure_failed_later_says_so_until_it_is_completed_again() {
+fn a_receipt_says_when_its_erasure_failed_later() {
     let server = Server::start();
     server.tick();
     erased(&server, &["ann-the-erased", "bob-the-erased"]);

@@ -301,7 +301,7 @@ fn browsers_from_before_a_second_factor_have_no_own_tries() {
 }
 
 #[test]
-fn who_has_none_does_not_free_others_of_theirs() {
+fn without_a_second_factor_nobody_removes_anothers() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     server.write(|tx| {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use usher::archive::{self, Contents, Copier, Destination, Identities, KEEP, Pace, Recipients, Sources};
 use usher::clock::{Clock, DAY};
 
-use super::copier::script;
-use super::{House, MADE, about, names_in};
+use super::script;
+use crate::common::house::{House, MADE, about};
+use crate::common::names_in;
 use crate::process::wait_until;
 
 const TASK: &str = "VAULT_TEST_TASK";
@@ -93,7 +94,7 @@ fn growth(output: &str) -> u64 {
 
 #[test]
 fn memory_stays_flat_however_large_the_database_is() {
-    let house = House::new();
+    let house = House::on_disk();
     File::create(house.path().join("copy.db")).and_then(|file| file.set_len(200 << 20)).expect("a file");
     let run = |task| {
         let output = child(task, house.path()).output().expect("the program runs");
@@ -107,8 +108,8 @@ fn memory_stays_flat_however_large_the_database_is() {
 }
 
 #[test]
-fn a_kill_in_the_middle_leaves_no_backup_and_what_it_leaves_is_swept() {
-    let house = House::new();
+fn a_kill_amid_a_backup_leaves_none_and_is_swept() {
+    let house = House::on_disk();
     let backups = house.backups();
     File::create(house.path().join("copy.db")).and_then(|file| file.set_len(64 << 20)).expect("a file");
     let mut left = 0;
@@ -185,8 +186,8 @@ fn log_faults(dir: &Path) {
 }
 
 #[test]
-fn a_fault_is_logged_when_it_begins_and_when_it_is_over_without_what_the_command_prints() {
-    let house = House::new();
+fn a_fault_is_logged_at_its_begin_and_end_alone() {
+    let house = House::on_disk();
     house.pack(b"data");
     script(
         &house.path().join("take"),

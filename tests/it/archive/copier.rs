@@ -1,7 +1,6 @@
 //! The thread that keeps the place of copies up to date.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,17 +8,10 @@ use tempfile::TempDir;
 use usher::archive::{self, Copier, Destination, KEEP, Pace, Pending, Sources};
 use usher::clock::{Clock, DAY};
 
-use super::{House, MADE, names_in, random};
+use super::script;
+use crate::common::house::{House, MADE, random};
+use crate::common::names_in;
 use crate::process::wait_until;
-
-/// A program for `/bin/sh`.
-pub fn script(path: &Path, body: &str) {
-    // Written aside: a program that is open for writing does not run.
-    let draft = path.with_extension("draft");
-    fs::write(&draft, format!("#!/bin/sh\n{body}")).expect("a script");
-    fs::set_permissions(&draft, fs::Permissions::from_mode(0o700)).expect("a mode");
-    fs::rename(&draft, path).expect("a name");
-}
 
 /// Quick, but with a pause between looks that no test outlives.
 const QUICK: Pace = Pace {
@@ -39,7 +31,8 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let place = tempfile::tempdir().expect("a directory");
-        let scene = Scene { house: House::new(), place, clock: Clock::manual(MADE), ledger: random(10_000) };
+        let scene =
+            Scene { house: House::on_disk(), place, clock: Clock::manual(MADE), ledger: random(10_000) };
         fs::write(scene.house.path().join("erasures.ledger"), &scene.ledger).expect("a ledger");
         scene
     }
@@ -94,7 +87,7 @@ fn name(packed: &archive::Packed) -> String {
 }
 
 #[test]
-fn what_there_is_and_what_comes_is_copied_and_what_has_had_its_time_is_removed() {
+fn what_is_new_is_copied_and_what_is_old_removed() {
     let scene = Scene::new();
     let first = scene.house.pack_at(b"1", MADE, 1);
     let mut copier = scene.start(scene.directory(), QUICK);
@@ -130,7 +123,7 @@ fn what_there_is_and_what_comes_is_copied_and_what_has_had_its_time_is_removed()
 }
 
 #[test]
-fn the_last_good_backup_has_a_copy_past_its_time_until_the_copy_of_a_younger_one_is_whole() {
+fn the_last_good_copy_stays_until_a_younger_one_is_whole() {
     let scene = Scene::new();
     let older = scene.house.pack_at(b"1", MADE - DAY, 1);
     let last = scene.house.pack_at(b"2", MADE, 2);
@@ -196,7 +189,7 @@ fn a_place_that_comes_back_gets_all_that_it_missed() {
 }
 
 #[test]
-fn a_ledger_that_cannot_follow_does_not_hold_up_the_backups_and_stays_behind() {
+fn a_ledger_that_cannot_be_copied_holds_up_no_backup() {
     let scene = Scene::new();
     let copy = scene.place.path().join("erasures.ledger");
     fs::write(&copy, random(20_000)).expect("another ledger");
@@ -277,7 +270,7 @@ fn a_command_is_not_given_the_same_twice_also_after_a_restart() {
 }
 
 #[test]
-fn a_stop_finishes_what_it_was_told_and_leaves_a_copy_that_takes_too_long() {
+fn a_stop_finishes_its_copies_but_none_that_takes_too_long() {
     let scene = Scene::new();
     let mut copier = scene.start(scene.directory(), QUICK);
     settle(&copier);

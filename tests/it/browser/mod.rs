@@ -39,7 +39,7 @@ fn state(server: &Server, id: UserId) -> Option<State> {
 }
 
 #[test]
-fn the_owner_sets_the_password_finds_hides_and_restores_erases_cancels_makes_a_key_and_signs_out() {
+fn an_owner_does_a_days_work_in_the_pages() {
     let Some(programs) = Programs::found() else { return };
     let server = Server::start();
     let ann = server.seed("ann@example.com").email("ann@example.com").events(5).insert();
@@ -164,7 +164,7 @@ async fn check(tab: &Tab, at: &str) {
 }
 
 #[test]
-fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
+fn every_page_fits_a_phone_and_has_no_barrier() {
     let Some(programs) = Programs::found() else { return };
     let server = Server::start();
     let long = format!("{}@example.com", "m".repeat(240));
@@ -187,11 +187,11 @@ fn every_page_fits_a_telephone_has_no_barrier_and_breaks_no_policy() {
         let user = find::held(tx, at_work, tx.now())?;
         erasure::begin(tx, &user, Erasure::Everything, Origin::Page)
     });
-    let house = crate::archive::House::new();
+    let house = crate::common::house::House::new();
     let copy = house.path().join("copy.db");
     std::fs::write(&copy, "a database").expect("a file");
     for seq in [3, 4] {
-        let about = crate::archive::about(server.clock.now(), seq);
+        let about = crate::common::house::about(server.clock.now(), seq);
         house.try_pack(&copy, about, server.app.backups()).expect("a backup");
     }
     System::new().block_on(async {

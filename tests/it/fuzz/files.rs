@@ -7,7 +7,7 @@ use usher::ledger;
 use usher::proof::check::check_one;
 
 use super::{alter, rounds};
-use crate::archive::{House, random};
+use crate::common::house::{House, random};
 use crate::harness::Server;
 
 /// With a ledger of some entries, and a receipt.
@@ -72,6 +72,6 @@ fn an_altered_backup_is_never_opened() {
         let target = tempfile::tempdir().expect("a directory");
         let opened = archive::unpack(&path, &house.recovery, target.path()).is_ok();
         assert!(!opened || bytes == good);
-        assert!(opened || crate::archive::names_in(target.path()).is_empty(), "something is left");
+        assert!(opened || crate::common::names_in(target.path()).is_empty(), "something is left");
     });
 }

@@ -33,7 +33,7 @@ fn history(server: &Server, name: &str) -> usize {
 }
 
 #[test]
-fn up_to_a_millisecond_before_7_days_an_update_or_a_creation_brings_back_all_of_it() {
+fn until_7_days_are_over_an_update_brings_back_all() {
     type Revival = fn(&Server);
     let revivals: [Revival; 2] = [
         |server| drop(put(server, "ann", json!({})).expect(204)),
@@ -60,7 +60,7 @@ fn up_to_a_millisecond_before_7_days_an_update_or_a_creation_brings_back_all_of_
 }
 
 #[test]
-fn from_7_days_on_an_update_knows_nobody_and_a_creation_makes_somebody_new() {
+fn from_7_days_on_a_creation_makes_a_new_user() {
     for reaped in [false, true] {
         let server = Server::start();
         let id = server.seed("ann").email("ann@example.com").events(5).insert();

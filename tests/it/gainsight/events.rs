@@ -121,7 +121,7 @@ fn a_hidden_user_stays_hidden_and_has_the_event_once_it_is_back() {
 }
 
 #[test]
-fn an_event_from_before_an_erasure_is_dropped_and_one_from_after_it_is_somebody_news() {
+fn an_event_from_before_an_erasure_is_dropped() {
     let server = Server::start();
     let id = server.seed("ann").events(2).insert();
     hard_delete(&server, "ann").expect(200);

@@ -39,7 +39,7 @@ fn user(interaction: &Value) -> UserId {
 }
 
 #[test]
-fn each_erasure_of_the_activity_takes_conversations_to_the_last_byte() {
+fn erasing_the_activity_takes_conversations_to_the_byte() {
     for way in ["everything", "activity", "trash", "account and activity"] {
         let server = signing();
         let (interaction, ann, eve) = converse(&server, &mut fastrand::Rng::with_seed(7));
@@ -160,7 +160,7 @@ fn a_merged_visitors_conversations_are_the_users() {
 
 /// Rows that refer to others may have moved before those: they leave first, whosever they are.
 #[test]
-fn an_erasure_amid_a_merge_takes_rows_in_the_order_of_their_tables() {
+fn an_erasure_amid_a_merge_goes_table_by_table() {
     let server = signing();
     let project = server.project().id;
     let ann = server.write(move |tx: &NormalTx| {

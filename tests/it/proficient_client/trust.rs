@@ -182,7 +182,7 @@ fn a_user_in_the_trash_is_unknown_and_stays_there() {
 }
 
 #[test]
-fn after_seven_days_in_the_trash_an_interaction_is_somebody_elses() {
+fn after_7_days_in_the_trash_an_interaction_is_a_new_users() {
     let server = signing();
     let old = begin(&server, "ann");
     hide(&server, "ann");

@@ -134,7 +134,7 @@ fn a_cookie_that_is_not_this_projects_is_ignored() {
 }
 
 #[test]
-fn the_cookies_visitor_becomes_the_person_and_its_cookie_goes_on() {
+fn the_cookies_visitor_becomes_the_person() {
     let server = Server::start();
     let mut browser = Browser::new(&server);
     browser.post("/e", VIEW);

@@ -82,7 +82,7 @@ fn an_event_is_stored_and_its_unknown_user_created() {
 }
 
 #[test]
-fn what_is_set_stays_what_is_set_once_stays_as_it_was_and_what_is_unset_goes() {
+fn set_set_once_and_unset_do_as_they_say() {
     let server = Server::start();
     let update = |data: Value| taken(send(&server, "/u", json!({ "userIdentifier": "ann", "data": data })));
     update(json!({
@@ -168,7 +168,7 @@ fn what_a_visitor_says_of_itself_is_kept_with_it() {
 }
 
 #[test]
-fn a_browsers_client_says_identifier_where_a_servers_says_user_identifier() {
+fn both_clients_names_for_the_identifier_are_taken() {
     let server = Server::start();
     taken(send(&server, "/e", json!({ "name": "a", "identifier": "ann", "displayName": "Ann" })));
     taken(send(&server, "/u", json!({ "identifier": "ann", "data": { "set": { "b": 1 } } })));
@@ -196,7 +196,7 @@ fn word_of_a_user_is_no_sight_of_it_but_identifying_is() {
 }
 
 #[test]
-fn an_event_leaves_a_hidden_user_hidden_with_all_that_it_says_for_when_it_is_revived() {
+fn an_event_leaves_a_hidden_user_hidden() {
     let server = Server::start();
     let id = seen(&server, "ann", START);
     hide(&server, "ann");

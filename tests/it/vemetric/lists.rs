@@ -44,7 +44,7 @@ fn a_list_of_users_has_its_period_its_page_and_ten_keys_a_user() {
 }
 
 #[test]
-fn a_list_of_events_has_its_period_its_page_and_eight_keys_an_event() {
+fn a_list_of_events_has_its_period_page_and_keys() {
     let server = Server::start();
     let data = json!({ "plan": "pro", "list": [1, null, { "deep": true }] });
     let body = json!({
@@ -72,7 +72,7 @@ fn a_list_of_events_has_its_period_its_page_and_eight_keys_an_event() {
 }
 
 #[test]
-fn anonymous_users_are_listed_and_hidden_ones_and_those_of_other_projects_are_not() {
+fn anonymous_users_are_listed_and_hidden_ones_are_not() {
     let server = Server::start();
     for name in ["ann", "bob"] {
         seen(&server, name, START - HOUR);
@@ -116,7 +116,7 @@ fn events_come_newest_first_also_those_of_one_millisecond() {
 }
 
 #[test]
-fn page_views_of_any_client_are_told_as_such_and_what_no_visit_produced_has_no_session() {
+fn page_views_of_any_client_are_told_as_page_views() {
     let server = Server::start();
     let url = "https://shop.example.com/";
     let body = json!({ "name": "$$pageView", "userIdentifier": "ann", "url": url });

@@ -162,7 +162,7 @@ fn users_are_ordered_by_when_they_last_did_something() {
 }
 
 #[test]
-fn what_they_last_did_is_told_by_its_data_too_and_a_page_view_is_nothing_done() {
+fn the_last_event_is_told_by_its_data_too() {
     let server = Server::start();
     for (name, event, data) in [
         ("ann", "Signup", json!({ "provider": "google", "seats": 5, "beta": true })),

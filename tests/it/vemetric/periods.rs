@@ -77,7 +77,7 @@ fn each_preset_begins_with_a_column_of_the_vendors_chart() {
 }
 
 #[test]
-fn who_was_seen_in_its_first_millisecond_is_in_a_period_and_a_millisecond_earlier_is_not() {
+fn a_period_begins_with_its_first_millisecond() {
     for preset in ["live", "1hr", "24hrs", "7days", "30days", "3months", "6months", "1year"] {
         let server = Server::start();
         let from = list(&server, json!({ "dateRange": preset }))["period"]["from"].clone();
@@ -130,7 +130,7 @@ fn a_period_ends_with_the_last_millisecond_of_its_last_second() {
 }
 
 #[test]
-fn dates_are_whole_days_and_times_may_have_fractions_and_offsets() {
+fn dates_are_whole_days_and_times_may_have_offsets() {
     let server = Server::start();
     let day = at("2026-02-10T00:00:00Z");
     for (name, at) in [("eve", day - 1), ("first", day), ("last", day + DAY - 1), ("next", day + DAY)] {
@@ -174,7 +174,7 @@ fn a_period_may_lie_ahead_or_reach_beyond_every_calendar() {
 /// The vendor's page: `lastSeenAt` is "the latest activity for this user within the
 /// selected period".
 #[test]
-fn who_was_seen_again_later_is_still_in_a_past_period_with_its_last_time_there() {
+fn a_user_seen_again_stays_in_a_past_period() {
     let server = Server::start();
     let february = json!({ "dateRange": ["2026-02-01", "2026-02-28"] });
     let (early, late) = (at("2026-02-05T08:00:00Z"), at("2026-02-20T08:00:00Z"));
@@ -194,7 +194,7 @@ fn who_was_seen_again_later_is_still_in_a_past_period_with_its_last_time_there()
 }
 
 #[test]
-fn nothing_of_an_erased_activity_is_seen_not_even_before_its_rows_have_left() {
+fn erased_activity_is_unseen_before_its_rows_go() {
     let server = Server::start();
     for at in [at("2026-02-05T08:00:00Z"), START] {
         seen(&server, "ann", at);
@@ -231,7 +231,7 @@ fn who_said_who_it_is_was_seen_though_there_is_no_event() {
 }
 
 #[test]
-fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
+fn a_visitor_amid_a_merge_counts_for_the_user() {
     let server = Server::start();
     for at in [at("2026-02-05T08:00:00Z"), at("2026-02-20T08:00:00Z")] {
         visit(&server, "visitor", at);
@@ -258,7 +258,7 @@ fn a_visitor_that_is_being_merged_counts_for_whom_it_is_merged_into() {
 }
 
 #[test]
-fn what_a_visitor_had_erased_is_not_seen_in_whom_it_is_merged_into() {
+fn a_visitors_erased_activity_is_unseen_in_the_user() {
     let server = Server::start();
     let project = server.project().id;
     let subject = |identifier: Option<&str>| subject::Subject {

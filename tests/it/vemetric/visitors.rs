@@ -176,7 +176,7 @@ fn a_visitor_that_is_another_person_is_left_alone() {
 }
 
 #[test]
-fn later_events_of_the_sender_are_the_persons_within_its_session() {
+fn within_a_session_the_senders_events_are_the_persons() {
     let server = Server::start();
     view(&server, "Firefox", "a");
     identify(&server, "Firefox", "ann");
