@@ -165,7 +165,7 @@ fn the_recovery_key_is_told_once_and_only_its_public_half_is_kept() {
     assert_eq!(mode(&house.secrets().join("recovery.pub")), 0o600);
 
     let again = RecoveryKey::create(&house.secrets()).expect_err("there is one");
-    assert!(again.to_string().contains("is there already"), "{again}");
+    assert!(again.to_string().contains("already exists"), "{again}");
     assert_eq!(fs::read_to_string(house.secrets().join("recovery.pub")).expect("a key"), kept);
 
     let old = house.pack(b"old").path;
@@ -193,7 +193,7 @@ fn without_a_recovery_key_nothing_is_packed() {
     let house = House::new();
     fs::remove_file(house.secrets().join("recovery.pub")).expect("a removal");
     let refusal = Recipients::load(&house.secrets()).err().expect("a refusal").to_string();
-    assert!(refusal.ends_with("no recovery key was made for this directory yet"), "{refusal}");
+    assert!(refusal.ends_with("this directory has no recovery key yet"), "{refusal}");
     assert_eq!(names_in(&house.secrets()), ["signing.key", "store.key"]);
 }
 
@@ -209,7 +209,7 @@ fn a_key_is_read_as_people_keep_it_and_refused_without_being_shown() {
     same(&house.secret.to_lowercase());
     // As the first start hands it over, and as somebody may write it down.
     same(&format!(
-        "Recovery key for backups, shown this once: {}\nKeep it away from here.\n\n",
+        "Recovery key for backups, shown only once: {}\nKeep it away from here.\n\n",
         house.secret
     ));
     same(&format!("From our safe. It begins with AGE-SECRET-KEY-1, they say.\n{}\nMay 2026\n", house.secret));
@@ -317,7 +317,7 @@ fn on_a_full_disk_nothing_is_left_and_the_words_say_so() {
     let packed = house.pack(&random(2_000_000));
     let Some(tiny) = SmallDisk::of(1024) else { return };
     let full = |refusal: BackupError| {
-        assert!(refusal.to_string().ends_with("no room is left on its disk"), "{refusal}");
+        assert!(refusal.to_string().ends_with("its disk is full"), "{refusal}");
         assert!(names_in(tiny.path()).is_empty(), "{:?}", names_in(tiny.path()));
     };
     let database = house.path().join("copy.db");

@@ -523,7 +523,7 @@ fn a_fault_of_ours_is_a_page_that_tells_nothing_but_the_requests_number() {
     let reply = browser.get(&house.path("/admin/users/{user}")).expect(503);
     is_page(&reply, "a broken row");
     let text = words(&reply.text);
-    assert!(text.contains("Part of the data does not read"), "{text}");
+    assert!(text.contains("Part of the data is unreadable"), "{text}");
     assert!(!text.contains("secret") && !text.contains("JSON"), "{text}");
     house.server.sqlite().execute_batch("ALTER TABLE users RENAME TO elsewhere").expect("another name");
     let reply = browser.get(&house.path("/admin/users/{user}")).expect(500);
@@ -545,7 +545,7 @@ fn what_cannot_be_done_just_now_is_a_page_that_says_when_to_come_again() {
     let reply = browser.post(&house.path("/admin/users/{user}/hide"), &[]).expect(503);
     is_page(&reply, "a stopping server");
     assert_eq!(reply.header("retry-after"), Some("1"));
-    assert!(words(&reply.text).contains("Nothing was changed; try again in a moment."), "{}", reply.text);
+    assert!(words(&reply.text).contains("Nothing was changed. Try again in a moment."), "{}", reply.text);
     assert_eq!(house.state(), before);
 }
 
