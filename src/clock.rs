@@ -184,22 +184,21 @@ impl fmt::Display for Standing {
                 "the clock was set {}; {}, and it is trusted in {}",
                 apart(by),
                 match dates {
-                    true => "new rows are dated by it",
-                    false => "time goes on as before",
+                    true => "new records are dated by it",
+                    false => "time continues as before",
                 },
                 span(left)
             ),
             Standing::StartedAhead { by, left } => write!(
                 f,
-                "at the start the clock was {} after the last sign of life; new rows are dated by it, and it is \
+                "at the start the clock was {} after the last activity; new records are dated by it, and it is \
                  trusted in {}",
                 span(by),
                 span(left)
             ),
             Standing::StartedBehind { by } => write!(
                 f,
-                "the clock is {} before the last sign of life; time goes on from there until the clock has caught \
-                 up",
+                "the clock is {} before the last activity; time continues from there until the clock has caught up",
                 span(by)
             ),
         }

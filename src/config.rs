@@ -19,7 +19,7 @@ const REQUESTS_A_MINUTE: &str = "60000";
 
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Directory of the database and all that belongs to it
+    /// Data directory: the database and its files
     #[arg(long, env = "USHER_DATA", value_name = "DIR", default_value = "usher-data", global = true)]
     pub data: PathBuf,
 
@@ -27,64 +27,64 @@ pub struct Config {
     #[arg(long, env = "USHER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", global = true)]
     pub listen: Listen,
 
-    /// Address by which browsers and apps reach the server, as https://usher.example.com
+    /// Public address of the server for browsers and apps, such as https://usher.example.com
     #[arg(long, env = "USHER_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<PublicUrl>,
 
-    /// Further hosts under which apps reach the APIs once --public-url is set, by commas or repeated
+    /// More hosts for the APIs when --public-url is set; separated by commas or repeated
     #[arg(long, env = "USHER_API_HOST", value_name = "HOST", value_delimiter = ',', global = true)]
     pub api_host: Vec<Host>,
 
-    /// Proxies whose X-Forwarded-For is believed: addresses or ranges, by commas or repeated
+    /// Trusted proxies, whose X-Forwarded-For is used: addresses or ranges; separated by commas or repeated
     #[arg(long, env = "USHER_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', global = true)]
     pub trusted_proxy: Vec<Network>,
 
-    /// Serve HTTPS with this certificate: a PEM file with its chain, which is read anew when it changes
+    /// Serve HTTPS with this certificate: a PEM file with its chain; reloaded when it changes
     #[arg(long, env = "USHER_TLS_CERT", value_name = "FILE", global = true)]
     pub tls_cert: Option<PathBuf>,
 
-    /// The private key of --tls-cert: a PEM file that not everybody may read
+    /// Private key of --tls-cert: a PEM file that other users cannot read
     #[arg(long, env = "USHER_TLS_KEY", value_name = "FILE", global = true)]
     pub tls_key: Option<PathBuf>,
 
-    /// Whom to tell of a security hole, for /.well-known/security.txt: mailto:, tel: or https://
+    /// Security contact for /.well-known/security.txt: mailto:, tel: or https://
     #[arg(long, env = "USHER_SECURITY_CONTACT", value_name = "URI", global = true)]
     pub security_contact: Option<Contact>,
 
-    /// Port, address or name to serve /metrics on as well, to anybody who reaches it, without a key
+    /// Port, address or name to also serve /metrics on, without a key, to anyone who can reach it
     #[arg(long, env = "USHER_METRICS_LISTEN", value_name = "ADDR", global = true)]
     pub metrics_listen: Option<Listen>,
 
-    /// Threads that answer requests; as many as there are processors unless given
+    /// Threads that answer requests; default: the number of processors
     #[arg(long, env = "USHER_WORKERS", value_name = "N", value_parser = workers, global = true)]
     pub workers: Option<usize>,
 
-    /// Requests a minute that each key may make, or "off"
+    /// Requests per minute for each key, or "off"
     #[arg(long, env = "USHER_RATE_LIMIT", value_name = "N", default_value = REQUESTS_A_MINUTE,
           value_parser = rate_limit, global = true)]
     pub rate_limit: RateLimit,
 
-    /// Minutes for which a clock that jumped is not trusted: until then the trash, scheduled deletions
-    /// and pruning wait. 0 trusts every clock
+    /// Minutes a clock that jumped is not trusted. Until then the trash, scheduled deletions and pruning
+    /// are on hold. 0 trusts every clock
     #[arg(long, env = "USHER_CLOCK_GRACE", value_name = "MINUTES", default_value_t = 15, global = true,
           value_parser = clap::value_parser!(u16).range(..=10_080))]
     pub clock_grace: u16,
 
-    /// Largest recording of a session, in MiB
+    /// Maximum size of a session recording, in MiB
     #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
     pub recording_limit: u32,
 
-    /// Make a backup in DATA/backups every so many hours; only when asked unless given
+    /// Hours between automatic backups to DATA/backups; default: no automatic backups
     #[arg(long, env = "USHER_BACKUP_EVERY", value_name = "HOURS", global = true,
           value_parser = clap::value_parser!(u16).range(1..=8_784))]
     pub backup_every: Option<u16>,
 
-    /// Days that those backups are kept
+    /// Days to keep these backups
     #[arg(long, env = "USHER_BACKUP_KEEP", value_name = "DAYS", default_value_t = 30, global = true,
           value_parser = clap::value_parser!(u16).range(1..=3_660))]
     pub backup_keep: u16,
 
-    /// A directory, say on another disk, to which those backups and the ledger are copied
+    /// Directory to copy these backups and the ledger to, for example on another disk
     #[arg(
         long,
         env = "USHER_BACKUP_COPY",
@@ -94,19 +94,19 @@ pub struct Config {
     )]
     pub backup_copy: Option<PathBuf>,
 
-    /// A program, with arguments, that is given the path of each of those files to take away
+    /// Program, with arguments, to run with the path of each of these files, for example to upload it
     #[arg(long, env = "USHER_BACKUP_COMMAND", value_name = "PROGRAM", global = true)]
     pub backup_command: Option<String>,
 
-    /// Go on without the backup that is made before an older database is brought to this version's schema
+    /// Skip the backup before upgrading a database from an older version
     #[arg(long, global = true)]
     pub without_backup: bool,
 
-    /// Answer reads and write nothing at all, as on a disk that cannot be written: every change is refused
+    /// Read-only mode: answer reads, refuse every change and write nothing to disk
     #[arg(long, env = "USHER_READ_ONLY", value_parser = BoolishValueParser::new(), global = true)]
     pub read_only: bool,
 
-    /// Start once without writes that were acknowledged and are lost, as the refusal of a start says
+    /// Start once although acknowledged writes are lost, if a refused start tells you to
     #[arg(long, global = true)]
     pub accept_loss: bool,
 }

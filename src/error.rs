@@ -24,7 +24,7 @@ pub enum Error {
     #[error("there is nothing at this path")]
     NoSuchRoute,
     /// `allow` lists the methods that this path takes.
-    #[error("this path takes {allow}")]
+    #[error("this path accepts {allow}")]
     MethodNotAllowed { allow: String },
 
     /// Fields with their faults; the request changed nothing.
@@ -35,7 +35,7 @@ pub enum Error {
     BadJson(String),
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
-    #[error("the body came too slowly")]
+    #[error("the body arrived too slowly")]
     TooSlow,
 
     #[error("there is no such project")]
@@ -57,8 +57,8 @@ pub enum Error {
 
     #[error("another user has this identifier")]
     IdentifierTaken,
-    #[error("{0} is taken")]
-    NameTaken(&'static str),
+    #[error("{what} called {name} already exists")]
+    NameTaken { what: &'static str, name: String },
     #[error("this user is suppressed: nothing is stored for them")]
     Suppressed,
     /// A job that is completed or cancelled cannot be cancelled.
@@ -82,13 +82,13 @@ pub enum Error {
     #[error("{0}")]
     DiskFails(String),
     /// The program was started so that nothing is written: see `--read-only`.
-    #[error("this instance is read-only: it was started so that nothing is written, and nothing was changed")]
+    #[error("this instance was started read-only: nothing was changed")]
     ReadOnly,
     /// A part of the database does not read, and what it is. Nobody's request is at fault, and the same
     /// one fails again.
     #[error(
-        "usher.db is damaged ({0}). Copy the data directory to another place before anything else; `usher verify` \
-         says what can be read, and `usher restore` puts a backup in its place"
+        "usher.db is damaged ({0}). Copy the data directory to another place before anything else. `usher verify` \
+         shows what can be read, `usher restore` replaces it with a backup"
     )]
     Damaged(String),
     /// A fault of ours or of the machine; its text goes to the log alone.
@@ -140,8 +140,7 @@ impl Error {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull,
             ErrorKind::FileTooLarge => Error::DiskFails(format!(
-                "{what}: the file may not grow beyond the limit that this process has (`ulimit -f`, LimitFSIZE= \
-                 of systemd)"
+                "{what}: the file cannot grow beyond the limit of this process (`ulimit -f`, LimitFSIZE= of systemd)"
             )),
             _ => Error::DiskFails(format!("{what}: {error}")),
         }

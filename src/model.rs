@@ -546,13 +546,17 @@ impl Scopes {
             match Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
                 Some(scope) => scopes.push(scope),
                 None => {
-                    let message = "must be of ingest, read, write, delete, admin";
-                    return Err(Error::invalid(Place::Body, "scopes", message));
+                    let message = match word.chars().count() {
+                        0..=40 => format!("unknown scope {word:?}"),
+                        _ => "unknown scope".to_owned(),
+                    };
+                    let known = "use ingest, read, write, delete or admin";
+                    return Err(Error::invalid(Place::Body, "scopes", format!("{message}, {known}")));
                 }
             }
         }
         if scopes.is_empty() {
-            return Err(Error::invalid(Place::Body, "scopes", "must name at least one scope"));
+            return Err(Error::invalid(Place::Body, "scopes", "choose at least one scope"));
         }
         Ok(Scopes::of(&scopes))
     }

@@ -50,7 +50,7 @@ pub fn rename(tx: &NormalTx, id: AdminId, name: &str) -> Result<()> {
         return Ok(());
     }
     if admins::by_name(tx, name)?.is_some() {
-        return Err(Error::NameTaken("name"));
+        return Err(Error::NameTaken { what: "an admin", name: name.to_owned() });
     }
     admins::rename(tx, id, name)?;
     rules::note(tx, "rename admin", Some(&format!("admin {id}")))
@@ -156,7 +156,7 @@ fn check_reach(tx: &Tx, reach: &Reach) -> Result<()> {
     }
     for project in listed {
         if projects::by_id(tx, *project)?.is_none() {
-            return fault("must be of those that are there");
+            return fault("must be existing projects");
         }
     }
     Ok(())

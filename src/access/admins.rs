@@ -48,7 +48,7 @@ pub(super) fn insert(
     let name = name.trim();
     check_name(name)?;
     if admins::by_name(tx, name)?.is_some() {
-        return Err(Error::NameTaken("name"));
+        return Err(Error::NameTaken { what: "an admin", name: name.to_owned() });
     }
     let admin = admins::insert(tx, name, password_hash, role, reach)?;
     note(tx, action, Some(&format!("admin {}", admin.id)))?;

@@ -404,7 +404,7 @@ impl Access {
             return Ok(());
         }
         self.refused_origins.fetch_add(1, Ordering::Relaxed);
-        Err(Error::Forbidden("this project takes nothing from pages of this origin"))
+        Err(Error::Forbidden("this project does not accept data from this origin"))
     }
 
     /// Counts a read over the API, for the audit.

@@ -106,9 +106,9 @@ pub fn check(admin: &Admin, permission: Permission) -> Result<()> {
     match may(admin, permission) {
         true => Ok(()),
         false if permissions(admin.role).contains(&permission) => Err(Error::Forbidden(
-            "This is only for admins who work on all projects. An owner can change that.",
+            "This is only for admins of all projects. An owner can change your projects.",
         )),
-        false => Err(Error::Forbidden("Your role does not include this. An owner can change that.")),
+        false => Err(Error::Forbidden("Your role does not allow this. An owner can change your role.")),
     }
 }
 
@@ -126,8 +126,6 @@ pub fn check_maker(maker: &Admin, project: Option<ProjectId>) -> Result<()> {
         Some(project) if maker.reach.has(project) => Ok(()),
         Some(_) => Err(Error::ProjectNotFound),
         None if maker.reach.is_all() => Ok(()),
-        None => {
-            Err(Error::Forbidden("A key of the organisation is made by admins who work on all projects."))
-        }
+        None => Err(Error::Forbidden("Only admins of all projects can create a key for the organisation.")),
     }
 }

@@ -22,7 +22,7 @@ pub fn of_key(tx: &ErasingTx, id: KeyId, overlap: Millis) -> Result<(Key, String
     check(overlap)?;
     let key = keys::good(tx, id)?;
     if key.is_expired(tx.now()) {
-        return Err(Error::Conflict("the key has expired: give it another end first"));
+        return Err(Error::Conflict("the key has expired: set a new expiry first"));
     }
     if key.has_secret() {
         retire(tx, Credential::Key(id), key.hash, &key.hint, key.last_used_at, overlap)?;
@@ -79,7 +79,7 @@ pub fn end_old(tx: &ErasingTx, of: Credential) -> Result<()> {
     };
     let good = good_old(tx, of, tx.now())?;
     if good.is_empty() {
-        return Err(Error::Conflict("no secret that was replaced is still good"));
+        return Err(Error::Conflict("there is no previous secret that is still valid"));
     }
     for old in good {
         end(tx, &old, tx.now())?;

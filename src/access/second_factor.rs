@@ -57,7 +57,7 @@ fn active(db: &Db, admin: AdminId) -> Result<Option<SecondFactor>> {
 /// one that counts.
 pub fn begin(tx: &NormalTx, admin: AdminId) -> Result<Vec<u8>> {
     if is_asked_for(tx, admin)? {
-        return Err(Error::Conflict("there is a second factor already; turn it off first"));
+        return Err(Error::Conflict("the second factor is already on; turn it off first"));
     }
     let mut secret = vec![0; totp::SECRET];
     getrandom::fill(&mut secret).map_err(Error::internal)?;
@@ -82,7 +82,7 @@ pub fn set_needed(tx: &NormalTx, by: AdminId, needed: bool) -> Result<()> {
         return Ok(());
     }
     if !is_asked_for(tx, by)? {
-        return Err(Error::Conflict("set up your own second factor before you decide about everybody's"));
+        return Err(Error::Conflict("set up your own second factor before requiring it for all admins"));
     }
     if needed {
         tx.append_to_ledger(Act::CredentialEnded { credential: credentials::of_passwords_alone(tx) });
@@ -109,9 +109,9 @@ pub fn confirm(tx: &NormalTx, admin: &Admin, code: &str, here: &[u8; 32]) -> Res
     let is_fresh = |factor: &SecondFactor| tx.now() - factor.created_at < SET_UP;
     let begun = second_factors::of(tx, admin.id)?.filter(|factor| factor.confirmed_at.is_none());
     let begun = begun.filter(is_fresh);
-    let begun = begun.ok_or(Error::Conflict("no second factor is being set up; begin again"))?;
+    let begun = begun.ok_or(Error::Conflict("no second factor is being set up; start again"))?;
     let secret = unsealed(tx, admin.id, &begun);
-    let secret = secret.ok_or(Error::Conflict("the secret does not read; begin again"))?;
+    let secret = secret.ok_or(Error::Conflict("the secret is unreadable; start again"))?;
     let Given::Code(code) = read(code) else { return Ok(Confirmed::Wrong) };
     let Some(step) = totp::step_of(&secret, tx.now(), begun.last_step, &code) else {
         return Ok(Confirmed::Wrong);

@@ -145,7 +145,7 @@ async fn change_password(visit: PageRequest) -> Answer {
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next().map(|fault| match fault.field.as_str() {
                 "present" => {
-                    Fault { field: "present", text: sentence("The present password", &fault.message) }
+                    Fault { field: "present", text: sentence("The current password", &fault.message) }
                 }
                 "password_again" => {
                     Fault { field: "password_again", text: sentence("The second password", &fault.message) }
@@ -165,7 +165,7 @@ async fn changed(visit: &PageRequest) -> Result<String> {
     let new = visit.form.text("new_password").to_owned();
     admins::check_password(&new)?;
     if visit.form.text("password_again") != new {
-        return fault("password_again", "is not the same as the first");
+        return fault("password_again", "does not match the first");
     }
     if !again::is_password(visit, visit.form.text("present")).await? {
         return fault("present", "is wrong");

@@ -159,9 +159,9 @@ impl Form {
 fn hint(role: Role) -> &'static str {
     match role {
         Role::Owner => "everything",
-        Role::PrivacyOfficer => "people, deletions, receipts, audit log and backups; no keys, no admins",
-        Role::Support => "finds one person at a time, values masked; moves to the trash and restores",
-        Role::Auditor => "reads jobs, receipts and the audit log; sees no people",
+        Role::PrivacyOfficer => "users, deletions, receipts, audit log and backups; no keys, no admins",
+        Role::Support => "finds one user at a time, values masked; moves to trash and restores",
+        Role::Auditor => "reads jobs, receipts and the audit log; sees no users",
     }
 }
 
@@ -224,9 +224,7 @@ fn rights(visit: &PageRequest) -> Result<(Role, Reach)> {
             let all = visit.app.read(projects::list)?;
             let find = |key: &str| {
                 let project = all.iter().find(|project| project.key == key);
-                project
-                    .map(|project| project.id)
-                    .ok_or_else(|| fault("projects", "must be of those that are there"))
+                project.map(|project| project.id).ok_or_else(|| fault("projects", "must be in the list"))
             };
             Reach::Only(visit.form.all("projects").map(find).collect::<Result<_>>()?)
         }
@@ -239,7 +237,7 @@ fn rights(visit: &PageRequest) -> Result<(Role, Reach)> {
 /// What is wrong with a form, if that is what an error says.
 fn fault(error: Error) -> Result<Fault> {
     match error {
-        Error::NameTaken(_) => Ok(("name", "Another admin has this name.".to_owned())),
+        Error::NameTaken { .. } => Ok(("name", "Another admin has this name.".to_owned())),
         Error::Invalid(faults) => {
             let Some(fault) = faults.into_iter().next() else { return Ok(("name", String::new())) };
             Ok(match fault.field.as_str() {

@@ -23,7 +23,7 @@ pub fn sheet() -> String {
 pub async fn serve(request: HttpRequest) -> HttpResponse {
     let name = request.path().trim_start_matches("/static/");
     let mut response = match (request.method(), content_type(name).zip(Files::get(name))) {
-        (_, None) => HttpResponse::NotFound().content_type("text/plain").body("There is nothing here.\n"),
+        (_, None) => HttpResponse::NotFound().content_type("text/plain").body("Not found.\n"),
         (&Method::GET | &Method::HEAD, Some((kind, file))) => file_answer(&request, kind, file),
         _ => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish(),
     };

@@ -74,16 +74,13 @@ fn row(backup: &Backup, now: Millis) -> Row {
         position: backup.entry.map(count),
         pruned: match backup.stays {
             Stay::Until(at) => Pruned::At(Time::new(at, now)),
-            Stay::UntilAYounger => Pruned::Once("once there is a younger one"),
-            Stay::UntilRemoved => Pruned::Once("remove it by hand"),
+            Stay::UntilAYounger => Pruned::Once("after the next backup"),
+            Stay::UntilRemoved => Pruned::Once("not automatically: remove it yourself"),
         },
         restore: match &backup.again {
             Ok(again) => Restore::Again(Again {
                 erased: up_to(again.erased, "no erasure", |n| many(n, "erasure")),
-                hidden: up_to(again.hidden, "nobody", |n| match n {
-                    1 => "1 person".to_owned(),
-                    n => format!("{} people", Count(n)),
-                }),
+                hidden: up_to(again.hidden, "no user", |n| many(n, "user")),
                 revoked: up_to(again.keys, "no credential", |n| many(n, "credential")),
             }),
             Err(why) => Restore::Refused(capital(&plain(why))),

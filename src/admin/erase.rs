@@ -50,7 +50,7 @@ struct ErasePage {
 
 async fn show(visit: PageRequest) -> Answer {
     let (id, kind) = asked(&visit)?;
-    dry_run(&visit, id, kind, None).await
+    page(&visit, id, kind, Typed::NotYet).await
 }
 
 async fn begin(visit: PageRequest) -> Answer {
@@ -61,7 +61,7 @@ async fn begin(visit: PageRequest) -> Answer {
         let user = within::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {
-            return Err(Error::invalid(Place::Body, "confirm", "is not what is asked for"));
+            return Err(Error::invalid(Place::Body, "confirm", "does not match"));
         }
         let job = erasure::begin(tx, &user, kind, Origin::Page)?;
         let token = token::of(tx, &job, &user);
@@ -74,20 +74,17 @@ async fn begin(visit: PageRequest) -> Answer {
             }
             Ok(visit.go_and_say(&paths::job(job), Flash::Erasing(kind, job)))
         }
-        Err(Error::Invalid(_)) => {
-            let error = "This is not what is asked for, letter by letter. Nothing was erased.".to_owned();
-            dry_run(&visit, id, kind, Some(error)).await
-        }
+        Err(Error::Invalid(_)) => page(&visit, id, kind, Typed::Wrong).await,
         Err(error) => Err(error),
     }
 }
 
-/// By what right; "not stated" unless something is chosen.
+/// The legal basis; "not stated" unless something is chosen.
 pub(super) fn stated_legal_basis(visit: &PageRequest) -> Result<LegalBasis> {
     match visit.form.text("ground") {
         "" => Ok(LegalBasis::default()),
         chosen => LegalBasis::parse(chosen)
-            .ok_or_else(|| Error::invalid(Place::Body, "ground", "is not one of the list")),
+            .ok_or_else(|| Error::invalid(Place::Body, "ground", "must be in the list")),
     }
 }
 
@@ -100,7 +97,7 @@ fn asked(visit: &PageRequest) -> Result<(UserId, Erasure)> {
 fn check(user: &User, kind: Erasure) -> Result<()> {
     match erasure::may_begin(user, kind) {
         true => Ok(()),
-        false => Err(Error::Conflict("this is erased already, or is being erased")),
+        false => Err(Error::Conflict("this data is already erased or being erased")),
     }
 }
 
@@ -112,7 +109,13 @@ fn must_type(user: &User) -> (&'static str, String) {
     }
 }
 
-async fn dry_run(visit: &PageRequest, id: UserId, kind: Erasure, error: Option<String>) -> Answer {
+/// What was typed to confirm.
+enum Typed {
+    NotYet,
+    Wrong,
+}
+
+async fn page(visit: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> Answer {
     let (reach, now) = (visit.reach(), visit.now);
     let read = visit.app.scan(move |db| {
         let user = within::held(db, &reach, id, now)?;
@@ -125,7 +128,14 @@ async fn dry_run(visit: &PageRequest, id: UserId, kind: Erasure, error: Option<S
     let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
     let (must_type_what, must_type) = must_type(&user);
     let head = Head::new(&user, &project);
-    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let (status, error) = match typed {
+        Typed::NotYet => (StatusCode::OK, None),
+        Typed::Wrong => {
+            let shown = plain(&must_type);
+            let error = format!("That doesn't match. Type {shown} exactly. Nothing was erased.");
+            (StatusCode::UNPROCESSABLE_ENTITY, Some(error))
+        }
+    };
     let page = ErasePage {
         page: visit.page("users", format!("Erase {}", head.heading))?,
         user: head,

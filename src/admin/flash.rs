@@ -113,30 +113,30 @@ impl Flash {
     pub fn view(self) -> FlashView {
         let text = match self {
             Flash::SignedOut => "You are signed out.".into(),
-            Flash::Hidden(_) => "The user is hidden.".into(),
-            Flash::Restored => "The user is back, with the whole history.".into(),
+            Flash::Hidden(_) => "The user is in the trash.".into(),
+            Flash::Restored => "The user is restored with the full history.".into(),
             Flash::Erasing(Erasure::Account, job) => {
-                format!("The account is erased. The activity stays under the bare id (job {job}).")
+                format!("Account deleted, activity kept (job {job}).")
             }
             Flash::Erasing(Erasure::Activity, job) => {
-                format!("The activity is out of sight; job {job} takes its rows away.")
+                format!("The activity is no longer in the API. Deleting data (job {job}).")
             }
             Flash::Erasing(_, job) => {
-                format!("The user is gone for every caller; job {job} takes the rows away.")
+                format!("The user is no longer in the API. Deleting data (job {job}).")
             }
             Flash::Cancelled(job) => format!("Job {job} is cancelled."),
-            Flash::Retried(job) => format!("Job {job} goes on."),
-            Flash::HandedOver(_) => "The token was handed over, and is shown no more.".into(),
-            Flash::ProjectCreated => "The project is made.".into(),
-            Flash::ProjectRenamed => "The project has its new name.".into(),
-            Flash::ProjectDeleted => "The project is deleted. Its users are being erased: see Jobs.".into(),
+            Flash::Retried(job) => format!("Job {job} is running again."),
+            Flash::HandedOver(_) => "The token is marked as handed over and no longer shown.".into(),
+            Flash::ProjectCreated => "Project created.".into(),
+            Flash::ProjectRenamed => "Project renamed.".into(),
+            Flash::ProjectDeleted => "Project deleted. Its users are being erased: see Jobs.".into(),
             Flash::OriginsSet => "The allowed origins are saved.".into(),
             Flash::SettingsSaved => "The settings are saved.".into(),
             Flash::KeyRevoked => "The key is revoked.".into(),
             Flash::KeyChanged => "The key is changed.".into(),
-            Flash::OldSecretsEnded => "The secrets that were replaced have ended.".into(),
+            Flash::OldSecretsEnded => "The previous secrets have ended.".into(),
             Flash::TokenRotated => "The project has a new ingest token.".into(),
-            Flash::ClockConfirmed => "The clock is trusted from now on.".into(),
+            Flash::ClockConfirmed => "The clock is confirmed and trusted.".into(),
             Flash::SignInEnded => "That browser is signed out.".into(),
             Flash::OtherSignInsEnded => "All other browsers are signed out.".into(),
             Flash::PasswordChanged => "The password is changed. All other browsers are signed out.".into(),

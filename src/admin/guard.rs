@@ -14,13 +14,13 @@ use crate::error::{Error, Result};
 /// The form's field that has the token.
 pub const FIELD: &str = "form_token";
 
-const ELSEWHERE: &str = "This form was sent from another site, so nothing was done.";
+const ELSEWHERE: &str = "This form was sent from another site, so nothing was changed.";
 /// The same where a proxy may have changed the host on the way.
-const BEHIND_A_PROXY: &str = "This form was sent from another site, so nothing was done. If a proxy stands in \
-                              front of this server, start the server with --public-url and --trusted-proxy, \
-                              and have the proxy pass the browser's Host header on.";
-const STALE: &str = "This form is out of date, or the browser keeps no cookies, so nothing was done. \
-                     Open the page again and send it once more.";
+const BEHIND_A_PROXY: &str = "This form was sent from another site, so nothing was changed. If there is a \
+                              proxy in front of this server, start the server with --public-url and \
+                              --trusted-proxy, and make the proxy pass on the browser's Host header.";
+const STALE: &str = "This form is out of date, or the browser does not keep cookies, so nothing was \
+                     changed. Open the page again and send the form once more.";
 
 /// [`Error::Forbidden`] unless the browser says that the form was on a page of ours.
 pub fn check_origin(request: &HttpRequest) -> Result<()> {

@@ -33,8 +33,8 @@ fn label(held: &Held) -> String {
 
 fn note(user: &User, held: &Held) -> &'static str {
     match (held.table, user.state) {
-        ("users", State::Detached) => "emptied, under the bare id",
-        ("users", State::Erasing) => "emptied, goes last",
+        ("users", State::Detached) => "profile emptied",
+        ("users", State::Erasing) => "emptied, deleted last",
         _ => "",
     }
 }
@@ -47,7 +47,7 @@ pub fn fates(user: &User, erasure: Erasure, outlook: &[Outlook]) -> (Vec<FateLin
         note: match outlook.fate {
             ErasureEffect::Cleared if outlook.held.rows > 0 => cleared(outlook),
             _ if outlook.held.table == "users" && erasure == Erasure::Activity && !goes(outlook) => {
-                "its counters begin again at zero"
+                "counters reset to zero"
             }
             _ => note(user, &outlook.held),
         },
@@ -63,8 +63,8 @@ pub fn fates(user: &User, erasure: Erasure, outlook: &[Outlook]) -> (Vec<FateLin
 /// What of a row goes when the row itself stays.
 fn cleared(outlook: &Outlook) -> &'static str {
     match outlook.held.table {
-        "users" => "everything that names the person; an empty row stays",
-        "jobs" => "the identifier in them",
-        _ => "everything that names the person",
+        "users" => "profile emptied",
+        "jobs" => "identifier removed",
+        _ => "personal data removed",
     }
 }

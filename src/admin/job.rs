@@ -161,20 +161,35 @@ async fn hand_over(visit: PageRequest) -> Answer {
 fn stages(job: &Job, now: Millis) -> Vec<Stage> {
     let completed = job.finished_at.filter(|_| job.status == JobStatus::Completed);
     let steps = [
-        (Some(Step::Erasing), "Erasing", "the rows leave", job.erased_at),
-        (Some(Step::Scrubbing), "Scrubbing", "the pages they lay on are cleaned", job.scrubbed_at),
-        (Some(Step::Verifying), "Verifying", "the files are searched for what was theirs", completed),
-        (None, "Completed", "nothing was found, and the receipt is written", completed),
+        (
+            Some(Step::Erasing),
+            "Delete records",
+            "removes this person's records from the database",
+            job.erased_at,
+        ),
+        (
+            Some(Step::Scrubbing),
+            "Overwrite leftover bytes",
+            "clears the space the records used",
+            job.scrubbed_at,
+        ),
+        (
+            Some(Step::Verifying),
+            "Search for remains",
+            "searches all files for this person's values",
+            completed,
+        ),
+        (None, "Completed", "no remains found, receipt written", completed),
     ];
     let at = steps.iter().position(|(step, ..)| step.is_some() && *step == job.step);
     let stage = |(n, (_, name, about, done_at)): (usize, (Option<Step>, _, _, Option<Millis>))| {
         let done = completed.is_some() || at.is_some_and(|at| n < at);
         let (sign, label) = match (job.status, at == Some(n)) {
-            _ if done => ("completed", "done"),
-            (JobStatus::Failed, true) => ("failed", "failed"),
-            (JobStatus::Running, true) => ("running", "under way"),
-            (JobStatus::Cancelled, _) => ("cancelled", "not done"),
-            _ => ("scheduled", "to come"),
+            _ if done => ("completed", "Done"),
+            (JobStatus::Failed, true) => ("failed", "Failed"),
+            (JobStatus::Running, true) => ("running", "In progress"),
+            (JobStatus::Cancelled, _) => ("cancelled", "Cancelled"),
+            _ => ("scheduled", "Pending"),
         };
         Stage { name, about, sign, label, done_at: done_at.filter(|_| done).map(|at| Time::new(at, now)) }
     };

@@ -151,11 +151,11 @@ pub fn what(erasure: Erasure) -> &'static str {
 
 pub fn origin(origin: Origin) -> &'static str {
     match origin {
-        Origin::Schedule => "schedule",
+        Origin::Schedule => "Scheduled (API)",
         Origin::Request => "API",
-        Origin::Page => "pages",
-        Origin::Reaper => "trash",
-        Origin::Ledger => "restore",
+        Origin::Page => "Admin",
+        Origin::Reaper => "Trash",
+        Origin::Ledger => "Restore",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys in a list, the form for a new one, and what is wrong with it in the words of the pages.
 
-use super::page::sentence;
+use super::page::{capital, sentence};
 use super::page_request::PageRequest;
 use super::show::{Time, plain};
 use super::users::{Choice, choices};
@@ -109,11 +109,11 @@ impl KeyForm {
 
 fn hint(scope: Scope) -> &'static str {
     match scope {
-        Scope::Ingest => "send in users and events",
-        Scope::Read => "look users up",
+        Scope::Ingest => "send users and events",
+        Scope::Read => "read users",
         Scope::Write => "create and change users",
-        Scope::Delete => "hide and erase users",
-        Scope::Admin => "make projects",
+        Scope::Delete => "move users to trash and erase them",
+        Scope::Admin => "create projects",
     }
 }
 
@@ -127,12 +127,12 @@ pub fn worded(fault: &error::FieldError) -> Fault {
     match fault.field.as_str() {
         "name" => Fault { field: "name", text: sentence("The name", &fault.message) },
         "project" => Fault { field: "project", text: sentence("The project", &fault.message) },
-        "expiresAt" => Fault { field: "expires", text: sentence("The end", &fault.message) },
-        "overlap" => Fault { field: "overlap", text: sentence("The time", &fault.message) },
+        "expiresAt" => Fault { field: "expires", text: sentence("The expiry", &fault.message) },
+        "overlap" => Fault { field: "overlap", text: sentence("The number of hours", &fault.message) },
         "addresses" => Fault { field: "addresses", text: sentence("The addresses", &fault.message) },
         field if field.starts_with("addresses") => {
             Fault { field: "addresses", text: sentence("Each address", &fault.message) }
         }
-        _ => Fault { field: "scopes", text: sentence("The scopes", &fault.message) },
+        _ => Fault { field: "scopes", text: capital(&fault.message) },
     }
 }

@@ -113,13 +113,13 @@ async fn make(visit: &PageRequest) -> Result<(Key, String, Option<Project>)> {
         let id = project.as_ref().map(|project| project.id);
         roles::check_maker(&maker, id)?;
         if let (Powers::Public, None) = (powers, id) {
-            return Err(Error::invalid(Place::Body, "project", "must be one where the key is public"));
+            return Err(Error::invalid(Place::Body, "project", "is required for a public key"));
         }
         let (key, secret) = keys::create(tx, id, &name, powers, &bounds)?;
         Ok((key, secret, project))
     });
     made.await.map_err(|error| match error {
-        Error::ProjectNotFound => fault("must be one of those that are there"),
+        Error::ProjectNotFound => fault("must be in the list"),
         error => error,
     })
 }

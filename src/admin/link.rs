@@ -79,7 +79,7 @@ async fn set_password(visit: &PageRequest, token: String) -> Result<()> {
     let password = visit.form.text("password").to_owned();
     admins::check_password(&password)?;
     if visit.form.text("password_again") != password {
-        return Err(Error::invalid(Place::Body, "password_again", "is not the same as the first"));
+        return Err(Error::invalid(Place::Body, "password_again", "does not match the first"));
     }
     let door = visit.shared::<LoginThrottle>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
@@ -106,13 +106,13 @@ fn form(
 }
 
 fn unknown(visit: &PageRequest) -> HttpResponse {
-    let text = "A link of this kind works once, and for an hour. Ask an owner for a new one, or run \
-                `usher admin reset-password` on the machine.";
-    visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)
+    let text = "Password links work once, within an hour. Ask an owner for a new one, or run \
+                `usher admin reset-password` on the server.";
+    visit.message(StatusCode::NOT_FOUND, "This link is not valid", text)
 }
 
 fn ended(visit: &PageRequest) -> HttpResponse {
-    let text = "A link of this kind works for an hour. Ask an owner for a new one, or run \
-                `usher admin reset-password` on the machine.";
-    visit.message(StatusCode::GONE, "This link has ended", text)
+    let text = "Password links work for an hour. Ask an owner for a new one, or run \
+                `usher admin reset-password` on the server.";
+    visit.message(StatusCode::GONE, "This link has expired", text)
 }

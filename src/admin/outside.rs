@@ -61,8 +61,8 @@ pub fn check_host(request: &HttpRequest) -> Result<()> {
         return Ok(());
     }
     Err(Error::Forbidden(
-        "These pages are served only under the address that --public-url names. Open them there; if a proxy \
-         stands in front, it must pass the browser's Host header on.",
+        "These pages are served only at the address in --public-url. Open them there. If there is a proxy in \
+         front, it must pass on the browser's Host header.",
     ))
 }
 

@@ -125,8 +125,8 @@ pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
     let (status, title, text) = words(error);
     let came_from = guard::came_from(request).filter(|_| request.method() == Method::POST);
     let link = match came_from {
-        Some(page) => (page, "Open the page again"),
-        None => ("/admin/".to_owned(), "Go to the pages"),
+        Some(page) => (page, "Reload the page"),
+        None => ("/admin/".to_owned(), "Go to the start page"),
     };
     let mut response = message(request, status, (title, text), link);
     let headers = response.headers_mut();
@@ -194,15 +194,15 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         Error::UserNotFound { .. } => said(
             StatusCode::NOT_FOUND,
             "No such user",
-            "Nothing is held under this id. An erased user is not found here again.",
+            "We hold no data under this id. Erased users no longer appear.",
         ),
         Error::ReceiptNotFound => {
-            said(StatusCode::NOT_FOUND, "No such receipt", "There is no receipt of this number.")
+            said(StatusCode::NOT_FOUND, "No such receipt", "There is no receipt with this number.")
         }
-        Error::JobNotFound => said(StatusCode::NOT_FOUND, "No such job", "There is no job of this number."),
-        Error::NotFound(_) => said(StatusCode::NOT_FOUND, "Nothing here", "There is nothing of this id."),
+        Error::JobNotFound => said(StatusCode::NOT_FOUND, "No such job", "There is no job with this number."),
+        Error::NotFound(_) => said(StatusCode::NOT_FOUND, "Not found", "There is nothing with this id."),
         Error::KeyNotFound => {
-            said(StatusCode::NOT_FOUND, "No such key", "There is no such key, or it is revoked already.")
+            said(StatusCode::NOT_FOUND, "No such key", "There is no such key, or it is already revoked.")
         }
         Error::ProjectNotFound => {
             said(StatusCode::NOT_FOUND, "No such project", "There is no project with this key.")
@@ -210,60 +210,60 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         Error::SessionNotFound => said(StatusCode::NOT_FOUND, "No such session", nothing),
         Error::MethodNotAllowed { .. } => said(
             StatusCode::METHOD_NOT_ALLOWED,
-            "Nothing to show here",
-            "This address only takes what a form sends. Use the buttons of the pages.",
+            "Not a page",
+            "This address only accepts forms. Use the buttons on the pages.",
         ),
-        Error::Forbidden(why) => said(StatusCode::FORBIDDEN, "Refused", why),
+        Error::Forbidden(why) => said(StatusCode::FORBIDDEN, "Not allowed", why),
         Error::NoKey | Error::MalformedKey | Error::UnknownKey => {
             said(StatusCode::UNAUTHORIZED, "Not signed in", "Sign in first.")
         }
         Error::RateLimited { .. } => {
-            said(StatusCode::TOO_MANY_REQUESTS, "Too often", &capital(&error.to_string()))
+            said(StatusCode::TOO_MANY_REQUESTS, "Too many requests", &capital(&error.to_string()))
         }
-        Error::TooLarge { .. } => {
-            said(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "The form is larger than any of ours.")
-        }
+        Error::TooLarge { .. } => said(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "Form too large",
+            "The form is too large. Nothing was changed.",
+        ),
         Error::TooSlow => said(
             StatusCode::REQUEST_TIMEOUT,
             "Too slow",
-            "The form came too slowly. Nothing was done; send it again.",
+            "The form arrived too slowly. Nothing was changed. Send it again.",
         ),
         Error::Invalid(_) | Error::BadJson(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "Not understood", capital(&error.to_string()))
+            (StatusCode::UNPROCESSABLE_ENTITY, "Invalid input", capital(&error.to_string()))
         }
         Error::IdentifierTaken
-        | Error::NameTaken(_)
+        | Error::NameTaken { .. }
         | Error::JobEnded
         | Error::Suppressed
         | Error::Ambiguous(_)
-        | Error::Conflict(_) => {
-            (StatusCode::CONFLICT, "It is no longer like that", capital(&error.to_string()))
-        }
+        | Error::Conflict(_) => (StatusCode::CONFLICT, "Not possible now", capital(&error.to_string())),
         Error::Unavailable(_) | Error::DiskFull => said(
             StatusCode::SERVICE_UNAVAILABLE,
-            "Not just now",
-            "The server is too busy or short of room. Nothing was changed; try again in a moment.",
+            "Temporarily unavailable",
+            "The server is too busy or its disk is full. Nothing was changed. Try again in a moment.",
         ),
         Error::DiskFails(_) => said(
             StatusCode::SERVICE_UNAVAILABLE,
-            "Not just now",
-            "The disk cannot be read or written, and the log says how. Nothing was changed; try again in a moment.",
+            "Temporarily unavailable",
+            "The disk cannot be read or written; the log has the details. Nothing was changed. Try again in a moment.",
         ),
         Error::ReadOnly => said(
             StatusCode::SERVICE_UNAVAILABLE,
             "Read-only",
-            "This instance is read-only: it was started so that nothing is written. Nothing was changed. What \
-             must stand in the audit log, such as who looks at a person's page, is not shown either.",
+            "This instance was started read-only. Nothing was changed. Pages whose access must be recorded in the \
+             audit log, such as a user's page, are not shown.",
         ),
         Error::Damaged(_) => said(
             StatusCode::SERVICE_UNAVAILABLE,
-            "Part of the data does not read",
-            "The database is damaged, and the log says so. On the machine, `usher doctor` says what to do.",
+            "Part of the data is unreadable",
+            "The database is damaged; the log has the details. Run `usher doctor` on the server to see what to do.",
         ),
         Error::Internal(_) => said(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong",
-            "The fault is on our side and was written to the log.",
+            "This is an error in the server. The log has the details.",
         ),
     }
 }

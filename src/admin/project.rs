@@ -66,7 +66,7 @@ async fn page(visit: &PageRequest, project: &Project, faults: Faults) -> Answer 
     let id = project.id;
     let counts = visit.app.scan(move |db| project_deletion::preview(db, id)).await?;
     let is_good = faults.name.is_none() && faults.confirm.is_none();
-    let mut page = visit.page("projects", "Name and deletion")?;
+    let mut page = visit.page("projects", "Rename or delete")?;
     page.path = paths::project(project);
     let page = ProjectPage {
         page,
@@ -75,10 +75,10 @@ async fn page(visit: &PageRequest, project: &Project, faults: Faults) -> Answer 
         rows: vec![
             ("Users", Count(counts.live)),
             ("Users in the trash", Count(counts.trash)),
-            ("Users whose account is erased and whose activity was kept", Count(counts.detached)),
-            ("Scheduled deletions, which are cancelled", Count(counts.scheduled)),
-            ("API keys, which are revoked", Count(counts.keys)),
-            ("People who are kept out", Count(counts.suppressions)),
+            ("Users with account deleted, activity kept", Count(counts.detached)),
+            ("Scheduled deletions (cancelled)", Count(counts.scheduled)),
+            ("API keys (revoked)", Count(counts.keys)),
+            ("Suppressed users", Count(counts.suppressions)),
         ],
         new_name: match &faults.name {
             Some(_) => visit.form.text("name").to_owned(),
@@ -99,7 +99,7 @@ async fn rename(visit: PageRequest) -> Answer {
     let (id, name) = (project.id, visit.form.text("name").to_owned());
     let error = match visit.app.write(move |tx| projects::rename(tx, id, &name)).await {
         Ok(_) => return Ok(visit.go_and_say(PROJECTS, Flash::ProjectRenamed)),
-        Err(Error::NameTaken(_)) => "Another project has this name.".to_owned(),
+        Err(Error::NameTaken { .. }) => "Another project has this name.".to_owned(),
         Err(Error::Invalid(faults)) => {
             faults.first().map(|fault| sentence("The name", &fault.message)).unwrap_or_default()
         }

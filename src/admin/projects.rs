@@ -140,10 +140,8 @@ async fn show_with(
 
 fn allowed(writes: PublicWrites) -> &'static str {
     match writes {
-        PublicWrites::Open => "open: events, and what people say of themselves",
-        PublicWrites::OwnVisitors => {
-            "own visitors: events, and what visitors and new people say of themselves"
-        }
+        PublicWrites::Open => "events and profile data of all users",
+        PublicWrites::OwnVisitors => "events, and profile data of visitors and new users",
         PublicWrites::EventsOnly => "events only",
     }
 }
@@ -151,7 +149,7 @@ fn allowed(writes: PublicWrites) -> &'static str {
 fn kept(intake: &Intake) -> String {
     match (intake.erased_kept_days, &intake.erased_kept_why) {
         (Some(days), _) => many(days.into(), "day"),
-        (None, why) => format!("for good: {}", plain(why.as_deref().unwrap_or_default())),
+        (None, why) => format!("kept forever: {}", plain(why.as_deref().unwrap_or_default())),
     }
 }
 
@@ -166,7 +164,7 @@ async fn create(visit: PageRequest) -> Answer {
             visit.app.reload_keys()?;
             return Ok(visit.go_and_say(PATH, Flash::ProjectCreated));
         }
-        Err(Error::NameTaken(_)) => "Another project has this name.".to_owned(),
+        Err(Error::NameTaken { .. }) => "Another project has this name.".to_owned(),
         Err(Error::Invalid(faults)) => {
             faults.first().map(|fault| sentence("The name", &fault.message)).unwrap_or_default()
         }

@@ -39,7 +39,7 @@ pub fn erased(erasure: Erasure) -> &'static str {
     match erasure {
         Erasure::Account => "an account",
         Erasure::Activity => "an account’s activity",
-        Erasure::Everything => "everything of an account",
+        Erasure::Everything => "an account and its activity",
         Erasure::Hide => "nothing",
     }
 }
@@ -48,10 +48,10 @@ pub fn erased(erasure: Erasure) -> &'static str {
 pub fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Schedule => "scheduled over the API",
-        Origin::Request => "asked over the API",
-        Origin::Page => "asked in the pages",
+        Origin::Request => "requested over the API",
+        Origin::Page => "requested by an admin",
         Origin::Reaper => "after 7 days in the trash",
-        Origin::Ledger => "ordered by the ledger after a restore",
+        Origin::Ledger => "repeated after a restore",
     }
 }
 
@@ -59,7 +59,7 @@ pub fn origin(origin: Origin) -> &'static str {
 pub fn why(trouble: &ReceiptError) -> String {
     match trouble {
         ReceiptError::Damaged { fault, .. } => fault.to_string(),
-        ReceiptError::Io { doing, source, .. } => format!("cannot {doing} its file: {source}"),
+        ReceiptError::Io { doing, source, .. } => format!("cannot {doing} the file: {source}"),
         ReceiptError::Form(_) => trouble.to_string(),
     }
 }
@@ -157,7 +157,7 @@ async fn show(visit: PageRequest) -> Answer {
         Err(trouble) => {
             let text = format!("{} The file can still be downloaded.", capital(&plain(&why(&trouble))));
             let back = format!("{}/download", paths::receipt(number));
-            let title = "This receipt is not good";
+            let title = "This receipt is not valid";
             return Ok(visit.say(StatusCode::CONFLICT, title, text, (&back, "Download the file")));
         }
     };
@@ -192,7 +192,7 @@ async fn download(visit: PageRequest) -> Answer {
     let (name, whole) = (listed.file_name(), visit.query.text("with") == "figures");
     if whole && !visit.reach().is_all() {
         return Err(Error::Forbidden(
-            "The figures are of the installation as a whole: they are for admins who work on all projects.",
+            "The figures are for the whole installation: only admins of all projects see them.",
         ));
     }
     let bytes = web::block(move || if whole { listed.file_bytes() } else { listed.bytes() })

@@ -217,10 +217,10 @@ async fn asked(visit: &PageRequest) -> Result<Result<Good, Vec<form::FormatError
         (None, None) => None,
         (Some(token), Some(identifier)) => Some(Person { token, identifier }),
         (Some(_), None) => {
-            return Ok(Err(vec![form::FormatError::new("identifier", "is needed beside a token")]));
+            return Ok(Err(vec![form::FormatError::new("identifier", "is required with a token")]));
         }
         (None, Some(_)) => {
-            return Ok(Err(vec![form::FormatError::new("token", "is needed beside an identifier")]));
+            return Ok(Err(vec![form::FormatError::new("token", "is required with an identifier")]));
         }
     };
     let receipt = match receipts::check(bytes, &visit.app.signer().public(), person) {

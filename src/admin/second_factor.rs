@@ -110,8 +110,8 @@ async fn confirm(visit: PageRequest) -> Answer {
             Ok(response)
         }
         Confirmed::Wrong => {
-            let error = "This code does not match. Enter the one that the app shows now; if it does not match \
-                         either, look whether the phone's clock is right, or cancel and begin again.";
+            let error = "This code does not match. Enter the code the app shows now. If that fails too, check \
+                         the clock of your phone, or cancel and start again.";
             set_up(&visit, StatusCode::UNPROCESSABLE_ENTITY, None, Some(error))
         }
     }
@@ -150,7 +150,7 @@ async fn set_needed(visit: PageRequest) -> Answer {
     Ok(visit.go_and_say(ACCOUNT, Flash::SettingsSaved))
 }
 
-const WRONG_CODE: &str = "The code is wrong, or it was used already.";
+const WRONG_CODE: &str = "The code is wrong or was already used.";
 
 /// The answer to a wrong password. None: it is right.
 async fn refuse_password(visit: &PageRequest) -> Result<Option<actix_web::HttpResponse>> {

@@ -208,20 +208,20 @@ fn page(
 
 fn hint(writes: PublicWrites) -> &'static str {
     match writes {
-        PublicWrites::Open => "events, and what people say of themselves",
-        PublicWrites::OwnVisitors => "events, and what visitors and new people say of themselves",
-        PublicWrites::EventsOnly => "nothing is taken of what is said of people",
+        PublicWrites::Open => "events and profile data of all users",
+        PublicWrites::OwnVisitors => "events, and profile data of visitors and new users",
+        PublicWrites::EventsOnly => "events only, no profile data",
     }
 }
 
 /// A fault under the name that its field has on the page.
 fn worded(fault: &FieldError) -> String {
     let field = match fault.field.as_str() {
-        "publicWrites" => "What public credentials may write",
-        "peoplePerAddress" => "New people from one address",
-        "peoplePerHour" => "New people in all",
-        "placeholders" => "Names that stand for nobody",
-        "erasedKeptDays" => "The days",
+        "publicWrites" => "The setting of public credentials",
+        "peoplePerAddress" => "The limit per address",
+        "peoplePerHour" => "The total limit",
+        "placeholders" => "The list of placeholder identifiers",
+        "erasedKeptDays" => "The number of days",
         "erasedKeptWhy" => "The reason",
         "clientSecret" => "The client secret",
         other => other,

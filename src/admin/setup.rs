@@ -106,7 +106,7 @@ async fn owner(visit: &PageRequest) -> Result<String> {
     admins::check_name(&name)?;
     admins::check_password(&password)?;
     if visit.form.text("password_again") != password {
-        let message = "is not the same as the first";
+        let message = "does not match the first";
         return Err(Error::invalid(crate::error::Place::Body, "password_again", message));
     }
     let door = visit.shared::<LoginThrottle>()?;
@@ -126,7 +126,7 @@ fn form(
     error: Option<String>,
 ) -> Answer {
     let page = SetupPage {
-        page: visit.page("", "Set up the owner")?,
+        page: visit.page("", "Create the owner account")?,
         error,
         error_field,
         setup_token,
@@ -140,20 +140,24 @@ fn form(
 fn closed(visit: &PageRequest, token: &str) -> Result<Option<HttpResponse>> {
     let link = visit.shared::<Option<SetupLink>>()?;
     if !link.as_ref().as_ref().is_some_and(|link| link.is(token)) {
-        let text = "A link of this kind works once, and until the server is started again. \
-                    As long as nobody can sign in, each start prints a new one.";
-        return Ok(Some(visit.message(StatusCode::NOT_FOUND, "This link opens nothing", text)));
+        let text = "Setup links work once, until the server is restarted. \
+                    Each start prints a new one until the owner account exists.";
+        return Ok(Some(visit.message(StatusCode::NOT_FOUND, "This link is not valid", text)));
     }
     if visit.app.read(admins::any)? {
         return Ok(Some(used(visit)));
     }
     if link.as_ref().as_ref().is_some_and(|link| visit.app.clock().now() >= link.until) {
-        let text = "A link of this kind works for an hour. Start the server again for a new one.";
-        return Ok(Some(visit.message(StatusCode::GONE, "This link has ended", text)));
+        let text = "Setup links work for an hour. Restart the server for a new one.";
+        return Ok(Some(visit.message(StatusCode::GONE, "This link has expired", text)));
     }
     Ok(None)
 }
 
 fn used(visit: &PageRequest) -> HttpResponse {
-    visit.message(StatusCode::GONE, "This link was used", "The owner's password is set. Sign in with it.")
+    visit.message(
+        StatusCode::GONE,
+        "This link was already used",
+        "The owner account exists. Sign in with it.",
+    )
 }

@@ -177,7 +177,8 @@ fn form(visit: &PageRequest, status: StatusCode, next: String, error: Option<Str
     if !visit.app.read(admins::any)? {
         page.flash = Some(FlashView {
             tone: "warn",
-            text: "Nobody can sign in yet: open the link that the server printed when it started.".into(),
+            text: "There is no owner account yet. Open the link that the server printed when it started."
+                .into(),
             undo: None,
         });
     }

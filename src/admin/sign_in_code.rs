@@ -47,7 +47,7 @@ async fn enter(visit: PageRequest) -> Answer {
             Ok(response)
         }
         Ok(None) => {
-            let text = "The code is wrong, or it was used already.".to_owned();
+            let text = "The code is wrong or was already used.".to_owned();
             form(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(text))
         }
         Err(Error::RateLimited { retry_after }) => {

@@ -213,7 +213,7 @@ async fn reveal(visit: PageRequest) -> Answer {
             let user = within::held(tx, &reach, id, tx.now())?;
             // Nothing of these is shown to anybody any more.
             if !matches!(user.state, State::Live | State::Hidden) {
-                return Err(Error::Conflict("there are no values of this user to be seen"));
+                return Err(Error::Conflict("this user has no values to show"));
             }
             masks::reveal(tx, &user, &asked.0, &asked.1, &asked.2)
         })
@@ -227,7 +227,7 @@ async fn reveal(visit: PageRequest) -> Answer {
         Err(Error::Invalid(faults)) => {
             let error = faults.first().map(|fault| match fault.field.as_str() {
                 "value" => sentence("The value", &fault.message),
-                "ticket" => sentence("The ticket's number", &fault.message),
+                "ticket" => sentence("The ticket number", &fault.message),
                 _ => sentence("The reason", &fault.message),
             });
             let uncovering = Uncovering { error, key, reason, ticket, ..Uncovering::default() };
@@ -279,7 +279,7 @@ fn profile(user: &User, now: Millis) -> Vec<Pair> {
     let mut pairs: Vec<Pair> =
         texts.into_iter().filter_map(|(label, value)| Some(pair(label, value.as_deref()?, false))).collect();
     if !profile.live_mode {
-        pairs.push(pair("Mode", "a test user", false));
+        pairs.push(pair("Mode", "test user", false));
     }
     let registered = Time::new(user.created_at, now);
     pairs.push(pair("Registered", &format!("{}, {}", registered.relative, registered.absolute), false));
@@ -332,8 +332,8 @@ async fn hide(visit: PageRequest) -> Answer {
         let user = within::held(tx, &reach, id, tx.now())?;
         match user.state {
             State::Live => trash::hide(tx, &user).map(|_| user.id),
-            State::Hidden => Err(Error::Conflict("the user is hidden already")),
-            _ => Err(Error::Conflict("what is left of an erased user cannot be hidden")),
+            State::Hidden => Err(Error::Conflict("the user is already in the trash")),
+            _ => Err(Error::Conflict("an erased user cannot be moved to trash")),
         }
     });
     let id = hidden.await?;
@@ -345,7 +345,7 @@ async fn restore(visit: PageRequest) -> Answer {
     visit
         .app
         .write(move |tx| match within::held(tx, &reach, id, tx.now())?.state {
-            State::Live => Err(Error::Conflict("the user is not hidden any more")),
+            State::Live => Err(Error::Conflict("the user is not in the trash")),
             _ => trash::restore(tx, id),
         })
         .await?;

@@ -161,9 +161,9 @@ fn row(user: &User, names: &HashMap<ProjectId, String>, now: Millis) -> Row {
 pub fn state_label(state: State) -> &'static str {
     match state {
         State::Live => "live",
-        State::Hidden => "hidden",
-        State::Waiting => "waiting",
-        State::Detached => "account erased",
+        State::Hidden => "in trash",
+        State::Waiting => "waiting for erasure",
+        State::Detached => "account deleted, activity kept",
         State::Erasing => "being erased",
         State::Merged => "merged",
     }
@@ -179,7 +179,7 @@ pub fn heading(user: &User) -> String {
 pub fn nameless(state: State) -> &'static str {
     match state {
         State::Live | State::Hidden => "anonymous",
-        State::Waiting | State::Detached | State::Erasing | State::Merged => "bare id",
+        State::Waiting | State::Detached | State::Erasing | State::Merged => "user",
     }
 }
 

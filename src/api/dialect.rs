@@ -34,8 +34,9 @@ use crate::web::body::Whole;
 use crate::web::buffers::Owner;
 use crate::web::sender;
 
-/// The header in which a caller may say by what right something is to be erased.
-const LEGAL_BASIS: &str = "Usher-Ground";
+/// The header in which a caller may state the legal basis of an erasure, and its name up to 0.1.
+const LEGAL_BASIS: &str = "Usher-Legal-Basis";
+const LEGAL_BASIS_BEFORE: &str = "Usher-Ground";
 
 /// The header in which most of them have the key.
 pub const AUTHORIZATION: &str = "Authorization";
@@ -193,13 +194,23 @@ async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
     call.opens(&key)
 }
 
-/// By what right the caller says that something is to be erased.
+/// The legal basis that the caller states. [`Error::Invalid`] on the header that was sent: unknown,
+/// given twice, or two names that state different ones. The receipt keeps it, so none is guessed.
 fn stated_legal_basis(request: &HttpRequest) -> Result<LegalBasis> {
-    let Some(value) = request.headers().get(LEGAL_BASIS) else { return Ok(LegalBasis::default()) };
-    value.to_str().ok().and_then(LegalBasis::parse).ok_or_else(|| {
-        let known = LegalBasis::ALL.map(LegalBasis::as_str).join(", ");
-        Error::invalid(Place::Header, LEGAL_BASIS, format!("must be one of {known}"))
-    })
+    let mut stated: Option<LegalBasis> = None;
+    for name in [LEGAL_BASIS, LEGAL_BASIS_BEFORE] {
+        for value in request.headers().get_all(name) {
+            let basis = value.to_str().ok().and_then(LegalBasis::parse).ok_or_else(|| {
+                let known = LegalBasis::ALL.map(LegalBasis::as_str).join(", ");
+                Error::invalid(Place::Header, name, format!("must be one of {known}"))
+            })?;
+            if stated.is_some_and(|before| before != basis) {
+                return Err(Error::invalid(Place::Header, name, "must not differ from the one given before"));
+            }
+            stated = Some(basis);
+        }
+    }
+    Ok(stated.unwrap_or_default())
 }
 
 fn put_allowance(response: &mut HttpResponse, allowance: Allowance) {
@@ -281,7 +292,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Error::IdentifierTaken
-        | Error::NameTaken(_)
+        | Error::NameTaken { .. }
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => StatusCode::CONFLICT,
@@ -475,7 +486,7 @@ impl Call {
 
     /// The one project the key opens. [`Error::Forbidden`] for an organisation's key.
     pub fn project(&self) -> Result<ProjectId> {
-        let whole = "this API works on one project: use a project's key, not the organisation's";
+        let whole = "this API needs the key of a project, not one of the organisation";
         self.access()?.project.ok_or(Error::Forbidden(whole))
     }
 

@@ -87,7 +87,7 @@ fn message(error: &Error) -> String {
         | Error::MethodNotAllowed { .. }
         | Error::TooLarge { .. }
         | Error::TooSlow
-        | Error::NameTaken(_)
+        | Error::NameTaken { .. }
         | Error::JobEnded
         | Error::Suppressed
         | Error::Ambiguous(_)

@@ -80,7 +80,7 @@ fn code(error: &Error) -> &'static str {
         Error::KeyNotFound => "key_not_found",
         Error::NotFound(_) => "not_found",
         Error::IdentifierTaken => "identifier_taken",
-        Error::NameTaken(_) => "name_taken",
+        Error::NameTaken { .. } => "name_taken",
         Error::JobEnded => "job_ended",
         Error::Suppressed => "suppressed",
         Error::Ambiguous(_) => "ambiguous",

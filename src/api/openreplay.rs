@@ -36,7 +36,7 @@ impl Dialect for OpenReplay {
             return HttpResponse::UnprocessableEntity().json(json!({ "detail": detail }));
         }
         let status = match error {
-            Error::NameTaken(_) => StatusCode::BAD_REQUEST,
+            Error::NameTaken { .. } => StatusCode::BAD_REQUEST,
             error => dialect::status(error),
         };
         let text = match error {
@@ -46,7 +46,7 @@ impl Dialect for OpenReplay {
             Error::ProjectNotFound => "project not found.".to_owned(),
             Error::JobNotFound => "Job not found.".to_owned(),
             Error::JobEnded => "The request job has already been canceled/completed.".to_owned(),
-            Error::NameTaken(_) => "name already exists.".to_owned(),
+            Error::NameTaken { .. } => "name already exists.".to_owned(),
             error => dialect::message(error),
         };
         HttpResponse::build(status).json(json!({ "errors": [text] }))
@@ -236,7 +236,7 @@ async fn get_project(call: Call) -> Answer {
 
 async fn create_project(mut call: Call) -> Answer {
     if call.access()?.project.is_some() {
-        return Err(Error::Forbidden("a project's key cannot make projects"));
+        return Err(Error::Forbidden("a project's key cannot create projects"));
     }
     let body = call.object().await?;
     let name = body.text("name")?.ok_or_else(|| Error::invalid(Place::Body, "name", "is required"))?;

@@ -62,7 +62,7 @@ fn code(error: &Error) -> &'static str {
         | Error::TooSlow
         | Error::JobEnded => "invalid_request",
         Error::IdentifierTaken
-        | Error::NameTaken(_)
+        | Error::NameTaken { .. }
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::Suppressed => "conflict",

@@ -113,7 +113,7 @@ fn code(error: &Error) -> &'static str {
         Error::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
         Error::TooSlow => "REQUEST_TIMEOUT",
         Error::IdentifierTaken
-        | Error::NameTaken(_)
+        | Error::NameTaken { .. }
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::JobEnded

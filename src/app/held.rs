@@ -40,40 +40,38 @@ struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     #[error(
-        "the ledger of erasures is older than {by}: it ends with entry {end}, {last_at}, and {by} names \
-         entry {seq}, {at}; people who were erased in between would come back. Put back its newest copy, from the \
-         place that backups are copied to; where somebody decides that this one is to count, give \
-         `--ledger-head {end}`",
+        "the ledger of erasures is older than {by}: it ends with entry {end}, {last_at}, but {by} names entry \
+         {seq}, {at}; users erased in between would come back. Put back its newest copy, from where backups are \
+         copied to. To accept this one anyway, use `--ledger-head {end}`",
         last_at = clock::written(*last_at), at = clock::written(*at)
     )]
     Older { by: String, seq: u64, at: Millis, end: u64, last_at: Millis },
     #[error(
-        "the ledger of erasures ends with entry {end}, {last_at}, and `--ledger-head` names entry {asked}: \
-         put back its newest copy, from the place that backups are copied to",
+        "the ledger of erasures ends with entry {end}, {last_at}, but `--ledger-head` names entry {asked}: put \
+         back its newest copy, from where backups are copied to",
         last_at = clock::written(*last_at)
     )]
     OlderThanAsked { asked: u64, end: u64, last_at: Millis },
     #[error(
-        "the ledger of erasures is not the one that {by} knows: entry {seq} is another there; put back its \
-         newest copy, from the place that backups are copied to"
+        "the ledger of erasures is not the one that {by} names: entry {seq} differs; put back its newest copy, \
+         from where backups are copied to"
     )]
     Another { by: String, seq: u64 },
     #[error(
-        "the ledger of erasures is {found}, and {by} is of {named}; put that one back, from the place that \
-         backups are copied to. Where it is lost, `usher serve --new-ledger` and `usher restore FILE \
-         --without-ledger` go on without it"
+        "the ledger of erasures is {found}, but {by} belongs to {named}; put that one back, from where backups \
+         are copied to. If it is lost, use `usher serve --new-ledger` or `usher restore FILE --without-ledger`"
     )]
     Foreign { by: String, found: LedgerId, named: LedgerId },
     #[error(
-        "the ledger of erasures contradicts receipt {number}, which is signed: it says that somebody was \
-         erased, and entry {void} declares that void. Put back the ledger's newest copy, from the place that \
-         backups are copied to, and see who can write there"
+        "the ledger of erasures contradicts the signed receipt {number}: the receipt proves an erasure that \
+         entry {void} declares void. Put back the ledger's newest copy, from where backups are copied to, and \
+         check who can write there"
     )]
     Voided { number: u64, void: u64 },
     #[error(
-        "the ledger of erasures contradicts receipt {number}, which is signed: it says that somebody was \
-         erased on {at}, and no entry orders that. Put back the ledger's newest copy, from the place that \
-         backups are copied to, and see who can write there",
+        "the ledger of erasures contradicts the signed receipt {number}: the receipt proves an erasure on {at} \
+         that has no entry. Put back the ledger's newest copy, from where backups are copied to, and check who \
+         can write there",
         at = clock::written(*at)
     )]
     NotOrdered { number: u64, at: Millis },

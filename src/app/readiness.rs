@@ -99,16 +99,16 @@ impl Watched {
     fn check(&self) -> Check {
         let name = self.name;
         let what = match identity(&self.path) {
-            Some(is) if is == self.is => return Check::of(name, Ok("it is the one that was opened")),
-            Some(_) => "is another one than was opened",
+            Some(is) if is == self.is => return Check::of(name, Ok("it is the opened file")),
+            Some(_) => "is not the file that was opened",
             None => "is gone",
         };
         let lost = match name {
             "usher.db" | "usher.db-wal" | "erasures.ledger" => {
-                "what is written now is lost at the stop: make a backup with `usher backup`, stop Usher, and put \
+                "what is written now is lost when Usher stops: make a backup with `usher backup`, stop Usher, and put \
                  the right one back"
             }
-            _ => "put the right one back, or restart Usher where it is right",
+            _ => "put the right one back, or restart Usher if it is right",
         };
         Check::of(name, Err(format!("{name} {what}; {lost}")))
     }
@@ -121,7 +121,7 @@ impl App {
         // A task of its own: a look that was begun is ended and kept, though nobody waits for it any more.
         let look = tokio::spawn(async move { app.look_once().await });
         look.await.unwrap_or_else(|_| {
-            Arc::new(Readiness(vec![Check::of("look", Err("the look was broken off".to_owned()))]))
+            Arc::new(Readiness(vec![Check::of("look", Err("the check was interrupted".to_owned()))]))
         })
     }
 
@@ -170,16 +170,16 @@ impl App {
             Err(_) => (Err("a row was not read within 900 ms".into()), Vec::new()),
         };
         let damage = self.store().damage();
-        let damage = damage.map_or(Ok("nothing was met that does not read"), |what| {
+        let damage = damage.map_or(Ok("no damage found"), |what| {
             Err(format!("{what}: `usher verify` names it; put back a backup with `usher restore`"))
         });
         // A clock that is not trusted, and a log that a reader holds up, are told: writes go on.
         let standing = self.time_standing();
         let clock = match standing.is_trusted() {
             true => "it is trusted".to_owned(),
-            false => format!("{standing}; the trash, schedules and pruning wait"),
+            false => format!("{standing}; trash, scheduled deletions and pruning are on hold"),
         };
-        let log = self.store().held_wal().unwrap_or_else(|| "no reader holds it up".to_owned());
+        let log = self.store().held_wal().unwrap_or_else(|| "no reader blocks it".to_owned());
         let mut checks = vec![
             Check::of("write", wrote),
             Check::of("read", read),
@@ -190,7 +190,7 @@ impl App {
         if let Some(tls) = self.tls() {
             // Told as well: what asks may take any certificate.
             let troubles = tls.troubles().join("; ");
-            let good = || format!("it is good until {}", rfc3339(tls.until()));
+            let good = || format!("it is valid until {}", rfc3339(tls.until()));
             let words = if troubles.is_empty() { good() } else { troubles };
             checks.push(Check::of("certificate", Ok(&words)));
         }

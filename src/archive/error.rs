@@ -20,47 +20,46 @@ pub enum BackupError {
     )]
     NewerFormat { path: PathBuf, format: String },
     /// `want` is None when not even the line is there that says it.
-    #[error("{} is cut short: {}; take another copy of it", .path.display(), short(*.have, *.want))]
+    #[error("{} is cut short: {}; use another copy of it", .path.display(), short(*.have, *.want))]
     CutShort { path: PathBuf, have: u64, want: Option<u64> },
-    #[error("{} is damaged at byte {at}: {what}; take another copy of it", .path.display())]
+    #[error("{} is damaged at byte {at}: {what}; use another copy of it", .path.display())]
     Damaged { path: PathBuf, at: u64, what: &'static str },
     /// What its first line says is not what was encrypted with it.
-    #[error("the first line of {} was edited: {field} is not what was packed; take another copy of it", .path.display())]
+    #[error("the first line of {} was edited: {field} is not the original; use another copy of it", .path.display())]
     Edited { path: PathBuf, field: String },
     /// It opens, but what is in it is not what we pack.
     #[error("{} was not made by Usher: {what}", .path.display())]
     Unexpected { path: PathBuf, what: String },
     #[error(
-        "no key fits {}: it opens with the recovery key {recovery} or, on the machine that made it, with \
-         {machine}; tried {tried}",
+        "no key opens {}: it needs the recovery key {recovery} or, on the machine that made it, {machine}; {tried}",
         .path.display()
     )]
     NoKeyFits { path: PathBuf, recovery: String, machine: String, tried: Fingerprints },
 
-    #[error("{} is missing: no recovery key was made for this directory yet", .path.display())]
+    #[error("{} is missing: this directory has no recovery key yet", .path.display())]
     NoRecoveryKey { path: PathBuf },
-    #[error("{} is there already: backups are encrypted to that recovery key", .path.display())]
+    #[error("{} already exists: backups are encrypted to that recovery key", .path.display())]
     RecoveryKeyExists { path: PathBuf },
     #[error(
-        "{} is not the recovery key that this directory has had: somebody else could open its backups. Put it back \
-         from a copy; where the owner has changed it, remove {}, and the next start takes it as it is",
+        "{} is not the recovery key of this directory: someone else could open its backups. Put it back from a \
+         copy. If you changed it yourself, remove {}: the next start accepts the new one",
         .path.display(), .seal.display()
     )]
     OtherRecoveryKey { path: PathBuf, seal: PathBuf },
     /// `from` says where the text came from; the text itself is never shown.
-    #[error("{from} holds no key: {why}")]
+    #[error("{from} has no key: {why}")]
     BadKey { from: String, why: &'static str },
 
     #[error("{} changed while it was being packed", .path.display())]
     Changed { path: PathBuf },
-    #[error("{} has {have} bytes, which is more than the {most} that a backup takes", .path.display())]
+    #[error("{} has {have} bytes, more than the {most} a backup can hold", .path.display())]
     TooLarge { path: PathBuf, have: u64, most: u64 },
 
-    #[error("{} is not there: is its disk mounted? It is not made, for it might fill another disk", .path.display())]
+    #[error("{} does not exist: is its disk mounted? It is not created, because it could fill another disk", .path.display())]
     NoPlace { path: PathBuf },
     #[error(
         "{} has {have} bytes, the ledger has {ours}: the ledger is older than its copy. Nothing was written; \
-         stop Usher and put the copy in the ledger's place",
+         stop Usher and replace the ledger with the copy",
         .path.display()
     )]
     CopyAhead { path: PathBuf, have: u64, ours: u64 },
@@ -70,7 +69,7 @@ pub enum BackupError {
         .path.display()
     )]
     CopyDiffers { path: PathBuf, at: u64 },
-    #[error("{} is the file itself: name another place for the copies", .path.display())]
+    #[error("{} is the file itself: use another place for the copies", .path.display())]
     SamePlace { path: PathBuf },
     #[error("{name:?} is not the name of a backup")]
     BadName { name: String },
@@ -78,10 +77,10 @@ pub enum BackupError {
     CommandFailed { program: PathBuf, outcome: String },
     #[error("the backup command {} did not end within {} s and was stopped", .program.display(), .after.as_secs())]
     CommandStuck { program: PathBuf, after: Duration },
-    #[error("the copy was abandoned: Usher stops")]
+    #[error("the copy was stopped: Usher is shutting down")]
     Abandoned,
 
-    #[error("cannot {doing} {}: no room is left on its disk", .path.display())]
+    #[error("cannot {doing} {}: its disk is full", .path.display())]
     NoRoom { doing: &'static str, path: PathBuf },
     #[error("cannot {doing} {}: {source}", .path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
@@ -114,7 +113,7 @@ impl BackupError {
 
 fn short(have: u64, want: Option<u64>) -> String {
     match want {
-        Some(want) => format!("{have} of {want} bytes are there"),
+        Some(want) => format!("it has {have} of {want} bytes"),
         None => format!("it ends in its first line, after {have} bytes"),
     }
 }
@@ -126,8 +125,8 @@ pub struct Fingerprints(pub Vec<String>);
 impl fmt::Display for Fingerprints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_slice() {
-            [] => f.write_str("no key"),
-            keys => f.write_str(&keys.join(", ")),
+            [] => f.write_str("no key given, use --recovery-key"),
+            keys => write!(f, "tried {}", keys.join(", ")),
         }
     }
 }

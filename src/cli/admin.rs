@@ -20,61 +20,61 @@ use crate::store::{Priority, TxOf};
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admin {
-    /// Make an admin; prints a link that sets the password, once and within an hour
+    /// Create an admin; prints a link to set the password, which works once, within an hour
     Create {
-        /// As typed at the sign-in
+        /// Name for signing in
         name: String,
         /// owner, privacy-officer, support or auditor
         #[arg(long, default_value = "owner")]
         role: String,
-        /// A project to work on, as `project list` prints it; may be given several times; all unless given
+        /// Project key from `project list`; repeatable; default: all projects
         #[arg(long = "project", value_name = "KEY")]
         projects: Vec<String>,
-        /// Read the password from standard input, or ask for it, instead of making a link
+        /// Read the password from standard input, or prompt for it, instead of printing a link
         #[arg(long)]
         #[serde(skip)]
         password_stdin: bool,
         #[arg(skip)]
         password: Option<String>,
     },
-    /// An admin a line: name, role, projects, since when, last sign-in
+    /// List admins, one per line: name, role, projects, created, last sign-in
     List,
-    /// Give an admin another name
+    /// Rename an admin
     Rename { name: String, new: String },
-    /// Give an admin another role: owner, privacy-officer, support or auditor
+    /// Change an admin's role: owner, privacy-officer, support or auditor
     Role {
         name: String,
         role: String,
         #[command(flatten)]
         last: Last,
     },
-    /// Say which projects an admin works on
+    /// Set the projects of an admin
     Projects {
         name: String,
-        /// All, those that come later, too
+        /// All projects, including later ones
         #[arg(long, required_unless_present = "projects", conflicts_with = "projects")]
         all: bool,
-        /// As `project list` prints it; may be given several times
+        /// Project key from `project list`; repeatable
         #[arg(long = "project", value_name = "KEY")]
         projects: Vec<String>,
         #[command(flatten)]
         last: Last,
     },
-    /// Remove an admin, whose sign-ins end at once
+    /// Remove an admin and sign them out
     Remove {
         name: String,
         #[command(flatten)]
         last: Last,
     },
-    /// Turn an admin's second factor off, for one who has no code any more; signs that admin out
+    /// Turn off an admin's second factor, if no code is available; signs the admin out
     TotpOff { name: String },
-    /// End an admin's password and sign-ins; prints a link that sets another, once and within an hour
+    /// Reset an admin's password and sign them out; prints a link to set a new one, which works once, within an hour
     ResetPassword { name: String },
 }
 
 #[derive(Debug, Clone, Copy, Args, Serialize, Deserialize)]
 pub struct Last {
-    /// Even if nobody is left then who may do everything
+    /// Allow it even if no owner is left
     #[arg(long)]
     last_owner: bool,
 }
@@ -141,7 +141,10 @@ impl Admin {
 fn typed() -> anyhow::Result<String> {
     if std::io::stdin().is_terminal() {
         let first = rpassword::prompt_password("Password: ")?;
-        anyhow::ensure!(rpassword::prompt_password("Again: ")? == first, "the two passwords differ");
+        anyhow::ensure!(
+            rpassword::prompt_password("Repeat the password: ")? == first,
+            "the passwords do not match"
+        );
         return Ok(first);
     }
     let mut line = String::new();

@@ -31,7 +31,7 @@ const CALLERS_MAX: usize = 16;
 /// What a stop grants those that are at work.
 const LAST: Duration = Duration::from_secs(3);
 /// What the others are told.
-const STOPS: &str = "the server stops, and the command was broken off: what it had done until then stays";
+const STOPS: &str = "the server is stopping and ended this command early: completed steps are kept";
 /// A server that has just taken the directory opens its socket within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -153,7 +153,7 @@ fn accept(listener: &UnixListener, app: &App, desk: &Arc<Desk>) {
         let Ok(stream) = stream.map(Arc::new) else { continue };
         if !desk.enter(number, &stream) {
             // It is told so if it still listens.
-            let _ = put(&stream, &Answer::Failed("too many commands are at work; try again".into()));
+            let _ = put(&stream, &Answer::Failed("too many commands are running; try again".into()));
             continue;
         }
         let (app, theirs) = (app.clone(), Arc::clone(desk));
@@ -212,7 +212,7 @@ fn serve(stream: &UnixStream, app: &App, desk: &Desk) -> io::Result<()> {
             Ok(lines) => Answer::Done(lines),
             Err(error) => Answer::Failed(format!("{error:#}")),
         },
-        Err(_) => Answer::Failed("the server is of another version: it does not know this command".into()),
+        Err(_) => Answer::Failed("the server has another version and does not know this command".into()),
     };
     put(stream, &answer)
 }
@@ -237,7 +237,7 @@ pub fn send(data: &Path, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Res
             Answer::Failed(why) => bail!(why),
         }
     }
-    Err(anyhow!("the server ended before it answered; whether it acted is not known"))
+    Err(anyhow!("the server ended before it answered: it is unknown whether the command ran"))
 }
 
 fn connect(path: &Path) -> anyhow::Result<UnixStream> {
@@ -247,7 +247,7 @@ fn connect(path: &Path) -> anyhow::Result<UnixStream> {
             Ok(stream) => return Ok(stream),
             Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
             Err(error) => {
-                let held = "another Usher holds this directory, and does not answer";
+                let held = "an Usher server is using this directory but does not answer";
                 return Err(error).with_context(|| format!("{held} at {}", path.display()));
             }
         }

@@ -125,7 +125,7 @@ pub fn check_folder(app: &App, folder: &Path) -> anyhow::Result<()> {
     };
     ensure!(
         folder.is_dir() || !folder.exists() && is_own(),
-        "there is no folder {}: make it, or mount its disk, first",
+        "there is no folder {}: create it, or mount its disk, first",
         folder.display()
     );
     Ok(())

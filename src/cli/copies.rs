@@ -28,7 +28,7 @@ pub fn recovery_key(
         Err(BackupError::RecoveryKeyExists { .. }) => {
             if data.path().join(secret::RECOVERY_KEY).exists() {
                 log::warn!(
-                    "the recovery key lies beside the data in {}: move it elsewhere",
+                    "the recovery key is stored beside the data, in {}: move it elsewhere",
                     secret::RECOVERY_KEY
                 );
             }
@@ -37,14 +37,16 @@ pub fn recovery_key(
         Err(refusal) => return Err(refusal.into()),
     };
     let text = format!(
-        "Recovery key for backups, shown this once: {}\nKeep it away from this machine: a backup opens with it \
-         anywhere, and without it on this machine alone.\n\n",
+        "Recovery key for backups, shown only once: {}\nStore it on another machine: backups can be restored with \
+         it anywhere, and without it only on this machine.\n\n",
         key.secret()
     );
-    tell(data, secret::RECOVERY_KEY, "The recovery key for backups", &text)
-        .context("the recovery key could not be shown, and is not kept: the next start shows another")?;
-    key.keep(&data.secrets())
-        .context("the recovery key that was shown is not kept: the next start shows another")?;
+    tell(data, secret::RECOVERY_KEY, "The recovery key for backups", &text).context(
+        "the recovery key could not be printed and was discarded: the next start prints a new one",
+    )?;
+    key.keep(&data.secrets()).context(
+        "the recovery key that was printed could not be saved: discard it, the next start prints a new one",
+    )?;
     check_recovery_key(data, &data.store_secret()?)
 }
 
@@ -79,7 +81,7 @@ pub fn start(data: &DataDir, config: &Config, app: &App) -> anyhow::Result<Optio
     let place = match (&config.backup_copy, &config.backup_command) {
         (Some(folder), _) => Some(Destination::directory(folder)),
         (None, Some(words)) => match Destination::command(words, COMMAND_TIME) {
-            None => bail!("--backup-command names no program"),
+            None => bail!("--backup-command is empty: name a program"),
             place => place,
         },
         (None, None) => None,

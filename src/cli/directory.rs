@@ -21,7 +21,7 @@ pub fn must_be(path: &Path) -> anyhow::Result<()> {
     // A server that has just taken hold of it is about to begin it.
     if State::of(path) == State::New && !DataDir::is_held(path) {
         bail!(
-            "there is no usher.db in {}: `usher serve` begins one there; --data names another directory",
+            "there is no usher.db in {}: create one with `usher serve`, or name another directory with --data",
             path.display()
         );
     }
@@ -33,8 +33,8 @@ pub fn lost(path: &Path, left: &[&str]) -> String {
     let left = left.join(" and ");
     let how = if path.join("usher.db").exists() { "empty" } else { "missing" };
     format!(
-        "usher.db is {how} in {}, where {left} of a database are left: put it back, restore a backup with \
-         `usher restore`, or remove {left} to begin anew",
+        "usher.db is {how} in {}, but {left} still exist: put usher.db back, restore a backup with `usher \
+         restore`, or remove {left} to start from scratch",
         path.display()
     )
 }

@@ -79,7 +79,7 @@ fn finding(what: impl Into<String>, todo: impl Into<String>) -> Finding {
 }
 
 fn of_certificate(what: String) -> Finding {
-    let todo = "put a good certificate and its key there: Usher reads them within a minute, or at SIGHUP";
+    let todo = "put a valid certificate and its key there: Usher reads them within a minute, or at SIGHUP";
     finding(what, todo)
 }
 
@@ -89,7 +89,7 @@ fn of_readiness(app: &App) -> Vec<Finding> {
     let bad = asked.0.iter().filter(|check| !check.ok);
     let mut findings: Vec<Finding> = bad
         .map(|check| {
-            let todo = "see to that, and look at `GET /readyz` again; where it stays, restart Usher and read its log";
+            let todo = "fix it and check `GET /readyz` again; if it persists, restart Usher and read its log";
             finding(format!("the server is not ready: {}: {}", check.name, check.words), todo)
         })
         .collect();
@@ -97,7 +97,7 @@ fn of_readiness(app: &App) -> Vec<Finding> {
     if !standing.is_trusted() {
         findings.push(finding(
             standing.to_string(),
-            "keep the clock right with NTP (`timedatectl set-ntp true`); where it is right, `usher clock confirm`",
+            "keep the clock right with NTP (`timedatectl set-ntp true`); if it is right, run `usher clock confirm`",
         ));
     }
     findings
@@ -123,23 +123,21 @@ fn of_lines(said: &[String]) -> Vec<Finding> {
 /// By the name of the check.
 fn advice(check: &str) -> &'static str {
     match check {
-        "signing key" => "put signing.pub and secrets/signing.key back from a copy, both from the same one",
-        "receipts" => {
-            "put the receipts back from the place that they are copied to; keep those that are here"
-        }
-        "audit log" => "keep the directory as it is, find out who wrote to usher.db, and restore a backup",
+        "signing key" => "put signing.pub and secrets/signing.key back, both from the same copy",
+        "receipts" => "put the receipts back from where they are copied to; keep the ones that are here",
+        "audit log" => "keep the directory unchanged, find out who wrote to usher.db, and restore a backup",
         "ledger of erasures" | "receipts in the ledger" => {
-            "keep the file, and put the newest copy of erasures.ledger back from the place that it is copied to"
+            "keep the file, and put the newest copy of erasures.ledger back from where it is copied to"
         }
         "database" => {
-            "stop Usher, copy the directory aside, and put back the newest backup with `usher restore`"
+            "stop Usher, copy the directory to another place, and restore the newest backup with `usher restore`"
         }
-        "numbers" => "start Usher: it writes the file anew; before that, put back no backup",
-        "free space" => "start Usher: it cleans what is free; run `usher verify` again after some minutes",
-        "traces of the erased" => "open the page of the job that is named: it says where; retry it there",
-        "backups" => "make a new backup with `usher backup`, and remove the one that is named",
+        "numbers" => "start Usher: it writes the file again; do not restore a backup before that",
+        "free space" => "start Usher: it overwrites free space; run `usher verify` again after some minutes",
+        "traces of the erased" => "open the page of this job to see where, and retry it there",
+        "backups" => "make a new backup with `usher backup`, and remove this one",
         "leftovers" => "start Usher: it removes them",
-        _ => "run `usher verify`, and read what it says",
+        _ => "run `usher verify` for details",
     }
 }
 
@@ -160,7 +158,7 @@ fn modes(path: &Path) -> Vec<Finding> {
     if directory.mode() & 0o077 != 0 {
         let mode = directory.mode() & 0o777;
         findings.push(finding(
-            format!("other users of the machine may look into {} (its mode is {mode:04o})", path.display()),
+            format!("other users of the machine can list {} (its mode is {mode:04o})", path.display()),
             format!("chmod 700 {}", path.display()),
         ));
     }
@@ -174,7 +172,7 @@ fn modes(path: &Path) -> Vec<Finding> {
         let is_public = at.extension().is_some_and(|end| end == "pub");
         if !about.is_symlink() && !is_public && mode & open != 0 {
             findings.push(finding(
-                format!("other users of the machine may open {} (its mode is {mode:04o})", at.display()),
+                format!("other users of the machine can open {} (its mode is {mode:04o})", at.display()),
                 format!("{todo} {}", at.display()),
             ));
         }
@@ -201,14 +199,14 @@ fn secrets(path: &Path, is_served: bool) -> Vec<Finding> {
     let key = path.join(RECOVERY_KEY);
     if key.exists() {
         findings.push(finding(
-            format!("the recovery key lies beside the data, in {}", key.display()),
+            format!("the recovery key is stored beside the data, in {}", key.display()),
             "keep it on another machine or on paper, and remove the file here",
         ));
     }
     let link = path.join(SETUP_LINK);
     if link.exists() && !is_served {
         findings.push(finding(
-            format!("{} is of a server that was killed: its link opens nothing any more", link.display()),
+            format!("{} is left from a crashed server: its link no longer works", link.display()),
             format!("rm {}", link.display()),
         ));
     }
@@ -221,34 +219,34 @@ fn room(path: &Path) -> Vec<Finding> {
         Ok(room) if room.free < ROOM.min(room.all / SHARE) || room.free < ROOM / 8 => {
             findings.push(finding(
                 format!("{} MiB are free on the disk of {}", room.free >> 20, path.display()),
-                "make room, or give the disk more: when it is full, nothing but erasing is written",
+                "free some space or enlarge the disk: when it is full, only erasures still work",
             ));
         }
         Ok(_) => {}
         Err(error) => findings.push(finding(
-            format!("how much room the disk has cannot be read: {error}"),
-            "run it as the user that Usher runs as",
+            format!("the free space of the disk cannot be read: {error}"),
+            "run this command as the user that runs Usher",
         )),
     }
     if path.join("usher.db").exists() && !["reserve", "ballast"].iter().any(|name| path.join(name).exists()) {
         findings.push(finding(
-            "no room is kept for erasing on a full disk: there is no file named reserve",
-            "make room on the disk: Usher makes the file by itself when there is",
+            "no disk space is reserved for erasures: the file reserve is missing",
+            "free some disk space: Usher then creates the file itself",
         ));
     }
     findings
 }
 
 fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
-    let todo = "make one with `usher backup`, and have them made with `usher serve --backup-every 24`";
+    let todo = "make one with `usher backup`, and schedule them with `usher serve --backup-every 24`";
     let listed = match archive::list(folder) {
         Ok(listed) => listed,
-        Err(refusal) => return vec![finding(refusal.to_string(), "see that the folder can be read")],
+        Err(refusal) => return vec![finding(refusal.to_string(), "make the folder readable")],
     };
     match listed.iter().rev().find(|backup| backup.manifest.is_ok()).and_then(archive::Listed::made_at) {
-        None => vec![finding(format!("there is no good backup in {}", folder.display()), todo)],
+        None => vec![finding(format!("there is no valid backup in {}", folder.display()), todo)],
         Some(at) if now.saturating_sub(at) > BACKUP_AGE => {
-            vec![finding(format!("the newest good backup is from {}", rfc3339(at)), todo)]
+            vec![finding(format!("the newest valid backup is from {}", rfc3339(at)), todo)]
         }
         Some(_) => Vec::new(),
     }
@@ -271,8 +269,8 @@ fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
     let due = open.iter().filter(|open| open.state != "failed").filter_map(|open| open.due).min();
     if let Some(due) = due.filter(|due| now.saturating_sub(*due) > UNPROVEN) {
         findings.push(finding(
-            format!("an erasure that was due on {} is not proven yet", rfc3339(due)),
-            "see that Usher runs, and look at the page of jobs: it says what it waits for",
+            format!("an erasure due on {} is not completed", rfc3339(due)),
+            "check that Usher runs, and open the Jobs page to see what it waits for",
         ));
     }
     let refused =
@@ -280,8 +278,8 @@ fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
     let refused = refused.iter().filter(|(outcome, _)| outcome == "refused");
     for (_, count) in refused {
         findings.push(finding(
-            format!("{count} messages were refused since yesterday: what they were sent with is not stored"),
-            "open \"Repairs and refusals\" of each project: it says which key sent them, and why they were refused",
+            format!("{count} messages were refused since yesterday: their data is not stored"),
+            "open \"Repairs and refusals\" of each project to see which key sent them and why they were refused",
         ));
     }
     findings
@@ -292,7 +290,7 @@ pub fn may_look(path: &Path) -> anyhow::Result<()> {
     match fs::read_dir(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             anyhow::bail!(
-                "{} may not be read by this user: run it as the user that Usher runs as",
+                "this user cannot read {}: run this command as the user that runs Usher",
                 path.display()
             )
         }

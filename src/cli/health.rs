@@ -23,14 +23,14 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let listen = &config.listen;
     let addrs = listen.addresses().with_context(|| format!("{listen} cannot be looked up"))?;
     let is_ready = first(addrs.into_iter().map(reached_at), config.tls_cert.is_some())
-        .with_context(|| format!("there is no answer from {listen}"))?;
+        .with_context(|| format!("no answer from {listen}"))?;
     out::print(if is_ready { "ready\n" } else { "not ready\n" })?;
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What the first of the addresses says that answers, else why the last does not.
 fn first(addrs: impl Iterator<Item = SocketAddr>, has_tls: bool) -> anyhow::Result<bool> {
-    let mut outcome = Err(anyhow::anyhow!("it stands for no address"));
+    let mut outcome = Err(anyhow::anyhow!("it has no address"));
     for addr in addrs {
         outcome = ask(addr, has_tls);
         if outcome.is_ok() {
@@ -69,8 +69,8 @@ fn ask(addr: SocketAddr, has_tls: bool) -> anyhow::Result<bool> {
         Some(400) if !has_tls => {
             bail!("it may speak HTTPS: give --tls-cert (USHER_TLS_CERT) as to `usher serve`")
         }
-        Some(status) => bail!("it answered with the status {status}: another program may listen there"),
-        None => bail!("what listens there does not speak HTTP/1.1"),
+        Some(status) => bail!("it answered with status {status}: another program may be listening there"),
+        None => bail!("the program listening there does not speak HTTP/1.1"),
     }
 }
 

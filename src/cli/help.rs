@@ -19,8 +19,8 @@ const ALSO: [(&str, &[&str]); 2] =
 const EVERYWHERE: &str = "data";
 
 const WITHOUT_A_COMMAND: &str =
-    "Without a command it serves, as `usher serve` does, whose help names the flags.
-`usher help COMMAND` and `usher COMMAND --help` say more about one.";
+    "Without a command, usher runs `usher serve`. See `usher help serve` for its flags.
+Run `usher help COMMAND` or `usher COMMAND --help` for details.";
 
 /// Reads the command line. Where it is wrong, or asks for help, the process ends here.
 pub fn parse() -> Cli {

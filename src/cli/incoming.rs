@@ -56,9 +56,14 @@ impl Incoming {
         let more = self.left_out.len().saturating_sub(NAMED);
         let mut lines: Vec<String> = match self.left_out.len() {
             0 => return None,
-            1 => vec!["1 file beside the backup is named like a receipt, and is left out:".to_owned()],
+            1 => vec![
+                "1 file beside the backup is named like a receipt but is not valid and was skipped:"
+                    .to_owned(),
+            ],
             many => {
-                vec![format!("{many} files beside the backup are named like receipts, and are left out:")]
+                vec![format!(
+                    "{many} files beside the backup are named like receipts but are not valid and were skipped:"
+                )]
             }
         };
         lines.extend(self.left_out.iter().take(NAMED).map(|line| format!("  {line}")));
@@ -66,7 +71,7 @@ impl Incoming {
             lines.push(format!("  and {more} more"));
         }
         lines.push(
-            "Where one of them should be good, put a good copy there, and see who can write there.".into(),
+            "If one of them should be valid, put a valid copy there, and check who can write there.".into(),
         );
         Some(lines.join("\n"))
     }
@@ -82,8 +87,8 @@ fn checked(path: &Path, name: &str, key: &PublicKey) -> Result<Vec<u8>, String> 
     let receipt = check_one(&bytes, key).map_err(|fault| fault.to_string())?;
     match receipt.place.map(|place| (place, receipt.id)) {
         named if named == of_file_name(name) => Ok(bytes),
-        Some((place, _)) => Err(format!("it is receipt {place}, under the name of another")),
-        None => Err("it was handed out, and is not the copy that this installation keeps".to_owned()),
+        Some((place, _)) => Err(format!("it is receipt {place} under another receipt's name")),
+        None => Err("it is the person's copy, not the one this installation keeps".to_owned()),
     }
 }
 

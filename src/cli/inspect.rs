@@ -121,7 +121,7 @@ pub fn beside_a_server(directory: &Directory) -> Vec<String> {
 fn all(directory: &Directory) -> Vec<String> {
     let glance =
         OfflineDatabase::open_as(&directory.database(), directory.access).map_err(|error| error.to_string());
-    let glance = || glance.as_ref().map_err(|error| anyhow!("the database does not open: {error}"));
+    let glance = || glance.as_ref().map_err(|error| anyhow!("the database cannot be opened: {error}"));
     // What grows is read in this order: a receipt that comes meanwhile is not missed.
     let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));
     let key = ledgers::public_key(directory.path);
@@ -164,7 +164,7 @@ fn signing_key(dir: &Path, key: &PublicKey) -> Result<Outcome> {
     let at = dir.join("secrets/signing.key");
     let secret = fs::read(&at).with_context(|| format!("cannot read {}", at.display()))?;
     let fits = secret.try_into().is_ok_and(|secret: [u8; 32]| Signer::of(&secret).public() == *key);
-    let fault = (!fits).then(|| "signing.pub does not belong to secrets/signing.key".to_owned());
+    let fault = (!fits).then(|| "signing.pub does not match secrets/signing.key".to_owned());
     Ok(Outcome { figures: key.to_string(), faults: fault.into_iter().collect() })
 }
 
@@ -187,7 +187,7 @@ fn chain_of_receipts(dir: &Path, key: &PublicKey, good: usize, last: Option<i64>
         last.and_then(|last| u64::try_from(last).ok()).filter(|last| *last > report.last.number)
     {
         faults.push(format!(
-            "receipt {last} was made, as the database says, but {} is the last that is there: its tail was cut",
+            "the database knows receipt {last}, but {} is the last one here: the end of the chain is missing",
             report.last.number
         ));
     }
@@ -216,17 +216,17 @@ fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) ->
     let trouble = RefCell::new(None);
     let report = log::check(rows(glance, &trouble), &heads, &notes, key);
     if let Some(error) = trouble.into_inner() {
-        return Err(error).context("the audit log does not read");
+        return Err(error).context("the audit log is unreadable");
     }
     let figures = format!(
-        "{} rows in one chain, {} signed heads, {} receipts agree, {} replaced by restores",
+        "{} rows in one chain, {} signed heads, {} receipts match, {} replaced by restores",
         report.rows,
         heads.len(),
         notes.len(),
         receipts.len() - notes.len()
     );
     let strays = glance.read(audit::strays)?;
-    let strays = strays.iter().map(|seq| format!("row {seq} comes before the first: it was put in"));
+    let strays = strays.iter().map(|seq| format!("row {seq} comes before the first row: it was inserted"));
     let faults = strays.chain(report.faults.iter().map(ToString::to_string)).collect();
     Ok(Outcome { figures, faults })
 }
@@ -266,13 +266,13 @@ fn ledger_file(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcom
     let report = ledger::check(&directory.ledger(), Some(&mark), Some(&seal));
     let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
     if let Some(ledger) = report.ledger.filter(|ledger| *ledger != mark.ledger) {
-        faults.push(format!("it is {ledger}, and the database was written beside {}", mark.ledger));
+        faults.push(format!("it is ledger {ledger}, but the database belongs to ledger {}", mark.ledger));
     }
     let how = match report.version {
-        UNSEALED => "in one chain, without MACs: it is of version 1, and the next start brings it over",
+        UNSEALED => "in one chain, without MACs (version 1): the next start upgrades it",
         _ => "in one chain, each with its MAC",
     };
-    let figures = format!("{} entries {how}; the database has seen {}", report.entries, mark.seq);
+    let figures = format!("{} entries {how}; the database has {}", report.entries, mark.seq);
     Ok(Outcome { figures, faults })
 }
 
@@ -287,10 +287,10 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
     receipts.into_iter().for_each(|receipt| known.receipt(receipt));
     if ledger::version_of(&path) == Some(UNSEALED) {
         let faults = match head {
-            Some(_) => vec!["it is of version 1, and a signed head names version 2 of it".to_owned()],
+            Some(_) => vec!["it has version 1, but a signed head names version 2".to_owned()],
             None => Vec::new(),
         };
-        return Ok(Outcome { figures: "not looked for in a ledger of version 1".into(), faults });
+        return Ok(Outcome { figures: "not checked in a ledger of version 1".into(), faults });
     }
     let (seen, contradictions) = known.contradictions(&path, &seal(directory)?)?;
     let mut faults: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
@@ -303,14 +303,14 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
     let strays = known.receipts_of_others(&ledgers);
     faults.extend(strays.map(|receipt| {
         format!(
-            "receipt {} names the ledger {}, which is not there",
+            "receipt {} names the ledger {}, which does not exist here",
             receipt.place.unwrap_or(receipt.number),
             receipt.ledger.id
         )
     }));
     let figures = match count - ours {
-        0 => format!("{ours} are where they say"),
-        lost => format!("{ours} are where they say, {lost} are of a ledger that was lost"),
+        0 => format!("{ours} found at their positions"),
+        lost => format!("{ours} found at their positions, {lost} belong to a lost ledger"),
     };
     Ok(Outcome { figures, faults })
 }
@@ -321,13 +321,13 @@ fn sound(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let mut rows = glance.rows()?;
     faults.append(&mut rows.faults);
     let figures =
-        format!("{} pages, sound, all references good; {} rows read", directory.file.count()?, rows.read);
+        format!("{} pages valid, all references valid; {} rows read", directory.file.count()?, rows.read);
     Ok(Outcome { figures, faults })
 }
 
 fn numbers(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let (figures, faults) = match glance.faults_of_numbers(&directory.database())? {
-        Some(faults) => ("the file has all that were given out", faults),
+        Some(faults) => ("the file has all issued numbers", faults),
         None => ("the next start writes the file", Vec::new()),
     };
     Ok(Outcome { figures: figures.to_owned(), faults })
@@ -339,13 +339,13 @@ fn free_space(file: &Pages) -> Result<Outcome> {
         pages += 1;
         match file.is_stale(number, page) {
             Ok(false) => {}
-            Ok(true) => faults.push(format!("page {number} holds bytes in what is free")),
+            Ok(true) => faults.push(format!("page {number} has data in its free space")),
             Err(odd) => faults.push(format!("page {number} is not as SQLite writes it: {}", odd.0)),
         }
     })?;
     let used = used_leaves(file)?;
-    faults.extend(used.iter().map(|number| format!("page {number} is free, and holds bytes")));
-    Ok(Outcome { figures: format!("{pages} pages, nothing but zeros in what is free"), faults })
+    faults.extend(used.iter().map(|number| format!("page {number} is free but has data")));
+    Ok(Outcome { figures: format!("{pages} pages, all free space is zero"), faults })
 }
 
 fn traces(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
@@ -362,12 +362,13 @@ fn traces(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
     let under_way = if (directory.is_copied)() { backup::left(&directory.backups())? } else { Vec::new() };
     let verdict = search_all(directory.file, &directory.database(), key, &sought, &under_way)?;
     let found = verdict.found.iter().filter(|(_, found)| !found.places.is_empty());
-    let found = found
-        .map(|(job, found)| format!("values of whom job {job} erased are in {}", found.places.join("; ")));
+    let found = found.map(|(job, found)| {
+        format!("values of the user erased by job {job} are in {}", found.places.join("; "))
+    });
     let faults = waiting(&failed).into_iter().chain(found).collect();
     let figures = format!(
-        "{} texts of {jobs} erasures looked for in {} bytes, none found where nothing should be",
-        verdict.fragments, verdict.bytes
+        "searched {} bytes for {} values of {jobs} erasures, none found",
+        verdict.bytes, verdict.fragments
     );
     Ok(Outcome { figures, faults })
 }
@@ -377,11 +378,9 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     let names: Vec<String> = failed.iter().map(ToString::to_string).collect();
     match names.as_slice() {
         [] => None,
-        [one] => Some(format!(
-            "1 erasure failed and waits for somebody: job {one}; its page says why; retry it there"
-        )),
+        [one] => Some(format!("1 erasure failed and needs attention: job {one}; retry it on its page")),
         all => Some(format!(
-            "{} erasures failed and wait for somebody: jobs {}; their pages say why; retry them there",
+            "{} erasures failed and need attention: jobs {}; retry them on their pages",
             all.len(),
             all.join(", ")
         )),
@@ -404,7 +403,7 @@ fn backups(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
         let foreign = backup.manifest.as_ref().ok().map(|manifest| &manifest.ledger.ledger);
         if let Some(ledger) = foreign.filter(|id| !ledgers.contains(&LedgerId::parse(id))) {
             faults.push(format!(
-                "{} is of another installation: it was made beside the ledger {ledger}; a restore here refuses it",
+                "{} belongs to another installation (ledger {ledger}) and cannot be restored here",
                 backup.path.display()
             ));
         }
@@ -416,8 +415,8 @@ fn backups(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
         }
     }
     let figures = match closed {
-        0 => format!("{opened} opened, each whole"),
-        _ => format!("{opened} opened, each whole; {closed} need the recovery key"),
+        0 => format!("{opened} opened and complete"),
+        _ => format!("{opened} opened and complete; {closed} need the recovery key"),
     };
     Ok(Outcome { figures, faults })
 }
@@ -435,9 +434,9 @@ fn leftovers(directory: &Directory) -> Result<Outcome> {
     left.retain(|path| path.exists());
     let faults = left.iter().map(|path| {
         format!(
-            "{} is not encrypted, and was left by a kill: the next start removes it",
+            "{} is an unencrypted leftover from a crash: the next start removes it",
             path.strip_prefix(directory.path).unwrap_or(path).display()
         )
     });
-    Ok(Outcome { figures: "nothing that a kill has left".into(), faults: faults.collect() })
+    Ok(Outcome { figures: "no leftovers from a crash".into(), faults: faults.collect() })
 }

@@ -19,67 +19,67 @@ const NEVER: &str = "never";
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {
-    /// Make a key; prints it, once, alone
+    /// Create a key and print it; it is shown only once
     Create {
         #[command(flatten)]
         of: KeyOf,
-        /// What the key is for
+        /// Name of the key
         #[arg(long)]
         name: String,
-        /// Of ingest, read, write, delete, admin; all but admin unless given
+        /// Scopes, separated by commas: ingest, read, write, delete, admin; default: all but admin
         #[arg(long)]
         scopes: Option<String>,
-        /// Stands where anybody can read it, in a page or an app: good for ingestion alone
+        /// Public key, for web pages and apps: it can only ingest
         #[arg(long, conflicts_with_all = ["org", "scopes"])]
         public: bool,
-        /// From when on it opens nothing: a day such as 2030-01-31 (UTC), or a time such as 2030-01-31T12:00:00Z
+        /// Expiry: a day such as 2030-01-31 (UTC), or a time such as 2030-01-31T12:00:00Z
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
-        /// Where it is good from, by commas: addresses, or ranges such as 10.0.0.0/8
+        /// Addresses it may be used from, separated by commas: addresses, or ranges such as 10.0.0.0/8
         #[arg(long, value_name = "RANGES")]
         address: Option<String>,
     },
-    /// A key a line: its id, project, name, scopes, first letters, last use; then its end, addresses and
-    /// the secrets that it has replaced
+    /// List keys, one per line: id, project, name, scopes, first letters, last use; then expiry, addresses
+    /// and previous secrets
     List,
-    /// Change a key; what is left out stays as it is
+    /// Change a key; values that are not given stay the same
     Set {
         id: i64,
         #[arg(long)]
         name: Option<String>,
-        /// A day or a time, as with `key create`; or "never"
+        /// Expiry: a day or a time, as with `key create`, or "never"
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
-        /// Where it is good from, by commas; "" is everywhere
+        /// Addresses it may be used from, separated by commas; "" for anywhere
         #[arg(long, value_name = "RANGES")]
         address: Option<String>,
     },
-    /// Give a key a new secret; prints it, once, alone. The one before stays good for a while
+    /// Create a new secret for a key and print it once; the previous one stays valid for a while
     Rotate {
         id: i64,
         #[command(flatten)]
         overlap: Overlap,
     },
-    /// End the secrets that a key has replaced, at once
+    /// End the previous secrets of a key immediately
     EndOld { id: i64 },
-    /// Close a key for good, from this moment on
+    /// Revoke a key immediately; this cannot be undone
     Revoke { id: i64 },
 }
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 #[group(required = true, multiple = false)]
 pub struct KeyOf {
-    /// The project's key, as `project list` prints it
+    /// Project key from `project list`
     #[arg(long, value_name = "KEY")]
     project: Option<String>,
-    /// Every project of the organisation
+    /// All projects of the organisation
     #[arg(long)]
     org: bool,
 }
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Overlap {
-    /// For how many hours the secret before stays good, 0 to 720
+    /// Hours the previous secret stays valid, 0 to 720
     #[arg(long, value_name = "HOURS", default_value_t = rotation::OVERLAP / HOUR, allow_hyphen_values = true)]
     overlap: i64,
 }
@@ -191,6 +191,7 @@ fn by_flags(error: Error) -> Error {
         let flag = match fault.field.as_str() {
             "expiresAt" => "--expires",
             "overlap" => "--overlap",
+            "scopes" => "--scopes",
             "name" => "--name",
             field if field.starts_with("addresses") => "--address",
             _ => continue,
@@ -237,19 +238,23 @@ fn line(key: &Held, projects: &[Project], old: &[OldSecret], now: Millis) -> Str
         add(format!("{word} {}", clock::rfc3339(end)));
     }
     if !key.addresses.is_empty() {
-        add(format!("from {}; refused elsewhere: {}", key.addresses.join(","), key.refused_addresses));
+        add(format!(
+            "only from {}; refused from elsewhere: {}",
+            key.addresses.join(","),
+            key.refused_addresses
+        ));
     }
     if !key.has_secret() {
-        add("its secret was replaced after this backup: rotate it".to_owned());
+        add("secret replaced after this backup: rotate the key".to_owned());
     }
     for old in old.iter().filter(|old| old.of == Credential::Key(key.id)) {
-        let word = if now < old.ends_at { "good until" } else { "ended" };
+        let word = if now < old.ends_at { "valid until" } else { "ended" };
         let at = clock::rfc3339(old.ends_at);
         add(format!("old secret {}… {word} {at}, {}", old.hint, used(old.last_used_at)));
     }
     if let Some(at) = key.browser_at {
         let at = clock::rfc3339(at);
-        add(format!("came from a browser on {at}: a key that is not public stands in a page"));
+        add(format!("used from a browser on {at}, but not public: replace it with a public key"));
     }
     line
 }

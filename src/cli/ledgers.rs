@@ -35,7 +35,7 @@ pub fn upgrade(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
         State::New | State::Lost(_) => None,
     };
     carry_over(&path, &MacKey::new(secret), mark.as_slice(), &known, &data.kept_ledger())?;
-    log::warn!("the ledger of erasures was brought over to version 2: each entry has a MAC now");
+    log::warn!("the ledger of erasures was upgraded to version 2: each entry now has a MAC");
     Ok(())
 }
 
@@ -87,10 +87,9 @@ pub fn public_key(dir: &Path) -> anyhow::Result<PublicKey> {
 /// What is said where a new ledger stands in the place of a lost one.
 pub fn given_up(done: &Replayed) -> String {
     format!(
-        "a new ledger of erasures begins: what the lost one ordered and this database has not seen is given \
-         up. Whoever was erased or hidden since may be back, and whatever key was revoked since may be good \
-         again; receipts name who was erased, and {} people were erased again by them. Backups from before \
-         need `usher restore FILE --without-ledger` from now on",
+        "a new ledger of erasures is started: entries of the lost one that this database does not have are lost. \
+         Users erased or moved to trash since may be back, and keys revoked since may be valid again. {} users \
+         were erased again from their receipts. Older backups now need `usher restore FILE --without-ledger`",
         done.by_receipts
     )
 }

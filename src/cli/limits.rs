@@ -41,14 +41,14 @@ pub fn check_threads(workers: usize) -> anyhow::Result<()> {
     drop(hold);
     for thread in threads {
         if thread.join().is_err() {
-            bail!("a thread that was begun as a trial ended with a panic: start Usher again");
+            bail!("a test thread panicked: start Usher again");
         }
     }
     outcome.with_context(|| {
         format!(
-            "this process cannot begin the {needed} threads that it needs: raise its limits of threads and memory \
+            "this process cannot start the {needed} threads it needs: raise its limits of threads and memory \
              (`ulimit -u` and `ulimit -v`, TasksMax= and MemoryMax= of systemd, --pids-limit of a container), or \
-             let fewer threads answer with --workers"
+             use fewer threads with --workers"
         )
     })
 }
@@ -57,8 +57,8 @@ pub fn check_threads(workers: usize) -> anyhow::Result<()> {
 pub fn tell_size_of_files() {
     if let Some(most) = getrlimit(Resource::Fsize).current {
         log::warn!(
-            "no file may grow beyond {most} bytes (`ulimit -f`, LimitFSIZE= of systemd): what does not fit is \
-             refused as on a disk that fails"
+            "files cannot grow beyond {most} bytes (`ulimit -f`, LimitFSIZE= of systemd): larger writes fail like \
+             on a broken disk"
         );
     }
 }
@@ -83,8 +83,8 @@ pub fn raise_open_files(workers: usize) -> anyhow::Result<()> {
     let needed = FILES + FILES_OF_WORKER * workers as u64;
     if most < needed {
         bail!(
-            "this process may open {most} files, and needs {needed}: raise the limit (`ulimit -n`, LimitNOFILE= of \
-             systemd, --ulimit nofile= of a container), or let fewer threads answer with --workers"
+            "this process may open {most} files but needs {needed}: raise the limit (`ulimit -n`, LimitNOFILE= of \
+             systemd, --ulimit nofile= of a container), or use fewer threads with --workers"
         );
     }
     if limit.current.is_some_and(|now| now < most) {

@@ -48,7 +48,7 @@ impl Reserved {
     /// From now on connections are taken.
     pub fn open(self) -> Result<Vec<TcpListener>> {
         let open = |socket: OwnedFd| {
-            listen(&socket, BACKLOG).context("the address that is ours cannot be listened on")?;
+            listen(&socket, BACKLOG).context("cannot listen on the bound address")?;
             Ok(TcpListener::from(socket))
         };
         self.0.into_iter().map(open).collect()
@@ -68,14 +68,14 @@ fn taken(addr: SocketAddr) -> rustix::io::Result<OwnedFd> {
 fn why(addr: SocketAddr, flag: &str, error: Errno) -> anyhow::Error {
     let todo = match error {
         Errno::ADDRINUSE => format!(
-            "another program listens there, maybe another Usher: stop it, or give another address with {flag}"
+            "another program is using this address, maybe another Usher: stop it, or use another address with {flag}"
         ),
         Errno::ACCESS | Errno::PERM => format!(
-            "this user may not take a port below 1024: give a higher one with {flag} and put a proxy in front, or \
-             give the service the capability CAP_NET_BIND_SERVICE"
+            "this user may not use a port below 1024: use a higher one with {flag} behind a proxy, or give the \
+             service the capability CAP_NET_BIND_SERVICE"
         ),
         Errno::ADDRNOTAVAIL => format!(
-            "this machine has no such address: give one of its own with {flag}, or 0.0.0.0 or [::] for all"
+            "this machine does not have this address: use one of its own with {flag}, or 0.0.0.0 or [::] for all"
         ),
         error => {
             return anyhow!(std::io::Error::from(error)).context(format!("cannot listen on {addr} ({flag})"));

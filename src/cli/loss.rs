@@ -23,25 +23,24 @@ pub fn check(store: &Store, unseen: &[Entry], head: Option<&Head>, is_accepted: 
     };
     let why = match older {
         Some(head) => format!(
-            "usher.db is an older copy, or has lost what was written last: a later run of Usher, or a later erasure \
-             than it knows of, is named in secrets/ledger.head, which was signed at {}",
+            "usher.db is an older copy, or its latest data is lost: secrets/ledger.head, signed at {}, names a later \
+             run of Usher or a later erasure",
             written(head.at)
         ),
         None if is_far_ahead(unseen) => format!(
-            "usher.db is older than erasures.ledger beside it, which has {} entries that it has not seen",
+            "usher.db is older than erasures.ledger beside it, which has {} entries that usher.db does not have",
             unseen.len()
         ),
         None => return Ok(()),
     };
     if is_accepted {
-        log::warn!("{why}; it is used all the same, as --accept-loss says");
+        log::warn!("{why}; it is used anyway, because of --accept-loss");
         return Ok(());
     }
     bail!(
-        "{why}: what was sent meanwhile is missing in it. Keep it: copy the data directory to another place before \
-         anything else. Then put the newest usher.db with its usher.db-wal back, restore a backup with `usher \
-         restore`, or, where an older usher.db was put there on purpose, start once with --accept-loss: who was \
-         erased meanwhile is erased again"
+        "{why}: data sent since is missing. Copy the data directory to another place before anything else. Then put \
+         the newest usher.db with its usher.db-wal back, or restore a backup with `usher restore`. If you put an \
+         older usher.db there on purpose, start once with --accept-loss: users erased since are erased again"
     )
 }
 

@@ -60,7 +60,7 @@ use upgrade::Upgrade;
 struct Cli {
     #[command(flatten)]
     config: Config,
-    /// How log lines are written: for people, or a JSON object a line
+    /// Format of the log: text, or JSON with one object per line
     #[arg(long, env = "USHER_LOG_FORMAT", value_name = "FORMAT", default_value = "text", global = true)]
     log_format: logging::Format,
     #[command(subcommand)]
@@ -69,80 +69,80 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the APIs and the admin pages; what happens without a command
+    /// Serve the APIs and the admin pages (the default command)
     Serve(serve::Serve),
-    /// Make, list, change, rename and delete projects
+    /// Create, list, change, rename and delete projects
     #[command(subcommand)]
     Project(Project),
-    /// Make, list, change, rotate and revoke API keys
+    /// Create, list, change, rotate and revoke API keys
     #[command(subcommand)]
     Key(key::Key),
-    /// People who sign in to the admin pages
+    /// Manage the admins who can sign in to the admin pages
     #[command(subcommand)]
     Admin(admin::Admin),
-    /// Keep people out, and let them in again: messages for them are dropped
+    /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
-    /// Which clock is in force, and why
+    /// Show or confirm the clock
     #[command(subcommand)]
     Clock(ClockCommand),
-    /// Fill a project with made-up users, in a directory of its own
+    /// Create a project with sample users, in a separate directory
     Demo(Demo),
-    /// Make a backup, one encrypted file, in a folder; prints its path
+    /// Make an encrypted backup in a folder; prints the path of the file
     Backup {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// Put a backup in the place of the database; no server may hold the directory
+    /// Replace the database with a backup; stop the server first
     Restore(restore::Restore),
-    /// Check the whole directory, or one receipt, which needs nothing but the files that are named
+    /// Verify the whole data directory, or one receipt (needs only the named files)
     Verify(Box<verify::Verify>),
-    /// Say what is wrong, and what to do about it; exit code 0: nothing, 1: something, 2: it cannot be told
+    /// Show what is wrong and what to do; exit code 0: nothing, 1: something, 2: could not check
     Doctor,
-    /// Ask the server at --listen whether it is ready; exit code 0: it is, 1: it is not
+    /// Ask the server at --listen whether it is ready; exit code 0: ready, 1: not ready
     Health,
 }
 
 #[derive(Subcommand)]
 enum Project {
-    /// Make a project; prints its key
+    /// Create a project; prints its key
     Create { name: String },
-    /// A project a line: its key, its name
+    /// List projects, one per line: key, name
     List,
-    /// Give a project another name; its key stays
+    /// Rename a project; its key stays the same
     Rename {
         /// As `project list` prints it
         key: String,
         name: String,
     },
-    /// Delete a project and erase all its users; says what there is of it unless it is confirmed
+    /// Delete a project and erase all its users; without --confirm only shows what it contains
     Delete {
         /// As `project list` prints it
         key: String,
-        /// The project's name: nothing is deleted without it
+        /// The project's name, required to delete it
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
     },
-    /// Change a project's settings; prints them
+    /// Change the settings of a project; prints them
     Set {
         /// As `project list` prints it
         key: String,
         #[command(flatten)]
         settings: project::Settings,
     },
-    /// Give a project a new ingest token; prints it. The one before stays good for a while
+    /// Create a new ingest token for a project and print it; the previous one stays valid for a while
     RotateToken {
         /// As `project list` prints it
         key: String,
         #[command(flatten)]
         overlap: key::Overlap,
     },
-    /// End the ingest tokens that a project has replaced, at once
+    /// End the previous ingest tokens of a project immediately
     EndOldTokens {
         /// As `project list` prints it
         key: String,
     },
-    /// A project's settings, one a line
+    /// Show the settings of a project, one per line
     Show {
         /// As `project list` prints it
         key: String,
@@ -151,24 +151,24 @@ enum Project {
 
 #[derive(Subcommand)]
 enum ClockCommand {
-    /// Say whether the clock is trusted, and why not
+    /// Show whether the clock is trusted, and if not, why
     Show,
-    /// Say that the machine's clock is right: it is followed at once, and what waits for it goes on
+    /// Confirm that the machine's clock is right: deletions on hold then continue
     Confirm,
 }
 
 #[derive(Args)]
 struct Demo {
-    /// How many users
+    /// Number of users
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     users: u32,
-    /// How many of them have 100,000 events each
+    /// Number of users with 100,000 events each
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10))]
     heavy: u32,
-    /// Name of the project to make
+    /// Name of the project to create
     #[arg(long, default_value = "demo")]
     project: String,
-    /// Remove the directory that `usher demo` has made, and all that is in it
+    /// Remove the directory that `usher demo` created, with everything in it
     #[arg(long, conflicts_with_all = ["users", "heavy", "project"])]
     remove: bool,
 }
@@ -188,7 +188,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let owner = if is_of_one { None } else { owner::become_owner_of(&data)? };
     carry_out(cli).map_err(with_way_out).map_err(|error| match owner {
         Some(user) if format!("{error:#}").contains("Permission denied") => error.context(format!(
-            "root works on {} as its owner, user {user}, who cannot do this: give them what they need (chown)",
+            "root works on {} as its owner, user {user}, who is not allowed to do this: give that user access (chown)",
             data.display()
         )),
         _ => error,
@@ -198,11 +198,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
 /// What a disk fails with, and what can be done about it.
 fn with_way_out(error: anyhow::Error) -> anyhow::Error {
     let way = match error.downcast_ref::<Error>() {
-        Some(Error::DiskFull) => "make room on it, and start again; nothing of what was acknowledged is lost",
+        Some(Error::DiskFull) => "free some space and start again; no acknowledged data is lost",
         Some(Error::DiskFails(_)) => {
-            "see what the system says of its disk, and start again. If it stays so, copy the data directory to \
-             another disk before anything else; `usher verify` says what can be read, and `usher restore` puts a \
-             backup in its place"
+            "check the disk in the system log, and start again. If it fails again, copy the data directory to \
+             another disk before anything else. `usher verify` shows what can be read, `usher restore` replaces the \
+             database with a backup"
         }
         _ => return error,
     };
@@ -219,7 +219,7 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Health) => return health::run(&config),
         Some(Command::Doctor) => return Ok(examine(&config, format)),
         Some(Command::Restore(_)) if config.read_only => {
-            bail!("a restore writes: it does not go with --read-only")
+            bail!("a restore changes data: run it without --read-only")
         }
         Some(Command::Restore(what)) => {
             logging::start("warn", format);
@@ -233,7 +233,7 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Verify(_)) => ControlCommand::Verify,
         Some(Command::Backup { folder }) => ControlCommand::Backup {
             folder: std::path::absolute(&folder)
-                .with_context(|| format!("{} is no folder", folder.display()))?,
+                .with_context(|| format!("{} is not a folder", folder.display()))?,
         },
         Some(Command::Project(Project::Create { name })) => ControlCommand::CreateProject { name },
         Some(Command::Project(Project::List)) => ControlCommand::ListProjects,
@@ -283,15 +283,16 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     match act {
         ControlCommand::Admin(admin) if admin.prints_link() => {
             out::once(&text)
-                .context("the link could not be shown: `usher admin reset-password` makes another")?;
+                .context("the link could not be printed: get a new one with `usher admin reset-password`")?;
         }
         ControlCommand::Key(key) if key.is_shown_once() => {
-            out::once(&text).context("the key could not be shown, and nobody has it: revoke it")?;
+            out::once(&text)
+                .context("the key was created but could not be printed: revoke it and create another")?;
         }
-        _ => out::print(&text).context("it is done, but the answer could not be printed")?,
+        _ => out::print(&text).context("done, but the output could not be printed")?,
     }
     if is_verify && wrong > 0 {
-        bail!("{wrong} of the checks of {} found something wrong", config.data.display());
+        bail!("{wrong} checks of {} failed", config.data.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -325,7 +326,7 @@ fn examine(config: &Config, format: logging::Format) -> ExitCode {
         Ok(true) => ExitCode::FAILURE,
         Err(error) => {
             // Where it cannot be said, the exit code says it.
-            let _ = out::aside(&format!("usher: it cannot be told what is wrong: {error:#}\n"));
+            let _ = out::aside(&format!("usher: could not check: {error:#}\n"));
             ExitCode::from(CANNOT_TELL)
         }
     }

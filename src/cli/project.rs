@@ -25,29 +25,29 @@ const FOREVER: &str = "forever";
 /// What is left out stays as it is.
 #[derive(Debug, Default, Args, Serialize, Deserialize)]
 pub struct Settings {
-    /// Sites whose pages may send to it, by commas, as https://app.example.com; "" is every site
+    /// Sites that may send data, separated by commas, such as https://app.example.com; "" for all sites
     #[arg(long, value_name = "ORIGINS")]
     origins: Option<String>,
-    /// What public credentials may write: open, own-visitors or events-only
+    /// Data public credentials may write: open, own-visitors or events-only
     #[arg(long, value_name = "WHAT")]
     public_writes: Option<String>,
-    /// New people that one address may make in an hour with public credentials; or "usual"
+    /// New users per hour from one address with public credentials, or "usual" for the default
     #[arg(long, value_name = "N")]
     people_per_address: Option<String>,
-    /// The same for the whole project
+    /// New users per hour with public credentials in the whole project, or "usual" for the default
     #[arg(long, value_name = "N")]
     people_per_hour: Option<String>,
-    /// Names that stand for nobody, by commas; "usual" for the usual ones, "" for none
+    /// Placeholder identifiers, separated by commas; "usual" for the default list, "" for none
     #[arg(long, value_name = "NAMES")]
     placeholders: Option<String>,
-    /// For how many days digests of erased identifiers keep late data out, and as long as a backup
-    /// from before the erasure is there; or "forever"
+    /// Days to keep hashes of erased identifiers, which block late data, or "forever"; they are kept at
+    /// least as long as a backup from before the erasure
     #[arg(long, value_name = "DAYS")]
     erased_days: Option<String>,
-    /// Why they are kept forever
+    /// Reason to keep them forever
     #[arg(long, value_name = "TEXT")]
     erased_why: Option<String>,
-    /// What the app signs its users' names with; - reads it from standard input, "" removes it
+    /// Secret your app signs its users' identifiers with; - reads it from standard input, "" removes it
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     client_secret: Option<String>,
 }
@@ -90,7 +90,7 @@ fn secret() -> anyhow::Result<String> {
     std::io::stdin().read_line(&mut line).context("cannot read the client secret")?;
     let line = line.trim_end_matches(['\r', '\n']);
     // An empty one would remove what is there.
-    anyhow::ensure!(!line.is_empty(), "there is no client secret on standard input");
+    anyhow::ensure!(!line.is_empty(), "no client secret on standard input");
     Ok(line.to_owned())
 }
 
@@ -148,15 +148,15 @@ pub fn delete(app: &App, key: &str, confirm: Option<&str>) -> anyhow::Result<Vec
     let Counts { live, trash, detached, scheduled, keys, suppressions } = counts;
     anyhow::ensure!(
         confirm == Some(project.name.as_str()),
-        "project {key} is called \"{}\", and has {live} users, {trash} users in the trash, {detached} whose account \
-         alone is erased, {scheduled} scheduled deletions, {keys} keys, {suppressions} people who are kept out. \
-         Nothing is deleted: give its name with --confirm, and all of them are erased for good",
+        "project {key} is called \"{}\". It has {live} users, {trash} in trash, {detached} with account deleted and \
+         activity kept, {scheduled} scheduled deletions, {keys} keys, {suppressions} suppressed users. Nothing was \
+         deleted. To erase all of them permanently, give its name with --confirm",
         project.name
     );
     app.write_blocking(move |tx| project_deletion::begin(tx, project.id, Origin::Request))?;
     app.reload_keys()?;
     Ok(vec![format!(
-        "deleted; {} users are being erased, by the server that runs or at its next start",
+        "deleted; {} users are being erased by the running server, or at its next start",
         live + trash + detached
     )])
 }
@@ -177,7 +177,7 @@ pub fn show(app: &App, key: &str) -> Result<Vec<String>> {
         (None, why) => format!("{FOREVER}: {}", why.as_deref().unwrap_or_default()),
     };
     let mut lines = vec![
-        format!("origins\t{}", or(project.origins.join(","), "(every site)")),
+        format!("origins\t{}", or(project.origins.join(","), "(all sites)")),
         format!("public writes\t{}", intake.public_writes.word()),
         format!("people per address\t{}", intake.per_address()),
         format!("people per hour\t{}", intake.per_hour()),
@@ -189,7 +189,7 @@ pub fn show(app: &App, key: &str) -> Result<Vec<String>> {
         let used = old
             .last_used_at
             .map_or_else(|| "never used".to_owned(), |at| format!("used {}", clock::rfc3339(at)));
-        format!("old token\t{}… good until {}, {used}", old.hint, clock::rfc3339(old.ends_at))
+        format!("old token\t{}… valid until {}, {used}", old.hint, clock::rfc3339(old.ends_at))
     }));
     Ok(lines)
 }
@@ -202,18 +202,17 @@ fn follows(old: &Project, new: &Project) -> Vec<String> {
         && was.erased_kept_days.is_none_or(|was| days < was)
     {
         lines.push(format!(
-            "digests older than {days} days are forgotten at the next round: late data of those people may come in again"
+            "hashes older than {days} days are deleted within minutes: late data of those users is then accepted again"
         ));
     }
     if is.public_writes != was.public_writes {
         lines.extend(match is.public_writes {
             PublicWrites::Open => None,
-            PublicWrites::OwnVisitors => Some(
-                "what public credentials say of people who are known is dropped and counted from now on"
-                    .into(),
-            ),
+            PublicWrites::OwnVisitors => {
+                Some("profile data of known users from public credentials is now dropped and counted".into())
+            }
             PublicWrites::EventsOnly => {
-                Some("what public credentials say of anybody is dropped and counted from now on".into())
+                Some("profile data from public credentials is now dropped and counted".into())
             }
         });
     }

@@ -23,11 +23,11 @@ use crate::worker_signal::WorkerSignal;
 pub fn hold(config: &Config) -> anyhow::Result<DataDir> {
     directory::must_be(&config.data)?;
     if config.accept_loss {
-        bail!("--accept-loss changes what is there: it does not go with --read-only");
+        bail!("--accept-loss changes data: use it without --read-only");
     }
     let Some(data) = DataDir::look(&config.data)? else {
         bail!(
-            "another Usher serves {} and writes there: ask that one, without --read-only, or stop it first",
+            "an Usher server is using {} and writes there: run the command without --read-only, or stop the server first",
             config.data.display()
         );
     };
@@ -42,8 +42,8 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
     for left in [data.kept(), data.kept_wal(), data.kept_ledger()] {
         if fs::symlink_metadata(&left).is_ok() {
             bail!(
-                "{} is there: a restore or an upgrade has not come to its end. Start once without --read-only, \
-                 on a disk that can be written (a copy of the whole directory will do)",
+                "{} exists: a restore or an upgrade is not finished. Start once without --read-only, on a \
+                 writable disk (a copy of the whole directory is enough)",
                 left.display()
             );
         }
@@ -86,7 +86,7 @@ pub fn perform(config: &Config, act: &ControlCommand, bar: &ProgressBar) -> anyh
         ControlCommand::Verify => inspect::offline(data.path(), Access::ReadOnly),
         ControlCommand::Doctor => doctor::offline(data.path(), config),
         ControlCommand::Backup { .. } | ControlCommand::Demo { .. } => {
-            bail!("this command writes: it does not go with --read-only")
+            bail!("this command changes data: run it without --read-only")
         }
         _ => act.perform(&open(&data, config)?.by(Actor::Operator), &|step| {
             bar.show(step);

@@ -33,18 +33,17 @@ const KEY: &str = "USHER_RECOVERY_KEY";
 
 #[derive(Args)]
 pub struct Restore {
-    /// The backup
+    /// The backup file
     file: PathBuf,
-    /// A file with the recovery key, needed where the backup was not made; or its text in
-    /// USHER_RECOVERY_KEY
+    /// File with the recovery key, needed on another machine; or set USHER_RECOVERY_KEY to the key itself
     #[arg(long, value_name = "FILE")]
     recovery_key: Option<PathBuf>,
-    /// The ledger of erasures is lost, and there is no copy: go on without what it has ordered since
-    /// the backup. What is given up is printed, and written into the audit log and a new ledger
+    /// Restore without the ledger of erasures, if it is lost and there is no copy. Erasures since the backup
+    /// are not repeated. This is printed and recorded in the audit log and a new ledger
     #[arg(long)]
     without_ledger: bool,
-    /// The number of the ledger's entry that is to count as its newest: an older ledger is
-    /// refused, and one that goes as far is taken, though more was signed
+    /// Number of the newest ledger entry to require: an older ledger is refused, and this one is accepted
+    /// even if later entries were signed
     #[arg(long, value_name = "N", conflicts_with = "without_ledger")]
     ledger_head: Option<u64>,
 }
@@ -55,13 +54,13 @@ pub fn run(config: &Config, what: &Restore) -> anyhow::Result<()> {
     DataDir::make(&config.data)?;
     let Some(data) = DataDir::hold(&config.data)? else {
         bail!(
-            "another Usher holds {}; stop it first: a restore replaces the database",
+            "an Usher server is using {}: stop the server first, because a restore replaces the database",
             config.data.display()
         );
     };
     let (made_at, done) = restore(&data, config, what)?;
     out::print(&story(&what.file, made_at, &done))
-        .context("the backup is in place, but what was done again could not be printed")
+        .context("the backup is restored, but the summary could not be printed")
 }
 
 /// When the backup was made, and what the ledger ordered since.
@@ -80,8 +79,10 @@ fn restore(data: &DataDir, config: &Config, what: &Restore) -> anyhow::Result<(M
         Ok(app) => app,
         Err(error) => {
             put_back(data)
-                .with_context(|| format!("{error:#}; and the old database could not be put back"))?;
-            return Err(error.context("the backup could not be started; the database is the one from before"));
+                .with_context(|| format!("{error:#}; and the previous database could not be put back"))?;
+            return Err(
+                error.context("the backup could not be opened; the previous database is back in place")
+            );
         }
     };
     app.set_backup_policy(copies::backup_policy(config));
@@ -122,7 +123,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
     let file = &what.file;
     let manifest = archive::read_manifest(file)?;
     let mark =
-        backups::position(&manifest.ledger).context("the backup's place in the ledger does not read")?;
+        backups::position(&manifest.ledger).context("the backup's position in the ledger is unreadable")?;
     let is_empty = State::of(data.path()) != State::Begun && !data.ledger().exists();
     if !is_empty && !what.without_ledger {
         check_own(data, &mark, what.ledger_head)?;
@@ -139,10 +140,10 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
     };
     let glance = OfflineDatabase::open(&unpacked.database()).with_context(here)?;
     if let Some(fault) = glance.faults()?.first() {
-        bail!("the database in {} is not sound: {fault}; take another backup", file.display());
+        bail!("the database in {} is damaged: {fault}; use another backup", file.display());
     }
     if glance.ledger()? != mark {
-        bail!("{} is not what it says: its database stands elsewhere in the ledger", file.display());
+        bail!("{} is not valid: its database has another position in the ledger", file.display());
     }
     let key = signing_key(&unpacked, file)?;
     let receipts = glance.read(jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
@@ -174,9 +175,9 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
         };
         if incoming.taken < receipts {
             let _ = out::aside(&format!(
-                "usher: {receipts} receipts were written before the backup, and {} good ones lie beside it: put the \
-                 others into {} before the next start, else new receipts take their numbers, and `usher verify` \
-                 says which are missing\n",
+                "usher: {receipts} receipts were written before the backup, but only {} valid ones are beside it: \
+                 put the others into {} before the next start. Otherwise new receipts take their numbers, and \
+                 `usher verify` lists the missing ones\n",
                 incoming.taken,
                 data.receipts().display()
             ));
@@ -198,7 +199,10 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
 fn refuse_needless(beside: &Path, mark: &Position, seal: &MacKey) -> anyhow::Result<()> {
     let seen = ledger::look(beside, seal, &[*mark], |_, _| {});
     if seen.is_ok_and(|seen| seen.places.iter().all(Result::is_ok)) {
-        bail!("the ledger of erasures {} is there and fits: restore with it", beside.display());
+        bail!(
+            "the ledger of erasures {} exists and matches: restore without --without-ledger",
+            beside.display()
+        );
     }
     Ok(())
 }
@@ -216,9 +220,9 @@ fn take_ledger(
     let ours = unpacked.folder().join("erasures.ledger");
     copy(beside, &ours).with_context(|| {
         format!(
-            "the ledger of erasures must lie beside the backup, at {}: without it whoever was erased since \
-             would come back; put its newest copy there, from the place that backups are copied to. Where \
-             there is no copy, --without-ledger goes on without it, and says what is given up",
+            "the ledger of erasures must be beside the backup, at {}: without it, users erased since would come \
+             back. Put its newest copy there, from where backups are copied to. If there is no copy, use \
+             --without-ledger, which prints what is lost",
             beside.display()
         )
     })?;
@@ -243,7 +247,7 @@ fn signing_key(unpacked: &Unpacked, file: &Path) -> anyhow::Result<PublicKey> {
     let text = fs::read_to_string(unpacked.signing_pub())?;
     let key: PublicKey = text.parse().map_err(|why| anyhow!("signing.pub in {}: {why}", file.display()))?;
     if unpacked.manifest.key.is_some_and(|named| named != key.hex()) {
-        bail!("{} is not what it says: another key than the one inside signed it", file.display());
+        bail!("{} is not valid: it was signed by another key than the one it contains", file.display());
     }
     Ok(key)
 }
@@ -273,8 +277,7 @@ fn check_own(data: &DataDir, mark: &Position, asked: Option<u64>) -> anyhow::Res
     let store_key = data.secrets().join("store.key");
     if path.exists() && !store_key.exists() {
         bail!(
-            "{} is missing, and the ledger of erasures is there: put the key back, or move {} away and put it \
-             beside the backup",
+            "{} is missing, but the ledger of erasures exists: put the key back, or move {} beside the backup",
             store_key.display(),
             path.display()
         );
@@ -307,14 +310,14 @@ fn old_mark(data: &DataDir) -> anyhow::Result<Option<Position>> {
     let old = data.database();
     let mark = backup::seen(&old).with_context(|| {
         format!(
-            "{} cannot be looked into, and is not replaced; see to that, or move it away if the backup is to \
-             take its place all the same",
+            "{} cannot be read, so it is not replaced: make it readable, or move it away to restore the backup \
+             without it",
             old.display()
         )
     })?;
     if mark.is_none() {
         // That is why there is a restore.
-        let _ = out::aside("usher: the database that is there does not read; it is replaced\n");
+        let _ = out::aside("usher: the current database is unreadable and is replaced\n");
     }
     Ok(mark)
 }
@@ -404,8 +407,8 @@ fn clean(app: &App) -> anyhow::Result<()> {
 fn ahead(file: &Path, made_at: Millis, again: &Again) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{name}, made {}, is sound; to be done again, at most: {} people erased, {} hidden, \
-         {} credentials ended (keys, tokens, passwords, rights).",
+        "{name}, made {}, is valid. Up to {} erasures will be repeated, up to {} users moved to trash, up to \
+         {} credentials revoked (keys, tokens, passwords, rights).",
         clock::written(made_at),
         again.erased,
         again.hidden,
@@ -416,9 +419,9 @@ fn ahead(file: &Path, made_at: Millis, again: &Again) -> String {
 fn story(file: &Path, made_at: Millis, done: &Replayed) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{name}, made {}, is in place; everybody is signed out.\n\
-         Done again since then: {} people erased, {} hidden, {} revived, {} credentials ended (keys, \
-         tokens, passwords, rights), {} scheduled erasures waiting, {} ended.\n",
+        "{name}, made {}, is restored. All admins are signed out.\n\
+         Repeated since then: {} users erased, {} moved to trash, {} restored, {} credentials revoked (keys, \
+         tokens, passwords, rights), {} scheduled deletions pending, {} cancelled.\n",
         clock::written(made_at),
         done.erased,
         done.hidden,

@@ -39,8 +39,8 @@ fn aside(
     let at = data.path().join(name);
     atomic_file::replace(&at, text.as_bytes(), 0o600)?;
     // The file has it, whether or not anybody hears where it is.
-    if let Err(error) = say(&format!("{what} is in {}, which its owner alone can read.\n", at.display())) {
-        log::warn!("nobody could be told where {name} is: {error}");
+    if let Err(error) = say(&format!("{what} is in {}, which only its owner can read.\n", at.display())) {
+        log::warn!("the place of {name} could not be printed: {error}");
     }
     Ok(())
 }

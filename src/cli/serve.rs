@@ -28,12 +28,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// What somebody has decided.
 #[derive(Args, Default)]
 pub struct Serve {
-    /// The ledger of erasures is lost, and there is no copy: begin another. What is given up is
-    /// printed, and written into the audit log and the new ledger
+    /// Start a new ledger of erasures, if it is lost and there is no copy. What is lost is printed and
+    /// recorded in the audit log and the new ledger
     #[arg(long)]
     new_ledger: bool,
-    /// The number of the ledger's entry that is to count as its newest: an older ledger is
-    /// refused, and one that goes as far is taken, though more was signed
+    /// Number of the newest ledger entry to require: an older ledger is refused, and this one is accepted
+    /// even if later entries were signed
     #[arg(long, value_name = "N", conflicts_with = "new_ledger")]
     ledger_head: Option<u64>,
 }
@@ -45,7 +45,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
         return run_read_only(config, how);
     }
     directory::may_begin(&config.data)?;
-    let is_held = || anyhow!("another Usher serves {}; stop that one first", config.data.display());
+    let is_held = || anyhow!("an Usher server is already using {}: stop it first", config.data.display());
     // Before the address, which that one has, too.
     if DataDir::is_held(&config.data) {
         return Err(is_held());
@@ -62,8 +62,8 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     }
     if config.backup_copy.is_none() && config.backup_command.is_none() {
         log::warn!(
-            "the ledger of erasures has no copy: without it no database and no backup opens again but by \
-             giving up who was erased; --backup-copy DIR copies it to another disk"
+            "the ledger of erasures has no copy: if it is lost, erased users may come back with an old database or \
+             backup. Set --backup-copy DIR to copy it to another disk"
         );
     }
     app.stands_at(config.edge());
@@ -88,13 +88,13 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
 /// first owner.
 fn run_read_only(config: &Config, how: &Serve) -> anyhow::Result<()> {
     if how.new_ledger || how.ledger_head.is_some() {
-        bail!("--new-ledger and --ledger-head change what is there: they do not go with --read-only");
+        bail!("--new-ledger and --ledger-head change data: use them without --read-only");
     }
     let tls = certificates(config)?;
     let data = read_only::hold(config)?;
     let doors = Doors::reserve(config)?;
     let app = read_only::open(&data, config)?;
-    log::warn!("read-only: reads are answered, and nothing is written; nobody is erased meanwhile");
+    log::warn!("read-only: only reads are answered; no user is erased meanwhile");
     app.stands_at(config.edge());
     if let Some(tls) = tls {
         app.shows(tls);
@@ -189,7 +189,7 @@ fn greet(config: &Config, addr: SocketAddr) {
 
 fn say(text: &str) {
     if let Err(error) = out::print(text) {
-        log::warn!("nobody could be told where to open the pages: {error}");
+        log::warn!("the address of the pages could not be printed: {error}");
     }
 }
 
@@ -209,13 +209,13 @@ fn secrets_of_a_first_start(
     match link {
         Some(link) => {
             let text = format!(
-                "Open this link within an hour to set the owner's password; it works once:\n\n  {base}{link}\n\n"
+                "Open this link within an hour to create the owner account; it works once:\n\n  {base}{link}\n\n"
             );
             let what = format!(
-                "Admin pages: {base}/admin/. The link that sets the owner's password, once and within an hour,"
+                "Admin pages: {base}/admin/. The link to create the owner account (works once, within an hour)"
             );
             if let Err(error) = secret::on_output(data, secret::SETUP_LINK, &what, &text) {
-                log::warn!("nobody could be told the link that sets the owner's password: {error}");
+                log::warn!("the link to create the owner account could not be printed: {error}");
             }
         }
         None => say(&format!("Admin pages: {base}/admin/\n")),

@@ -22,28 +22,28 @@ const STRETCH: u32 = 1_000;
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Suppress {
-    /// Keep somebody out; prints the suppression. Nothing that is stored leaves by it
+    /// Suppress a user and print the suppression; stored data is not deleted
     Add {
         #[command(flatten)]
         person: Person,
-        /// For so many days, 1 to 36500; for good unless given
+        /// Number of days, 1 to 36500; default: forever
         #[arg(long, allow_hyphen_values = true)]
         days: Option<i64>,
-        /// Why; not with the person's name in it, for it stays longer than they do
+        /// Reason; without personal data, because it is kept after an erasure
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// A suppression a line: its id, since when, until when, messages kept out, why; no names
+    /// List suppressions, one per line: id, since, until, dropped messages, reason; no names
     List {
         #[command(flatten)]
         within: Within,
     },
-    /// Whether somebody is kept out
+    /// Show whether a user is suppressed
     Check {
         #[command(flatten)]
         person: Person,
     },
-    /// Let somebody in again, by a name or by the id of `suppress list`; what is erased does not return
+    /// End a suppression, by identifier or by the id from `suppress list`; erased data does not come back
     Remove {
         #[command(flatten)]
         which: Which,
@@ -52,16 +52,16 @@ pub enum Suppress {
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Within {
-    /// As `project list` prints it; the only project unless given
+    /// Project key from `project list`; optional if there is only one project
     #[arg(long, value_name = "KEY")]
     project: Option<String>,
 }
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Person {
-    /// The app's own id of the person; - reads it from standard input
+    /// Identifier of the user; - reads it from standard input
     name: String,
-    /// What the name is
+    /// Type of the identifier
     #[arg(long, value_enum, default_value_t = By::Identifier)]
     by: By,
     #[command(flatten)]
@@ -70,13 +70,13 @@ pub struct Person {
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Which {
-    /// The app's own id of the person; - reads it from standard input
+    /// Identifier of the user; - reads it from standard input
     #[arg(required_unless_present = "id", conflicts_with = "id")]
     name: Option<String>,
-    /// What the name is
+    /// Type of the identifier
     #[arg(long, value_enum, default_value_t = By::Identifier)]
     by: By,
-    /// A suppression's id, as `suppress list` prints it
+    /// Id of a suppression, from `suppress list`
     #[arg(long)]
     id: Option<String>,
     #[command(flatten)]
@@ -204,7 +204,7 @@ fn subject(name: &str, by: By) -> Result<Subject> {
         By::Identifier => Subject::Identifier(identifier()?),
         By::AnonymousId => Subject::AnonymousId(identifier()?),
         By::Id => Subject::Id(UserId(
-            name.parse().map_err(|_| fault("must be an id as answers and pages have it"))?,
+            name.parse().map_err(|_| fault("must be a user id, as the API and the pages show it"))?,
         )),
         By::Email => Subject::Email(name.to_owned()),
     })
@@ -212,10 +212,10 @@ fn subject(name: &str, by: By) -> Result<Subject> {
 
 fn line(suppression: &Suppression) -> String {
     format!(
-        "{}\tsince {}\t{}\t{} kept out\t{}",
+        "{}\tsince {}\t{}\t{} dropped\t{}",
         data_encoding::HEXLOWER.encode(&suppression.handle),
         clock::rfc3339(suppression.created_at),
-        suppression.until.map_or_else(|| "for good".to_owned(), |at| format!("until {}", clock::rfc3339(at))),
+        suppression.until.map_or_else(|| "forever".to_owned(), |at| format!("until {}", clock::rfc3339(at))),
         suppression.hits,
         suppression.reason.as_deref().unwrap_or_default(),
     )

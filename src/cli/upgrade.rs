@@ -52,15 +52,13 @@ impl<'a> Upgrade<'a> {
         }
         let made = self.make().map_err(|error| {
             error.context(format!(
-                "no backup could be made before the database is brought from schema {schema} to this version's, and \
-                 it stays as it is; --without-backup goes on without one"
+                "no backup could be made before upgrading the database from schema {schema}, so it was not changed; \
+                 use --without-backup to upgrade without a backup"
             ))
         });
         let (outcome, result) = match made {
             Ok(name) => {
-                log::warn!(
-                    "backup {name} was made: the database is brought from schema {schema} to this version's"
-                );
+                log::warn!("made backup {name}: now upgrading the database from schema {schema}");
                 (Outcome::Made(name), Ok(()))
             }
             Err(error) => (Outcome::Failed(error), Err(REFUSED)),

@@ -27,16 +27,16 @@ const KEY_FILE_MAX: u64 = 64 * 1024;
 /// fault of usage, told before anything is checked.
 #[derive(Args)]
 pub struct Verify {
-    /// The receipt to check: its file, as it was handed out
+    /// Receipt file to verify
     #[arg(long, value_name = "FILE", value_parser = receipt_file, requires = "key")]
     receipt: Option<ReceiptFile>,
-    /// The public key that should have signed it: a signing.pub file, or 64 hex digits
+    /// Public key of the operator: a signing.pub file, or 64 hex digits
     #[arg(long, value_name = "FILE|HEX", value_parser = public_key, requires = "receipt")]
     key: Option<PublicKey>,
-    /// What the erased person was given, to show that the receipt is theirs
+    /// Token of the person, to prove that the receipt belongs to them
     #[arg(long, requires_all = ["identifier", "receipt"])]
     token: Option<Token>,
-    /// What the erased person was called in the app
+    /// Identifier of the person in the app
     #[arg(long, value_name = "NAME", requires = "token", allow_hyphen_values = true)]
     identifier: Option<String>,
 }
@@ -58,22 +58,23 @@ impl Verify {
 /// Prints what the receipt says, if it is good. Otherwise an error that says why not.
 pub fn run(what: &Verify) -> anyhow::Result<()> {
     let Verify { receipt: Some(ReceiptFile { path, bytes }), key: Some(key), .. } = what else {
-        bail!("no receipt is named");
+        bail!("no receipt given: use --receipt FILE");
     };
-    let receipt = check_one(bytes, key).with_context(|| format!("{} is no good receipt", path.display()))?;
+    let receipt =
+        check_one(bytes, key).with_context(|| format!("{} is not a valid receipt", path.display()))?;
     let mut said = story(&receipt, Hex::sha256(&handed_out(bytes.to_vec())))?;
     if let (Some(token), Some(identifier)) = (&what.token, &what.identifier) {
         // Whoever asked twice has two tokens, and one erasure: the salt is what shows it.
         let theirs = is_subject(&receipt, &token.salt, identifier);
         if !theirs && token.receipt != receipt.id {
-            bail!("the receipt is good, but the token is of another receipt, {}", token.receipt);
+            bail!("the receipt is valid, but the token belongs to another receipt, {}", token.receipt);
         }
         if !theirs {
-            bail!("the receipt is good, but it is not about the person named, or the token is not theirs");
+            bail!("the receipt is valid, but it does not belong to this identifier and token");
         }
-        said.push_str("\nThis receipt is about the person named: the token shows it.\n");
+        said.push_str("\nThis receipt belongs to this person: the token proves it.\n");
     }
-    out::print(&said).context("the receipt is good, but what it says could not be printed")
+    out::print(&said).context("the receipt is valid, but its content could not be printed")
 }
 
 /// What a good receipt says, for people.
@@ -81,70 +82,75 @@ fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
     let Receipt { number, id, asked, done, ledger, audit, .. } = receipt;
     let mut out = String::new();
     let to = &mut out;
-    writeln!(to, "The signature is good: nothing in this receipt was changed since it was signed.")?;
+    writeln!(to, "The signature is valid: this receipt is unchanged since it was signed.")?;
     writeln!(to, "Receipt {number}, {id}, signed by the key {}", receipt.key)?;
     writeln!(to)?;
     let what = match asked.erasure {
-        Erasure::Account => "an account; its activity stays under a bare number",
-        Erasure::Activity => "the activity of an account; the account stays",
-        Erasure::Everything | Erasure::Hide => "everything of an account",
+        Erasure::Account => "an account; its activity is kept under an internal id",
+        Erasure::Activity => "the activity of an account; the account is kept",
+        Erasure::Everything | Erasure::Hide => "an account and its activity",
     };
-    writeln!(to, "Erased:     {what}")?;
-    writeln!(to, "Asked for:  {}, {} (origin: {})", time(asked.at), asked.right, asked.origin.as_str())?;
-    writeln!(to, "Begun:      {} (due {})", time(done.began_at), time(asked.due))?;
-    writeln!(to, "Rows gone:  {}", time(done.erased_at))?;
-    write!(to, "Scrubbed:   {}", time(done.scrubbed_at))?;
+    writeln!(to, "Erased:       {what}")?;
+    writeln!(to, "Legal basis:  {}", asked.right)?;
+    writeln!(to, "Requested:    {} (origin: {})", time(asked.at), asked.origin.as_str())?;
+    writeln!(to, "Started:      {} (due {})", time(done.began_at), time(asked.due))?;
+    writeln!(to, "Deleted:      {}", time(done.erased_at))?;
+    write!(to, "Overwritten:  {}", time(done.scrubbed_at))?;
     if let (Some(scrub), Some(checkpoint)) = (&receipt.scrub, &receipt.checkpoint) {
         write!(
             to,
-            "; {} pages looked at, {} changed; write-ahead log emptied of {} frames",
+            "; {} pages checked, {} overwritten; write-ahead log emptied, {} frames",
             scrub.pages, scrub.changed, checkpoint.frames
         )?;
     }
-    write!(to, "\nSearched:   {}", time(done.verified_at))?;
+    write!(to, "\nSearched:     {}", time(done.verified_at))?;
     if let Some(scan) = &receipt.scan {
         let mode = match scan.mode {
-            ScanMode::ChangedPages => "what was written since the erasure began",
+            ScanMode::ChangedPages => "everything written since the erasure began",
             ScanMode::WholeFiles => "the whole files",
         };
-        write!(to, "; {mode}, {} bytes, for {} texts; {} found", scan.bytes, scan.needles, scan.found)?;
+        write!(to, "; {mode}, {} bytes, for {} values; {} found", scan.bytes, scan.needles, scan.found)?;
     }
     writeln!(to)?;
     if let Some(evidence) = &receipt.evidence {
-        writeln!(to, "Made sure:  {}: {}", evidence.engine, evidence.method)?;
+        writeln!(to, "Checked by:   {}: {}", evidence.engine, evidence.method)?;
     }
-    writeln!(to, "Completed:  {}", time(done.completed_at))?;
-    list(to, "What went:", receipt.counts.iter().map(|gone| format!("{:>12}  {}", gone.rows, gone.label)))?;
+    writeln!(to, "Completed:    {}", time(done.completed_at))?;
+    list(
+        to,
+        "Deleted records:",
+        receipt.counts.iter().map(|gone| format!("{:>12}  {}", gone.rows, gone.label)),
+    )?;
     let since = receipt.since.iter().flatten().map(|gone| format!("{:>12}  {}", gone.rows, gone.label));
     if receipt.since.as_ref().is_some_and(|since| !since.is_empty()) {
-        list(to, "What came after it was asked for, and went too:", since)?;
+        list(to, "Deleted records added after the request:", since)?;
     }
     let stays = receipt.stays.iter();
-    list(to, "What stays:", stays.map(|stay| format!("{:>12}  {}: {}", stay.rows, stay.label, stay.why)))?;
+    list(to, "Kept records:", stays.map(|stay| format!("{:>12}  {}: {}", stay.rows, stay.label, stay.why)))?;
     if receipt.mentions > 0 {
         let mentions = receipt.mentions;
         writeln!(
             to,
-            "\nOther people's data names this account in {mentions} places; that data is theirs, and was left."
+            "\nOther users' data mentions this account in {mentions} places. It belongs to those users and was kept."
         )?;
     }
     if receipt.mentions_of == Some(MentionsOf::SomeRows) {
-        writeln!(to, "Only the newest people's rows of the project were looked at for such places.")?;
+        writeln!(to, "Only the records of the project's newest users were searched for such places.")?;
     }
     let backups = receipt.backups.iter();
     list(
         to,
-        "Backups from before, encrypted; each that was made while the account was here holds it:",
+        "Backups from before the erasure, encrypted. Those made while the account existed contain it:",
         backups.map(|backup| {
             format!("{}, made {}, removed {}", backup.name, time(backup.made_at), time(backup.pruned_at))
         }),
     )?;
     writeln!(to)?;
     match number {
-        _ if receipt.previous == Hex::ZERO => writeln!(to, "In the chain of receipts it is the first.")?,
-        _ => writeln!(to, "In the chain of receipts it is number {number}, after {}", receipt.previous)?,
+        _ if receipt.previous == Hex::ZERO => writeln!(to, "It is the first receipt in its chain.")?,
+        _ => writeln!(to, "It is receipt number {number} in its chain, after {}", receipt.previous)?,
     }
-    writeln!(to, "Its own hash, which the next one names: {hash}")?;
+    writeln!(to, "Its hash, which the next receipt contains: {hash}")?;
     let number =
         |what: &str, seq: Option<u64>| seq.map(|seq| format!("{what} {seq} of ")).unwrap_or_default();
     writeln!(to, "Ledger of erasures: {}{}, {}", number("entry", ledger.seq), ledger.id, ledger.head)?;
@@ -154,7 +160,7 @@ fn story(receipt: &Receipt, hash: Hex<32>) -> Result<String, std::fmt::Error> {
 
 fn list(to: &mut String, title: &str, lines: impl Iterator<Item = String>) -> std::fmt::Result {
     let mut lines = lines.peekable();
-    writeln!(to, "\n{title}{}", if lines.peek().is_none() { " nothing" } else { "" })?;
+    writeln!(to, "\n{title}{}", if lines.peek().is_none() { " none" } else { "" })?;
     lines.try_for_each(|line| writeln!(to, "  {line}"))
 }
 
@@ -179,6 +185,6 @@ fn public_key(text: &str) -> Result<PublicKey, String> {
     let mut given = String::new();
     files::open(Path::new(text))
         .and_then(|file| file.take(KEY_FILE_MAX).read_to_string(&mut given))
-        .map_err(|error| format!("it is not 64 hex digits, and as a file it cannot be read: {error}"))?;
+        .map_err(|error| format!("it is neither 64 hex digits nor a readable file: {error}"))?;
     given.parse().map_err(|why: NotAKey| format!("the text of the file {why}"))
 }

@@ -244,7 +244,7 @@ pub(super) fn cancel_within(tx: &Tx, project: Option<ProjectId>, id: JobId) -> R
         return Err(Error::JobEnded);
     }
     if !may_cancel(&job) {
-        return Err(Error::Conflict("an erasure that began at once cannot be cancelled"));
+        return Err(Error::Conflict("an erasure that starts immediately cannot be cancelled"));
     }
     if let Some(user) = job.user.take() {
         if let Some(row) = rows::by_id(tx, None, user)?

@@ -199,8 +199,8 @@ pub fn check(
     // Whoever asked twice has two tokens, and one erasure: the salt is what shows it.
     match (is_subject(&receipt, &token.salt, identifier), token.receipt == receipt.id) {
         (true, _) => Ok(receipt),
-        (false, false) => fault("token", "is of another receipt"),
-        (false, true) => fault("identifier", "is not that of the person, or the token is not theirs"),
+        (false, false) => fault("token", "belongs to another receipt"),
+        (false, true) => fault("identifier", "does not match the receipt and the token"),
     }
 }
 

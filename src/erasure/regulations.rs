@@ -289,7 +289,7 @@ pub fn cancel(db: &Db, whole: Whole, handle: Handle) -> Result<()> {
 pub fn withdraw(tx: &ErasingTx, whole: Whole, handle: Handle) -> Result<Seen> {
     let regulation = known(tx, whole, handle)?;
     if !regulation.is_single {
-        return Err(Error::Conflict("this regulation was asked for several people: it cannot be cancelled"));
+        return Err(Error::Conflict("this regulation is for several users: it cannot be cancelled"));
     }
     if regulation.withdrawn_at.is_none() {
         for one in regulations::people(tx, regulation.id)? {

@@ -127,7 +127,7 @@ impl Checking<'_> {
         if let (Some(seal), Some(_)) = (self.seal, header.mac)
             && !seal.fits(&header.hash(), header.mac.as_ref())
         {
-            self.fault(1, "the header was not written by this installation: its `mac` is not good".into());
+            self.fault(1, "the header was not written by this installation: its `mac` is not valid".into());
         }
         self.chains = vec![header.hash()];
         let Some(recorded) = self.recorded else { return };
@@ -197,7 +197,7 @@ impl Checking<'_> {
         if fits.is_some() && !self.is_sealed(entry) {
             let what = match (entry.mac, self.report.version) {
                 (Some(_), UNSEALED) => "has a `mac`, and the header says that there are none",
-                (Some(_), _) => "was not written by this installation: its `mac` is not good",
+                (Some(_), _) => "was not written by this installation: its `mac` is not valid",
                 (None, _) => "was not written by this installation: it has no `mac`",
             };
             self.fault(line, format!("entry {seq} {what}"));

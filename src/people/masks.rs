@@ -14,11 +14,11 @@ pub const WHOLE: &str = "•••";
 /// the person, and stays in the audit log after an erasure; and were it compared with the person's
 /// values, the answer would tell them.
 pub const REASONS: [(&str, &str); 5] = [
-    ("request", "the person asks for something"),
-    ("match", "to see whether it is the person who asks"),
-    ("fault", "a fault in the app"),
+    ("request", "request of the person"),
+    ("match", "check the identity of the person"),
+    ("fault", "error in the app"),
     ("abuse", "abuse of the app"),
-    ("legal", "a legal duty"),
+    ("legal", "legal duty"),
 ];
 /// A ticket's number has so many digits at most.
 const TICKET_MAX: usize = 9;
@@ -141,14 +141,14 @@ pub fn hidden(user: &User) -> Vec<Hidden> {
 pub fn reveal(tx: &NormalTx, user: &User, key: &str, reason: &str, ticket: &str) -> Result<Hidden> {
     let fault = |field: &str, why: &str| Err(Error::invalid(Place::Body, field, why));
     let Some((_, reason)) = REASONS.into_iter().find(|(word, _)| *word == reason) else {
-        return fault("reason", "must be one of those that are offered");
+        return fault("reason", "must be in the list");
     };
     let ticket = ticket.trim();
     if ticket.len() > TICKET_MAX || !ticket.bytes().all(|byte| byte.is_ascii_digit()) {
-        return fault("ticket", "must have digits alone, at most 9");
+        return fault("ticket", "must have digits only, at most 9");
     }
     let Some(found) = hidden(user).into_iter().find(|hidden| hidden.key == key) else {
-        return fault("value", "is none that this user has");
+        return fault("value", "does not exist for this user");
     };
     let ticket = if ticket.is_empty() { String::new() } else { format!(", ticket {ticket}") };
     let entry = audit::Entry {

@@ -25,7 +25,7 @@ fn add(tx: &Tx, name: &str, platform: &str) -> Result<Project> {
         return Err(Error::invalid(Place::Body, "platform", "must be web or ios"));
     }
     if projects::by_name(tx, name)?.is_some() {
-        return Err(Error::NameTaken("name"));
+        return Err(Error::NameTaken { what: "a project", name: name.to_owned() });
     }
     let project = projects::insert(tx, name, platform, &secrets::name()?, &secrets::token("tok_")?)?;
     let entry =
@@ -68,7 +68,7 @@ pub fn rename(tx: &NormalTx, id: ProjectId, name: &str) -> Result<Project> {
         return Ok(project);
     }
     if projects::by_name(tx, name)?.is_some() {
-        return Err(Error::NameTaken("name"));
+        return Err(Error::NameTaken { what: "a project", name: name.to_owned() });
     }
     projects::set_name(tx, id, name)?;
     let entry = audit::Entry { action: "rename project", project: Some(id), ..audit::Entry::default() };
@@ -85,7 +85,7 @@ pub fn only(db: &Db) -> Result<Project> {
     let mut all = projects::list(db)?;
     match (all.pop(), all.is_empty()) {
         (Some(project), true) => Ok(project),
-        (Some(_), false) => Err(Error::Conflict("there are several projects: name one with --project KEY")),
+        (Some(_), false) => Err(Error::Conflict("there are several projects: choose one with --project KEY")),
         (None, _) => Err(Error::ProjectNotFound),
     }
 }
@@ -133,7 +133,7 @@ fn intake_faults(intake: &Intake) -> Vec<FieldError> {
     }
     let why = intake.erased_kept_why.as_deref().unwrap_or_default().trim();
     if intake.erased_kept_days.is_none() && why.is_empty() {
-        fault("erasedKeptWhy", "is required where they are kept for good");
+        fault("erasedKeptWhy", "is required to keep them forever");
     }
     if why.chars().count() > 1_000 || why.chars().any(char::is_control) {
         fault("erasedKeptWhy", "must have at most 1000 characters, none of them control");

@@ -266,7 +266,9 @@ impl fmt::Display for AuditFault {
                 write!(f, "row {seq} was changed, put in, or moved: its hash does not fit")
             }
             AuditFault::Hash(seq) => write!(f, "the hash of row {seq} was changed; the row itself fits"),
-            AuditFault::HeadSignature(seq) => write!(f, "the signature of the head at row {seq} is not good"),
+            AuditFault::HeadSignature(seq) => {
+                write!(f, "the signature of the head at row {seq} is not valid")
+            }
             AuditFault::HeadHash { seq, by } => {
                 write!(f, "row {seq} has another hash than {by} says: it or rows before it were written anew")
             }

@@ -159,7 +159,7 @@ impl fmt::Display for ReceiptFault {
             What::NotJson(fault) | What::NotCanonical(fault) => fault.fmt(f),
             What::OtherKey(key) => write!(f, "it was signed by another key than the one given, by {key}"),
             What::Signature => {
-                f.write_str("the signature is not good: the receipt was changed after signing")
+                f.write_str("the signature is not valid: the receipt was changed after signing")
             }
             What::Newer(version) => {
                 write!(f, "it is of version {version}; this Usher knows receipts up to version {VERSION}")

@@ -51,12 +51,12 @@ struct Line {
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
     #[error(
-        "{} {what}: the ledger of erasures cannot be held against it. Where erasures.ledger is its newest \
-         copy, remove that file, and the next start signs another",
+        "{} {what}: the ledger of erasures cannot be checked against it. If erasures.ledger is the newest copy, \
+         remove that file: the next start signs a new one",
         path.display()
     )]
     Bad { path: PathBuf, what: &'static str },
-    #[error("cannot read {}: {error}; see to that, and start again", path.display())]
+    #[error("cannot read {}: {error}; fix that and start again", path.display())]
     Io { path: PathBuf, error: io::Error },
 }
 

@@ -344,7 +344,7 @@ pub struct Token {
 
 /// A text is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 32 hex digits, a point, and 64 hex digits, as it was handed out")]
+#[error("must be the whole token: 32 hex digits, a dot and 64 hex digits")]
 pub struct NotAToken;
 
 impl FromStr for Token {

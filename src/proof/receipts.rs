@@ -92,7 +92,7 @@ pub enum ReceiptError {
     #[error("cannot {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The file was changed.
-    #[error("{} is no good receipt any more: {fault}", path.display())]
+    #[error("{} is no longer a valid receipt: {fault}", path.display())]
     Damaged { path: PathBuf, fault: check::ReceiptFault },
     /// A fault of the program: what it did is not what a receipt may say.
     #[error("this is not what a receipt may say: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]

@@ -39,17 +39,16 @@ pub enum Missing {
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
     #[error(
-        "{} is missing, but there are receipts that it signed: put it back from a copy or a backup; if it \
-         is lost for good, move the receipts out of the directory, and keep {PUBLIC} with them, by which \
-         they are checked",
+        "{} is missing, but there are receipts that it signed: put it back from a copy or a backup. If it is \
+         lost, move the receipts out of the directory and keep {PUBLIC} with them: it is needed to verify them",
         .0.display()
     )]
     Missing(PathBuf),
     #[error("{} is damaged: it must have 32 bytes; put it back from a copy or a backup", .0.display())]
     Damaged(PathBuf),
     #[error(
-        "{} does not belong to {SECRETS}/{SECRET}: one of them is of another installation; put both back \
-         from one copy, or, if only {PUBLIC} is wrong, remove it and it is made again",
+        "{} does not match {SECRETS}/{SECRET}: one of them belongs to another installation. Put both back from \
+         the same copy. If only {PUBLIC} is wrong, remove it: it is created again",
         .0.display()
     )]
     OtherPublic(PathBuf),

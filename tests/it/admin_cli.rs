@@ -30,7 +30,7 @@ fn goes_through(dir: &Path) {
     assert_eq!(listed(dir, "mia")[4], "no password set");
     admin(dir, &["create", "sue", "--role", "support", "--project", &key]);
     assert_eq!(listed(dir, "sue")[1..3], ["support", key.as_str()]);
-    assert!(refuses(dir, &["create", "sue"]).contains("name is taken"));
+    assert!(refuses(dir, &["create", "sue"]).contains("an admin called sue already exists"));
     assert!(refuses(dir, &["create", "x", "--role", "king"]).contains("must be owner, privacy-officer"));
     assert!(refuses(dir, &["create", "x", "--project", "NOPE"]).contains("no such project"));
     assert!(refuses(dir, &["rename", "nobody", "x"]).contains("there is no such admin"));

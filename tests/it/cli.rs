@@ -45,7 +45,9 @@ fn commands_act_the_same_without_a_server() {
     let dir = directory();
     begin(dir.path());
     let project = one(lines(dir.path(), &["project", "create", "shop"]));
-    assert!(refused(dir.path(), &["project", "create", "shop"]).contains("name is taken"));
+    assert!(
+        refused(dir.path(), &["project", "create", "shop"]).contains("a project called shop already exists")
+    );
     let key =
         one(lines(dir.path(), &["key", "create", "--project", &project, "--name", "k", "--scopes", "read"]));
     let org = one(lines(dir.path(), &["key", "create", "--org", "--name", "all", "--scopes", "read,admin"]));
@@ -54,7 +56,8 @@ fn commands_act_the_same_without_a_server() {
             .contains("no such project")
     );
     assert!(
-        refused(dir.path(), &["key", "create", "--org", "--name", "k", "--scopes", "fly"]).contains("scopes")
+        refused(dir.path(), &["key", "create", "--org", "--name", "k", "--scopes", "fly"])
+            .contains("unknown scope \"fly\", use ingest")
     );
     let server = Process::start(dir.path());
     let agent = agent();
@@ -90,7 +93,7 @@ fn a_second_server_on_the_same_directory_is_refused() {
     let dir = directory();
     let server = Process::start(dir.path());
     let why = refused(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
-    assert!(why.contains("another Usher serves"), "{why}");
+    assert!(why.contains("an Usher server is"), "{why}");
     drop(server);
     // The lock ends with the process, however it ended.
     let again = Process::start(dir.path());
@@ -193,7 +196,9 @@ fn a_demo_has_users_hidden_on_each_day_and_jobs_in_each_state() {
     assert!(count("SELECT COUNT(*) FROM events") > 1_000);
     assert!(count("SELECT COUNT(*) FROM recordings") > 0);
     assert!(count("SELECT COUNT(*) FROM users WHERE identifier IS NULL AND state = 'live'") > 0);
-    assert!(refused(dir.path(), &["demo", "--users", "200"]).contains("name is taken"));
+    assert!(
+        refused(dir.path(), &["demo", "--users", "200"]).contains("a project called demo already exists")
+    );
     drop(conn);
     assert!(server.terminate().success());
     check_file(dir.path());

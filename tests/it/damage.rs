@@ -124,7 +124,7 @@ fn verify_reads_every_row_and_names_what_is_wrong() {
     let good = fs::read(&path).expect("a file");
     let (code, said) = verified(dir.path());
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("sound, all references good; ") && said.contains(" rows read"), "{said}");
+    assert!(said.contains("pages valid, all references valid; ") && said.contains(" rows read"), "{said}");
     let others = [
         ("UPDATE events SET kind = 'Ann Elk'", "events, row 1: kind is no word that this version knows"),
         ("UPDATE events SET data = 'Ann Elk'", "events, row 1: data is no JSON object"),

@@ -36,7 +36,7 @@ fn a_demo_has_a_directory_of_its_own() {
     assert_eq!(files(folder.path()), [data.as_path()]);
     // A line for each step, as standard error is no terminal.
     let steps = text(&made.stderr);
-    assert!(steps.lines().count() == 3 && steps.starts_with("Making the project demo"), "{steps}");
+    assert!(steps.lines().count() == 3 && steps.starts_with("Creating the project demo"), "{steps}");
     let said = text(&made.stdout);
     assert!(said.ends_with("next: usher serve --data usher-demo\n"), "{said}");
     check_file(&data);
@@ -97,7 +97,7 @@ fn a_demo_shows_no_failure_that_it_made_up() {
     drop(conn);
     // It is the directory of real users: nothing here is a demo's to remove.
     let why = refused(dir.path(), &["demo", "--remove"]);
-    assert!(why.contains("not the directory of a demo"), "{why}");
+    assert!(why.contains("not a demo directory"), "{why}");
     drop(server);
 }
 
@@ -110,12 +110,12 @@ fn only_a_demos_directory_is_removed() {
 
     let server = Process::start(&data);
     let why = refused(&data, &["demo", "--remove"]);
-    assert!(why.contains("stop that one first"), "{why}");
+    assert!(why.contains("stop it first"), "{why}");
     assert!(server.terminate().success());
 
     fs::write(data.join("thesis.txt"), "mine").expect("a file");
     let why = refused(&data, &["demo", "--remove"]);
-    assert!(why.contains("thesis.txt") && why.contains("Nothing is removed"), "{why}");
+    assert!(why.contains("thesis.txt") && why.contains("Nothing was removed"), "{why}");
     fs::remove_file(data.join("thesis.txt")).expect("a file");
 
     let link = dir.path().join("link");
@@ -142,7 +142,7 @@ fn a_folder_that_was_there_is_never_removed() {
     fs::write(dir.path().join("thesis.txt"), "mine").expect("a file");
     lines(dir.path(), &SMALL);
     fs::remove_file(dir.path().join("thesis.txt")).expect("a file");
-    assert!(refused(dir.path(), &["demo", "--remove"]).contains("not the directory of a demo"));
+    assert!(refused(dir.path(), &["demo", "--remove"]).contains("not a demo directory"));
     assert!(dir.path().join("usher.db").exists());
     let flags = usher(dir.path(), &["demo", "--remove", "--users", "50"]).output().expect("it runs");
     assert_eq!(flags.status.code(), Some(2));

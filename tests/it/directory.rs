@@ -111,8 +111,14 @@ fn a_lost_database_is_not_begun_anew_beside_its_ledger() {
         let demo: &[&str] = &["demo", "--users", "50"];
         for args in COMMANDS.into_iter().chain([serve, demo]) {
             let why = refuses(path, args);
-            for words in [how, "erasures.ledger", "receipts", "put it back", "`usher restore`", "begin anew"]
-            {
+            for words in [
+                how,
+                "erasures.ledger",
+                "receipts",
+                "put usher.db back",
+                "`usher restore`",
+                "start from scratch",
+            ] {
                 assert!(why.contains(words), "{args:?}, {words}: {why}");
             }
             assert_eq!(names(path), before, "{args:?} made something");

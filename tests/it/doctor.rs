@@ -71,22 +71,22 @@ fn secrets_beside_the_data_and_missing_backups_are_told() {
     let beside = dir.path().join("recovery-key.txt");
     fs::write(&beside, "AGE-SECRET-KEY-1").expect("a file");
     set_mode(&beside, 0o600);
-    finds(dir.path(), "the recovery key lies beside the data", "another machine");
+    finds(dir.path(), "the recovery key is stored beside the data", "another machine");
     let (_, said) = asked(dir.path());
     assert!(!said.contains("AGE-SECRET"), "{said}");
     fs::remove_file(beside).expect("moved away");
     fs::write(dir.path().join("setup-link.txt"), "old").expect("a file");
     set_mode(&dir.path().join("setup-link.txt"), 0o600);
-    finds(dir.path(), "of a server that was killed", "rm ");
+    finds(dir.path(), "left from a crashed server", "rm ");
     fs::remove_file(dir.path().join("setup-link.txt")).expect("removed");
     let backups = dir.path().join("backups");
     let made = fs::read_dir(&backups).expect("a folder").next().expect("a backup").expect("an entry").path();
     let aside = dir.path().join("aside");
     fs::rename(&made, &aside).expect("a move");
-    finds(dir.path(), "there is no good backup", "--backup-every 24");
+    finds(dir.path(), "there is no valid backup", "--backup-every 24");
     // One that does not read is none.
     fs::write(&made, "no backup").expect("a file");
-    finds(dir.path(), "there is no good backup", "--backup-every 24");
+    finds(dir.path(), "there is no valid backup", "--backup-every 24");
     fs::rename(aside, made).expect("a move back");
     let (code, said) = asked(dir.path());
     assert_eq!(code, Some(0), "{said}");

@@ -65,6 +65,41 @@ fn an_unknown_legal_basis_is_refused_in_each_apis_words() {
 }
 
 #[test]
+fn the_legal_basis_is_read_from_both_headers() {
+    let server = Server::start();
+    for header in ["Usher-Legal-Basis", "Usher-Ground"] {
+        server.seed("ann").events(1).insert();
+        px(&server, "ann").header(header, "consent").send().expect(200);
+        assert_eq!(server.tick().completed, 1);
+        assert_eq!(last_receipt(&server).asked.right, "consent withdrawn (GDPR Art. 17(1)(b))");
+    }
+    server.seed("ann").events(1).insert();
+    let both = px(&server, "ann").header("Usher-Legal-Basis", "duty").header("Usher-Ground", "duty");
+    both.send().expect(200);
+    server.tick();
+    assert_eq!(last_receipt(&server).asked.right, "a legal duty to erase (GDPR Art. 17(1)(e))");
+}
+
+#[test]
+fn a_wrong_or_contradicted_legal_basis_is_refused_by_its_header() {
+    let server = Server::start();
+    let ann = server.seed("ann").events(1).insert();
+    for (header, value) in [("Usher-Legal-Basis", "because"), ("Usher-Ground", "because")] {
+        let reply = px(&server, "ann").header(header, value).send();
+        assert_eq!(reply.status, 400, "{}", reply.text);
+        assert!(reply.text.contains(header), "{}", reply.text);
+        assert!(reply.text.contains("must be one of unstated, request"), "{}", reply.text);
+    }
+    let differ = px(&server, "ann").header("Usher-Legal-Basis", "duty").header("Usher-Ground", "consent");
+    let reply = differ.send();
+    assert_eq!(reply.status, 400, "{}", reply.text);
+    assert!(reply.text.contains("must not differ"), "{}", reply.text);
+    server.clock.advance(DAY);
+    server.tick();
+    assert_eq!(server.rows_of(ann), 3);
+}
+
+#[test]
 fn a_scheduled_erasure_keeps_what_was_stated_until_its_hour() {
     let server = Server::start();
     server.seed("ann").events(1).insert();

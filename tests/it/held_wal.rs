@@ -36,7 +36,7 @@ fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
     server.expect_faults();
     let watch = server.key(None, "admin");
     assert_eq!(track(&server, "ann", 0).status, 200);
-    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader blocks it".to_owned()));
     // Another program, that reads and does not end.
     let reader = server.sqlite();
     reader.execute_batch("BEGIN").expect("a transaction");
@@ -64,7 +64,7 @@ fn a_wal_that_a_reader_holds_up_takes_erasures_alone() {
     // The twin: once the reader ends, all is as before.
     drop(reader);
     wait_until("writes again", || (track(&server, "ben", 5_001).status == 200).then_some(()));
-    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader blocks it".to_owned()));
     server.app.store().copy(server.app.backups()).expect("a copy");
     server.tick();
 }
@@ -76,7 +76,7 @@ fn without_a_reader_the_wal_is_taken_in_as_it_grows() {
     for n in 0..600 {
         assert_eq!(track(&server, "ben", n).status, 200);
     }
-    assert_eq!(ready(&server, &watch), (200, "no reader holds it up".to_owned()));
+    assert_eq!(ready(&server, &watch), (200, "no reader blocks it".to_owned()));
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn a_rotation_within_an_overlap_leaves_that_to_its_end() {
     assert_eq!(all(), [200, 401, 200]);
     change(&server, move |tx| rotation::end_old(tx, Credential::Key(id)));
     assert_eq!(all(), [401, 401, 200]);
-    let none = "no secret that was replaced is still good";
+    let none = "there is no previous secret that is still valid";
     assert!(fault(&server, move |tx| rotation::end_old(tx, Credential::Key(id))).contains(none));
 }
 

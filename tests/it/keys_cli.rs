@@ -31,14 +31,15 @@ fn a_key_lives_by_command() {
     let new = lines(dir.path(), &["key", "rotate", &id]).remove(0);
     assert_eq!((status(&key), status(&new)), (200, 200));
     assert!(
-        last(dir.path()).contains(&format!("old secret {}… good until", &key[..8])),
+        last(dir.path()).contains(&format!("old secret {}… valid until", &key[..8])),
         "{}",
         last(dir.path())
     );
     lines(dir.path(), &["key", "end-old", &id]);
     assert_eq!((status(&key), status(&new)), (401, 200));
     assert!(
-        refused(dir.path(), &["key", "end-old", &id]).contains("no secret that was replaced is still good")
+        refused(dir.path(), &["key", "end-old", &id])
+            .contains("there is no previous secret that is still valid")
     );
     let newest = lines(dir.path(), &["key", "rotate", &id, "--overlap", "0"]).remove(0);
     assert_eq!((status(&new), status(&newest)), (401, 200));
@@ -87,7 +88,7 @@ fn an_ingest_token_is_rotated_by_command() {
     assert_eq!((settings(&first), settings(&second)), (200, 200));
     let shown = lines(dir.path(), &["project", "show", &project]);
     assert!(
-        shown.iter().any(|line| line.starts_with(&format!("old token\t{}… good", &first[..8]))),
+        shown.iter().any(|line| line.starts_with(&format!("old token\t{}… valid", &first[..8]))),
         "{shown:?}"
     );
     lines(dir.path(), &["project", "end-old-tokens", &project]);

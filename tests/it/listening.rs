@@ -13,7 +13,7 @@ fn a_busy_port_leaves_no_directory_behind() {
     {
         let why = refused(&dir, args);
         let flag = args[args.len() - 2];
-        assert!(why.contains("another program listens there") && why.contains(flag), "{why}");
+        assert!(why.contains("another program is using this address") && why.contains(flag), "{why}");
         assert!(!why.contains("chown") && !dir.exists(), "{why}");
     }
     // The twin: once it is free, the same command serves.
@@ -27,7 +27,7 @@ fn an_address_of_another_machine_is_named() {
     let folder = directory();
     let dir = folder.path().join("data");
     let why = refused(&dir, &["serve", "--listen", "192.0.2.1:8080"]);
-    assert!(why.contains("this machine has no such address") && why.contains("--listen"), "{why}");
+    assert!(why.contains("this machine does not have this address") && why.contains("--listen"), "{why}");
     assert!(!dir.exists());
 }
 
@@ -37,6 +37,6 @@ fn two_servers_of_one_directory_are_told_apart_from_a_busy_port() {
     let first = Process::start(dir.path());
     let addr = first.base.trim_start_matches("http://").to_owned();
     let why = refused(dir.path(), &["serve", "--listen", &addr]);
-    assert!(why.contains("another Usher serves"), "{why}");
+    assert!(why.contains("an Usher server is"), "{why}");
     assert!(first.terminate().success());
 }

@@ -66,12 +66,12 @@ fn without_its_ledger_a_restore_erases_again_by_receipts() {
     let new = directory();
     let (code, said) = past.restore(new.path(), &[]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("must lie beside the backup") && said.contains("--without-ledger"), "{said}");
+    assert!(said.contains("must be beside the backup") && said.contains("--without-ledger"), "{said}");
     // Of one of the two there is a receipt.
     past.copy_receipt("000001");
     let (code, said) = past.restore(new.path(), &["--without-ledger"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("is given up") && said.contains("1 people were erased again by them"), "{said}");
+    assert!(said.contains("is started") && said.contains("1 users were erased again"), "{said}");
     let ledger = fs::read_to_string(new.path().join(LEDGER)).expect("a ledger");
     assert!(ledger.lines().nth(1).expect("a line").contains("\"act\":\"anew\",\"lost\":\""), "{ledger}");
     assert!(reason(new.path()).contains("was lost"), "{}", reason(new.path()));
@@ -84,7 +84,7 @@ fn without_its_ledger_a_restore_erases_again_by_receipts() {
     house.erase(new.path(), "ben-the-erased");
     assert!(house.server.terminate().success());
     let said = lines(new.path(), &["verify"]).join("\n");
-    assert!(said.contains("1 are of a ledger that was lost"), "{said}");
+    assert!(said.contains("1 belong to a lost ledger"), "{said}");
     // The same backup once more, beside the new ledger: what that has is done again.
     let why = refused(new.path(), &["restore", &past.backup.to_string_lossy()]);
     assert!(why.contains("belongs to another database") && why.contains("--without-ledger"), "{why}");
@@ -106,7 +106,7 @@ fn a_ledger_that_is_there_and_fits_is_not_given_up() {
     let new = directory();
     let (code, said) = past.restore(new.path(), &["--without-ledger"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("is there and fits: restore with it"), "{said}");
+    assert!(said.contains("exists and matches: restore without"), "{said}");
     let (code, said) = past.restore(new.path(), &[]);
     assert_eq!(code, Some(0), "{said}");
     let why = refused(new.path(), &["serve", "--listen", "127.0.0.1:0", "--new-ledger"]);
@@ -132,7 +132,7 @@ fn a_server_goes_on_with_a_new_ledger_where_the_old_one_is_lost() {
     assert!(house.server.terminate().success());
     assert!(reason(dir).contains("entries were known"), "{}", reason(dir));
     let said = lines(dir, &["verify"]).join("\n");
-    assert!(said.contains("2 are of a ledger that was lost"), "{said}");
+    assert!(said.contains("2 belong to a lost ledger"), "{said}");
     // Said once.
     let house = House::open(dir, &past.key, &[]);
     assert_eq!(house.status("dan-the-living"), 404);
@@ -140,7 +140,7 @@ fn a_server_goes_on_with_a_new_ledger_where_the_old_one_is_lost() {
     // The backup from before: the receipts bring nobody back whom they name, the ledger neither.
     let (code, said) = past.restore(dir, &["--without-ledger"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("2 people were erased again by them"), "{said}");
+    assert!(said.contains("2 users were erased again"), "{said}");
     let house = House::open(dir, &past.key, &[]);
     for name in ["ann-the-erased", "ben-the-erased", "dan-the-living"] {
         assert_eq!(house.status(name), 404, "{name}");

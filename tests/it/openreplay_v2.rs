@@ -147,7 +147,7 @@ fn a_projects_key_opens_its_own_project_alone() {
     assert_eq!(listed[0]["projectKey"], second.key);
     shut_out(server.get(&format!("{path}/{}", first.key)).bearer(&second.all).send());
     let make = server.post(&path).bearer(&second.all).json(json!({ "name": "Mine" })).send();
-    refused(make, 403, "a project's key cannot make projects");
+    refused(make, 403, "a project's key cannot create projects");
     assert_eq!(data(house.call("GET", &path).send()).as_array().map(Vec::len), Some(2));
 }
 

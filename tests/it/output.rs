@@ -85,7 +85,7 @@ fn a_recovery_key_that_could_not_be_told_is_not_kept() {
     for args in [&SERVE[..], &["backup", &backup]] {
         let (code, why) = told(dir.path(), args, Stdio::null());
         assert_eq!(code, Some(1), "{why}");
-        assert!(why.contains("the recovery key could not be shown") && why.contains("next start"), "{why}");
+        assert!(why.contains("the recovery key could not be printed") && why.contains("next start"), "{why}");
         assert!(!why.contains("panicked"), "{why}");
         assert!(!dir.path().join("secrets/recovery.pub").exists());
     }
@@ -126,7 +126,7 @@ fn a_restore_that_succeeded_ends_well_or_says_that_it_did() {
     assert_eq!((code, why.as_str()), (Some(0), ""));
     let (code, why) = told(dir.path(), &["restore", &backup], full());
     assert_eq!(code, Some(1), "{why}");
-    assert!(why.contains("the backup is in place") && why.contains("No space left"), "{why}");
+    assert!(why.contains("the backup is restored") && why.contains("No space left"), "{why}");
     assert!(!why.contains("panicked"), "{why}");
 }
 
@@ -147,7 +147,10 @@ fn a_command_tells_when_its_answer_was_lost() {
     let make: &[&str] = &["key", "create", "--org", "--name", "lost"];
     for out in [closed, full] {
         let (code, why) = told(dir.path(), make, out());
-        assert!(code == Some(1) && why.contains("the key could not be shown"), "{code:?} {why}");
+        assert!(
+            code == Some(1) && why.contains("the key was created but could not be printed"),
+            "{code:?} {why}"
+        );
     }
     assert!(refused(dir.path(), &["key", "revoke", "99"]).contains("there is no such key"));
     let status =

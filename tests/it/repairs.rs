@@ -174,7 +174,7 @@ fn the_page_has_totals_by_day_and_the_newest() {
     for (reason, _) in [("made a string", 3), ("not public", 1)] {
         assert!(text.contains(repairs::meaning(reason).expect("a meaning")), "{reason}: {text}");
     }
-    assert!(text.contains("The newest 8"), "{text}");
+    assert!(text.contains("Latest 8"), "{text}");
     let quiet =
         words(&browser.get(&format!("/admin/projects/{}/repairs", server.second().key)).expect(200).text);
     assert!(quiet.contains("Nothing was repaired, dropped or refused."), "{quiet}");

@@ -152,7 +152,7 @@ impl Past {
         let id = id.expect("the key").split('\t').next().expect("an id").to_owned();
         lines(dir.path(), &["key", "revoke", &id]);
         let why = refused(dir.path(), &["restore", &backup.to_string_lossy()]);
-        assert!(why.contains("another Usher holds") && why.contains("stop it first"), "{why}");
+        assert!(why.contains("an Usher server is using") && why.contains("stop"), "{why}");
         assert_eq!(house.status("eve-the-late"), 200);
         assert!(house.server.terminate().success());
         Past { dir, shelf, backup, key, revoked, recovery }
@@ -201,11 +201,17 @@ fn a_backup_from_before_an_erasure_brings_nobody_back() {
         .expect("a sign-in");
     let said = lines(dir, &["restore", &past.file()]);
     assert!(
-        said[0].ends_with("to be done again, at most: 1 people erased, 1 hidden, 1 credentials ended (keys, tokens, passwords, rights)."),
+        said[0].ends_with(
+            "Up to 1 erasures will be repeated, up to 1 users moved to trash, up to 1 credentials revoked (keys, tokens, \
+             passwords, rights)."
+        ),
         "{said:?}"
     );
-    assert!(said[1].contains("is in place; everybody is signed out"), "{said:?}");
-    assert!(said[2].contains("1 people erased, 1 hidden, 0 revived, 1 credentials ended"), "{said:?}");
+    assert!(said[1].contains("is restored. All admins are signed out"), "{said:?}");
+    assert!(
+        said[2].contains("1 users erased, 1 moved to trash, 0 restored, 1 credentials revoked"),
+        "{said:?}"
+    );
     assert_eq!(count(dir, "SELECT COUNT(*) FROM admin_sessions"), 0);
     let reason: String = sqlite(dir)
         .query_row("SELECT reason FROM audit WHERE action = 'restore backup'", [], |row| row.get(0))
@@ -240,11 +246,15 @@ fn a_restore_tells_beforehand_how_many_it_erases_again() {
     let said = lines(dir, &["restore", &file]);
     assert!(
         said[0].ends_with(
-            "at most: 3 people erased, 1 hidden, 1 credentials ended (keys, tokens, passwords, rights)."
+            "Up to 3 erasures will be repeated, up to 1 users moved to trash, up to 1 credentials revoked (keys, tokens, \
+             passwords, rights)."
         ),
         "{said:?}"
     );
-    assert!(said[2].contains(": 1 people erased, 1 hidden, 0 revived, 1 credentials ended"), "{said:?}");
+    assert!(
+        said[2].contains(": 1 users erased, 1 moved to trash, 0 restored, 1 credentials revoked"),
+        "{said:?}"
+    );
     past.check(dir);
     // What was done again is in the ledger once: a second restore has no more to do.
     assert_eq!(lines(dir, &["restore", &file])[0], said[0]);
@@ -354,13 +364,13 @@ fn an_empty_machine_restores_with_copies_and_recovery_key() {
 
     let new = directory();
     let why = refused(new.path(), &["restore", &copy.to_string_lossy()]);
-    assert!(why.contains("no key fits"), "{why}");
+    assert!(why.contains("no key opens"), "{why}");
     let output = usher(new.path(), &["restore", &copy.to_string_lossy()])
         .env("USHER_RECOVERY_KEY", &recovery)
         .output()
         .expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 people erased"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 users erased"));
     for same in ["secrets/recovery.pub", "secrets/store.key", "secrets/signing.key", "signing.pub"] {
         let read = |dir: &Path| fs::read(dir.join(same)).expect("a file");
         assert_eq!(read(dir.path()), read(new.path()), "{same}");
@@ -391,7 +401,7 @@ fn an_empty_machine_restores_with_copies_and_recovery_key() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(
-        said.contains("2 receipts were written before the backup, and 0 good ones lie beside it"),
+        said.contains("2 receipts were written before the backup, but only 0 valid ones are beside it"),
         "{said}"
     );
     // The copies from before hold people, too, and receipts name them.
@@ -435,8 +445,8 @@ fn a_restore_that_does_not_fit_is_refused_with_a_way_out() {
     let given = key_file.to_string_lossy().into_owned();
     let ledger = dir.join("erasures.ledger");
     fs::copy(&ledger, past.shelf.path().join("erasures.ledger")).expect("a copy");
-    restore(new.path(), &past.backup, "no key fits", &["--recovery-key", &given]);
-    restore(new.path(), &past.backup, "no key fits", &[]);
+    restore(new.path(), &past.backup, "no key opens", &["--recovery-key", &given]);
+    restore(new.path(), &past.backup, "no key opens", &[]);
     restore(new.path(), &past.backup, "cannot read", &["--recovery-key", "/nowhere"]);
     fs::write(&key_file, &past.recovery).expect("a file");
     // The file.
@@ -476,7 +486,7 @@ fn a_restore_that_does_not_fit_is_refused_with_a_way_out() {
             }
         }
         restore(dir, &past.backup, words, &[]);
-        let words = if bytes.is_some() { words } else { "must lie beside the backup" };
+        let words = if bytes.is_some() { words } else { "must be beside the backup" };
         restore(new.path(), &past.backup, words, &["--recovery-key", &given]);
     }
     fs::write(&ledger, &good).expect("a file");
@@ -534,7 +544,7 @@ fn a_database_that_does_not_read_any_more_is_replaced() {
     fs::write(dir.join("usher.db-wal"), [0x55; 4096]).expect("a file");
     let output = usher(dir, &["restore", &past.file()]).output().expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("does not read; it is replaced"), "{said}");
+    assert!(output.status.success() && said.contains("is unreadable and is replaced"), "{said}");
     past.check(dir);
     assert!(!dir.join("usher.db.before-restore-wal").exists());
 }
@@ -550,8 +560,11 @@ fn a_foreign_or_held_database_is_not_replaced() {
     drop(theirs);
     let refuses = |words: &str| {
         let why = refused(dir, &["restore", &past.file()]);
-        assert!(why.contains(words) && why.contains("cannot be looked into"), "{words}: {why}");
-        assert!(!why.contains("it is replaced"), "{why}");
+        assert!(
+            why.contains(words) && why.contains("cannot be read, so it is not replaced"),
+            "{words}: {why}"
+        );
+        assert!(!why.contains("and is replaced"), "{why}");
     };
     let before = files(dir);
     refuses("ledger_mark");

@@ -53,7 +53,7 @@ fn a_projects_origins_are_set_by_command() {
     assert!(refused(dir.path(), &wrong).contains("origins[0]"));
     assert!(refused(dir.path(), &["project", "set", "NOPE", "--origins", ""]).contains("no such project"));
     assert_eq!(read(), r#"["https://app.example.com","http://localhost:3000"]"#);
-    assert_eq!(set(""), "origins\t(every site)");
+    assert_eq!(set(""), "origins\t(all sites)");
     assert_eq!(read(), "[]");
 }
 
@@ -64,7 +64,7 @@ fn every_setting_is_set_by_command_and_shown() {
     let project = project(dir.path());
     let show = || lines(dir.path(), &["project", "show", &project]);
     let usual = [
-        "origins\t(every site)",
+        "origins\t(all sites)",
         "public writes\topen",
         "people per address\t1000",
         "people per hour\t100000",
@@ -92,7 +92,7 @@ fn every_setting_is_set_by_command_and_shown() {
         "sixteen letters.",
     ];
     let changed = [
-        "origins\t(every site)",
+        "origins\t(all sites)",
         "public writes\tevents-only",
         "people per address\t5",
         "people per hour\t50",
@@ -133,7 +133,7 @@ fn a_shorter_time_says_what_follows() {
         said.into_iter().filter(|line| line.starts_with("note\t")).collect::<Vec<String>>()
     };
     let shorter = notes("30");
-    assert!(shorter.len() == 1 && shorter[0].contains("older than 30 days are forgotten"), "{shorter:?}");
+    assert!(shorter.len() == 1 && shorter[0].contains("older than 30 days are deleted"), "{shorter:?}");
     assert_eq!(notes("30"), Vec::<String>::new(), "the same time");
     assert_eq!(notes("31"), Vec::<String>::new(), "a longer one");
 }
@@ -246,7 +246,7 @@ fn a_plain_key_from_a_browser_is_flagged_in_the_list() {
     let listed = lines(dir.path(), &["key", "list"]);
     let flagged = |name: &str| {
         let line = listed.iter().find(|line| line.split('\t').nth(2) == Some(name)).expect("a key");
-        line.contains("came from a browser on ")
+        line.contains("used from a browser on ")
     };
     assert_eq!((flagged("plain"), flagged("public"), flagged("unused")), (true, false, false));
 }

@@ -33,7 +33,7 @@ fn a_stop_ends_a_long_command_and_tells_it() {
     let told = demo.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&told.stderr).into_owned();
     assert_eq!(told.status.code(), Some(1), "{said}");
-    assert!(said.contains("the server stops"), "{said}");
+    assert!(said.contains("the server is stopping"), "{said}");
     check_file(dir.path());
     lines(dir.path(), &["verify"]);
     // One that is short ends by itself.

@@ -20,11 +20,11 @@ fn goes_through(dir: &Path) {
     let parts: Vec<&str> = made[0].split('\t').collect();
     let [id, since, until, hits, reason] = parts[..] else { panic!("{made:?}") };
     assert!(since.starts_with("since ") && until.starts_with("until "), "{made:?}");
-    assert_eq!((id.len(), hits, reason), (32, "0 kept out", "a case"));
+    assert_eq!((id.len(), hits, reason), (32, "0 dropped", "a case"));
     assert_eq!(suppress(dir, &["list"]), made);
     assert_eq!(suppress(dir, &["check", "ann"]), [format!("suppressed\t{}", made[0])]);
     assert_eq!(suppress(dir, &["check", "bob"]), ["not suppressed"]);
-    assert!(suppress(dir, &["add", "bob"])[0].contains("\tfor good\t"));
+    assert!(suppress(dir, &["add", "bob"])[0].contains("\tforever\t"));
     suppress(dir, &["remove", "ann"]);
     assert!(refused(dir, &["suppress", "remove", "ann"]).contains("no such suppression"));
     assert_eq!(suppress(dir, &["list"]).len(), 1);

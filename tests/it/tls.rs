@@ -202,7 +202,7 @@ fn files_that_are_not_good_leave_the_old_certificate() {
         let check = checks.iter().find(|check| check["name"] == "certificate").expect("the check");
         check["words"].as_str().expect("words").to_owned()
     };
-    assert!(words().starts_with("it is good until 2050-01-01T00:00:00Z"), "{}", words());
+    assert!(words().starts_with("it is valid until 2050-01-01T00:00:00Z"), "{}", words());
     let other = good();
     let (certificate, key) = (&on.files.certificate, &on.files.key);
     let mode = |mode| fs::set_permissions(key, Permissions::from_mode(mode)).expect("a mode");
@@ -229,7 +229,7 @@ fn files_that_are_not_good_leave_the_old_certificate() {
         // Put right, it is as before.
         on.shown.write(on.folder.path());
         on.look();
-        assert!(words().starts_with("it is good until "), "{}", words());
+        assert!(words().starts_with("it is valid until "), "{}", words());
     }
     // The group may read the key, as many systems have it.
     mode(0o640);

@@ -310,7 +310,7 @@ fn a_key_without_the_scope_or_of_no_project_is_forbidden() {
     for (key, message) in [
         (&writer, "the key lacks the scope read"),
         (&server.project().token, "the key lacks the scope read"),
-        (&organisation, "this API works on one project: use a project's key, not the organisation's"),
+        (&organisation, "this API needs the key of a project, not one of the organisation"),
     ] {
         // The scope comes before the parameters, which are wrong here.
         let single = server.get("/v1/users/single").bearer(key).send();

@@ -92,11 +92,11 @@ fn a_used_directory_is_good_and_verify_changes_nothing() {
     let before = fs::read(dir.path().join("usher.db")).expect("a file");
     let said = good(dir.path());
     assert_eq!(fs::read(dir.path().join("usher.db")).expect("a file"), before);
-    for words in ["receipts: 2 in one chain", "2 are where they say", "1 opened, each whole"] {
+    for words in ["receipts: 2 in one chain", "2 found at their positions", "1 opened and complete"] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let texts = said.lines().find(|line| line.contains("traces")).expect("a line");
-    assert!(texts.contains("texts of 2 erasures") && !texts.contains(": 0 texts"), "{texts}");
+    assert!(texts.contains("values of 2 erasures") && !texts.contains("for 0 values"), "{texts}");
     let house = House::open(dir.path(), &key, &[]);
     house.did("eve-the-late", "Came Later");
     good(dir.path());
@@ -216,7 +216,7 @@ fn whatever_was_tampered_with_is_found_and_named() {
             let first = text.lines().next().expect("a header");
             fs::write(path, format!("{first}\n")).expect("a file");
         }),
-        ("free space", "holds bytes in what is free", |dir| {
+        ("free space", "has data in its free space", |dir| {
             let path = dir.join("usher.db");
             let (number, end) = room(&fs::read(&path).expect("a file"));
             let file = fs::OpenOptions::new().write(true).open(path).expect("a file");

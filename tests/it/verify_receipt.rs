@@ -68,36 +68,39 @@ fn a_good_receipt_is_told_in_words_from_two_files() {
     let before = Hex::sha256(&handed_out(&path_of(desk.dir.path(), 2)));
     let own = Hex::sha256(&handed_out(&desk.receipt));
     for words in [
-        "The signature is good",
+        "The signature is valid",
         "Receipt 3, 03030303030303030303030303030303",
         &signer().public().to_string(),
-        "Erased:     everything of an account",
+        "Erased:       an account and its activity",
         "           3  events, interactions and logs",
-        "2026-01-19T12:30:00Z, not stated",
-        "Completed:  2026-01-19T12:30:01Z",
+        "Legal basis:  not stated",
+        "Completed:    2026-01-19T12:30:01Z",
         "4812  events, interactions and logs",
         "digest of the identifier: tells late events",
-        "5120 texts; 0 found",
-        "Other people's data names this account in 2 places",
+        "5120 values; 0 found",
+        "Other users' data mentions this account in 2 places",
         "usher-20260118T030000Z-1a2b3c4d.backup, made 2026-01-18T12:30:00Z, removed 2026-02-17T12:30:00Z",
-        &format!("it is number 3, after {before}"),
+        &format!("receipt number 3 in its chain, after {before}"),
         &own.to_string(),
     ] {
         assert!(said.contains(words), "{words}\n{said}");
     }
-    assert!(!said.contains("person named"));
+    assert!(!said.contains("belongs to this person"));
     // As it is handed out, it says nothing of the installation as a whole.
     fs::write(&desk.receipt, handed_out(&desk.receipt)).expect("a file");
     let said = good(&desk.verify(&[]));
-    assert!(said.contains(&format!("it is number 3, after {before}")) && said.contains(&own.to_string()));
     assert!(
-        said.contains("Made sure:  sqlite: ") && !said.contains("bytes") && !said.contains("entry"),
+        said.contains(&format!("receipt number 3 in its chain, after {before}"))
+            && said.contains(&own.to_string())
+    );
+    assert!(
+        said.contains("Checked by:   sqlite: ") && !said.contains("bytes") && !said.contains("entry"),
         "{said}"
     );
     assert!(!desk.data().exists(), "no data directory is made");
     let first = path_of(desk.dir.path(), 1);
     let args = ["--receipt", &first.to_string_lossy(), "--key", &signer().public().to_string()];
-    assert!(good(&verify(&desk.data(), &args)).contains("it is the first"));
+    assert!(good(&verify(&desk.data(), &args)).contains("the first receipt in its chain"));
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_changed_receipt_ends_with_1_and_says_what_is_wrong() {
     let desk = Desk::new();
     let whole = fs::read_to_string(&desk.receipt).expect("a text");
     for (from, to, words) in [
-        ("\"rows\":97", "\"rows\":79", "the signature is not good"),
+        ("\"rows\":97", "\"rows\":79", "the signature is not valid"),
         ("\"found\":0", "\"found\":1", "`figures.scan.found` must be 0"),
         ("\"mentions\":2", "\"mentions\":x", "not JSON, from byte"),
         ("\"mentions\":2", "\"mentions\":x", "in the field `receipt.mentions`"),
@@ -126,7 +129,7 @@ fn a_changed_receipt_ends_with_1_and_says_what_is_wrong() {
         assert_ne!(changed, whole, "{from}");
         fs::write(&desk.receipt, changed).expect("a file");
         let said = bad(&desk.verify(&[]), 1);
-        assert!(said.contains("is no good receipt") && said.contains(words), "{words}: {said}");
+        assert!(said.contains("is not a valid receipt") && said.contains(words), "{words}: {said}");
     }
     fs::write(&desk.receipt, "").expect("a file");
     assert!(bad(&desk.verify(&[]), 1).contains("cut short"));
@@ -141,16 +144,19 @@ fn a_token_shows_whose_receipt_it_is() {
     let desk = Desk::new();
     let own = token(3).to_string();
     let said = good(&desk.verify(&["--token", &own, "--identifier", ANN]));
-    assert!(said.contains("This receipt is about the person named"));
+    assert!(said.contains("This receipt belongs to this person"));
     let said = bad(&desk.verify(&["--token", &own, "--identifier", "bob"]), 1);
-    assert!(said.contains("the receipt is good, but it is not about the person named"), "{said}");
+    assert!(
+        said.contains("the receipt is valid, but it does not belong to this identifier and token"),
+        "{said}"
+    );
     // Whoever asked twice has two, of one salt.
     good(&desk.verify(&["--token", &token(2).to_string(), "--identifier", ANN]));
     let said = bad(&desk.verify(&["--token", &token(2).to_string(), "--identifier", "bob"]), 1);
-    assert!(said.contains("the token is of another receipt"), "{said}");
+    assert!(said.contains("the token belongs to another receipt"), "{said}");
     let forged = own.replace("a5a5", "a5a6");
     let said = bad(&desk.verify(&["--token", &forged, "--identifier", ANN]), 1);
-    assert!(said.contains("not about the person named"), "{said}");
+    assert!(said.contains("does not belong to this identifier"), "{said}");
     // A token makes no bad receipt good.
     let whole = fs::read_to_string(&desk.receipt).expect("a text");
     fs::write(&desk.receipt, whole.replace("\"rows\":97", "\"rows\":79")).expect("a file");
@@ -167,7 +173,7 @@ fn a_command_that_cannot_be_understood_ends_with_2() {
         (&["--key", &key], "--receipt"),
         (&["--receipt", "/nowhere", "--key", &key], "cannot read it"),
         (&["--receipt", "/", "--key", &key], "cannot read it"),
-        (&["--receipt", &receipt, "--key", "/nowhere"], "not 64 hex digits"),
+        (&["--receipt", &receipt, "--key", "/nowhere"], "neither 64 hex digits"),
         (&["--receipt", &receipt, "--key", &receipt], "the text of the file must be 64 hex digits"),
         (&["--receipt", &receipt, "--key", &neutral], "is not a key"),
         (&["--receipt", &receipt, "--key", &key, "--token", "x", "--identifier", "a"], "32 hex digits"),

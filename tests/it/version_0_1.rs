@@ -176,7 +176,7 @@ fn a_backup_of_0_1_opens_with_its_recovery_key_alone() {
     fs::copy(fixture("usher.backup"), &backup).expect("a copy");
     let backup = backup.to_string_lossy().into_owned();
     // The twin: without the key it does not.
-    assert!(refused(new.path(), &["restore", &backup]).contains("no key fits"));
+    assert!(refused(new.path(), &["restore", &backup]).contains("no key opens"));
     let key = fixture("recovery-key.txt");
     lines(new.path(), &["restore", &backup, "--recovery-key", &key.to_string_lossy()]);
     let house = House::open(new.path());

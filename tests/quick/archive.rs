@@ -77,7 +77,7 @@ fn only_the_recovery_keys_public_half_is_kept() {
     assert_eq!(mode(&house.secrets().join("recovery.pub")), 0o600);
 
     let again = RecoveryKey::create(&house.secrets()).expect_err("there is one");
-    assert!(again.to_string().contains("is there already"), "{again}");
+    assert!(again.to_string().contains("already exists"), "{again}");
     assert_eq!(fs::read_to_string(house.secrets().join("recovery.pub")).expect("a key"), kept);
 
     let old = house.pack(b"old").path;
@@ -105,7 +105,7 @@ fn without_a_recovery_key_nothing_is_packed() {
     let house = House::new();
     fs::remove_file(house.secrets().join("recovery.pub")).expect("a removal");
     let refusal = Recipients::load(&house.secrets()).err().expect("a refusal").to_string();
-    assert!(refusal.ends_with("no recovery key was made for this directory yet"), "{refusal}");
+    assert!(refusal.ends_with("this directory has no recovery key yet"), "{refusal}");
     assert_eq!(names_in(&house.secrets()), ["signing.key", "store.key"]);
 }
 
@@ -121,7 +121,7 @@ fn a_key_is_read_as_people_keep_it_and_never_shown() {
     same(&house.secret.to_lowercase());
     // As the first start hands it over, and as somebody may write it down.
     same(&format!(
-        "Recovery key for backups, shown this once: {}\nKeep it away from here.\n\n",
+        "Recovery key for backups, shown only once: {}\nKeep it away from here.\n\n",
         house.secret
     ));
     same(&format!("From our safe. It begins with AGE-SECRET-KEY-1, they say.\n{}\nMay 2026\n", house.secret));

@@ -265,10 +265,10 @@ fn a_start_without_a_sign_takes_the_clock() {
 fn a_minute_is_told_from_no_time_in_words() {
     let words = |standing: Standing| standing.to_string();
     let jumped = Standing::Jumped { by: 8 * DAY, dates: false, left: GRACE };
-    let told = "the clock was set 8 days forward; time goes on as before, and it is trusted in 15 minutes";
+    let told = "the clock was set 8 days forward; time continues as before, and it is trusted in 15 minutes";
     assert_eq!(words(jumped), told);
     let behind = words(Standing::StartedBehind { by: -MINUTE - 1 });
-    assert!(behind.starts_with("the clock is 1 minute before the last sign of life"), "{behind}");
+    assert!(behind.starts_with("the clock is 1 minute before the last activity"), "{behind}");
     let ahead = words(Standing::StartedAhead { by: 2 * DAY, left: SECOND });
     assert!(ahead.ends_with("trusted in under a minute"), "{ahead}");
 }

@@ -21,7 +21,7 @@ pub fn routes() -> Vec<Route> {
 async fn get_backups(call: Call) -> Answer {
     // They hold every project.
     if call.access()?.project.is_some() {
-        return Err(Error::Forbidden("a project's key cannot see backups: use one of the organisation"));
+        return Err(Error::Forbidden("a project's key cannot read backups: use a key of the organisation"));
     }
     let app = call.app.clone();
     let listed = web::block(move || backups::list(&app)).await.map_err(Error::internal)??;

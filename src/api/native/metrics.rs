@@ -17,7 +17,7 @@ pub fn routes() -> Vec<Route> {
 async fn get_metrics(call: Call) -> Answer {
     // They are of every project.
     if call.access()?.project.is_some() {
-        return Err(Error::Forbidden("a project's key cannot see metrics: use one of the organisation"));
+        return Err(Error::Forbidden("a project's key cannot read metrics: use a key of the organisation"));
     }
     let text = figures::text(&call.app).await?;
     Ok(HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(text))

@@ -108,7 +108,9 @@ fn subject(body: &Object) -> Result<Subject> {
         name("anonymousId")?.map(Subject::AnonymousId),
         match text("id")? {
             Some(id) => {
-                let id = id.parse().map_err(|_| fault("subject.id", "must be an id as answers have it"))?;
+                let id = id
+                    .parse()
+                    .map_err(|_| fault("subject.id", "must be a user id, as the API returns it"))?;
                 Some(Subject::Id(UserId(id)))
             }
             None => None,

@@ -39,13 +39,13 @@ impl Dialect for V2 {
             Error::NoKey | Error::MalformedKey | Error::UnknownKey | Error::ProjectNotFound => {
                 return HttpResponse::Unauthorized().finish();
             }
-            Error::NameTaken(_) => StatusCode::BAD_REQUEST,
+            Error::NameTaken { .. } => StatusCode::BAD_REQUEST,
             error => dialect::status(error),
         };
         let text = match error {
             Error::UserNotFound { .. } => "user not found".to_owned(),
             Error::JobNotFound => "job not found".to_owned(),
-            Error::NameTaken(field) => format!("{field} already exists"),
+            Error::NameTaken { .. } => "name already exists".to_owned(),
             // The vendor does not say where.
             Error::BadJson(_) => "invalid JSON body".to_owned(),
             Error::Invalid(faults) => sentences(faults),
@@ -147,7 +147,7 @@ async fn get_project(call: Call) -> Answer {
 
 async fn create_project(mut call: Call) -> Answer {
     if call.access()?.project.is_some() {
-        return Err(Error::Forbidden("a project's key cannot make projects"));
+        return Err(Error::Forbidden("a project's key cannot create projects"));
     }
     let new = asked::project(&mut call).await?;
     let made = call.app.write(move |tx| projects::create(tx, &new.name, &new.platform)).await?;

@@ -12,7 +12,7 @@ use crate::data_dir::DataDir;
 
 /// In the directory of a demo alone.
 const MARKER: &str = "usher-demo.txt";
-const TEXT: &str = "`usher demo` made this directory. `usher demo --remove` removes it.\n";
+const TEXT: &str = "`usher demo` created this directory. `usher demo --remove` removes it.\n";
 
 /// How the names begin of what lies in a data directory.
 const OWN: [&str; 12] = [
@@ -57,20 +57,22 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("there is no {shown}: nothing to remove; --data names another directory")
+            bail!("there is no {shown}: nothing to remove; name another directory with --data")
         }
         Err(error) => return Err(error).with_context(|| format!("cannot look at {shown}")),
         Ok(about) => {
-            ensure!(about.is_dir(), "{shown} is no directory: `usher demo --remove` removes no other")
+            ensure!(
+                about.is_dir(),
+                "{shown} is not a directory: `usher demo --remove` removes only a demo directory"
+            )
         }
     }
     ensure!(
         is_marked(path),
-        "{shown} is not the directory of a demo: {MARKER}, which `usher demo` puts into one that it makes, is \
-         not there. Nothing is removed"
+        "{shown} is not a demo directory: it lacks the file {MARKER}, which `usher demo` creates. Nothing was removed"
     );
     let Some(data) = DataDir::hold(path)? else {
-        bail!("another Usher serves {shown}; stop that one first");
+        bail!("an Usher server is using {shown}: stop it first");
     };
     super::super::sweep(&data)?;
     let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -79,7 +81,10 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
         name != MARKER && !name.to_str().is_some_and(|name| OWN.iter().any(|own| name.starts_with(own)))
     });
     if let Some(other) = other {
-        bail!("{} is in {shown}, and not of a demo: move it away first. Nothing is removed", other.display());
+        bail!(
+            "{} in {shown} is not part of a demo: move it away first. Nothing was removed",
+            other.display()
+        );
     }
     // The marker last: after a kill in between the same command does the rest.
     for entry in entries.iter().filter(|entry| entry.file_name() != MARKER) {

@@ -37,13 +37,12 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
     let clock = Clock::manual(start);
     let past = app.at(clock.clone());
     let named = name.to_owned();
-    progress(Step::Now(format!("Making the project {name}")))?;
+    progress(Step::Now(format!("Creating the project {name}")))?;
     let project = past.write_blocking(move |tx| projects::create(tx, &named, "web"));
     let project = project.map_err(|error| match error {
-        Error::NameTaken(_) => anyhow::Error::new(error).context(format!(
-            "there is a project {name} already: --project makes one of another name, and `usher demo --remove` \
-             removes the directory of a demo"
-        )),
+        Error::NameTaken { .. } => anyhow::anyhow!(
+            "{error}: use another name with --project, or remove the demo directory with `usher demo --remove`"
+        ),
         error => error.into(),
     })?;
     app.reload_keys()?;
@@ -70,7 +69,7 @@ pub fn fill(app: &App, size: &Size, name: &str, progress: Progress) -> anyhow::R
         done += some.iter().map(|visit| u64::from(visit.events)).sum::<u64>();
         progress(Step::Done(done, all))?;
     }
-    progress(Step::Now("Scheduling deletions for tonight, and beginning one now".into()))?;
+    progress(Step::Now("Scheduling deletions for tonight and starting one now".into()))?;
     for (at, turn) in turns {
         story.take(at, &turn)?;
     }

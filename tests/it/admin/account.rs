@@ -73,8 +73,8 @@ fn the_account_lists_the_browsers_of_its_admin_alone() {
     let listed = rows(&here);
     assert_eq!(listed.len(), 3, "{listed:?}");
     assert!(listed[0].0.starts_with("Safari, iPhone 2001:db8:: just now"), "{listed:?}");
-    assert!(listed[1].0.starts_with("Firefox, Windows 10 This one 192.0.2.7 1 minute ago"), "{listed:?}");
-    assert_eq!(listed.iter().filter(|(text, _)| text.contains("This one")).count(), 1);
+    assert!(listed[1].0.starts_with("Firefox, Windows 10 This browser 192.0.2.7 1 minute ago"), "{listed:?}");
+    assert_eq!(listed.iter().filter(|(text, _)| text.contains("This browser")).count(), 1);
     assert_eq!(rows(&mia).len(), 1);
     // Another's is not there, also for one who knows its name.
     let of_mia = rows(&mia).remove(0).1;
@@ -97,7 +97,7 @@ fn one_browser_is_signed_out_and_no_other() {
     assert!(!there.is_in() && third.is_in() && here.is_in());
     assert_eq!(audited(&server, "end sign-in"), 1);
     // Its own leads to the door.
-    let own = rows(&here).into_iter().find(|(text, _)| text.contains("This one")).expect("a row").1;
+    let own = rows(&here).into_iter().find(|(text, _)| text.contains("This browser")).expect("a row").1;
     assert_eq!(here.post(&own, &[]).expect(303).header("location"), Some("/admin/login"));
     assert!(!here.is_in() && third.is_in());
 }
@@ -226,10 +226,10 @@ fn a_password_that_is_not_right_changes_nothing_and_says_why() {
     let server = Server::start();
     let (browser, other) = (Browser::owner(&server), Browser::owner(&server));
     let cases = [
-        ("a guess", NEW, NEW, "present", "The present password is wrong."),
-        ("", NEW, NEW, "present", "The present password is wrong."),
+        ("a guess", NEW, NEW, "present", "The current password is wrong."),
+        ("", NEW, NEW, "present", "The current password is wrong."),
         (PASSWORD, "123456789", "123456789", "new_password", "must have at least 10 characters"),
-        (PASSWORD, NEW, "something else", "password_again", "is not the same as the first"),
+        (PASSWORD, NEW, "something else", "password_again", "does not match the first"),
     ];
     for (present, new, again, field, why) in cases {
         let page = change(&browser, present, new, again).expect(422);

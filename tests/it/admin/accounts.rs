@@ -86,7 +86,7 @@ fn a_link_ends_after_an_hour_and_with_the_next_one() {
     server.clock.advance(HOUR - 1);
     guest.get(&second).expect(200);
     server.clock.advance(1);
-    assert!(words(&guest.get(&second).expect(410).text).contains("This link has ended"));
+    assert!(words(&guest.get(&second).expect(410).text).contains("This link has expired"));
     let token = second.rsplit('/').next().expect("a token");
     let fields = [("token", token), ("password", PASSWORD), ("password_again", PASSWORD)];
     guest.get("/admin/login");
@@ -164,7 +164,7 @@ fn a_form_that_is_not_right_comes_back_with_why() {
         (&[("name", "sue"), ("role", "support"), ("reach", "some")], "must be all, or at least one"),
         (
             &[("name", "sue"), ("role", "support"), ("reach", "some"), ("projects", "x")],
-            "The projects must be of those that are there",
+            "The projects must be existing projects",
         ),
     ];
     for (fields, why) in cases {

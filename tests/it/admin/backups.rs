@@ -55,7 +55,7 @@ fn without_backups_the_page_says_how_to_make_one() {
     let page = Browser::owner(&server).get("/admin/backups").expect(200);
     let folder = server.app.backups().display().to_string();
     let text = words(&page.text);
-    assert!(text.contains("No backups here"), "{text}");
+    assert!(text.contains("No backups yet"), "{text}");
     assert!(
         text.contains(&format!("usher backup {folder}")) && text.contains("usher restore FILE"),
         "{text}"
@@ -112,16 +112,20 @@ fn each_backup_says_its_age_its_end_and_what_a_restore_repeats() {
         assert!(row.starts_with(&name(path)), "{row}");
     }
     assert!(rows[0].contains("just now 6 Mar 2026, 11:00 UTC 1.2 MB"), "{}", rows[0]);
-    assert!(rows[0].contains("would apply no erasure again, hide nobody, end no credential"), "{}", rows[0]);
     assert!(
-        rows[1].contains("would apply up to 2 erasures again, hide nobody, end up to 1 credential"),
+        rows[0].contains("repeats no erasure, moves no user to trash, revokes no credential"),
+        "{}",
+        rows[0]
+    );
+    assert!(
+        rows[1].contains("repeats up to 2 erasures, moves no user to trash, revokes up to 1 credential"),
         "{}",
         rows[1]
     );
     assert!(rows[2].contains("2 days ago 4 Mar 2026, 10:00 UTC"), "{}", rows[2]);
     assert!(rows[2].contains("in 27 days 3 Apr 2026, 10:00 UTC"), "{}", rows[2]);
     assert!(
-        rows[2].contains("would apply up to 3 erasures again, hide up to 1 person, end up to 1 credential"),
+        rows[2].contains("repeats up to 3 erasures, moves up to 1 user to trash, revokes up to 1 credential"),
         "{}",
         rows[2]
     );
@@ -141,13 +145,13 @@ fn a_backup_that_a_restore_would_refuse_says_so() {
     erase(&server, ann);
     let page = Browser::owner(&server).get("/admin/backups").expect(200);
     let rows = rows(&page.text);
-    assert!(rows[0].contains("would apply up to 1 erasure again"), "{}", rows[0]);
+    assert!(rows[0].contains("repeats up to 1 erasure"), "{}", rows[0]);
     assert!(
-        rows[1].contains("would be refused") && rows[1].contains("It belongs to another ledger"),
+        rows[1].contains("not possible") && rows[1].contains("It belongs to another ledger"),
         "{}",
         rows[1]
     );
-    assert!(rows[2].contains("would be refused") && rows[2].contains("cut short"), "{}", rows[2]);
+    assert!(rows[2].contains("not possible") && rows[2].contains("cut short"), "{}", rows[2]);
     assert!(rows[2].contains("2 hours ago"), "its name tells its age: {}", rows[2]);
 }
 
@@ -159,7 +163,7 @@ fn the_last_good_backup_says_until_when_it_stays() {
     let row = || rows(&Browser::owner(&server).get("/admin/backups").expect(200).text).pop().expect("a row");
     assert!(row().contains("just now 3 Apr 2026, 10:00 UTC"), "{}", row());
     server.clock.advance(1);
-    assert!(row().contains("once there is a younger one"), "{}", row());
+    assert!(row().contains("after the next backup"), "{}", row());
     server.clock.advance(1);
     pack(&server, &house);
     assert!(row().contains("just now 3 Apr 2026, 10:00 UTC"), "{}", row());

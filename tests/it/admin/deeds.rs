@@ -45,7 +45,10 @@ fn moving_to_trash_asks_once_and_offers_to_undo_it() {
     let browser = Browser::owner(&server);
     let page = browser.get(&page_of(id)).expect(200);
     let dialog = part(&page.text, "<div class=\"dialog\" id=\"hide\" popover", "</form>");
-    assert!(words(dialog).contains("Hide this user?") && dialog.contains(&format!("{}/hide", page_of(id))));
+    assert!(
+        words(dialog).contains("Move this user to trash?")
+            && dialog.contains(&format!("{}/hide", page_of(id)))
+    );
 
     let reply = browser.post(&format!("{}/hide", page_of(id)), &[]).expect(303);
     assert_eq!(reply.header("location"), Some(page_of(id).as_str()));
@@ -55,17 +58,17 @@ fn moving_to_trash_asks_once_and_offers_to_undo_it() {
 
     let page = browser.get(&page_of(id)).expect(200);
     let notice = part(&page.text, "role=\"status\"", "</form>");
-    assert!(words(notice).contains("The user is hidden. Undo"), "{notice}");
+    assert!(words(notice).contains("The user is in the trash. Undo"), "{notice}");
     assert!(notice.contains(&format!("action=\"{}/restore\"", page_of(id))), "{notice}");
-    assert!(words(&page.text).contains("Hidden, 7 days left."), "{}", page.text);
+    assert!(words(&page.text).contains("In trash, 7 days left."), "{}", page.text);
     // It is said once.
-    assert!(!browser.get(&page_of(id)).text.contains("The user is hidden."));
+    assert!(!browser.get(&page_of(id)).text.contains("The user is in the trash."));
 
     let undone = browser.post(&format!("{}/restore", page_of(id)), &[]).expect(303);
     assert_eq!(undone.header("location"), Some(page_of(id).as_str()));
     let user = held(&server, id).expect("the user");
     assert_eq!((user.state, events(&server, &user)), (State::Live, 3));
-    assert!(words(&browser.get(&page_of(id)).text).contains("The user is back, with the whole history."));
+    assert!(words(&browser.get(&page_of(id)).text).contains("The user is restored with the full history."));
 }
 
 #[test]
@@ -151,18 +154,18 @@ fn erasing_everything_previews_confirms_and_leaves_nothing() {
     assert_eq!(
         fates(&page.text),
         [
-            "Recording chunks 0 goes",
-            "Events, interactions and logs 40 goes",
-            "Messages in conversations 0 goes",
-            "Conversations with agents 0 goes",
-            "Sessions 1 goes",
-            "Anonymous ids 0 goes",
-            "Visitors merged into the user 0 goes",
-            "Profile 1 goes",
-            "Jobs that name the user 0 goes",
+            "Recording chunks 0 will be deleted",
+            "Events, interactions and logs 40 will be deleted",
+            "Messages in conversations 0 will be deleted",
+            "Conversations with agents 0 will be deleted",
+            "Sessions 1 will be deleted",
+            "Anonymous ids 0 will be deleted",
+            "Visitors merged into the user 0 will be deleted",
+            "Profile 1 will be deleted",
+            "Jobs that name the user 0 will be deleted",
         ]
     );
-    assert!(words(&page.text).contains("Together 42 go, 0 stay"));
+    assert!(words(&page.text).contains("Total 42 will be deleted, 0 will be kept"));
     assert!(words(&page.text).contains("Type the identifier ann@example.com to go on"));
 
     for typed in
@@ -178,7 +181,7 @@ fn erasing_everything_previews_confirms_and_leaves_nothing() {
     let reply = erase(&browser, id, "everything", "ann@example.com").expect(303);
     assert_eq!(reply.header("location"), Some("/admin/jobs/1"));
     let page = browser.get("/admin/jobs/1").expect(200);
-    assert!(words(&page.text).contains("The user is gone for every caller"), "{}", page.text);
+    assert!(words(&page.text).contains("The user is no longer in the API"), "{}", page.text);
     let list = browser.get("/admin/users").expect(200);
     assert!(!list.text.contains("ann@example.com"), "out of sight at once");
     // Until its rows have left, it says so, and shows nothing of them.
@@ -200,15 +203,15 @@ fn erasing_the_account_keeps_its_activity_under_the_id() {
     let browser = Browser::owner(&server);
     let page = browser.get(&format!("{}/erase/account", page_of(id))).expect(200);
     let expected = [
-        "Recording chunks 0 stays",
-        "Events, interactions and logs 5 stays",
-        "Messages in conversations 0 stays",
-        "Conversations with agents 0 stays",
-        "Sessions 1 stays",
-        "Anonymous ids 0 goes",
-        "Visitors merged into the user 0 stays",
-        "Profile everything that names the person; an empty row stays 1 goes",
-        "Jobs that name the user 0 goes",
+        "Recording chunks 0 will be kept",
+        "Events, interactions and logs 5 will be kept",
+        "Messages in conversations 0 will be kept",
+        "Conversations with agents 0 will be kept",
+        "Sessions 1 will be kept",
+        "Anonymous ids 0 will be deleted",
+        "Visitors merged into the user 0 will be kept",
+        "Profile profile emptied 1 will be deleted",
+        "Jobs that name the user 0 will be deleted",
     ];
     assert_eq!(fates(&page.text), expected);
     erase(&browser, id, "account", "bob").expect(422);
@@ -223,7 +226,7 @@ fn erasing_the_account_keeps_its_activity_under_the_id() {
 
     let page = browser.get(&page_of(id)).expect(200);
     let text = words(&page.text);
-    assert!(text.contains("account erased") && text.contains("No profile is held."), "{text}");
+    assert!(text.contains("account deleted, activity kept") && text.contains("No profile data."), "{text}");
     assert!(text.contains("event 4") && !text.contains("ann@example.com"), "{text}");
     assert!(!page.text.contains("/erase/account") && !page.text.contains("/erase/everything"));
     for kind in ["account", "everything"] {
@@ -233,7 +236,7 @@ fn erasing_the_account_keeps_its_activity_under_the_id() {
     browser.post(&format!("{}/hide", page_of(id)), &[]).expect(409);
     let page = browser.get(&format!("{}/erase/activity", page_of(id))).expect(200);
     assert!(words(&page.text).contains(&format!("Type the id {id} to go on")), "{}", page.text);
-    assert!(words(&page.text).contains("Together 7 go, 0 stay"), "{}", page.text);
+    assert!(words(&page.text).contains("Total 7 will be deleted, 0 will be kept"), "{}", page.text);
     erase(&browser, id, "activity", &id.to_string()).expect(303);
     server.tick();
     assert_eq!(server.rows_of(id), 0);
@@ -246,15 +249,15 @@ fn erasing_the_activity_leaves_the_account_which_goes_on() {
     let browser = Browser::owner(&server);
     let page = browser.get(&format!("{}/erase/activity", page_of(id))).expect(200);
     let expected = [
-        "Recording chunks 0 goes",
-        "Events, interactions and logs 5 goes",
-        "Messages in conversations 0 goes",
-        "Conversations with agents 0 goes",
-        "Sessions 1 goes",
-        "Anonymous ids 0 stays",
-        "Visitors merged into the user 0 stays",
-        "Profile its counters begin again at zero 1 stays",
-        "Jobs that name the user 0 stays",
+        "Recording chunks 0 will be deleted",
+        "Events, interactions and logs 5 will be deleted",
+        "Messages in conversations 0 will be deleted",
+        "Conversations with agents 0 will be deleted",
+        "Sessions 1 will be deleted",
+        "Anonymous ids 0 will be kept",
+        "Visitors merged into the user 0 will be kept",
+        "Profile counters reset to zero 1 will be kept",
+        "Jobs that name the user 0 will be kept",
     ];
     assert_eq!(fates(&page.text), expected);
     erase(&browser, id, "activity", "an").expect(422);
@@ -291,7 +294,7 @@ fn a_dry_run_of_a_user_counts_jobs_that_name_it() {
     let job = schedule(&server, "ann");
     let browser = Browser::owner(&server);
     let page = browser.get(&format!("{}/erase/everything", page_of(id))).expect(200);
-    let named = "Jobs that name the user the identifier in them 1 goes";
+    let named = "Jobs that name the user identifier removed 1 will be deleted";
     assert!(fates(&page.text).contains(&named.to_owned()), "{:?}", fates(&page.text));
     // Which is true.
     erase(&browser, id, "everything", "ann").expect(303);
@@ -342,7 +345,7 @@ fn a_begun_erasure_cannot_be_cancelled_but_retried() {
     let page = browser.get("/admin/jobs").expect(200);
     assert!(words(&page.text).contains("failed 5 attempts disk I/O error"), "{}", page.text);
     browser.post(&format!("/admin/jobs/{job}/retry"), &[]).expect(303);
-    assert!(words(&browser.get("/admin/jobs").text).contains("Job 1 goes on."));
+    assert!(words(&browser.get("/admin/jobs").text).contains("Job 1 is running again."));
     server.tick();
     assert_eq!(self::job(&server, job).status, JobStatus::Completed);
     assert_eq!(server.rows_of(id), 0);

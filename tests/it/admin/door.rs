@@ -38,7 +38,7 @@ fn the_first_run_link_sets_the_owners_password_once() {
 
     let late = Browser::new(&server);
     let page = late.get(&link).expect(410);
-    assert!(words(&page.text).contains("The owner's password is set"), "{}", page.text);
+    assert!(words(&page.text).contains("The owner account exists"), "{}", page.text);
     late.get("/admin/login").expect(200);
     late.post("/admin/setup", &[OWNER.as_slice(), &[("setup_token", &token)]].concat()).expect(410);
     assert_eq!(admins_held(&server), 1);
@@ -77,7 +77,7 @@ fn a_wrong_link_opens_nothing() {
     almost.push(if last == 'A' { 'Q' } else { 'A' });
     for path in [almost.as_str(), "/admin/setup/x"] {
         let page = browser.get(path).expect(404);
-        assert!(words(&page.text).contains("This link opens nothing"), "{}", page.text);
+        assert!(words(&page.text).contains("This link is not valid"), "{}", page.text);
         let token = path.rsplit('/').next().expect("a token");
         browser.post("/admin/setup", &[OWNER.as_slice(), &[("setup_token", token)]].concat()).expect(404);
     }
@@ -92,7 +92,7 @@ fn the_first_run_link_ends_after_an_hour() {
     server.clock.advance(HOUR - 1);
     let token = value_of(&browser.get(&link).expect(200).text, "setup_token").expect("the link's token");
     server.clock.advance(1);
-    assert!(words(&browser.get(&link).expect(410).text).contains("This link has ended"));
+    assert!(words(&browser.get(&link).expect(410).text).contains("This link has expired"));
     browser.post("/admin/setup", &[OWNER.as_slice(), &[("setup_token", &token)]].concat()).expect(410);
     assert_eq!(admins_held(&server), 0);
 }
@@ -269,5 +269,5 @@ fn cookies_are_secure_behind_https_and_plain_without() {
 fn before_there_is_anybody_the_sign_in_says_what_to_do() {
     let server = Server::start();
     let page = Browser::new(&server).get("/admin/login").expect(200);
-    assert!(words(&page.text).contains("open the link that the server printed"), "{}", page.text);
+    assert!(words(&page.text).contains("Open the link that the server printed"), "{}", page.text);
 }

@@ -523,7 +523,7 @@ fn the_page_of_a_fault_tells_the_requests_number_alone() {
     let reply = browser.get(&house.path("/admin/users/{user}")).expect(503);
     is_page(&reply, "a broken row");
     let text = words(&reply.text);
-    assert!(text.contains("Part of the data does not read"), "{text}");
+    assert!(text.contains("Part of the data is unreadable"), "{text}");
     assert!(!text.contains("secret") && !text.contains("JSON"), "{text}");
     house.server.sqlite().execute_batch("ALTER TABLE users RENAME TO elsewhere").expect("another name");
     let reply = browser.get(&house.path("/admin/users/{user}")).expect(500);
@@ -545,7 +545,7 @@ fn a_page_that_is_unavailable_says_when_to_come_again() {
     let reply = browser.post(&house.path("/admin/users/{user}/hide"), &[]).expect(503);
     is_page(&reply, "a stopping server");
     assert_eq!(reply.header("retry-after"), Some("1"));
-    assert!(words(&reply.text).contains("Nothing was changed; try again in a moment."), "{}", reply.text);
+    assert!(words(&reply.text).contains("Nothing was changed. Try again in a moment."), "{}", reply.text);
     assert_eq!(house.state(), before);
 }
 

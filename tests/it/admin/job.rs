@@ -67,7 +67,7 @@ fn an_erasures_job_page_hands_out_the_token_once() {
 
     let page = browser.get(&path).expect(200);
     let token = token(&page.text).expect("the token");
-    assert!(words(&page.text).contains("with it they can show that the receipt is theirs"), "{}", page.text);
+    assert!(words(&page.text).contains("It proves that the receipt belongs to them"), "{}", page.text);
     assert!(!renews(&page.text), "somebody may be copying it");
     let again = browser.get(&path).expect(200);
     assert_eq!(self::token(&again.text), Some(token), "a reload loses nothing");
@@ -77,7 +77,7 @@ fn an_erasures_job_page_hands_out_the_token_once() {
     browser.post(&format!("{path}/handed-over"), &[]).expect(303);
     let again = browser.get(&path).expect(200);
     assert_eq!(self::token(&again.text), None, "it was handed over");
-    assert!(words(&again.text).contains("The token was handed over, and is shown no more."));
+    assert!(words(&again.text).contains("The token is marked as handed over and no longer shown."));
     let again = browser.get(&path).expect(200);
     assert!(renews(&again.text) && !renews(&browser.get(&format!("{path}?refresh=off")).text));
 
@@ -123,29 +123,34 @@ fn a_job_shows_each_of_its_steps_with_its_time_and_what_it_took() {
     assert_eq!(
         steps(&page.text),
         [
-            "under way Erasing the rows leave under way",
-            "to come Scrubbing the pages they lay on are cleaned to come",
-            "to come Verifying the files are searched for what was theirs to come",
-            "to come Completed nothing was found, and the receipt is written to come",
+            "In progress Delete records removes this person's records from the database In progress",
+            "Pending Overwrite leftover bytes clears the space the records used Pending",
+            "Pending Search for remains searches all files for this person's values Pending",
+            "Pending Completed no remains found, receipt written Pending",
         ]
     );
-    assert!(words(&page.text).contains("0 of 5 rows erased"), "{}", page.text);
+    assert!(words(&page.text).contains("0 of 5 records deleted"), "{}", page.text);
     assert!(!page.text.contains("/admin/receipts/") && !page.text.contains("ann"), "{}", page.text);
 
     server.clock.advance(HOUR);
     server.tick();
     let browser = Browser::owner(&server);
     let page = browser.get(&path).expect(200);
-    for (step, name) in steps(&page.text).iter().zip(["Erasing", "Scrubbing", "Verifying", "Completed"]) {
-        assert!(step.starts_with(&format!("done {name}")), "{step}");
+    for (step, name) in steps(&page.text).iter().zip([
+        "Delete records",
+        "Overwrite leftover bytes",
+        "Search for remains",
+        "Completed",
+    ]) {
+        assert!(step.starts_with(&format!("Done {name}")), "{step}");
         assert!(step.ends_with("just now 4 Mar 2026, 11:00 UTC"), "{step}");
     }
     let text = words(&page.text);
-    assert!(text.contains("Asked for 1 hour ago, 4 Mar 2026, 10:00 UTC"), "{text}");
+    assert!(text.contains("Requested 1 hour ago, 4 Mar 2026, 10:00 UTC"), "{text}");
     assert!(
         text.contains("Events, interactions and logs 3 ")
             && text.contains(" Sessions 1 ")
-            && text.contains("Together 5"),
+            && text.contains("Total 5"),
         "{text}"
     );
     assert!(page.text.contains("href=\"/admin/receipts/1\"") && !renews(&page.text), "{}", page.text);
@@ -174,7 +179,7 @@ fn a_failed_job_says_why_and_is_retried_on_its_page() {
     assert!(page.text.contains(&format!("action=\"{path}/retry\"")), "{}", page.text);
     let reply = from(&browser, &path, &format!("{path}/retry"));
     assert_eq!(reply, path, "one stays on the page");
-    assert!(words(&browser.get(&path).text).contains("Job 1 goes on."));
+    assert!(words(&browser.get(&path).text).contains("Job 1 is running again."));
     server.tick();
     assert!(steps(&browser.get(&path).text)[3].starts_with("done Completed"));
 }
@@ -203,11 +208,11 @@ fn a_waiting_job_is_cancelled_on_its_page() {
     let page = browser.get(&path).expect(200);
     assert!(words(&page.text).contains("Job 1: erase everything ann · default scheduled"), "{}", page.text);
     assert!(page.text.contains("/admin/users?q=ann&#38;project="), "{}", page.text);
-    assert!(steps(&page.text).iter().all(|step| step.starts_with("to come")));
+    assert!(steps(&page.text).iter().all(|step| step.starts_with("Pending")));
     assert_eq!(from(&browser, &path, &format!("{path}/cancel")), path);
     assert_eq!(server.read(|db| jobs::get(db, None, job)).status, JobStatus::Cancelled);
     let page = browser.get(&path).expect(200);
-    assert!(steps(&page.text).iter().all(|step| step.starts_with("not done")), "{:?}", steps(&page.text));
+    assert!(steps(&page.text).iter().all(|step| step.starts_with("Cancelled")), "{:?}", steps(&page.text));
     assert!(words(&page.text).contains("Cancelled just now") && !page.text.contains("/cancel\""));
 }
 
@@ -220,7 +225,7 @@ fn a_job_that_finds_nobody_has_no_receipt() {
     let page = Browser::owner(&server).get(&format!("/admin/jobs/{nobody}")).expect(200);
     let text = words(&page.text);
     assert!(
-        text.contains("It found nobody, so there is no receipt.") && !text.contains("nobody ·"),
+        text.contains("No user matched, so there is no receipt.") && !text.contains("nobody ·"),
         "{text}"
     );
 }
@@ -233,11 +238,11 @@ fn what_an_erasure_of_a_bare_id_took_is_counted_to_the_last_row() {
     erase(&browser, id, "account", "ann");
     server.tick();
     let dry = browser.get(&format!("{}/erase/activity", page_of(id))).expect(200);
-    assert!(words(&dry.text).contains("Together 7 go, 0 stay"), "{}", dry.text);
+    assert!(words(&dry.text).contains("Total 7 will be deleted, 0 will be kept"), "{}", dry.text);
     let path = erase(&browser, id, "activity", &id.to_string());
     server.tick();
     let page = browser.get(&path).expect(200);
-    assert!(words(part(&page.text, "<h2 id=\"went\">", "</section>")).ends_with("Profile 1 Together 7"));
+    assert!(words(part(&page.text, "<h2 id=\"went\">", "</section>")).ends_with("Profile 1 Total 7"));
     let receipt = browser.get("/admin/receipts/2").expect(200);
     assert!(receipt.text.contains("<strong>7</strong>"), "{}", receipt.text);
 }

@@ -45,7 +45,7 @@ fn a_key_is_shown_once_and_works_at_once_until_it_is_revoked() {
     let list = words(&browser.get("/admin/projects").expect(200).text);
     assert!(list.contains("The key is revoked.") && list.contains("revoked just now"), "{list}");
     let again = browser.post(&format!("/admin/keys/{id}/revoke"), &[]).expect(404);
-    assert!(words(&again.text).contains("revoked already"));
+    assert!(words(&again.text).contains("already revoked"));
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn a_wrong_form_for_a_key_comes_back_with_the_reason() {
         ("", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
         (long.as_str(), second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
         ("a\tb", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
-        ("back\"end", second.key.as_str(), vec![], "The scopes must name at least one scope."),
-        ("back\"end", second.key.as_str(), vec!["fly"], "The scopes must be of ingest"),
+        ("back\"end", second.key.as_str(), vec![], "Choose at least one scope."),
+        ("back\"end", second.key.as_str(), vec!["fly"], "Unknown scope \"fly\", use ingest"),
         ("back\"end", "nope", vec!["admin"], "The project must be one of those that are there."),
     ];
     for (name, project, scopes, why) in cases {
@@ -108,7 +108,7 @@ fn a_new_project_is_there_at_once_with_its_token() {
     let reply = browser.post("/admin/projects", &[("name", " shop ")]).expect(303);
     assert_eq!(reply.header("location"), Some("/admin/projects"));
     let page = browser.get("/admin/projects").expect(200);
-    assert!(words(&page.text).contains("The project is made."));
+    assert!(words(&page.text).contains("Project created."));
     let row = part(&page.text, "<span class=\"clip\">shop</span>", "</tr>");
     let token = part(row, "tok_", "<");
     let event = serde_json::json!({ "userId": "ann", "event": "Seen" });
@@ -158,7 +158,7 @@ fn a_projects_allowed_origins_are_set_in_the_pages() {
     );
     usher::worker::note_uses(&server.app).expect("the counts are written");
     let page = words(&browser.get("/admin/projects").expect(200).text);
-    assert!(page.contains("Requests from pages of other sites that were refused: 1."), "{page}");
+    assert!(page.contains("Refused requests from other sites: 1."), "{page}");
 
     // What is wrong comes back as it was typed, and changes nothing.
     let wrong = browser.post(&path, &[("origins", "https://app.example.com <b>")]).expect(422);
@@ -195,7 +195,7 @@ fn a_public_key_of_the_organisation_is_refused() {
     let fields = [("name", "page"), ("project", ""), ("public", "yes")];
     let page = browser.post("/admin/keys", &fields).expect(422);
     let text = words(&page.text);
-    assert!(text.contains("The project must be one where the key is public."), "{text}");
+    assert!(text.contains("The project is required for a public key."), "{text}");
     assert!(page.text.contains("name=\"public\" value=\"yes\" checked"), "{}", page.text);
     assert_eq!(keys_held(&server), before);
 }
@@ -229,10 +229,9 @@ fn the_projects_page_says_what_comes_in() {
     let server = Server::start();
     let browser = Browser::owner(&server);
     let text = || words(&browser.get("/admin/projects").expect(200).text);
-    let usual =
-        "default open: events, and what people say of themselves 100,000 1,000 from one address 3,650 days";
+    let usual = "default events and profile data of all users 100,000 1,000 per address 3,650 days";
     assert!(text().contains(usual), "{}", text());
-    assert!(text().contains("The settings that browser and mobile clients ask for are answered to it alone"));
+    assert!(text().contains("Browser and mobile clients must use it to load their settings"));
     let body = serde_json::json!({ "publicWrites": "events-only", "peoplePerAddress": 5, "peoplePerHour": 50,
         "erasedKeptDays": "forever", "erasedKeptWhy": "a law", "origins": ["https://app.example.com"] });
     crate::settings::set(&server, body).expect(200);
@@ -240,9 +239,9 @@ fn the_projects_page_says_what_comes_in() {
     let other = server.post("/v1/track").bearer(&server.project().token).json(event);
     other.header("Origin", "https://evil.example").send().expect(403);
     usher::worker::note_uses(&server.app).expect("it is written down");
-    let changed = "default events only 50 5 from one address for good: a law";
+    let changed = "default events only 50 5 per address kept forever: a law";
     assert!(text().contains(changed), "{}", text());
-    assert!(text().contains("pages of other sites that were refused: 1."), "{}", text());
+    assert!(text().contains("Refused requests from other sites: 1."), "{}", text());
 }
 
 /// The number of the last key.
@@ -261,8 +260,8 @@ fn a_key_with_an_end_and_addresses_is_made_in_the_pages() {
             .post("/admin/keys", &[&fields[..], &[("expires", expires), ("addresses", addresses)]].concat())
     };
     for (expires, addresses, why) in [
-        ("soon", "", "The end must be a day such as 2030-01-31"),
-        ("2026-03-04", "", "The end must be later than now."),
+        ("soon", "", "The expiry must be a day such as 2030-01-31"),
+        ("2026-03-04", "", "The expiry must be later than now."),
         ("", "10.0.0.0/33", "Each address must be an address, or a range"),
     ] {
         let page = make(expires, addresses).expect(422);
@@ -274,13 +273,13 @@ fn a_key_with_an_end_and_addresses_is_made_in_the_pages() {
     let key = part(&page.text, "ush_", "<").to_owned();
     let list = || words(&browser.get("/admin/projects").expect(200).text);
     assert!(opens(&server, &key));
-    assert!(list().contains("expires in 2 h only from some addresses"), "{}", list());
+    assert!(list().contains("expires in 2 h limited to some addresses"), "{}", list());
     server.clock.advance(2 * usher::clock::HOUR);
     assert!(!opens(&server, &key));
     // The sign-in has ended meanwhile.
     let browser = Browser::owner(&server);
     let list = || words(&browser.get("/admin/projects").expect(200).text);
-    assert!(list().contains("expired just now only from some addresses"), "{}", list());
+    assert!(list().contains("expired just now limited to some addresses"), "{}", list());
 }
 
 #[test]
@@ -299,17 +298,17 @@ fn a_key_is_changed_and_rotated_on_its_page() {
     );
     let wrong = browser.post(&path, &fields("", "x", "y")).expect(422);
     let text = words(&wrong.text);
-    assert!(text.contains("The end must be a day") && wrong.text.contains(">y</textarea>"), "{text}");
+    assert!(text.contains("The expiry must be a day") && wrong.text.contains(">y</textarea>"), "{text}");
     assert_eq!(server.read(keys::list).last().expect("a key").name, "backend");
 
     for hours in ["-1", "721", "x"] {
         let page = browser.post(&format!("{path}/rotate"), &[("overlap", hours)]).expect(422);
-        assert!(words(&page.text).contains("The time must be"), "{}", page.text);
+        assert!(words(&page.text).contains("The number of hours must be"), "{}", page.text);
     }
     let page = browser.post(&format!("{path}/rotate"), &[("overlap", "24")]).expect(200);
     let text = words(&page.text);
     assert!(
-        text.contains("Key “backend” rotated") && text.contains("The secret before ends in 1 day"),
+        text.contains("Key “backend” rotated") && text.contains("The previous secret ends in 1 day"),
         "{text}"
     );
     let new = part(&page.text, "ush_", "<").to_owned();
@@ -318,14 +317,11 @@ fn a_key_is_changed_and_rotated_on_its_page() {
     let page = browser.get(&path).expect(200);
     assert!(!page.text.contains(&new), "it is shown once");
     let row = words(part(&page.text, &format!("<code>{}…</code></th>", &old[..8]), "</tr>"));
-    assert!(row.contains("good, ends in 1 day just now"), "{row}");
+    assert!(row.contains("valid, ends in 1 day just now"), "{row}");
     browser.post(&format!("{path}/end-old"), &[]).expect(303);
     assert!(!opens(&server, &old) && opens(&server, &new));
     let page = words(&browser.get(&path).expect(200).text);
-    assert!(
-        page.contains("The secrets that were replaced have ended.") && page.contains("ended just now"),
-        "{page}"
-    );
+    assert!(page.contains("The previous secrets have ended.") && page.contains("ended just now"), "{page}");
     browser.post(&format!("{path}/revoke"), &[]).expect(303);
     assert!(!opens(&server, &new));
     browser.get(&path).expect(404);

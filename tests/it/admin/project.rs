@@ -24,7 +24,7 @@ fn a_project_is_renamed_in_the_page() {
     }
     assert_eq!(rename("Shop & more").expect(303).header("location"), Some("/admin/projects"));
     let list = words(&browser.get("/admin/projects").expect(200).text);
-    assert!(list.contains("The project has its new name.") && list.contains("Shop & more"), "{list}");
+    assert!(list.contains("Project renamed.") && list.contains("Shop & more"), "{list}");
     assert!(list.contains(&other.key) && list.contains(&server.project().key), "{list}");
 }
 
@@ -38,8 +38,9 @@ fn the_page_says_what_a_deletion_takes() {
     px.send().expect(200);
     let browser = Browser::owner(&server);
     let page = browser.get(&path(&server)).expect(200).text;
-    let preview = words(part(&page, "Preview of a deletion", "</section>"));
-    for line in ["Users 2", "Users in the trash 1", "Scheduled deletions, which are cancelled 0", "revoked 1"]
+    let preview = words(part(&page, "Preview of the deletion", "</section>"));
+    for line in
+        ["Users 2", "Users in the trash 1", "Scheduled deletions (cancelled) 0", "API keys (revoked) 1"]
     {
         assert!(preview.contains(line), "{line}: {preview}");
     }
@@ -64,7 +65,7 @@ fn a_project_is_deleted_where_its_name_is_typed() {
     assert!(server.rows_of(ann) > 0);
     assert_eq!(delete("default").expect(303).header("location"), Some("/admin/projects"));
     let list = words(&browser.get("/admin/projects").expect(200).text);
-    assert!(list.contains("The project is deleted.") && !list.contains(&server.project().key), "{list}");
+    assert!(list.contains("Project deleted.") && !list.contains(&server.project().key), "{list}");
     browser.get(&path(&server)).expect(404);
     browser.get("/admin/users").expect(200);
     browser.get("/admin/audit").expect(200);

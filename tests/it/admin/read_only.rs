@@ -37,7 +37,7 @@ fn a_sign_in_is_kept_in_memory_alone() {
     assert_eq!(sign_ins(&server), before);
     let page = browser.get("/admin/users").expect(200).text;
     assert!(words(&page).contains("This instance is read-only"), "{page}");
-    assert!(words(&browser.get(ACCOUNT).expect(200).text).contains("This one"));
+    assert!(words(&browser.get(ACCOUNT).expect(200).text).contains("This browser"));
     browser.post("/admin/logout", &[]).expect(303);
     assert!(!browser.is_in());
     // The twin: a wrong password lets nobody in, and is no fault of the server.

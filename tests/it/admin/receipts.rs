@@ -65,8 +65,11 @@ fn the_list_has_every_receipt_once_over_its_pages_newest_first() {
     assert_eq!((seen, pages), ((1..=120).rev().collect(), 3));
     let page = browser.get("/admin/receipts?below=2").expect(200);
     let row = words(part(&page.text, "<tbody>", "</tbody>"));
-    assert!(row.contains("everything of an account its job asked over the API just now 4 none"), "{row}");
-    assert!(row.contains("good Download receipt 1") && page.text.contains("/admin/jobs/1\""), "{row}");
+    assert!(
+        row.contains("an account and its activity View job requested over the API just now 4 none"),
+        "{row}"
+    );
+    assert!(row.contains("valid Download receipt 1") && page.text.contains("/admin/jobs/1\""), "{row}");
     browser.get("/admin/receipts?below=x").expect(422);
 }
 
@@ -78,12 +81,12 @@ fn a_receipt_is_read_and_its_file_taken_away_byte_by_byte() {
     let page = browser.get("/admin/receipts/2").expect(200);
     let text = words(&page.text);
     for fact in [
-        "Receipt: everything of an account was erased",
-        "The signature is good.",
-        "2026-03-04 10:00:00 UTC , asked over the API",
+        "Receipt: an account and its activity were erased",
+        "The signature is valid.",
+        "2026-03-04 10:00:00 UTC , requested over the API",
         "Events, interactions and logs 2",
-        "Together 4",
-        "Nothing of this account stays.",
+        "Total 4",
+        "No data of this account is kept.",
         "usher verify --receipt 000002-",
     ] {
         assert!(text.contains(fact), "{fact} is missing in {text}");
@@ -93,7 +96,7 @@ fn a_receipt_is_read_and_its_file_taken_away_byte_by_byte() {
     let first = usher::proof::figures::handed_out(whole.clone());
     assert_ne!(first, whole);
     assert!(text.contains(&Hex::sha256(&first).to_string()), "it names the one before it");
-    assert!(words(&browser.get("/admin/receipts/1").text).contains("none: it is the first"));
+    assert!(words(&browser.get("/admin/receipts/1").text).contains("none, this is the first"));
 
     let reply = browser.get("/admin/receipts/1/download").expect(200);
     assert_eq!(reply.bytes, first);
@@ -124,18 +127,20 @@ fn a_receipt_whose_file_was_changed_is_shown_as_not_good() {
     std::fs::write(file(&server, 1), &fewer).expect("a change");
     let page = browser.get("/admin/receipts/1").expect(200);
     assert!(
-        words(&page.text).contains("This receipt is not good. The signature is not good"),
+        words(&page.text).contains("This receipt is not valid. The signature is not valid"),
         "{}",
         page.text
     );
     let list = words(&browser.get("/admin/receipts").text);
-    assert!(list.contains("not good The signature is not good") && list.contains("good Download receipt 2"));
+    assert!(
+        list.contains("not valid The signature is not valid") && list.contains("valid Download receipt 2")
+    );
     assert_eq!(browser.get("/admin/receipts/1/download?with=figures").expect(200).text, fewer);
 
     std::fs::write(file(&server, 1), &changed).expect("a change");
     let page = browser.get("/admin/receipts/1").expect(409);
     assert!(words(&page.text).contains("scan.found"), "{}", page.text);
-    assert!(words(&browser.get("/admin/receipts").expect(200).text).contains("does not read"));
+    assert!(words(&browser.get("/admin/receipts").expect(200).text).contains("unreadable"));
     assert_eq!(browser.get("/admin/receipts/1/download?with=figures").expect(200).text, changed);
 }
 
@@ -154,37 +159,40 @@ fn a_pasted_receipt_is_checked_and_its_fault_named() {
     let pasted = format!("\r\n {text}\r\n");
     for shown in [&text, &pasted] {
         let said = check(&browser, &[("receipt", shown)], 200);
-        assert!(said.starts_with("The receipt is good. Receipt 1,") && said.ends_with("Open it"), "{said}");
-        assert!(!said.contains("It is about the person named"), "{said}");
+        assert!(
+            said.starts_with("The receipt is valid. Receipt 1,") && said.ends_with("Open receipt"),
+            "{said}"
+        );
+        assert!(!said.contains("It belongs to this person"), "{said}");
     }
     let person = |token: &str, identifier: &str, status| {
         let fields = [("receipt", text.as_str()), ("token", token), ("identifier", identifier)];
         check(&browser, &fields, status)
     };
-    assert!(person(&ann, "ann", 200).contains("It is about the person named: the token shows it."));
-    assert!(person(&format!(" {ann}\t"), "ann", 200).contains("It is about the person named"));
+    assert!(person(&ann, "ann", 200).contains("It belongs to this person: the token proves it."));
+    assert!(person(&format!(" {ann}\t"), "ann", 200).contains("It belongs to this person"));
     for (token, identifier, why) in [
-        (ann.as_str(), "bob", "identifier is not that of the person, or the token is not theirs."),
-        (ann.as_str(), "ann ", "identifier is not that of the person"),
-        (bob.as_str(), "ann", "token is of another receipt."),
+        (ann.as_str(), "bob", "identifier does not match the receipt and the token."),
+        (ann.as_str(), "ann ", "identifier does not match the receipt"),
+        (bob.as_str(), "ann", "token belongs to another receipt."),
         ("ann", "ann", "token must be 32 hex digits"),
-        (ann.as_str(), "", "identifier is needed beside a token."),
-        ("", "ann", "token is needed beside an identifier."),
+        (ann.as_str(), "", "identifier is required with a token."),
+        ("", "ann", "token is required with an identifier."),
     ] {
         let said = person(token, identifier, 422);
-        assert!(said.contains("This is not shown to be good.") && said.contains(why), "{said}");
+        assert!(said.contains("Could not be verified.") && said.contains(why), "{said}");
     }
     let good = &format!("{}.{}", tokens[0].receipt, Hex(tokens[1].salt));
-    assert!(person(good, "ann", 422).contains("or the token is not theirs"));
+    assert!(person(good, "ann", 422).contains("does not match the receipt and the token"));
 
     for (changed, why) in [
-        (text.replace("\"number\":1", "\"number\":7"), "The signature is not good"),
+        (text.replace("\"number\":1", "\"number\":7"), "The signature is not valid"),
         (text.replace("\"found\":0", "\"found\":1"), "scan.found must be 0."),
         (text.replace("\"format\":\"usher-receipt\",", ""), "format is missing."),
-        (text.replace(",\"id\"", ", \"id\""), "This is not shown to be good."),
-        (text[..text.len() - 1].to_owned(), "This is not shown to be good."),
-        (String::new(), "This is not shown to be good."),
-        ("<script>alert(1)</script>".to_owned(), "This is not shown to be good."),
+        (text.replace(",\"id\"", ", \"id\""), "Could not be verified."),
+        (text[..text.len() - 1].to_owned(), "Could not be verified."),
+        (String::new(), "Could not be verified."),
+        ("<script>alert(1)</script>".to_owned(), "Could not be verified."),
     ] {
         assert_ne!(changed, text);
         let page = browser.post("/admin/receipts/check", &[("receipt", &changed)]).expect(422);
@@ -193,7 +201,7 @@ fn a_pasted_receipt_is_checked_and_its_fault_named() {
     }
     // What was typed is kept, and one as large as any may come is taken.
     let large = format!("{}{text}", " ".repeat(200_000));
-    assert!(check(&browser, &[("receipt", &large)], 200).starts_with("The receipt is good."));
+    assert!(check(&browser, &[("receipt", &large)], 200).starts_with("The receipt is valid."));
     browser.post("/admin/receipts/check", &[("receipt", &"x".repeat(1024 * 1024))]).expect(413);
     let page = browser.post("/admin/receipts/check", &[("receipt", "{}"), ("token", "t\"")]).expect(422);
     assert!(page.text.contains("value=\"t&#34;\"") && page.text.contains(">{}</textarea>"), "{}", page.text);
@@ -207,7 +215,7 @@ fn a_receipt_not_kept_here_differs_from_a_foreign_one() {
     let text = String::from_utf8(handed_out).expect("a text");
     // The same key, other receipts: a copy of the house.
     let said = check(&Browser::owner(&other), &[("receipt", &text)], 200);
-    assert!(said.ends_with("It is not among the receipts here."), "{said}");
+    assert!(said.ends_with("This installation has no copy of it."), "{said}");
     let stranger = usher::proof::signing::Signer::of(&[3; 32]);
     let stored = server.app.receipts().numbered(1).expect("a receipt").read().expect("it reads");
     let text = text.replace(&stored.receipt.key.to_string(), &stranger.public().to_string());
@@ -250,7 +258,7 @@ fn a_receipt_says_when_its_erasure_failed_later() {
     assert_eq!(pages(), [true, true, true, false, false]);
     let page = Browser::owner(&server).get("/admin/receipts/1").expect(200).text;
     assert!(page.contains("/admin/jobs/1\"") && words(&page).contains("notes.txt"), "{page}");
-    assert!(words(&page).contains("The signature is good."), "it is what was signed all the same");
+    assert!(words(&page).contains("The signature is valid."), "it is what was signed all the same");
     // Tried again, in vain and then with success.
     let retry = || {
         server.write(|tx| usher::erasure::jobs::retry(tx, usher::model::JobId(1)));

@@ -194,7 +194,7 @@ fn each_role_opens_what_the_table_says_and_nothing_else() {
                 for path in [&ours, &theirs, &nothing] {
                     let reply = ask(browser, method, path);
                     assert_eq!(reply.status, 403, "{at}: {}", reply.text);
-                    assert!(reply.text.contains("An owner can change that"), "{at}: {}", reply.text);
+                    assert!(reply.text.contains("An owner can change your"), "{at}: {}", reply.text);
                 }
                 assert_eq!(world.done(), before, "{at}: it did something");
                 refused += 1;
@@ -300,11 +300,19 @@ fn figures_of_the_installation_are_for_admins_of_all_projects() {
     let all = signed_in(&world.server, "all", Role::Auditor, &Reach::All);
     let path = world.path("/admin/receipts/{number}", Some(&world.ours));
     let (figures, page) = (format!("{path}/download?with=figures"), part.get(&path).expect(200).text);
-    assert!(!page.contains("with=figures") && !page.contains("Pages cleaned") && !page.contains("of all"));
+    assert!(
+        !page.contains("with=figures")
+            && !page.contains("Database pages overwritten")
+            && !page.contains("of all")
+    );
     part.get(&figures).expect(403);
     part.get(&format!("{path}/download")).expect(200);
     let page = all.get(&path).expect(200).text;
-    assert!(page.contains("with=figures") && page.contains("Pages cleaned") && page.contains("of all"));
+    assert!(
+        page.contains("with=figures")
+            && page.contains("Database pages overwritten")
+            && page.contains("of all")
+    );
     all.get(&figures).expect(200);
 }
 
@@ -335,7 +343,7 @@ fn a_receipt_of_another_project_is_checked_and_not_shown() {
         let path = world.path("/admin/receipts/{number}", Some(things));
         let receipt = owner.get(&format!("{path}/download")).expect(200).text;
         let page = part.post("/admin/receipts/check", &[("receipt", &receipt)]).expect(200).text;
-        assert!(page.contains("The receipt is good"), "{page}");
+        assert!(page.contains("The receipt is valid"), "{page}");
         assert_eq!(page.contains(&format!("href=\"{path}\"")), is_ours, "{page}");
     }
 }

@@ -246,7 +246,7 @@ fn where_everybody_must_have_one_nothing_else_is_open_without() {
     }
     let project = mia.post("/admin/projects", &[("name", "shop")]);
     assert_eq!((project.status, count(&server, "projects")), (303, 1), "nor does a form do anything");
-    assert!(words(&mia.get(ACCOUNT).expect(200).text).contains("Set yours up to go on."));
+    assert!(words(&mia.get(ACCOUNT).expect(200).text).contains("Set yours up to continue."));
     turn_on(&mia);
     assert!(mia.is_in());
     // Who turns theirs off, for a new phone, sets up another before anything else.

@@ -84,12 +84,12 @@ fn what_is_wrong_is_named_and_comes_back_as_it_was_typed() {
     let browser = Browser::owner(&server);
     let before = settings(&server);
     let cases = [
-        (("public_writes", "all"), "What public credentials may write must be open"),
-        (("per_address", "x<b>"), "New people from one address must be a whole number."),
-        (("per_address", "0"), "New people from one address must be from 1 to 1000000000."),
-        (("per_hour", "-1"), "New people in all must be from 1"),
-        (("days", "29"), "The days must be from 30 to 36500 days"),
-        (("days", ""), "The days must be a whole number."),
+        (("public_writes", "all"), "The setting of public credentials must be open"),
+        (("per_address", "x<b>"), "The limit per address must be a whole number."),
+        (("per_address", "0"), "The limit per address must be from 1 to 1000000000."),
+        (("per_hour", "-1"), "The total limit must be from 1"),
+        (("days", "29"), "The number of days must be from 30 to 36500 days"),
+        (("days", ""), "The number of days must be a whole number."),
         (("for_good", "yes"), "The reason is required"),
         (("client_secret", "short"), "The client secret must have 16 to 256 characters"),
     ];

@@ -54,7 +54,7 @@ fn the_password_and_a_code_let_in_and_one_alone_does_not() {
     assert!(!browser.is_in(), "halfway is not in");
     browser.get(CODE).expect(200);
     let wrong = browser.post(CODE, &[("code", "000000")]).expect(422);
-    assert!(words(&wrong.text).contains("The code is wrong, or it was used already."));
+    assert!(words(&wrong.text).contains("The code is wrong or was already used."));
     assert!(!browser.is_in());
     assert_eq!(audited(&server, "fail second factor"), 1);
     let signed_in = browser.post(CODE, &[("code", &code(&secret, &server))]).expect(303);

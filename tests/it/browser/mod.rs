@@ -66,10 +66,10 @@ fn an_owner_does_a_days_work_in_the_pages() {
         assert_eq!(state(&server, ann), Some(State::Live), "it asks first");
         tab.follow("#hide button[type=submit]").await;
         assert_eq!(state(&server, ann), Some(State::Hidden));
-        assert!(tab.text().await.contains("Hidden, 7 days left."));
+        assert!(tab.text().await.contains("In trash, 7 days left."));
         tab.follow(".notice form[action$='/restore'] button").await;
         assert_eq!(state(&server, ann), Some(State::Live));
-        assert!(tab.text().await.contains("The user is back"));
+        assert!(tab.text().await.contains("The user is restored"));
         // Once more, and back from the trash.
         tab.press("button[popovertarget=hide]").await;
         tab.follow("#hide button[type=submit]").await;
@@ -96,7 +96,7 @@ fn an_owner_does_a_days_work_in_the_pages() {
         // What the person is to be handed is there until it was handed over.
         let token = tab.run("return document.querySelector('.secret').textContent").await;
         let token = token.as_str().expect("a token").to_owned();
-        assert!(tab.text().await.contains("until you say that it was handed over"));
+        assert!(tab.text().await.contains("until you press"));
         work(&server);
         assert_eq!(server.rows_of(bob), 0);
         tab.open("/admin/jobs/2").await;
@@ -106,9 +106,9 @@ fn an_owner_does_a_days_work_in_the_pages() {
         assert!(!tab.text().await.contains(&token));
 
         // Sees it completed, opens the receipt, and shows that it is bob's.
-        assert!(tab.text().await.contains("Completed nothing was found"));
+        assert!(tab.text().await.contains("Completed no remains found"));
         tab.follow("a[href='/admin/receipts/1']").await;
-        assert!(tab.text().await.contains("The signature is good."));
+        assert!(tab.text().await.contains("The signature is valid."));
         let receipt = server.get("/api/receipts/1").bearer(&server.project().all).send().expect(200).text;
         tab.open("/admin/receipts/check").await;
         for (name, right) in [("bob", false), ("bob + 1%", true)] {
@@ -116,7 +116,7 @@ fn an_owner_does_a_days_work_in_the_pages() {
             tab.write("#receipt-token", &token).await;
             tab.write("#identifier", name).await;
             tab.follow("form[action='/admin/receipts/check'] button").await;
-            assert_eq!(tab.text().await.contains("It is about the person named"), right, "{name}");
+            assert_eq!(tab.text().await.contains("It belongs to this person"), right, "{name}");
         }
 
         // Cancels a job.
@@ -251,7 +251,7 @@ fn every_page_fits_a_phone_and_has_no_barrier() {
         check(&tab, "a wrong confirmation").await;
         tab.write("#confirm", &long).await;
         tab.follow("button.danger").await;
-        assert!(tab.text().await.contains("Hand this to the person"));
+        assert!(tab.text().await.contains("Give this token to the person"));
         check(&tab, "a token").await;
         tab.open("/admin/receipts/check").await;
         tab.write("#receipt", "{\"format\":1}").await;

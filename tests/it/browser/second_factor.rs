@@ -31,7 +31,7 @@ fn a_second_factor_is_set_up_and_signs_in_without_a_script() {
         let (_driver, tab) = chromium::start(programs, server.url("")).await;
         set_up(&tab, &server).await;
         tab.follow(ACCOUNT).await;
-        assert!(tab.text().await.contains("This one"));
+        assert!(tab.text().await.contains("This browser"));
         tab.write("#factor_password", "a guess").await;
         tab.follow("form[action='/admin/account/second-factor'] button").await;
         check(&tab, "a wrong password of the account").await;

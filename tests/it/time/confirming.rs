@@ -18,17 +18,17 @@ fn pages_and_readiness_say_why_and_the_button_confirms() {
     let users = || words(&browser.get("/admin/users").expect(200).text);
     let watch = server.key(None, "admin");
     let ready = || server.ready(&watch, "clock").1;
-    assert!(!users().contains("Look at the clock"));
+    assert!(!users().contains("Check the clock"));
     assert_eq!(ready(), "it is trusted");
 
     server.clock.set_wall(REVIVABLE + HOUR);
     server.tick();
-    let why = "the clock was set 7 days forward; time goes on as before, and it is trusted in";
+    let why = "the clock was set 7 days forward; time continues as before, and it is trusted in";
     assert!(ready().contains(why), "{}", ready());
     assert!(users().contains("he clock was set 7 days forward"), "{}", users());
     let page = words(&browser.get("/admin/clock").expect(200).text);
     assert!(
-        page.contains("in the trash by this machine's clock: 1 user. Due by it: 0 scheduled deletions."),
+        page.contains("Due by this machine's clock: 1 user in the trash, 0 scheduled deletions."),
         "{page}"
     );
     assert!(server.rows_of(ann) >= 3);
@@ -36,7 +36,7 @@ fn pages_and_readiness_say_why_and_the_button_confirms() {
     browser.post("/admin/clock", &[]).expect(303);
     // Seven days later she has to sign in again.
     let page = Browser::owner(&server).get("/admin/clock").expect(200);
-    assert!(words(&page.text).contains("The clock is trusted"));
+    assert!(words(&page.text).contains("he clock is trusted"));
     assert_eq!(ready(), "it is trusted");
     assert_eq!(server.tick().reaped, 1);
     assert_eq!(count(&server, "audit WHERE action = 'confirm clock' AND actor LIKE 'admin%'"), 1);

@@ -56,7 +56,7 @@ fn the_token_may_stand_in_the_header_or_in_the_body() {
         let lacks = "the key lacks the scope ingest";
         refused(plain().header("Token", &reader).send(), 403, "FORBIDDEN", lacks);
         let organisation = server.key(None, "ingest");
-        let one = "this API works on one project: use a project's key, not the organisation's";
+        let one = "this API needs the key of a project, not one of the organisation";
         refused(plain().header("Token", &organisation).send(), 403, "FORBIDDEN", one);
         assert_eq!(rows(&server), before, "{path}");
     }

@@ -113,7 +113,7 @@ fn a_longer_ledger_and_another_one_are_never_written_over() {
     let fresh = || Destination::directory(folder.path());
     let words = refused(&fresh(), &[&whole[..], b"more"].concat(), 200_000);
     assert!(words.contains("has 200004 bytes, the ledger has 200000"), "{words}");
-    assert!(words.contains("put the copy in the ledger's place"), "{words}");
+    assert!(words.contains("replace the ledger with the copy"), "{words}");
     assert!(refused(&fresh(), &whole, 199_999).contains("the ledger is older than its copy"));
 
     // That would be wrong advice for the ledger of another installation, which is longer, too.
@@ -165,7 +165,7 @@ fn a_missing_place_is_not_made() {
         place.prune(MADE, KEEP).err(),
     ] {
         let refusal = refusal.expect("a refusal").to_string();
-        assert!(refusal.contains("is not there: is its disk mounted?"), "{refusal}");
+        assert!(refusal.contains("does not exist: is its disk mounted?"), "{refusal}");
         assert!(!house.path().join("mnt").exists());
     }
 }

@@ -156,7 +156,7 @@ fn a_ledger_whose_entry_at_the_mark_is_another_is_refused() {
     ledger.append(MADE, &acts[..2]).expect("room");
     drop(ledger);
     let text = refused(&fixture, Some(&mark)).to_string();
-    assert!(text.contains("is not the one that the database has seen: entry 10"), "{text}");
+    assert!(text.contains("is not the one of the database: entry 10"), "{text}");
     assert!(text.contains("put back its newest copy"), "{text}");
 
     // A mark that is wrong in any other way.

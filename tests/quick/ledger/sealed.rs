@@ -175,7 +175,7 @@ fn a_line_that_was_appended_without_the_secret_is_refused() {
             for mark in [None, Some(&last), Some(&fixture.positions[2])] {
                 let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(drop).expect_err("forged");
                 assert!(matches!(refusal, LedgerError::Forged { line: 12, .. }), "{refusal}");
-                assert!(refusal.to_string().contains("see who can write there"), "{refusal}");
+                assert!(refusal.to_string().contains("check who can write"), "{refusal}");
             }
             let faults = check(&fixture.path(), Some(&last), Some(&seal())).faults;
             assert_eq!(faults.len(), 1, "{faults:?}");

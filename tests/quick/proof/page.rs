@@ -123,7 +123,7 @@ fn page(theme: &'static str) -> ReceiptPage {
         id: r.id.to_string(),
         erasure: r.asked.erasure.as_str(),
         right: r.asked.right,
-        origin: "asked over the API".into(),
+        origin: "requested over the API".into(),
         asked: time(r.asked.at),
         due: time(r.asked.due),
         began: time(r.done.began_at),
@@ -179,22 +179,22 @@ fn the_page_says_what_the_receipt_says() {
     let html = page("auto").render().expect("a page");
     let r = receipt(1);
     for fact in [
-        "Receipt: everything of an account was erased",
-        "Number 1 of its project, 1 of all",
-        "The signature is good.",
-        "asked over the API",
+        "Receipt: an account and its activity were erased",
+        "Number 1 in its project, 1 of all",
+        "The signature is valid.",
+        "requested over the API",
         "2026-01-19 12:30:00 UTC",
         "not stated",
         "events, interactions and logs",
-        "since it was asked for</th><td class=\"num\">3</td>",
+        "added after the request</th><td class=\"num\">3</td>",
         "<strong>4912</strong>",
         "tells late events for 30 days — it says nothing of anybody",
-        "in the project names this account in 2 places",
-        "41 of 318 looked at",
-        "all that was written since the erasure began",
-        "5120 texts of theirs; 12 more",
+        "in the project mentions this account in 2 places",
+        "41 of 318 checked",
+        "everything written since the erasure began",
+        "5120 values; 12 skipped",
         "usher-20260118T030000Z-1a2b3c4d.backup",
-        "none: it is the first",
+        "none, this is the first",
         &format!("usher verify --receipt {} --key signing.pub<", kept(1).file_name()),
         &r.signature.to_string(),
         &r.key.to_string(),
@@ -217,12 +217,12 @@ fn the_page_needs_nothing_from_outside_and_no_script() {
 #[test]
 fn the_page_shows_a_fault_and_trusts_no_text() {
     let mut bad = page("light");
-    bad.fault = Some("the signature is not good: <b>".into());
+    bad.fault = Some("the signature is not valid: <b>".into());
     bad.right = "<script>alert(1)</script>".into();
     bad.failed = Some(Failed { why: Some("found in <i>".into()), job_href: "/admin/jobs/1".into() });
     bad.page.flash = Some(Flash { tone: "warn", text: "a & b".into() });
     let html = bad.render().expect("a page");
-    assert!(html.contains("This receipt is not good.") && !html.contains("The signature is good."));
+    assert!(html.contains("This receipt is not valid.") && !html.contains("The signature is valid."));
     assert!(
         html.contains("This erasure failed later.") && !html.contains("<i>") && !html.contains("tried again")
     );
@@ -242,28 +242,28 @@ fn the_page_of_a_short_receipt_says_so() {
     let html = short.render().expect("a page");
     for fact in [
         "Receipt: an account was erased",
-        "Nothing was held.",
-        "Nothing of this account stays.",
-        "No backup holds this account.",
+        "There was no data.",
+        "No data of this account is kept.",
+        "No backup contains this account.",
         "the whole files:",
         "2026-01-19 12:29:59 UTC",
         &"ab".repeat(32),
     ] {
         assert!(html.contains(fact), "{fact}");
     }
-    assert!(!html.contains("people’s data") && !html.contains("Download") && !html.contains("Back<"));
+    assert!(!html.contains("users’ data") && !html.contains("Download") && !html.contains("Back<"));
     let mut one = page("auto");
     (one.erasure, one.mentions) = ("activity", 1);
     // The first that is there, after others that were lost.
     one.number = 4;
     let html = one.render().expect("a page");
-    assert!(html.contains("none was there any more"), "{html}");
+    assert!(html.contains("it was no longer there"), "{html}");
     assert!(
         html.contains("the activity of an account")
-            && html.contains("Other people’s data in the project names this account in one place.")
+            && html.contains("Other users’ data in the project mentions this account in one place.")
     );
     let mut old = page("auto");
     (old.first_version, old.mentions) = (true, 1);
     let html = old.render().expect("a page");
-    assert!(html.contains("reads like something of this account in one place") && !html.contains("of all"));
+    assert!(html.contains("contains values of this account in one place") && !html.contains("of all"));
 }
