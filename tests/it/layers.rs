@@ -35,9 +35,10 @@ const ROOMS: &[Room] = &[
         may_use: &["clock", "error", "files", "model", "bell", "proof"],
         never: HTTP_AND_SQL,
     },
+    Room { name: "find", may_use: &["model"], never: HTTP_AND_SQL },
     Room {
         name: "store",
-        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "archive"],
+        may_use: &["clock", "error", "model", "bell", "trace", "ledger", "proof", "archive", "find"],
         never: HTTP,
     },
     Room {
@@ -54,7 +55,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "people",
-        may_use: &["clock", "error", "model", "secrets", "store", "trace", "ledger", "projects", "access"],
+        may_use: &[
+            "clock", "error", "model", "secrets", "find", "store", "trace", "ledger", "projects", "access",
+        ],
         never: HTTP_AND_SQL,
     },
     Room {
@@ -69,7 +72,7 @@ const ROOMS: &[Room] = &[
         name: "app",
         may_use: &[
             "clock", "error", "edge", "bell", "disk", "metrics", "model", "trace", "ledger", "proof",
-            "archive", "secrets", "store", "projects", "access", "people", "erasure", "tls",
+            "archive", "secrets", "find", "store", "projects", "access", "people", "erasure", "tls",
         ],
         never: HTTP_AND_SQL,
     },
