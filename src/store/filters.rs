@@ -3,6 +3,7 @@
 use rusqlite::types::Value as Sql;
 
 use super::users::Filter;
+use crate::model::UserId;
 
 impl Filter {
     /// The condition, with its values appended to those of the query so far.
@@ -42,6 +43,11 @@ impl Filter {
             }
             Filter::Below(field, number) => {
                 format!("{} < ?{}", field.column(), bind((*number).into()))
+            }
+            Filter::Among(ids) => {
+                let ids: Vec<String> = ids.iter().map(UserId::to_string).collect();
+                let n = bind(format!("[{}]", ids.join(",")).into());
+                format!("id IN (SELECT value FROM json_each(?{n}))")
             }
             Filter::Missing(field) => format!("{} IS NULL", field.column()),
             Filter::Identified => "identifier IS NOT NULL".to_owned(),

@@ -43,6 +43,7 @@ pub mod layout;
 mod marks;
 pub mod mentions;
 pub mod messages;
+pub mod name_changes;
 pub mod needles;
 pub mod old_secrets;
 mod open_read_only;
@@ -91,6 +92,7 @@ use book::Book;
 pub use book::position as ledger_position;
 pub use file::Pages;
 use marks::Marks;
+use name_changes::NameChanges;
 pub use read_only::Access;
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
@@ -132,6 +134,7 @@ pub struct Store {
     ballast: Arc<Ballast>,
     watch: Arc<WalWatch>,
     alarm: Arc<Alarm>,
+    name_changes: Arc<NameChanges>,
 }
 
 /// Who hears that the ledger has grown.
@@ -211,11 +214,13 @@ pub struct Resources {
     bell: Arc<Bell>,
     book: Book,
     marks: Marks,
+    name_changes: Arc<NameChanges>,
 }
 
 /// What runs beside the connections.
 struct Running {
     writer: Option<Writer>,
+    name_changes: Arc<NameChanges>,
     growth: Growth,
     ballast: Arc<Ballast>,
     watch: Arc<WalWatch>,
@@ -227,6 +232,7 @@ impl Running {
     fn read_only(path: &Path, options: &Options) -> Running {
         Running {
             writer: None,
+            name_changes: Arc::default(),
             growth: Growth::default(),
             ballast: Arc::new(Ballast::of(path.parent().unwrap_or(Path::new(".")), 0)),
             watch: Arc::new(WalWatch::new(path, options.wal_limit)),
@@ -287,21 +293,23 @@ impl Store {
         })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
         let (watch, alarm) = (Arc::new(WalWatch::new(path, wal_limit)), Arc::<Alarm>::default());
+        let name_changes = Arc::<NameChanges>::default();
         let writer = Writer::start(
             conn,
-            Resources { ids, secret, bell, book, marks },
+            Resources { ids, secret, bell, book, marks, name_changes: Arc::clone(&name_changes) },
             clock,
             scrub,
             Arc::clone(ballast),
             Arc::clone(&watch),
             Arc::clone(&alarm),
         )?;
-        let running = Running { writer: Some(writer), growth, ballast: Arc::clone(ballast), watch, alarm };
+        let ballast = Arc::clone(ballast);
+        let running = Running { writer: Some(writer), name_changes, growth, ballast, watch, alarm };
         Ok((Store::assembled(path, &options, running, Access::Usual)?, unseen))
     }
 
     fn assembled(path: &Path, options: &Options, running: Running, access: Access) -> Result<Store> {
-        let Running { writer, growth, ballast, watch, alarm } = running;
+        let Running { writer, name_changes, growth, ballast, watch, alarm } = running;
         Ok(Store {
             points: pool(path, options.points, access)?,
             scans: pool(path, SCANS, access)?,
@@ -316,6 +324,7 @@ impl Store {
             ballast,
             watch,
             alarm,
+            name_changes,
         })
     }
 

@@ -586,6 +586,7 @@ impl Thread {
     }
 
     fn end(&self) -> Result<(), Void> {
+        let name_changes = self.resources.name_changes.take(&self.conn).map_err(failed)?;
         self.resources.marks.settle();
         let first = self.resources.book.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
@@ -602,6 +603,7 @@ impl Thread {
         if first.is_some() {
             self.resources.book.tell();
         }
+        self.resources.name_changes.tell(name_changes);
         Ok(())
     }
 
