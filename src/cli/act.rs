@@ -14,6 +14,7 @@ use super::key::{self, Key, Overlap};
 use super::progress::Progress;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
+use super::user::User;
 use crate::app::App;
 use crate::clock;
 use crate::projects;
@@ -53,6 +54,7 @@ pub enum Act {
     },
     Admin(Admin),
     Suppress(Suppress),
+    User(User),
     Demo {
         users: u32,
         heavy: u32,
@@ -99,6 +101,7 @@ impl Act {
             }
             Act::Admin(admin) => Ok(admin.perform(app)?),
             Act::Suppress(suppress) => Ok(suppress.perform(app)?),
+            Act::User(user) => Ok(user.perform(app)?),
             Act::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

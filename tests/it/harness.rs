@@ -55,8 +55,19 @@ pub struct Options {
     pub tls: Option<usher::tls::Files>,
     /// How patient it is with clients.
     pub limits: Limits,
+    pub names: Names,
     /// Read-only, with the project of the server that made the directory.
     pub read_only: Option<TestProject>,
+}
+
+/// Whether people's names are in memory, so that they are found by a part of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Before it serves.
+    Read,
+    /// Once the test says so.
+    Later,
+    LeftOut,
 }
 
 pub struct Server {
@@ -110,6 +121,7 @@ impl Server {
             api_hosts: Vec::new(),
             tls: None,
             limits: Limits::default(),
+            names: Names::Read,
             read_only: None,
         };
         change(&mut options);
@@ -158,6 +170,11 @@ impl Server {
             edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact")))
                 .with_hosts(options.api_hosts.iter().map(|host| host.parse().expect("a host")).collect()),
         );
+        match options.names {
+            Names::Read => app.build_find().expect("the names"),
+            Names::Later => {}
+            Names::LeftOut => app.find().leave_out(),
+        }
         let setup = SetupLink::new(&app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(&app, setup, options.limits);
