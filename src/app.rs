@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod figures;
+pub mod finding;
 mod heads;
 pub mod held;
 pub mod readiness;
@@ -102,6 +103,7 @@ struct Inner {
     requests: Requests,
     watch: Watch,
     sign_ins: sign_ins::InMemory,
+    finding: finding::Finding,
 }
 
 /// How backups are made and kept.
@@ -225,6 +227,7 @@ impl App {
                 requests: Requests::default(),
                 watch,
                 sign_ins: sign_ins::InMemory::default(),
+                finding: finding::Finding::default(),
             }),
             clock,
             actor: Actor::System,
@@ -469,6 +472,7 @@ impl App {
 
     /// Finishes the writes that wait and folds the WAL in; later ones are refused.
     pub fn stop(&self) {
+        self.stop_finding();
         self.inner.store.stop();
         if let Some(heads) = self.inner.heads.get() {
             heads.stop();

@@ -5,8 +5,8 @@ mod listen;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 
 use crate::access::keyring::Limit;
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
@@ -74,6 +74,11 @@ pub struct Config {
     #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
     pub recording_limit: u32,
 
+    /// Keep everybody's names in memory, some 75 MB for a million users, to find users by any part of them.
+    /// With "off", whole names are found, and identifiers and e-mails by how they begin
+    #[arg(long, env = "USHER_FIND", value_name = "ON", value_enum, default_value_t = Find::On, global = true)]
+    pub find: Find,
+
     /// Hours between automatic backups to DATA/backups; default: no automatic backups
     #[arg(long, env = "USHER_BACKUP_EVERY", value_name = "HOURS", global = true,
           value_parser = clap::value_parser!(u16).range(1..=8_784))]
@@ -109,6 +114,13 @@ pub struct Config {
     /// Start once although acknowledged writes are lost, if a refused start tells you to
     #[arg(long, global = true)]
     pub accept_loss: bool,
+}
+
+/// Whether names are kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Find {
+    On,
+    Off,
 }
 
 impl Config {

@@ -9,6 +9,7 @@
 //! | `ledger` | the append-only file of what was ordered: erasures, suppressions, ends of credentials |
 //! | `proof` | receipts, the audit log's chain, signatures |
 //! | `archive` | backups as files: packed, encrypted, listed, copied, unpacked |
+//! | `find` | the names of all users in memory, searched by any part of them |
 //! | `store` | the database: all SQL, the one writing thread, overwriting, searching |
 //! | `projects` | apps whose users are kept apart |
 //! | `access` | who may do what: admins, roles, sign-ins, keys, rate limits |
@@ -42,6 +43,7 @@ pub mod trace;
 pub mod worker_signal;
 
 pub mod archive;
+pub mod find;
 pub mod ledger;
 pub mod proof;
 

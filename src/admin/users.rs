@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web;
 use askama::Template;
 
 use super::ids;
-use super::page::Page;
+use super::page::{self, Page};
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::receipt::is_within;
 use super::show::{Count, Time, plain};
 use crate::access::roles::Permission;
 use crate::admin::within;
+use crate::app::App;
 use crate::clock::Millis;
 use crate::error::{Error, Place, Result};
-use crate::model::{Project, ProjectId, State, User, UserId};
-use crate::people::{find, masks};
+use crate::model::{JobId, Project, ProjectId, Reach, State, User, UserId};
+use crate::people::search::{Among, Depth, Filter};
+use crate::people::{masks, search};
+use crate::proof::receipt;
 use crate::store::Db;
 
 /// Users on a page.
@@ -34,9 +39,23 @@ struct UsersPage {
     project_chosen: bool,
     /// Without a search, all users are listed.
     lists: bool,
+    /// Whole values alone are found.
+    is_whole: bool,
+    /// Pages that the text names by itself.
+    directs: Vec<Direct>,
     users: Vec<Row>,
+    /// Searches for those who are called nearly so.
+    suggestions: Vec<Direct>,
+    is_truncated: bool,
+    note: Option<String>,
     first: Option<String>,
     next: Option<String>,
+}
+
+/// A link, and what it leads to.
+struct Direct {
+    href: String,
+    label: String,
 }
 
 /// A project to choose.
@@ -64,53 +83,105 @@ struct Asked {
     text: String,
     project: Option<String>,
     below: Option<UserId>,
+    cursor: Option<String>,
+}
+
+/// What a page shows.
+#[derive(Default)]
+struct Shown {
+    users: Vec<User>,
+    next: Option<Next>,
+    suggestions: Vec<String>,
+    is_truncated: bool,
+    note: Option<&'static str>,
+    /// The names are still being read.
+    is_early: bool,
+}
+
+/// Where the next page begins.
+enum Next {
+    Below(UserId),
+    Cursor(String),
 }
 
 async fn list(visit: PageRequest) -> Answer {
     let asked = asked(&visit)?;
     let now = visit.now;
-    let (text, key, below) = (asked.text.clone(), asked.project.clone(), asked.below);
+    let (text, key, below, cursor) =
+        (asked.text.clone(), asked.project.clone(), asked.below, asked.cursor.clone());
     let (reach, lists) = (visit.reach(), visit.may(Permission::ListPeople));
-    let (projects, chosen, mut found) = visit
+    let depth = match lists && visit.may(Permission::SeeValues) {
+        true => Depth::Parts,
+        false => Depth::WholeValues,
+    };
+    let app = visit.app.clone();
+    let (projects, chosen, mut shown) = visit
         .app
         .scan(move |db| {
             let projects = within::projects(db, &reach)?;
             let chosen =
                 key.map(|key| within::project(db, &reach, &key)).transpose()?.map(|project| project.id);
-            let found = match (text.is_empty(), lists) {
-                (true, true) => within::newest(db, &reach, chosen, below, PAGE + 1, now)?,
-                (true, false) => Vec::new(),
-                (false, _) => find(db, &projects, chosen, &text, now)?,
+            let shown = match (text.is_empty(), lists) {
+                (true, true) => newest(within::newest(db, &reach, chosen, below, PAGE + 1, now)?),
+                (true, false) => Shown::default(),
+                (false, _) => {
+                    let among = projects.iter().map(|project| project.id);
+                    let among = among.filter(|id| chosen.is_none_or(|one| one == *id)).collect();
+                    find(db, &app, among, &text, depth, cursor.as_deref(), now)?
+                }
             };
-            Ok((projects, chosen, found))
+            Ok((projects, chosen, shown))
         })
         .await?;
-    let page_size = PAGE as usize;
-    let more = asked.text.is_empty() && found.len() > page_size;
-    if more {
-        found.truncate(page_size);
-    }
-    let link = |below: Option<UserId>| {
-        let below = below.map(|id| id.to_string());
-        let project = asked.project.clone();
-        address("/admin/users", &[("project", project.as_deref()), ("below", below.as_deref())])
-    };
     let names = names(&projects);
     if !visit.may(Permission::SeeValues) {
-        found = found.iter().map(masks::user).collect();
+        shown.users = shown.users.iter().map(masks::user).collect();
     }
+    let link = |text: &str, cursor: Option<&str>, below: Option<UserId>| {
+        let (below, text) = (below.map(|id| id.to_string()), Some(text).filter(|text| !text.is_empty()));
+        let project = asked.project.as_deref();
+        let query = [("q", text), ("project", project), ("below", below.as_deref()), ("cursor", cursor)];
+        address("/admin/users", &query)
+    };
+    let is_first = asked.below.is_none() && asked.cursor.is_none();
+    let status = match shown.is_early && shown.users.is_empty() {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    };
+    let directs = match is_first && !asked.text.is_empty() {
+        true => {
+            let (app, reach, text) = (visit.app.clone(), visit.reach(), asked.text.trim().to_owned());
+            let (jobs, receipts) = (visit.may(Permission::SeeJobs), visit.may(Permission::SeeReceipts));
+            let look = move || directs(&app, &reach, &text, jobs, receipts);
+            web::block(look).await.map_err(Error::internal)??
+        }
+        false => Vec::new(),
+    };
+    let suggest = |text: String| Direct { href: link(&text, None, None), label: plain(&text) };
     let page = UsersPage {
         page: visit.page("users", "Users")?,
         filtered: !asked.text.is_empty() || chosen.is_some(),
         project_chosen: chosen.is_some(),
         lists,
+        is_whole: depth == Depth::WholeValues,
         projects: choices(&projects, chosen),
-        first: asked.below.map(|_| link(None)),
-        next: found.last().filter(|_| more).map(|last| link(Some(last.id))),
-        users: found.iter().map(|user| row(user, &names, now)).collect(),
-        q: asked.text,
+        first: (!is_first).then(|| link(&asked.text, None, None)),
+        next: shown.next.map(|next| match next {
+            Next::Below(id) => link("", None, Some(id)),
+            Next::Cursor(cursor) => link(&asked.text, Some(&cursor), None),
+        }),
+        directs,
+        suggestions: shown.suggestions.into_iter().map(suggest).collect(),
+        is_truncated: shown.is_truncated,
+        note: shown.note.map(page::capital),
+        users: shown.users.iter().map(|user| row(user, &names, now)).collect(),
+        q: asked.text.clone(),
     };
-    visit.html(StatusCode::OK, &page)
+    let mut answer = visit.html(status, &page)?;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    Ok(answer)
 }
 
 fn asked(visit: &PageRequest) -> Result<Asked> {
@@ -120,26 +191,90 @@ fn asked(visit: &PageRequest) -> Result<Asked> {
         text: visit.query.text("q").to_owned(),
         project: visit.query.some("project").map(str::to_owned),
         below: below.transpose()?,
+        cursor: visit.query.some("cursor").map(str::to_owned),
     })
 }
 
-/// What fits the text as it stands; if nothing does, what fits it without the spaces that
-/// came along when it was copied.
+/// Of all users, one more than fits.
+fn newest(mut users: Vec<User>) -> Shown {
+    let is_more = users.len() > PAGE as usize;
+    users.truncate(PAGE as usize);
+    let next = users.last().filter(|_| is_more).map(|last| Next::Below(last.id));
+    Shown { users, next, ..Shown::default() }
+}
+
+/// What is found of a text. [`Error::Invalid`] on `cursor`.
 fn find(
     db: &Db,
-    projects: &[Project],
-    chosen: Option<ProjectId>,
+    app: &App,
+    projects: Vec<ProjectId>,
     text: &str,
+    depth: Depth,
+    cursor: Option<&str>,
     now: Millis,
-) -> Result<Vec<User>> {
-    let among: Vec<ProjectId> =
-        projects.iter().map(|project| project.id).filter(|id| chosen.is_none_or(|one| one == *id)).collect();
-    let found = find::find(db, &among, text, &ids::read(text), now)?;
-    let trimmed = text.trim();
-    match found.is_empty() && trimmed != text {
-        true => find::find(db, &among, trimmed, &ids::read(trimmed), now),
-        false => Ok(found),
+) -> Result<Shown> {
+    if search::check(text).is_err() {
+        // Nobody is called so.
+        return Ok(Shown::default());
     }
+    let mut asked = search::Asked {
+        projects,
+        text: text.to_owned(),
+        ids: ids::read(text.trim()),
+        filter: Filter { state: Among::Both, ..Filter::default() },
+        after: None,
+        limit: PAGE as usize,
+        depth,
+    };
+    if let Some(text) = cursor {
+        let spot = search::cursor::read(app.store(), &asked, text);
+        let fault = || Error::invalid(Place::Query, "cursor", "is no cursor of this search");
+        asked.after = Some(spot.ok_or_else(fault)?);
+    }
+    let found = match search::search(db, app.find(), &asked, now) {
+        Err(Error::Unavailable(search::BUILDING)) => {
+            return Ok(Shown { note: Some(search::BUILDING), is_early: true, ..Shown::default() });
+        }
+        found => found?,
+    };
+    let next = found.next.map(|spot| Next::Cursor(search::cursor::write(app.store(), &asked, spot)));
+    Ok(Shown {
+        users: found.users.into_iter().map(|one| one.user).collect(),
+        next,
+        suggestions: found.suggestions.into_iter().map(|one| one.value).collect(),
+        is_truncated: found.is_truncated,
+        note: found.note,
+        is_early: false,
+    })
+}
+
+/// What else has this text for a number or an id: a job, a receipt. It may wait for a receipt that is
+/// being written.
+fn directs(app: &App, reach: &Reach, text: &str, of_jobs: bool, of_receipts: bool) -> Result<Vec<Direct>> {
+    let mut directs = Vec::new();
+    if let Some(id) = text.parse().ok().map(JobId).filter(|_| of_jobs) {
+        match app.read(|db| within::job(db, reach, id)) {
+            Ok(job) => {
+                directs.push(Direct {
+                    href: format!("/admin/jobs/{}", job.id),
+                    label: format!("Job {}", job.id),
+                });
+            }
+            Err(Error::JobNotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(id) = text.parse::<receipt::Id>().ok().filter(|_| of_receipts) {
+        let listed = app.receipts().of_id(id);
+        if let Some(listed) = listed
+            && is_within(app, reach, &listed)?
+        {
+            let (href, label) =
+                (format!("/admin/receipts/{}", listed.number), format!("Receipt {}", listed.number));
+            directs.push(Direct { href, label });
+        }
+    }
+    Ok(directs)
 }
 
 fn row(user: &User, names: &HashMap<ProjectId, String>, now: Millis) -> Row {

@@ -194,8 +194,8 @@ async fn open(route: &Route, call: &mut Call) -> Result<Arc<Access>> {
     call.opens(&key)
 }
 
-/// The legal basis that the caller states. [`Error::Invalid`] on the header that was sent: unknown,
-/// given twice, or two names that state different ones. The receipt keeps it, so none is guessed.
+/// The legal basis that the caller states. [`Error::Invalid`] on the header that was sent: one that is
+/// unknown, or a second one that differs. The receipt keeps it, so none is guessed.
 fn stated_legal_basis(request: &HttpRequest) -> Result<LegalBasis> {
     let mut stated: Option<LegalBasis> = None;
     for name in [LEGAL_BASIS, LEGAL_BASIS_BEFORE] {

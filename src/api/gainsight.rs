@@ -25,6 +25,7 @@ use crate::erasure;
 use crate::erasure::trash;
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, Scope};
+use crate::people::listings::Names;
 use crate::people::{find, repairs as repaired, users};
 use crate::store::NormalTx;
 use search::Search;
@@ -254,9 +255,14 @@ async fn get_user(call: Call) -> Answer {
 
 async fn list_users(call: Call) -> Answer {
     let project = call.project()?;
-    let search = Search::read(&call.query_with_list("filter")?, project)?;
+    let mut search = Search::read(&call.query_with_list("filter")?, project)?;
+    let names = Names::of(call.app.find(), project);
     // A page may be large: it is put together on the scan's thread, not on one that answers.
-    let page = call.app.scan(move |db| Ok(search.run(db)?.json())).await?;
+    let page = call.app.scan(move |db| {
+        search.narrow(&names);
+        Ok(search.run(db)?.json())
+    });
+    let page = page.await?;
     Ok(HttpResponse::Ok().json(page))
 }
 

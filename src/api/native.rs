@@ -7,6 +7,7 @@ mod metrics;
 mod projects;
 mod proofs;
 mod repairs;
+mod search;
 mod suppressions;
 
 use actix_web::http::Method;
@@ -114,6 +115,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(metrics::routes());
     routes.extend(projects::routes());
     routes.extend(repairs::routes());
+    routes.extend(search::routes());
     routes.extend(suppressions::routes());
     routes
 }

@@ -14,6 +14,7 @@ use super::key::{self, Key, Overlap};
 use super::progress::Progress;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
+use super::user::User;
 use crate::app::App;
 use crate::clock;
 use crate::projects;
@@ -52,6 +53,7 @@ pub enum ControlCommand {
     },
     Admin(Admin),
     Suppress(Suppress),
+    User(User),
     Demo {
         users: u32,
         heavy: u32,
@@ -97,6 +99,7 @@ impl ControlCommand {
             }
             ControlCommand::Admin(admin) => Ok(admin.perform(app)?),
             ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
+            ControlCommand::User(user) => Ok(user.perform(app)?),
             ControlCommand::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

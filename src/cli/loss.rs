@@ -38,7 +38,7 @@ pub fn check(store: &Store, unseen: &[Entry], head: Option<&Head>, is_accepted: 
         return Ok(());
     }
     bail!(
-        "{why}: data sent since is missing. Copy the data directory to another place before anything else. Then put \
+        "{why}: data sent since is missing. Before anything else, copy the data directory to another place. Then put \
          the newest usher.db with its usher.db-wal back, or restore a backup with `usher restore`. If you put an \
          older usher.db there on purpose, start once with --accept-loss: users erased since are erased again"
     )

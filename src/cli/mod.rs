@@ -26,6 +26,7 @@ mod secret;
 mod serve;
 mod suppress;
 mod upgrade;
+mod user;
 mod verify;
 
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
 use crate::archive;
 use crate::clock::{Clock, MINUTE};
-use crate::config::Config;
+use crate::config::{Config, Find};
 use crate::data_dir::{DataDir, State};
 use crate::error::Error;
 use crate::owner;
@@ -80,6 +81,9 @@ enum Command {
     /// Manage the admins who can sign in to the admin pages
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Find users
+    #[command(subcommand)]
+    User(user::User),
     /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -261,6 +265,10 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             // Before it asks for a name.
             directory::must_be(&config.data)?;
             ControlCommand::Suppress(suppress.with_name()?)
+        }
+        Some(Command::User(user)) => {
+            directory::must_be(&config.data)?;
+            ControlCommand::User(user.with_text()?)
         }
         Some(Command::Clock(ClockCommand::Show)) => ControlCommand::ShowClock,
         Some(Command::Clock(ClockCommand::Confirm)) => ControlCommand::ConfirmClock,
@@ -454,6 +462,9 @@ fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyh
     };
     let app = App::with_head(parts, decided.head)?;
     upgrade.note(&app)?;
+    if config.find == Find::Off {
+        app.find().leave_out();
+    }
     // The head is signed.
     data.forget_kept_ledger()?;
     // Whoever was erased since a backup is in it: it is needed no longer than this.

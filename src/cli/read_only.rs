@@ -10,7 +10,7 @@ use super::{ProgressBar, copies, directory, doctor, inspect, limits, loss};
 use crate::access::keyring::Keyring;
 use crate::app::{App, Parts};
 use crate::clock::{Clock, MINUTE};
-use crate::config::Config;
+use crate::config::{Config, Find};
 use crate::data_dir::DataDir;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipts::Receipts;
@@ -65,7 +65,7 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
     copies::is_sealed(data, &secret)?;
     let signer = Signer::look(data.path())?;
     loss::check(&store, &[], Head::read(data.path(), &signer.public())?.as_ref(), false)?;
-    App::read_only(Parts {
+    let app = App::read_only(Parts {
         store: (store, Vec::new()),
         keyring: Keyring::new(clock.clone(), config.rate_limit.0),
         worker_signal,
@@ -75,8 +75,11 @@ pub fn open(data: &DataDir, config: &Config) -> anyhow::Result<App> {
         signer,
         receipts: Receipts::look(&data.receipts())?,
         backups: data.backups(),
-    })
-    .map_err(Into::into)
+    })?;
+    if config.find == Find::Off {
+        app.find().leave_out();
+    }
+    Ok(app)
 }
 
 /// Acts on such a directory, as far as that needs no writing.

@@ -70,6 +70,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     if let Some(tls) = tls {
         app.shows(tls);
     }
+    app.start_find()?;
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app, doors);
     let noted = worker::note_uses(&app);
@@ -99,6 +100,7 @@ fn run_read_only(config: &Config, how: &Serve) -> anyhow::Result<()> {
     if let Some(tls) = tls {
         app.shows(tls);
     }
+    app.start_find()?;
     let outcome = listen(&data, config, &app, doors);
     app.stop();
     log::info!("stopped");

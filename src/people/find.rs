@@ -69,25 +69,47 @@ pub fn stats(db: &Db, user: &User) -> Result<Stats> {
 /// So many users of a project with one e-mail are found.
 const FOUND_MAX: u32 = 100;
 
-/// How the admin pages find somebody: by identifier, id (in any API's form), anonymous
-/// id, or e-mail; each is one probe. Live and revivable users of every project.
-pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Millis) -> Result<Vec<User>> {
+/// By what somebody was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    Identifier,
+    AnonymousId,
+    Id,
+    Email,
+    ClaimedEmail,
+}
+
+/// Who has this as a whole name: identifier, id (in any API's form), anonymous id, or e-mail in any letter
+/// case; each is one probe. Live and revivable users; one may be found by several.
+pub fn whole(
+    db: &Db,
+    projects: &[ProjectId],
+    text: &str,
+    ids: &[UserId],
+    now: Millis,
+) -> Result<Vec<(User, Whole)>> {
     let mut found = Vec::new();
     for project in projects {
-        found.extend(users::by_identifier(db, *project, text)?);
+        let mut add = |users: Vec<User>, by| found.extend(users.into_iter().map(|user| (user, by)));
+        add(users::by_identifier(db, *project, text)?.into_iter().collect(), Whole::Identifier);
         if let Some(id) = aliases::user(db, *project, text)? {
-            found.extend(users::by_id(db, Some(*project), id)?);
+            add(users::by_id(db, Some(*project), id)?.into_iter().collect(), Whole::AnonymousId);
         }
         for id in ids {
-            found.extend(users::by_id(db, Some(*project), *id)?);
+            add(users::by_id(db, Some(*project), *id)?.into_iter().collect(), Whole::Id);
         }
-        found.extend(users::by_email(db, *project, text, FOUND_MAX)?);
-        found.extend(users::by_claimed_email(db, *project, text, FOUND_MAX)?);
+        add(users::by_email(db, *project, text, FOUND_MAX)?, Whole::Email);
+        add(users::by_claimed_email(db, *project, text, FOUND_MAX)?, Whole::ClaimedEmail);
     }
-    found.retain(|user| user.state == State::Live || user.is_revivable(now));
-    let mut seen = std::collections::HashSet::new();
-    found.retain(|user| seen.insert(user.id));
+    found.retain(|(user, _)| user.state == State::Live || user.is_revivable(now));
     Ok(found)
+}
+
+/// The same, each of them once.
+pub fn find(db: &Db, projects: &[ProjectId], text: &str, ids: &[UserId], now: Millis) -> Result<Vec<User>> {
+    let mut seen = std::collections::HashSet::new();
+    let found = whole(db, projects, text, ids, now)?.into_iter().map(|(user, _)| user);
+    Ok(found.filter(|user| seen.insert(user.id)).collect())
 }
 
 /// What is held under an id, whatever its state: a live or revivable user, what is left

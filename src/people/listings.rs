@@ -1,11 +1,40 @@
 //! Lists of users, a page at a time.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::clock::Millis;
 use crate::error::Result;
+use crate::find::Find;
 use crate::model::{ProjectId, REVIVABLE, User, UserId};
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 pub use crate::store::users::{Direction, Field, Filter, Listing};
 use crate::store::{Db, pages, projects, users};
+
+/// The names of a project's users, in memory.
+pub struct Names {
+    find: Arc<Find>,
+    project: ProjectId,
+}
+
+/// With more candidates it is not faster than reading all rows.
+const CANDIDATES_MAX: usize = 5_000;
+
+impl Names {
+    pub fn of(find: &Arc<Find>, project: ProjectId) -> Names {
+        Names { find: Arc::clone(find), project }
+    }
+
+    /// Every user in one of whose names one of these stands, which have to be of letters and digits of ASCII,
+    /// and more who do not matter: the rows decide. None: it cannot be told, or they are too many.
+    pub fn with_any_of(&self, parts: &[String]) -> Option<Vec<UserId>> {
+        let mut all = BTreeSet::new();
+        for part in parts {
+            all.extend(self.find.containing(self.project, part, CANDIDATES_MAX)?);
+        }
+        (all.len() <= CANDIDATES_MAX).then(|| all.into_iter().collect())
+    }
+}
 
 /// The live users of a listing. It may read the whole project: for scans.
 pub fn list(db: &Db, listing: &Listing) -> Result<Vec<User>> {

@@ -30,6 +30,7 @@ pub mod recordings;
 pub mod references;
 pub mod registration;
 pub mod repairs;
+pub mod search;
 pub mod seen;
 pub mod session_parts;
 pub mod subject;

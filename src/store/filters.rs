@@ -2,6 +2,7 @@
 
 use super::users::Filter;
 use super::value::Value;
+use crate::model::UserId;
 
 impl Filter {
     /// The condition, with its values appended to those of the query so far.
@@ -41,6 +42,11 @@ impl Filter {
             }
             Filter::Below(field, number) => {
                 format!("{} < ?{}", field.column(), bind((*number).into()))
+            }
+            Filter::Among(ids) => {
+                let ids: Vec<String> = ids.iter().map(UserId::to_string).collect();
+                let n = bind(format!("[{}]", ids.join(",")).into());
+                format!("id IN (SELECT value FROM json_each(?{n}))")
             }
             Filter::Missing(field) => format!("{} IS NULL", field.column()),
             Filter::Identified => "identifier IS NOT NULL".to_owned(),

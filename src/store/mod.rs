@@ -49,6 +49,7 @@ pub mod maintenance;
 mod marks;
 pub mod mentions;
 pub mod messages;
+pub mod name_changes;
 pub mod old_secrets;
 mod open_read_only;
 pub mod pages;
@@ -93,6 +94,7 @@ pub use ledger_writer::Beside;
 use ledger_writer::LedgerWriter;
 pub use ledger_writer::position as ledger_position;
 use marks::Marks;
+use name_changes::NameChanges;
 pub use priority::{Background, BackgroundTx, Erasing, ErasingTx, Normal, NormalTx, Priority, TxOf};
 pub use read_only::Access;
 use reserve::DiskReserve;
@@ -137,6 +139,7 @@ pub struct Store {
     reserve: Arc<DiskReserve>,
     watch: Arc<WalWatch>,
     alarm: Arc<Alarm>,
+    name_changes: Arc<NameChanges>,
 }
 
 /// Who hears that the ledger has grown.
@@ -216,11 +219,13 @@ pub struct WriterContext {
     worker_signal: Arc<WorkerSignal>,
     ledger_writer: LedgerWriter,
     marks: Marks,
+    name_changes: Arc<NameChanges>,
 }
 
 /// What runs beside the connections.
 struct Running {
     writer: Option<Writer>,
+    name_changes: Arc<NameChanges>,
     growth: Growth,
     reserve: Arc<DiskReserve>,
     watch: Arc<WalWatch>,
@@ -232,6 +237,7 @@ impl Running {
     fn read_only(path: &Path, options: &Options) -> Running {
         Running {
             writer: None,
+            name_changes: Arc::default(),
             growth: Growth::default(),
             reserve: Arc::new(DiskReserve::of(path.parent().unwrap_or(Path::new(".")), 0)),
             watch: Arc::new(WalWatch::new(path, options.wal_limit)),
@@ -293,21 +299,30 @@ impl Store {
         })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
         let (watch, alarm) = (Arc::new(WalWatch::new(path, wal_limit)), Arc::<Alarm>::default());
+        let name_changes = Arc::<NameChanges>::default();
         let writer = Writer::start(
             conn,
-            WriterContext { ids, secret, worker_signal, ledger_writer, marks },
+            WriterContext {
+                ids,
+                secret,
+                worker_signal,
+                ledger_writer,
+                marks,
+                name_changes: Arc::clone(&name_changes),
+            },
             clock,
             scrub,
             Arc::clone(reserve),
             Arc::clone(&watch),
             Arc::clone(&alarm),
         )?;
-        let running = Running { writer: Some(writer), growth, reserve: Arc::clone(reserve), watch, alarm };
+        let reserve = Arc::clone(reserve);
+        let running = Running { writer: Some(writer), name_changes, growth, reserve, watch, alarm };
         Ok((Store::assembled(path, &options, running, Access::Usual)?, unseen))
     }
 
     fn assembled(path: &Path, options: &Options, running: Running, access: Access) -> Result<Store> {
-        let Running { writer, growth, reserve, watch, alarm } = running;
+        let Running { writer, name_changes, growth, reserve, watch, alarm } = running;
         Ok(Store {
             points: pool(path, options.points, access)?,
             scans: pool(path, SCANS, access)?,
@@ -322,6 +337,7 @@ impl Store {
             reserve,
             watch,
             alarm,
+            name_changes,
         })
     }
 

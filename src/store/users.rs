@@ -115,6 +115,35 @@ pub fn by_claimed_email(db: &Db, project: ProjectId, email: &str, limit: u32) ->
     db.rows(sql, params![email, project.0, limit], read)
 }
 
+/// A name by which users are ordered in an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    Identifier,
+    Email,
+    ClaimedEmail,
+}
+
+/// Live and hidden users of a project whose name of a kind begins with a text, e-mails in any letter case;
+/// `limit` at most.
+pub fn beginning_with(db: &Db, project: ProjectId, key: Key, text: &str, limit: u32) -> Result<Vec<User>> {
+    const RANGE: &str = ">= lower(?1) AND";
+    let sql = match key {
+        Key::Identifier => formatcp!(
+            "SELECT {COLUMNS} FROM users WHERE identifier >= ?1 AND identifier < ?2 AND project_id = ?3 LIMIT ?4"
+        ),
+        Key::Email => formatcp!(
+            "SELECT {COLUMNS} FROM users WHERE email IS NOT NULL AND lower(email) {RANGE}
+                 lower(email) < lower(?2) AND project_id = ?3 LIMIT ?4"
+        ),
+        Key::ClaimedEmail => formatcp!(
+            "SELECT {COLUMNS} FROM users WHERE claimed_email IS NOT NULL AND lower(claimed_email) {RANGE}
+                 lower(claimed_email) < lower(?2) AND project_id = ?3 LIMIT ?4"
+        ),
+    };
+    // No text has a letter behind this one.
+    db.rows(sql, params![text, format!("{text}\u{10ffff}"), project.0, limit], read)
+}
+
 /// A new live user. The caller has seen to it that the identifier is free. [`Error::ProjectNotFound`] in a
 /// project that was deleted meanwhile.
 pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &Profile) -> Result<User> {
@@ -451,6 +480,8 @@ pub enum Filter {
     Below(Field, i64),
     /// The user lacks it.
     Missing(Field),
+    /// One of these.
+    Among(Vec<UserId>),
     /// Not anonymous.
     Identified,
     Not(Box<Filter>),

@@ -583,6 +583,7 @@ impl Thread {
     }
 
     fn end(&self) -> Result<(), TransactionFailure> {
+        let name_changes = self.resources.name_changes.take(&self.conn).map_err(failed)?;
         self.resources.marks.settle();
         let first = self.resources.ledger_writer.settle(&self.conn).map_err(failed)?;
         if let Err(fault) = self.sql("COMMIT") {
@@ -602,6 +603,7 @@ impl Thread {
         if first.is_some() {
             self.resources.ledger_writer.tell();
         }
+        self.resources.name_changes.tell(name_changes);
         Ok(())
     }
 

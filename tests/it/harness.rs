@@ -37,6 +37,7 @@ pub struct Options {
     pub tls: Option<usher::tls::Files>,
     /// How patient it is with clients.
     pub limits: Limits,
+    pub names: Names,
 }
 
 impl Deref for Options {
@@ -51,6 +52,17 @@ impl DerefMut for Options {
     fn deref_mut(&mut self) -> &mut AppOptions {
         &mut self.app
     }
+}
+
+/// Whether people's names are in memory, so that they are found by a part of them.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Names {
+    /// Before it serves.
+    #[default]
+    Read,
+    /// Once the test says so.
+    Later,
+    LeftOut,
 }
 
 pub struct Server {
@@ -102,6 +114,11 @@ impl Server {
             edge.with_contact(options.security_contact.map(|contact| contact.parse().expect("a contact")))
                 .with_hosts(options.api_hosts.iter().map(|host| host.parse().expect("a host")).collect()),
         );
+        match options.names {
+            Names::Read => app.build_find().expect("the names"),
+            Names::Later => {}
+            Names::LeftOut => app.find().leave_out(),
+        }
         let setup = SetupLink::new(app).expect("the setup link");
         let setup_path = setup.as_ref().map(SetupLink::path).unwrap_or_default();
         let (addr, stop, thread) = serve(app, setup, options.limits);

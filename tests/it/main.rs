@@ -29,6 +29,7 @@ mod domain;
 mod edge;
 mod ended_credentials;
 mod erasure;
+mod finding;
 mod foreign;
 mod foreign_clients;
 mod forged_ledgers;

@@ -87,7 +87,7 @@ fn a_file_that_may_not_grow_fails_the_write_alone() {
     let (status, said) = refused.expect("a refusal");
     assert_eq!(status, 503, "{said}");
     let said = fs::read_to_string(&log).expect("a log");
-    assert!(said.contains("no file may grow beyond 3072000 bytes"), "{said}");
+    assert!(said.contains("files cannot grow beyond 3072000 bytes"), "{said}");
     // It lives, and ends when it is told to.
     assert!(server.terminate().success());
     let _ = fs::remove_file(log);

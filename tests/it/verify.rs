@@ -240,12 +240,12 @@ fn whatever_was_tampered_with_is_found_and_named() {
             sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
             fs::write(dir.join("notes.txt"), "do not forget cat-the-erased").expect("a file");
         }),
-        ("traces of the erased", "1 erasure failed and waits for somebody: job 2", |dir| {
+        ("traces of the erased", "1 erasure failed and needs attention: job 2", |dir| {
             sql(dir, "UPDATE jobs SET status = 'failed', error = 'disk I/O error' WHERE id = 2");
         }),
         (
             "leftovers",
-            "backups/.copy-0badcafe is not encrypted, and was left by a kill: the next start",
+            "backups/.copy-0badcafe is an unencrypted leftover from a crash: the next start",
             |dir| {
                 leave(&dir.join("backups/.copy-0badcafe"));
             },

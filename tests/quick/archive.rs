@@ -137,8 +137,8 @@ fn a_key_is_read_as_people_keep_it_and_never_shown() {
     let mut swapped = house.secret.clone();
     swapped.replace_range(20..21, if swapped[20..].starts_with('Q') { "P" } else { "Q" });
     for (text, why) in [
-        ("", "it holds no key: it is empty"),
-        ("# nothing", "it holds no key: it is empty"),
+        ("", "it has no key: it is empty"),
+        ("# nothing", "it has no key: it is empty"),
         ("hunter2-AGE", "one line that begins with AGE-SECRET-KEY-1"),
         (public.as_str(), "this is the public half"),
         (&house.secret[..60], "a typing error, or a part of it is missing"),
@@ -204,7 +204,7 @@ fn a_missing_or_oversized_key_is_named_and_leaves_nothing() {
     let key = house.secrets().join("store.key");
     fs::write(&key, vec![0; 65_537]).expect("a file");
     let refusal = house.try_pack(&database, about(MADE, 1), &house.backups()).expect_err("too large");
-    assert!(refusal.to_string().contains("store.key has 65537 bytes, which is more than"), "{refusal}");
+    assert!(refusal.to_string().contains("store.key has 65537 bytes, more than"), "{refusal}");
     fs::write(&key, vec![0; 65_536]).expect("a file");
     let packed = house.try_pack(&database, about(MADE, 1), &house.backups()).expect("just fits");
     archive::check(&packed.path, &house.recovery).expect("whole");

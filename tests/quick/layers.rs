@@ -40,6 +40,7 @@ const ROOMS: &[Room] = &[
         may_use: &["atomic_file", "clock", "error", "files", "model", "worker_signal", "proof"],
         never: HTTP_AND_SQL,
     },
+    Room { name: "find", may_use: &["model"], never: HTTP_AND_SQL },
     Room {
         name: "store",
         may_use: &[
@@ -52,6 +53,7 @@ const ROOMS: &[Room] = &[
             "ledger",
             "proof",
             "archive",
+            "find",
         ],
         never: HTTP,
     },
@@ -69,7 +71,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "people",
-        may_use: &["clock", "error", "model", "secrets", "store", "trace", "ledger", "projects", "access"],
+        may_use: &[
+            "clock", "error", "model", "secrets", "find", "store", "trace", "ledger", "projects", "access",
+        ],
         never: HTTP_AND_SQL,
     },
     Room {
@@ -95,6 +99,7 @@ const ROOMS: &[Room] = &[
             "proof",
             "archive",
             "secrets",
+            "find",
             "store",
             "projects",
             "access",
@@ -235,13 +240,14 @@ fn no_dialect_knows_another_and_only_store_has_sql() {
 /// Tables are one SQL text and four kinds of values: another engine can keep them.
 #[test]
 fn tables_do_not_know_sqlite() {
-    const ENGINE: [&str; 14] = [
+    const ENGINE: [&str; 15] = [
         "backup",
         "freelist",
         "ids",
         "ledger_writer",
         "marks",
         "migrations/mod",
+        "name_changes",
         "mod",
         "pragmas",
         "read_only",

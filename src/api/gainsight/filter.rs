@@ -20,6 +20,8 @@ use crate::people::listings::{Field as Column, Filter};
 
 /// The most conditions of one search.
 const TERMS_MAX: usize = 100;
+/// A part of a name is looked for from so many characters on.
+const PART_MIN: usize = 2;
 const FORM: &str = "must be conditions such as email==ann@example.com, joined by ;";
 
 /// Users that hold every term of at least one list; without any list, all of them.
@@ -75,6 +77,18 @@ impl Condition {
             true => Filter::Identified,
             false => Filter::All(vec![Filter::Identified, Filter::Any(lists.map(Filter::All).collect())]),
         }
+    }
+
+    /// Texts of which everybody who holds it has one in a name: letters and digits of ASCII, of each list
+    /// one. None: there is a list without any, or with a whole value, which the database finds faster.
+    pub fn parts(&self) -> Option<Vec<String>> {
+        let of_list = |terms: &Vec<Term>| {
+            let has_whole = terms.iter().any(|term| term.operator == Operator::Is && term.is_of_names());
+            let longest = terms.iter().filter_map(Term::part).max_by_key(|part| part.len());
+            longest.filter(|_| !has_whole)
+        };
+        let parts: Option<Vec<String>> = self.0.iter().map(of_list).collect();
+        parts.filter(|parts| !parts.is_empty())
     }
 
     /// Whether the database can tell all of it.
@@ -164,6 +178,21 @@ impl Term {
 
     fn holds(&self, user: &User) -> bool {
         self.operator.holds(&self.subject.values(user), &self.value)
+    }
+
+    /// Whether it is about a name that can be searched for.
+    fn is_of_names(&self) -> bool {
+        let named = [Column::Identifier, Column::Email, Column::FirstName, Column::LastName];
+        matches!(self.subject, Subject::Field(Field { home: Home::Column(column), .. }) if named.contains(column))
+    }
+
+    /// The longest part of a name that whoever holds it has; shorter ones are everybody's.
+    fn part(&self) -> Option<String> {
+        if self.operator != Operator::Fits || !self.is_of_names() {
+            return None;
+        }
+        let parts = self.value.split(|c: char| !c.is_ascii_alphanumeric());
+        parts.filter(|part| part.len() >= PART_MIN).max_by_key(|part| part.len()).map(str::to_owned)
     }
 
     /// The same as a condition on a column, if the field has one.

@@ -14,7 +14,7 @@ use crate::api::dialect::Query;
 use crate::error::{Error, Place, Result};
 use crate::model::{ProjectId, User};
 use crate::people::listings;
-use crate::people::listings::{Direction, Field, Key, Paging, Position};
+use crate::people::listings::{Direction, Field, Filter, Key, Names, Paging, Position};
 use crate::store::Db;
 
 const SORTS_MAX: usize = 10;
@@ -86,6 +86,16 @@ impl Search {
             && *total >= 0
             && after.keys.len() == order.len()
             && after.keys.iter().zip(order).all(fits)
+    }
+
+    /// Leaves out of it who cannot match, as far as the names in memory tell: without them, a part of a name
+    /// is looked for in the rows of the whole project.
+    pub fn narrow(&mut self, names: &Names) {
+        let found = self.condition.parts().and_then(|parts| names.with_any_of(&parts));
+        if let Some(ids) = found {
+            let filter = std::mem::replace(&mut self.paging.filter, Filter::Identified);
+            self.paging.filter = Filter::All(vec![Filter::Among(ids), filter]);
+        }
     }
 
     /// The page. It may read the whole project: for scans.

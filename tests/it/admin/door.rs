@@ -117,7 +117,7 @@ fn a_wrong_form_for_the_owner_comes_back_with_the_reason() {
         ("a\u{7}b", PASSWORD, PASSWORD, "name", "The name must have 1 to 100 characters"),
         ("mia", "123456789", "123456789", "password", "The password must have at least 10 characters"),
         ("mia", &long, &long, "password", "The password must have at most 1000 characters"),
-        ("mia", PASSWORD, "another password", "password_again", "The second password is not the same"),
+        ("mia", PASSWORD, "another password", "password_again", "The second password does not match"),
     ];
     for (name, password, again, field, why) in cases {
         let fields = [("name", name), ("password", password), ("password_again", again)];

@@ -170,7 +170,7 @@ fn a_failed_job_says_why_and_is_retried_on_its_page() {
     let path = format!("/admin/jobs/{job}");
     server.write(move |tx: &NormalTx| jobs::note_fault(tx, job, "disk I/O error"));
     let text = words(&browser.get(&path).expect(200).text);
-    assert!(text.contains("This job met a fault. Disk I/O error. 1 attempt, the next"), "{text}");
+    assert!(text.contains("This job hit an error. Disk I/O error. 1 attempt, the next"), "{text}");
     server.write(move |tx: &NormalTx| (0..4).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
     let page = browser.get(&path).expect(200);
     assert!(words(&page.text).contains("This job has failed. Disk I/O error. 5 attempts."), "{}", page.text);

@@ -175,7 +175,7 @@ fn a_pasted_receipt_is_checked_and_its_fault_named() {
         (ann.as_str(), "bob", "identifier does not match the receipt and the token."),
         (ann.as_str(), "ann ", "identifier does not match the receipt"),
         (bob.as_str(), "ann", "token belongs to another receipt."),
-        ("ann", "ann", "token must be 32 hex digits"),
+        ("ann", "ann", "token must be the whole token: 32 hex digits"),
         (ann.as_str(), "", "identifier is required with a token."),
         ("", "ann", "token is required with an identifier."),
     ] {

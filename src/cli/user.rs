@@ -1,0 +1,151 @@
+//! Users, on the command line.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::{Error, Place, Result};
+use crate::model::{State, User as Person};
+use crate::people::search;
+use crate::people::search::{Among, Asked, Depth, Filter, Found, Match, cursor, shown};
+use crate::projects;
+
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum User {
+    /// Find users by any part of their identifiers, e-mails and names; a user a line
+    Find(Find),
+}
+
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct Find {
+    /// What is looked for, in any letter case and without accents; - reads it from standard input
+    #[arg(value_name = "Q")]
+    text: String,
+    /// As `project list` prints it; the only project unless given
+    #[arg(long, value_name = "KEY")]
+    project: Option<String>,
+    /// Among whom
+    #[arg(long, value_enum, default_value_t = States::All)]
+    state: States,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    limit: u16,
+    /// The `nextCursor` of the answer before, for the next page
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Print one JSON object, as POST /api/users/search answers
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
+pub enum States {
+    Live,
+    Trash,
+    All,
+}
+
+impl User {
+    /// With the text from standard input, if it is to be read from there: a command's words stand in the
+    /// shell's history and in the list of processes.
+    pub fn with_text(mut self) -> anyhow::Result<User> {
+        let User::Find(find) = &mut self;
+        if find.text == "-" {
+            find.text = typed()?;
+        }
+        Ok(self)
+    }
+
+    /// The lines to print.
+    pub fn perform(&self, app: &App) -> Result<Vec<String>> {
+        let User::Find(find) = self;
+        find.perform(app)
+    }
+}
+
+fn typed() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password("Find: ")?);
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).context("cannot read what is looked for")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+impl Find {
+    fn perform(&self, app: &App) -> Result<Vec<String>> {
+        let fault = |field: &str, why: &str| Error::invalid(Place::Body, field, why);
+        let project = match &self.project {
+            Some(key) => app.read(|db| projects::by_key(db, key))?,
+            None => app.read(projects::only)?,
+        };
+        search::check(&self.text).map_err(|why| fault("Q", &why))?;
+        let state = match self.state {
+            States::Live => Among::Live,
+            States::Trash => Among::Trash,
+            States::All => Among::Both,
+        };
+        let mut asked = Asked {
+            projects: vec![project.id],
+            ids: search::ids(&self.text),
+            text: self.text.clone(),
+            filter: Filter { state, ..Filter::default() },
+            after: None,
+            limit: usize::from(self.limit),
+            depth: Depth::Parts,
+        };
+        if let Some(text) = &self.cursor {
+            let spot = cursor::read(app.store(), &asked, text);
+            asked.after = Some(spot.ok_or_else(|| fault("--cursor", "is no cursor of this search"))?);
+        }
+        // Without a server nobody has read the names yet.
+        app.build_find()?;
+        let (names, now) = (Arc::clone(app.find()), app.clock().now());
+        let found = app.store().scan(|db| search::search(db, &names, &asked, now))?;
+        let next = found.next.map(|spot| cursor::write(app.store(), &asked, spot));
+        match self.json {
+            true => Ok(vec![shown::found(&found, next).to_string()]),
+            false => Ok(lines(&found, next)),
+        }
+    }
+}
+
+/// A user a line; what is to be said beside them begins with a word and a colon.
+fn lines(found: &Found, next: Option<String>) -> Vec<String> {
+    let mut lines: Vec<String> = found.users.iter().map(line).collect();
+    if found.users.is_empty() {
+        lines.push("none: nobody matches".to_owned());
+    }
+    lines.extend(found.suggestions.iter().map(|one| format!("did you mean: {}", plain(&one.value))));
+    if found.is_truncated {
+        lines.push("truncated: there are more than are looked at; say more of the name".to_owned());
+    }
+    lines.extend(found.note.map(|note| format!("note: {note}")));
+    lines.extend(next.map(|next| format!("next: --cursor {next}")));
+    lines
+}
+
+fn line(found: &Match) -> String {
+    let user: &Person = &found.user;
+    let text = |text: Option<&str>| plain(text.unwrap_or("-"));
+    let matched = found.by.iter().map(|(named, how)| format!("{} {}", shown::field(*named), how.as_str()));
+    [
+        user.id.to_string(),
+        text(user.identifier.as_deref()),
+        text(user.profile.email.as_deref()),
+        text(user.name().as_deref()),
+        if user.state == State::Live { "live" } else { "trash" }.to_owned(),
+        matched.collect::<Vec<String>>().join(", "),
+    ]
+    .join("\t")
+}
+
+/// A terminal does what control characters say.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
