@@ -140,7 +140,9 @@ impl Signer {
         let at = dir.join(PUBLIC);
         let own = self.public();
         match (fs::read_to_string(&at), beside) {
-            (Ok(text), Beside::MustAgree) if text.parse() == Ok(own) => return Ok(()),
+            (Ok(text), Beside::MustAgree) if text == own.file_text() => return Ok(()),
+            // The same key in another way, such as other letters: somebody wrote into the file.
+            (Ok(text), Beside::MustAgree) if text.parse() == Ok(own) => {}
             (Ok(_), Beside::MustAgree) => return Err(SigningError::OtherPublic(at)),
             (Err(error), Beside::MustAgree) if error.kind() == ErrorKind::InvalidData => {
                 return Err(SigningError::OtherPublic(at));

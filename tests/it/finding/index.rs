@@ -112,7 +112,8 @@ fn names(random: &mut fastrand::Rng, token: &str) -> Names {
     let mut names = named(&format!("{token}{}", text(random, 3)));
     let mut maybe = |most: usize| random.bool().then(|| text(random, most));
     names.email = maybe(3).map(|local| format!("{local}@ex.com"));
-    names.claimed_email = maybe(1).filter(|_| token.len() % 2 == 0).map(|local| format!("{local}@b.org"));
+    names.claimed_email =
+        maybe(1).filter(|_| token.len().is_multiple_of(2)).map(|local| format!("{local}@b.org"));
     names.first_name = maybe(2);
     names.last_name = maybe(2);
     // Some are longer than what is searched.
@@ -148,7 +149,7 @@ fn edits_against_a_plain_list(random: &mut fastrand::Rng) {
             tokens.insert((project, id), token);
         }
         if step % 10 == 0 {
-            let projects: &[ProjectId] = *random.choice(&[&[ONE][..], &[OTHER], &[ONE, OTHER]]).expect("one");
+            let projects: &[ProjectId] = random.choice(&[&[ONE][..], &[OTHER], &[ONE, OTHER]]).expect("one");
             let mut q = text(random, 2);
             if random.u8(..) < 60 {
                 q = format!("{q} {}", text(random, 1));
