@@ -120,7 +120,7 @@ fn only_a_demos_directory_is_removed() {
 
     let link = dir.path().join("link");
     symlink(&data, &link).expect("a link");
-    assert!(refused(&link, &["demo", "--remove"]).contains("no directory"));
+    assert!(refused(&link, &["demo", "--remove"]).contains("is not a directory"));
 
     let marker = data.join("usher-demo.txt");
     let away = dir.path().join("away");

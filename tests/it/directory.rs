@@ -70,7 +70,7 @@ fn a_backup_goes_into_no_folder_that_is_not_there_but_its_own() {
         let server = with_a_server.then(|| Process::start(dir.path()));
         for folder in [&missing, &missing.join("deeper"), &file] {
             let why = refused(dir.path(), &["backup", &folder.to_string_lossy()]);
-            assert!(why.contains(&*folder.to_string_lossy()) && why.contains("make it"), "{why}");
+            assert!(why.contains(&*folder.to_string_lossy()) && why.contains("create it"), "{why}");
         }
         assert_eq!(names(place.path()), ["file"]);
         let own = dir.path().join("backups");

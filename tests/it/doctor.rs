@@ -101,7 +101,7 @@ fn what_verify_finds_is_told_with_what_to_do() {
     finds(dir.path(), "projects, row 1: late_events is out of its range", "usher restore");
     let key = dir.path().join("signing.pub");
     fs::rename(&key, dir.path().join("aside")).expect("a move");
-    finds(dir.path(), "signing key: cannot read", "from a copy");
+    finds(dir.path(), "signing key: cannot read", "from the same copy");
 }
 
 #[test]

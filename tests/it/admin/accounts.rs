@@ -164,7 +164,7 @@ fn a_form_that_is_not_right_comes_back_with_why() {
         (&[("name", "sue"), ("role", "support"), ("reach", "some")], "must be all, or at least one"),
         (
             &[("name", "sue"), ("role", "support"), ("reach", "some"), ("projects", "x")],
-            "The projects must be existing projects",
+            "The projects must be in the list",
         ),
     ];
     for (fields, why) in cases {

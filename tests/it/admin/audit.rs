@@ -204,5 +204,5 @@ fn the_log_has_every_row_once_over_its_pages() {
     let changed = "UPDATE audit SET hash = zeroblob(32) WHERE seq = ?1";
     server.sqlite().execute(changed, [i64::try_from(end.seq).expect("a number")]).expect("a change");
     let page = browser.get("/admin/audit").expect(200);
-    assert!(words(&page.text).contains(&format!("The signature at row {} is not good.", end.seq)));
+    assert!(words(&page.text).contains(&format!("The signature at row {} is not valid.", end.seq)));
 }

@@ -166,7 +166,7 @@ fn erasing_everything_previews_confirms_and_leaves_nothing() {
         ]
     );
     assert!(words(&page.text).contains("Total 42 will be deleted, 0 will be kept"));
-    assert!(words(&page.text).contains("Type the identifier ann@example.com to go on"));
+    assert!(words(&page.text).contains("Type the identifier ann@example.com to confirm"));
 
     for typed in
         ["", "ann", "Ann@example.com", " ann@example.com", "ann@example.com ", "bob", &id.to_string()]
@@ -235,7 +235,7 @@ fn erasing_the_account_keeps_its_activity_under_the_id() {
     }
     browser.post(&format!("{}/hide", page_of(id)), &[]).expect(409);
     let page = browser.get(&format!("{}/erase/activity", page_of(id))).expect(200);
-    assert!(words(&page.text).contains(&format!("Type the id {id} to go on")), "{}", page.text);
+    assert!(words(&page.text).contains(&format!("Type the id {id} to confirm")), "{}", page.text);
     assert!(words(&page.text).contains("Total 7 will be deleted, 0 will be kept"), "{}", page.text);
     erase(&browser, id, "activity", &id.to_string()).expect(303);
     server.tick();

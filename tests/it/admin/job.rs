@@ -174,14 +174,14 @@ fn a_failed_job_says_why_and_is_retried_on_its_page() {
     server.write(move |tx: &NormalTx| (0..4).try_for_each(|_| jobs::note_fault(tx, job, "disk I/O error")));
     let page = browser.get(&path).expect(200);
     assert!(words(&page.text).contains("This job has failed. Disk I/O error. 5 attempts."), "{}", page.text);
-    assert!(steps(&page.text)[0].starts_with("failed Erasing"), "{:?}", steps(&page.text));
+    assert!(steps(&page.text)[0].starts_with("Failed Delete records"), "{:?}", steps(&page.text));
     assert!(!page.text.contains(&format!("action=\"{path}/cancel\"")), "{}", page.text);
     assert!(page.text.contains(&format!("action=\"{path}/retry\"")), "{}", page.text);
     let reply = from(&browser, &path, &format!("{path}/retry"));
     assert_eq!(reply, path, "one stays on the page");
     assert!(words(&browser.get(&path).text).contains("Job 1 is running again."));
     server.tick();
-    assert!(steps(&browser.get(&path).text)[3].starts_with("done Completed"));
+    assert!(steps(&browser.get(&path).text)[3].starts_with("Done Completed"));
 }
 
 /// Presses a button on a page, and tells where it leads.

@@ -76,7 +76,7 @@ fn a_wrong_form_for_a_key_comes_back_with_the_reason() {
         ("a\tb", second.key.as_str(), vec!["read"], "The name must have 1 to 100 characters"),
         ("back\"end", second.key.as_str(), vec![], "Choose at least one scope."),
         ("back\"end", second.key.as_str(), vec!["fly"], "Unknown scope \"fly\", use ingest"),
-        ("back\"end", "nope", vec!["admin"], "The project must be one of those that are there."),
+        ("back\"end", "nope", vec!["admin"], "The project must be in the list."),
     ];
     for (name, project, scopes, why) in cases {
         let mut fields = vec![("name", name), ("project", project)];
@@ -209,7 +209,7 @@ fn a_plain_key_that_came_from_a_browser_is_flagged() {
     let (_, public) =
         server.write(move |tx| keys::create(tx, Some(project), "page", Powers::Public, &Bounds::default()));
     server.app.reload_keys().expect("keys");
-    let flags = || words(&browser.get("/admin/projects").text).matches("came from a browser").count();
+    let flags = || words(&browser.get("/admin/projects").text).matches("used from a browser").count();
     let send = |key: &str, origin: bool| {
         let event = serde_json::json!({ "userId": "ann", "event": "x" });
         let request = server.post("/v1/track").bearer(key).json(event);

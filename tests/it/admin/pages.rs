@@ -287,7 +287,7 @@ fn what_users_are_called_is_text_wherever_it_stands() {
     let page = browser.get(&erase).expect(200);
     let raw = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#38;\u{202e}x\u{200b}y</code>";
     assert!(page.text.contains(raw), "{}", page.text);
-    assert!(words(&page.text).contains("characters in it that cannot be seen"));
+    assert!(words(&page.text).contains("It contains invisible characters"));
     check(&browser.post(&erase, &[("confirm", "<script>\"")]).expect(422).text, "a wrong answer");
     browser.post(&erase, &[("confirm", evil)]).expect(303);
     server.tick();

@@ -303,7 +303,7 @@ fn figures_of_the_installation_are_for_admins_of_all_projects() {
     assert!(
         !page.contains("with=figures")
             && !page.contains("Database pages overwritten")
-            && !page.contains("of all")
+            && !page.contains(" of all ·")
     );
     part.get(&figures).expect(403);
     part.get(&format!("{path}/download")).expect(200);

@@ -16,6 +16,12 @@ const CONSOLE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo run --release", "network: it fetches crates"),
     ("README.md", "tests/run", "root and network: it installs programs"),
     ("docs/behind-a-proxy.md", "usher serve --public-url https://usher.example.com", "service: a proxy"),
+    ("docs/finding-users.md", "usher user find", "service: a user of that name"),
+    (
+        "docs/finding-users.md",
+        "curl -s https://usher.example.com/api/users/search",
+        "service: a server of that name",
+    ),
     ("docs/formats.md", "tail -n +2 usher-20261124T215500Z-1a2b3c4d.backup", "service: the program age"),
     ("docs/operations.md", "usher serve", "service: it serves until it is stopped"),
     (

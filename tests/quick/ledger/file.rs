@@ -111,7 +111,7 @@ fn a_missing_ledger_is_refused() {
     let refusal = refused(&fixture, Some(&mark));
     assert!(matches!(refusal, LedgerError::Missing { .. }), "{refusal}");
     let text = refusal.to_string();
-    assert!(text.contains("there is no ledger of erasures") && text.contains("put its newest copy there"));
+    assert!(text.contains("there is no ledger of erasures") && text.contains("Put its newest copy there"));
 }
 
 #[test]
