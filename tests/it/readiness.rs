@@ -75,7 +75,7 @@ fn a_file_that_is_gone_or_another_one_is_told() {
         }
         let reply = asked(&server, &key).expect(503);
         assert_eq!(bad(&reply.json()), [name], "{}", reply.text);
-        assert!(reply.text.contains("another one"), "{}", reply.text);
+        assert!(reply.text.contains("is not the"), "{}", reply.text);
         if is_folder {
             fs::remove_dir(&at).expect("removed")
         } else {

@@ -159,7 +159,7 @@ fn an_old_file_without_its_ledger_is_refused() {
         },
     );
     let why = refused.err().expect("refused").to_string();
-    assert!(why.contains("there is no ledger") && why.contains("put its newest copy there"), "{why}");
+    assert!(why.contains("there is no ledger") && why.contains("Put its newest copy there"), "{why}");
     // The ledger cut back to where the old file knows it.
     let conn = rusqlite::Connection::open(old.path().join("usher.db")).expect("the file opens");
     let known: i64 = conn.query_row("SELECT offset FROM ledger_mark", [], |row| row.get(0)).expect("a mark");
@@ -351,7 +351,7 @@ fn after_a_restore_a_hidden_user_has_the_same_time_left() {
         let House { server, key } = house;
         let dir = server.stop();
         let said = crate::process::lines(dir.path(), &["restore", &backup.to_string_lossy()]);
-        assert!(said.join("\n").contains("1 hidden"), "{said:?}");
+        assert!(said.join("\n").contains("1 moved to trash, 0 restored"), "{said:?}");
         let house = House { server: at(dir, hidden_at + REVIVABLE - left - GRACE), key };
         // The machine was off for days: its clock is trusted after the grace.
         house.server.clock.advance(GRACE);

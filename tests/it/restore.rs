@@ -475,7 +475,7 @@ fn a_restore_that_does_not_fit_is_refused_with_a_way_out() {
     for (bytes, words) in [
         (Some(short.into_bytes()), "is older than the database"),
         (Some(foreign), "belongs to another database"),
-        (Some(altered), "is damaged in line"),
+        (Some(altered), "is damaged or forged in line"),
         (None, "there is no ledger of erasures"),
     ] {
         let beside = past.shelf.path().join("erasures.ledger");
