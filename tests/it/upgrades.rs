@@ -89,7 +89,7 @@ fn refuses(dir: &Path, why: &str) {
 fn without_a_recovery_key_nothing_is_migrated() {
     let dir = opened();
     fs::remove_file(dir.path().join("secrets/recovery.pub")).expect("removed");
-    refuses(dir.path(), "no recovery key was made");
+    refuses(dir.path(), "has no recovery key yet");
 }
 
 #[test]

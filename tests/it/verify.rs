@@ -177,7 +177,7 @@ fn whatever_was_tampered_with_is_found_and_named() {
         ("receipts", "receipt 1 is missing", |dir| {
             fs::remove_file(in_folder(&dir.join("receipts"), 0)).expect("a file");
         }),
-        ("receipts", "its tail was cut", |dir| {
+        ("receipts", "the end of the chain is missing", |dir| {
             fs::remove_file(in_folder(&dir.join("receipts"), 1)).expect("a file");
         }),
         ("audit log", "row 3 was changed", |dir| {
@@ -268,7 +268,7 @@ fn whatever_was_tampered_with_is_found_and_named() {
             )
             .expect("a change");
         }),
-        ("signing key", "does not belong", |dir| {
+        ("signing key", "does not match", |dir| {
             let other = directory();
             begin(other.path());
             fs::copy(other.path().join("signing.pub"), dir.join("signing.pub")).expect("a copy");
@@ -356,10 +356,10 @@ fn a_backup_of_another_installation_is_named() {
     fs::copy(foreign, &own).expect("a file");
     let (code, said) = verify(dir.path());
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("WRONG  backups: ") && said.contains("is of another installation"), "{said}");
+    assert!(said.contains("WRONG  backups: ") && said.contains("belongs to another installation"), "{said}");
     let output = usher(dir.path(), &["doctor"]).output().expect("the program runs");
     let said = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(said.contains("is of another installation"), "{said}");
+    assert!(said.contains("belongs to another installation"), "{said}");
 }
 
 #[test]

@@ -86,9 +86,9 @@ fn the_command_confirms_beside_a_server_and_alone() {
     for by in [-3 * DAY, 3 * DAY] {
         move_sign(dir.path(), by);
         let server = Process::start(dir.path());
-        assert!(ready(&server, &key).contains("sign of life"));
+        assert!(ready(&server, &key).contains("the last activity"));
         let shown = lines(dir.path(), &["clock", "show"]).join("");
-        assert!(shown.contains("sign of life"), "{shown}");
+        assert!(shown.contains("the last activity"), "{shown}");
         assert!(doctor(dir.path()).contains("`usher clock confirm`"));
         let said = lines(dir.path(), &["clock", "confirm"]).join("");
         assert!(said.ends_with("the clock is trusted"), "{said}");
