@@ -245,9 +245,9 @@ fn what_is_not_there_is_said_in_this_apis_words() {
     }
     let reply = house.call("PUT", &house.path("users/ann")).send();
     assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD"));
-    refused(reply, 405, "this path takes DELETE, GET, HEAD");
+    refused(reply, 405, "this path accepts DELETE, GET, HEAD");
     let reply = house.call("GET", &house.path("users")).send();
-    refused(reply, 405, "this path takes POST");
+    refused(reply, 405, "this path accepts POST");
     let huge = json!({ "query": "x".repeat(1_100_000) });
     refused(house.post("users", huge), 413, "the body is larger than 1048576 bytes");
     // Beside it, a path is our own API's.

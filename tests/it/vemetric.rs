@@ -330,7 +330,7 @@ fn a_path_or_method_that_is_not_there_is_answered_in_its_shape() {
     {
         let reply = call(&server, method, path).send();
         assert_eq!(reply.header("allow"), Some(allow));
-        refused(reply, 405, "METHOD_NOT_ALLOWED", &format!("this path takes {allow}"));
+        refused(reply, 405, "METHOD_NOT_ALLOWED", &format!("this path accepts {allow}"));
     }
 }
 
