@@ -23,7 +23,9 @@ fn a_key_lives_by_command() {
     assert_eq!(status(&key), 200);
     let line = last(dir.path());
     assert!(
-        line.ends_with("expires 2999-01-31T00:00:00Z\tonly from 127.0.0.1,10.0.0.0/8; refused from elsewhere: 0"),
+        line.ends_with(
+            "expires 2999-01-31T00:00:00Z\tonly from 127.0.0.1,10.0.0.0/8; refused from elsewhere: 0"
+        ),
         "{line}"
     );
     let id = line.split('\t').next().expect("an id").to_owned();
