@@ -26,6 +26,7 @@ const NOW: &(dyn Fn() -> u64 + Sync) = &|| 0;
 const WAYS_OUT: [&str; 8] = ["`usher ", "--", "put ", "free ", "make room", "restart", "start ", "replace "];
 
 pub fn names_a_way_out(said: &str) -> bool {
+    let said = said.to_lowercase();
     WAYS_OUT.iter().any(|way| said.contains(way))
 }
 
