@@ -522,7 +522,7 @@ fn check_ledger(
     {
         known.receipt(receipt);
     }
-    let looked = known.check(&store.ledger(), &store.seal(), asked).map_err(Error::internal)?;
+    let looked = known.check(&store.ledger(), &store.mac_key(), asked).map_err(Error::internal)?;
     if let Some(head) = &head {
         held::check_owner(head, &looked).map_err(Error::internal)?;
     }

@@ -76,13 +76,13 @@ impl Fault {
 }
 
 impl SignInRow {
-    fn new(visit: &PageRequest, sign_in: &SignIn, here: &[u8; 32]) -> SignInRow {
+    fn new(request: &PageRequest, sign_in: &SignIn, here: &[u8; 32]) -> SignInRow {
         SignInRow {
             name: HEXLOWER.encode(&sign_ins::name(sign_in)),
             browser: sign_in.browser.as_deref().map_or_else(|| "Unknown browser".to_owned(), plain),
             address: sign_in.address.map_or_else(|| "–".to_owned(), |address| address.to_string()),
-            created: Time::new(sign_in.created_at, visit.now),
-            seen: Time::new(sign_in.seen_at, visit.now),
+            created: Time::new(sign_in.created_at, request.now),
+            seen: Time::new(sign_in.seen_at, request.now),
             is_here: sign_in.hash == *here,
         }
     }
@@ -100,46 +100,46 @@ impl Factor {
     }
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    page(&visit, StatusCode::OK, None)
+async fn show(request: PageRequest) -> Answer {
+    page(&request, StatusCode::OK, None)
 }
 
 /// The answers to forms are shown at their own addresses; who asks for those again is led back.
-pub async fn elsewhere(visit: PageRequest) -> Answer {
-    Ok(visit.go(PATH).finish())
+pub async fn elsewhere(request: PageRequest) -> Answer {
+    Ok(request.go(PATH).finish())
 }
 
-async fn end(visit: PageRequest) -> Answer {
-    let name = HEXLOWER.decode(visit.segment("sign-in").as_bytes()).unwrap_or_default();
+async fn end(request: PageRequest) -> Answer {
+    let name = HEXLOWER.decode(request.segment("sign-in").as_bytes()).unwrap_or_default();
     let name = sign_ins::Name::try_from(name).map_err(|_| Error::NotFound("sign-in"))?;
-    let (id, is_here) = (visit.admin()?.id, sign_ins::name(visit.sign_in()?) == name);
-    visit.app.write(move |tx| sign_ins::end(tx, id, name)).await?;
-    if is_here { signed_out(&visit) } else { Ok(visit.go_and_say(PATH, Flash::SignInEnded)) }
+    let (id, is_here) = (request.admin()?.id, sign_ins::name(request.sign_in()?) == name);
+    request.app.write(move |tx| sign_ins::end(tx, id, name)).await?;
+    if is_here { signed_out(&request) } else { Ok(request.go_and_say(PATH, Flash::SignInEnded)) }
 }
 
-async fn end_others(visit: PageRequest) -> Answer {
-    let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
-    visit.app.write(move |tx| sign_ins::end_others(tx, id, &here)).await?;
-    Ok(visit.go_and_say(PATH, Flash::OtherSignInsEnded))
+async fn end_others(request: PageRequest) -> Answer {
+    let (id, here) = (request.admin()?.id, request.sign_in()?.hash);
+    request.app.write(move |tx| sign_ins::end_others(tx, id, &here)).await?;
+    Ok(request.go_and_say(PATH, Flash::OtherSignInsEnded))
 }
 
-async fn end_all(visit: PageRequest) -> Answer {
-    let id = visit.admin()?.id;
-    visit.app.write(move |tx| sign_ins::end_all_of(tx, id)).await?;
-    signed_out(&visit)
+async fn end_all(request: PageRequest) -> Answer {
+    let id = request.admin()?.id;
+    request.app.write(move |tx| sign_ins::end_all_of(tx, id)).await?;
+    signed_out(&request)
 }
 
-fn signed_out(visit: &PageRequest) -> Answer {
-    let mut response = visit.go_and_say(LOGIN, Flash::SignedOut);
-    response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
+fn signed_out(request: &PageRequest) -> Answer {
+    let mut response = request.go_and_say(LOGIN, Flash::SignedOut);
+    response.add_cookie(&request.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
     Ok(response)
 }
 
-async fn change_password(visit: PageRequest) -> Answer {
-    match changed(&visit).await {
+async fn change_password(request: PageRequest) -> Answer {
+    match changed(&request).await {
         Ok(device) => {
-            let mut response = visit.go_and_say(PATH, Flash::PasswordChanged);
-            response.add_cookie(&visit.jar().device(&device)).map_err(Error::internal)?;
+            let mut response = request.go_and_say(PATH, Flash::PasswordChanged);
+            response.add_cookie(&request.jar().device(&device)).map_err(Error::internal)?;
             Ok(response)
         }
         Err(Error::Invalid(faults)) => {
@@ -152,7 +152,7 @@ async fn change_password(visit: PageRequest) -> Answer {
                 }
                 _ => Fault { field: "new_password", text: sentence("The new password", &fault.message) },
             });
-            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, fault)
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, fault)
         }
         Err(error) => Err(error),
     }
@@ -160,37 +160,37 @@ async fn change_password(visit: PageRequest) -> Answer {
 
 /// Changes the password as the form asks for: the cookie by which this browser is known from now on,
 /// for those of other browsers are worth nothing any more.
-async fn changed(visit: &PageRequest) -> Result<String> {
+async fn changed(request: &PageRequest) -> Result<String> {
     let fault = |field: &str, message: &str| Err(Error::invalid(Place::Body, field, message));
-    let new = visit.form.text("new_password").to_owned();
+    let new = request.form.text("new_password").to_owned();
     admins::check_password(&new)?;
-    if visit.form.text("password_again") != new {
+    if request.form.text("password_again") != new {
         return fault("password_again", "does not match the first");
     }
-    if !again::is_password(visit, visit.form.text("present")).await? {
+    if !again::is_password(request, request.form.text("present")).await? {
         return fault("present", "is wrong");
     }
-    let hash = visit.shared::<LoginThrottle>()?.hash(move || admins::hash_password(&new)).await??;
-    let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
+    let hash = request.shared::<LoginThrottle>()?.hash(move || admins::hash_password(&new)).await??;
+    let (admin, here) = (request.admin()?.clone(), request.sign_in()?.hash);
     let change = move |tx: &ErasingTx| {
         credentials::change_password(tx, admin.id, &admin.password_hash, &hash, Some(&here))
     };
-    let admin = visit.app.write(change).await?;
-    device::cookie(&visit.app, &admin)
+    let admin = request.app.write(change).await?;
+    device::cookie(&request.app, &admin)
 }
 
 /// The page, with what is wrong with one of its forms.
-pub fn page(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
-    let (id, here) = (visit.admin()?.id, visit.sign_in()?.hash);
-    let (listed, standing, is_needed) = visit.app.read(|db| {
-        let listed = visit.app.sign_ins_of(db, id, visit.now)?;
+pub fn page(request: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
+    let (id, here) = (request.admin()?.id, request.sign_in()?.hash);
+    let (listed, standing, is_needed) = request.app.read(|db| {
+        let listed = request.app.sign_ins_of(db, id, request.now)?;
         Ok((listed, second_factor::standing(db, id)?, second_factor::is_needed(db)?))
     })?;
-    let mut page = visit.page("account", "Your account")?;
+    let mut page = request.page("account", "Your account")?;
     page.path = PATH.to_owned();
     let page = AccountPage {
         page,
-        sign_ins: listed.iter().map(|sign_in| SignInRow::new(visit, sign_in, &here)).collect(),
+        sign_ins: listed.iter().map(|sign_in| SignInRow::new(request, sign_in, &here)).collect(),
         idle: many(sign_ins::IDLE / MINUTE, "minute"),
         longest: many(sign_ins::LONGEST / HOUR, "hour"),
         min_length: admins::PASSWORD_MIN,
@@ -199,5 +199,5 @@ pub fn page(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> An
         error_field: fault.as_ref().map_or("", |fault| fault.field),
         error: fault.map(|fault| fault.text),
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }

@@ -99,7 +99,7 @@ struct ProjectChoice {
 type Fault = (&'static str, String);
 
 impl Row {
-    fn new(visit: &PageRequest, admin: &Admin, all: &[Project]) -> Row {
+    fn new(request: &PageRequest, admin: &Admin, all: &[Project]) -> Row {
         Row {
             id: admin.id,
             name: plain(&admin.name),
@@ -112,10 +112,10 @@ impl Row {
                     if names.is_empty() { "no projects".to_owned() } else { names.join(", ") }
                 }
             },
-            created: Time::new(admin.created_at, visit.now),
-            signed_in: admin.signed_in_at.map(|at| Time::new(at, visit.now)),
+            created: Time::new(admin.created_at, request.now),
+            signed_in: admin.signed_in_at.map(|at| Time::new(at, request.now)),
             has_password: admin.has_password(),
-            is_self: visit.admin().is_ok_and(|own| own.id == admin.id),
+            is_self: request.admin().is_ok_and(|own| own.id == admin.id),
         }
     }
 }
@@ -144,11 +144,11 @@ impl Form {
     }
 
     /// As it was sent.
-    fn sent(visit: &PageRequest, name: &str, all: &[Project], (error_field, error): Fault) -> Form {
-        let role = Role::parse(visit.form.text("role")).unwrap_or(Role::Auditor);
-        let ticked: Vec<&str> = visit.form.all("projects").collect();
+    fn sent(request: &PageRequest, name: &str, all: &[Project], (error_field, error): Fault) -> Form {
+        let role = Role::parse(request.form.text("role")).unwrap_or(Role::Auditor);
+        let ticked: Vec<&str> = request.form.all("projects").collect();
         let listed = all.iter().filter(|project| ticked.contains(&project.key.as_str()));
-        let reach = match visit.form.text("reach") {
+        let reach = match request.form.text("reach") {
             "all" => Reach::All,
             _ => Reach::Only(listed.map(|project| project.id).collect()),
         };
@@ -165,68 +165,68 @@ fn hint(role: Role) -> &'static str {
     }
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    overview(&visit, StatusCode::OK, None)
+async fn list(request: PageRequest) -> Answer {
+    overview(&request, StatusCode::OK, None)
 }
 
-fn overview(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
-    let (all, projects) = visit.app.read(|db| Ok((admins::list(db)?, projects::list(db)?)))?;
+fn overview(request: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
+    let (all, projects) = request.app.read(|db| Ok((admins::list(db)?, projects::list(db)?)))?;
     let form = match fault {
-        Some(fault) => Form::sent(visit, visit.form.text("name"), &projects, fault),
+        Some(fault) => Form::sent(request, request.form.text("name"), &projects, fault),
         // The role that may do the least, unless another is chosen.
         None => Form::new("", Role::Auditor, &Reach::All, &projects),
     };
     let page = AdminsPage {
-        page: own(visit, "Admins")?,
-        admins: all.iter().map(|admin| Row::new(visit, admin, &projects)).collect(),
+        page: own(request, "Admins")?,
+        admins: all.iter().map(|admin| Row::new(request, admin, &projects)).collect(),
         form,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
 /// A page that a form may have led to: the theme's buttons come back to the list.
-fn own(visit: &PageRequest, title: impl Into<String>) -> Result<Page> {
-    Ok(Page { path: PATH.to_owned(), ..visit.page("admins", title)? })
+fn own(request: &PageRequest, title: impl Into<String>) -> Result<Page> {
+    Ok(Page { path: PATH.to_owned(), ..request.page("admins", title)? })
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    one(&visit, StatusCode::OK, None)
+async fn show(request: PageRequest) -> Answer {
+    one(&request, StatusCode::OK, None)
 }
 
-fn one(visit: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
-    let id = id(visit)?;
-    let (admin, projects) = visit.app.read(|db| Ok((admin_rights::get(db, id)?, projects::list(db)?)))?;
+fn one(request: &PageRequest, status: StatusCode, fault: Option<Fault>) -> Answer {
+    let id = id(request)?;
+    let (admin, projects) = request.app.read(|db| Ok((admin_rights::get(db, id)?, projects::list(db)?)))?;
     let form = match fault {
         Some(fault @ ("name", _)) => Form {
             error: Some(fault.1),
             error_field: fault.0,
-            ..Form::new(visit.form.text("name"), admin.role, &admin.reach, &projects)
+            ..Form::new(request.form.text("name"), admin.role, &admin.reach, &projects)
         },
-        Some(fault) => Form::sent(visit, &admin.name, &projects, fault),
+        Some(fault) => Form::sent(request, &admin.name, &projects, fault),
         None => Form::new(&admin.name, admin.role, &admin.reach, &projects),
     };
-    let row = Row::new(visit, &admin, &projects);
-    let page = AdminPage { page: own(visit, row.name.clone())?, admin: row, form };
-    visit.html(status, &page)
+    let row = Row::new(request, &admin, &projects);
+    let page = AdminPage { page: own(request, row.name.clone())?, admin: row, form };
+    request.html(status, &page)
 }
 
-fn id(visit: &PageRequest) -> Result<AdminId> {
-    visit.segment("admin").parse().map(AdminId).map_err(|_| Error::NotFound("admin"))
+fn id(request: &PageRequest) -> Result<AdminId> {
+    request.segment("admin").parse().map(AdminId).map_err(|_| Error::NotFound("admin"))
 }
 
 /// The role and the projects that a form asks for. [`Error::Invalid`] on `role` or `projects`.
-fn rights(visit: &PageRequest) -> Result<(Role, Reach)> {
+fn rights(request: &PageRequest) -> Result<(Role, Reach)> {
     let fault = |field: &str, why: &str| Error::invalid(Place::Body, field, why);
-    let role = Role::parse(visit.form.text("role")).ok_or_else(|| fault("role", "must be chosen"))?;
-    let reach = match visit.form.text("reach") {
+    let role = Role::parse(request.form.text("role")).ok_or_else(|| fault("role", "must be chosen"))?;
+    let reach = match request.form.text("reach") {
         "all" => Reach::All,
         "some" => {
-            let all = visit.app.read(projects::list)?;
+            let all = request.app.read(projects::list)?;
             let find = |key: &str| {
                 let project = all.iter().find(|project| project.key == key);
                 project.map(|project| project.id).ok_or_else(|| fault("projects", "must be in the list"))
             };
-            Reach::Only(visit.form.all("projects").map(find).collect::<Result<_>>()?)
+            Reach::Only(request.form.all("projects").map(find).collect::<Result<_>>()?)
         }
         // One that is left out must not become all.
         _ => return Err(fault("projects", "must be chosen")),
@@ -250,62 +250,62 @@ fn fault(error: Error) -> Result<Fault> {
     }
 }
 
-async fn create(visit: PageRequest) -> Answer {
-    let name = visit.form.text("name").to_owned();
-    let made = match rights(&visit) {
-        Ok((role, reach)) => visit.app.write(move |tx| admin_rights::invite(tx, &name, role, &reach)).await,
+async fn create(request: PageRequest) -> Answer {
+    let name = request.form.text("name").to_owned();
+    let made = match rights(&request) {
+        Ok((role, reach)) => request.app.write(move |tx| admin_rights::invite(tx, &name, role, &reach)).await,
         Err(error) => Err(error),
     };
     match made {
-        Ok((admin, token)) => shown(&visit, &admin, &token, true),
-        Err(error) => overview(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
+        Ok((admin, token)) => shown(&request, &admin, &token, true),
+        Err(error) => overview(&request, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
     }
 }
 
-fn shown(visit: &PageRequest, admin: &Admin, token: &str, is_new: bool) -> Answer {
+fn shown(request: &PageRequest, admin: &Admin, token: &str, is_new: bool) -> Answer {
     let page = LinkPage {
-        page: own(visit, "Link to set a password")?,
+        page: own(request, "Link to set a password")?,
         name: plain(&admin.name),
-        link: format!("{}{}", visit.app.edge().address(), link::path(token)),
+        link: format!("{}{}", request.app.edge().address(), link::path(token)),
         is_new,
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
-async fn rename(visit: PageRequest) -> Answer {
-    let (id, name) = (id(&visit)?, visit.form.text("name").to_owned());
-    match visit.app.write(move |tx| admin_rights::rename(tx, id, &name)).await {
-        Ok(()) => Ok(visit.go_and_say(&path(id), Flash::AdminChanged)),
+async fn rename(request: PageRequest) -> Answer {
+    let (id, name) = (id(&request)?, request.form.text("name").to_owned());
+    match request.app.write(move |tx| admin_rights::rename(tx, id, &name)).await {
+        Ok(()) => Ok(request.go_and_say(&path(id), Flash::AdminChanged)),
         Err(error @ Error::NotFound(_)) => Err(error),
-        Err(error) => one(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
+        Err(error) => one(&request, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
     }
 }
 
-async fn change(visit: PageRequest) -> Answer {
-    let id = id(&visit)?;
-    let changed = match rights(&visit) {
+async fn change(request: PageRequest) -> Answer {
+    let id = id(&request)?;
+    let changed = match rights(&request) {
         Ok((role, reach)) => {
             let change = move |tx: &ErasingTx| admin_rights::change(tx, id, role, &reach, LastOwner::Stays);
-            visit.app.write(change).await
+            request.app.write(change).await
         }
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => Ok(visit.go_and_say(&path(id), Flash::AdminChanged)),
-        Err(error) => one(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
+        Ok(()) => Ok(request.go_and_say(&path(id), Flash::AdminChanged)),
+        Err(error) => one(&request, StatusCode::UNPROCESSABLE_ENTITY, Some(fault(error)?)),
     }
 }
 
-async fn reset(visit: PageRequest) -> Answer {
-    let id = id(&visit)?;
+async fn reset(request: PageRequest) -> Answer {
+    let id = id(&request)?;
     let reset =
-        visit.app.write(move |tx| Ok((admin_rights::get(tx, id)?, admin_rights::reset_password(tx, id)?)));
+        request.app.write(move |tx| Ok((admin_rights::get(tx, id)?, admin_rights::reset_password(tx, id)?)));
     let (admin, token) = reset.await?;
-    shown(&visit, &admin, &token, false)
+    shown(&request, &admin, &token, false)
 }
 
-async fn remove(visit: PageRequest) -> Answer {
-    let id = id(&visit)?;
-    visit.app.write(move |tx| admin_rights::remove(tx, id, LastOwner::Stays)).await?;
-    Ok(visit.go_and_say(PATH, Flash::AdminRemoved))
+async fn remove(request: PageRequest) -> Answer {
+    let id = id(&request)?;
+    request.app.write(move |tx| admin_rights::remove(tx, id, LastOwner::Stays)).await?;
+    Ok(request.go_and_say(PATH, Flash::AdminRemoved))
 }

@@ -10,9 +10,9 @@ use crate::store::{Priority, TxOf};
 
 /// Whether this is the password of who is signed in. [`crate::error::Error::RateLimited`] after too
 /// many attempts.
-pub async fn is_password(visit: &PageRequest, password: &str) -> Result<bool> {
-    let (door, admin) = (visit.shared::<LoginThrottle>()?, visit.admin()?.clone());
-    let guest = Guest { name: &admin.name, address: visit.sender(), device: device::of(visit, &admin) };
+pub async fn is_password(request: &PageRequest, password: &str) -> Result<bool> {
+    let (door, admin) = (request.shared::<LoginThrottle>()?, request.admin()?.clone());
+    let guest = Guest { name: &admin.name, address: request.sender(), device: device::of(request, &admin) };
     let delay = door.let_try(&guest)?;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -21,23 +21,23 @@ pub async fn is_password(visit: &PageRequest, password: &str) -> Result<bool> {
     let right = door.hash(move || admins::is_password(Some(&checked), &password)).await?;
     match right {
         true => door.forgive(&guest),
-        false => visit.app.write(move |tx| credentials::refuse(tx, admin.id)).await?,
+        false => request.app.write(move |tx| credentials::refuse(tx, admin.id)).await?,
     }
     Ok(right)
 }
 
 /// Does what takes a code of the second factor. None: the code is wrong.
 /// [`crate::error::Error::RateLimited`] after too many attempts.
-pub async fn with_code<P, T, F>(visit: &PageRequest, run: F) -> Result<Option<T>>
+pub async fn with_code<P, T, F>(request: &PageRequest, run: F) -> Result<Option<T>>
 where
     P: Priority,
     T: Send + 'static,
     F: FnMut(&TxOf<P>) -> Result<Option<T>> + Send + 'static,
 {
-    let (door, admin) = (visit.shared::<LoginThrottle>()?, visit.admin()?);
-    let device = device::of(visit, admin);
+    let (door, admin) = (request.shared::<LoginThrottle>()?, request.admin()?);
+    let device = device::of(request, admin);
     door.let_try_code(admin.id, device)?;
-    let done = visit.app.write(run).await?;
+    let done = request.app.write(run).await?;
     if done.is_some() {
         door.forgive_code(admin.id, device);
     }

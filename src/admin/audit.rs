@@ -1,6 +1,5 @@
 //! The audit log: who did what to whom, newest first.
 
-use super::paths;
 use std::collections::HashMap;
 
 use actix_web::http::{Method, StatusCode};
@@ -8,6 +7,7 @@ use askama::Template;
 
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::paths;
 use super::show::{Count, Time, plain};
 use super::users::{name, names};
 use crate::access::roles::Permission;
@@ -78,9 +78,9 @@ struct Found {
     projects: Vec<Project>,
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let (below, now) = (below(&visit)?, visit.now);
-    let read = visit.app.scan(move |db| {
+async fn list(request: PageRequest) -> Answer {
+    let (below, now) = (below(&request)?, request.now);
+    let read = request.app.scan(move |db| {
         Ok(Found {
             links: audit::before(db, below, PAGE + 1)?,
             head: audit::signed(db)?,
@@ -97,7 +97,7 @@ async fn list(visit: PageRequest) -> Answer {
         address(PATH, &[("below", below.as_deref())])
     };
     let Found { links, head, admins, keys, projects } = &found;
-    let key = visit.app.signer().public();
+    let key = request.app.signer().public();
     let signed = head.as_ref().map(|head| Signed {
         seq: count(head.seq),
         at: Time::new(head.at, now),
@@ -119,19 +119,19 @@ async fn list(visit: PageRequest) -> Answer {
         signed: logged.seq <= up_to,
     };
     let page = AuditPage {
-        page: visit.page("audit", "Audit log")?,
+        page: request.page("audit", "Audit log")?,
         rows: links.iter().map(|link| row(&link.row)).collect(),
         signed,
         first: below.map(|_| link(None)),
         next: links.last().filter(|_| more).map(|last| link(Some(last.row.seq))),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
-fn below(visit: &PageRequest) -> Result<Option<u64>> {
+fn below(request: &PageRequest) -> Result<Option<u64>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a row");
     // The log counts in 63 bits.
-    visit.query.some("below").map(|text| text.parse().map(i64::unsigned_abs).map_err(fault)).transpose()
+    request.query.some("below").map(|text| text.parse().map(i64::unsigned_abs).map_err(fault)).transpose()
 }
 
 fn project_name(names: &HashMap<ProjectId, String>, project: i64) -> String {

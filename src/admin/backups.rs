@@ -54,15 +54,15 @@ struct Again {
     revoked: String,
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let app = visit.app.clone();
+async fn list(request: PageRequest) -> Answer {
+    let app = request.app.clone();
     let backups = web::block(move || backups::list(&app)).await.map_err(Error::internal)??;
     let page = BackupsPage {
-        page: visit.page("backups", "Backups")?,
-        folder: plain(&visit.app.backups().display().to_string()),
-        backups: backups.iter().map(|backup| row(backup, visit.now)).collect(),
+        page: request.page("backups", "Backups")?,
+        folder: plain(&request.app.backups().display().to_string()),
+        backups: backups.iter().map(|backup| row(backup, request.now)).collect(),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 fn row(backup: &Backup, now: Millis) -> Row {

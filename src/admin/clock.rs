@@ -37,12 +37,12 @@ struct ClockPage {
     due: String,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let time = visit.app.clock().read();
-    let wall = visit.app.clock().wall();
-    let (trash, due) = visit.app.scan(move |db| step::held_up(db, wall)).await?;
+async fn show(request: PageRequest) -> Answer {
+    let time = request.app.clock().read();
+    let wall = request.app.clock().wall();
+    let (trash, due) = request.app.scan(move |db| step::held_up(db, wall)).await?;
     let page = ClockPage {
-        page: visit.page("", "Clock")?,
+        page: request.page("", "Clock")?,
         why: capital(&time.standing.to_string()),
         is_trusted: time.standing.is_trusted(),
         wall: Time::new(wall, time.now),
@@ -50,11 +50,11 @@ async fn show(visit: PageRequest) -> Answer {
         trash: many(trash, "user"),
         due: many(due, "scheduled deletion"),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
-async fn confirm(visit: PageRequest) -> Answer {
-    let app = visit.app.by(Actor::current());
+async fn confirm(request: PageRequest) -> Answer {
+    let app = request.app.by(Actor::current());
     web::block(move || app.confirm_clock()).await.map_err(Error::internal)??;
-    Ok(visit.go_and_say(PATH, Flash::ClockConfirmed))
+    Ok(request.go_and_say(PATH, Flash::ClockConfirmed))
 }

@@ -20,15 +20,15 @@ const MAC: usize = 32;
 pub type Device = [u8; NONCE];
 
 /// The browser of a visit, if this admin has signed in with it.
-pub fn of(visit: &PageRequest, admin: &Admin) -> Option<Device> {
-    known(&visit.app, admin, &visit.jar().get(cookies::DEVICE)?)
+pub fn of(request: &PageRequest, admin: &Admin) -> Option<Device> {
+    known(&request.app, admin, &request.jar().get(cookies::DEVICE)?)
 }
 
 /// The cookie for the browser of a visit with which this admin has just signed in. None: it has one.
-pub fn new(visit: &PageRequest, admin: &Admin, known: Option<Device>) -> Result<Option<String>> {
+pub fn new(request: &PageRequest, admin: &Admin, known: Option<Device>) -> Result<Option<String>> {
     match known {
         Some(_) => Ok(None),
-        None => cookie(&visit.app, admin).map(Some),
+        None => cookie(&request.app, admin).map(Some),
     }
 }
 

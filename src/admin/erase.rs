@@ -1,7 +1,6 @@
 //! Erasing for good: a page that is its own dry run, and a form that asks for the
 //! identifier to be typed.
 
-use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
@@ -9,6 +8,7 @@ use super::flash::Flash;
 use super::holdings::{self, FateLine};
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::paths;
 use super::show::{Count, plain};
 use super::tokens::Tokens;
 use super::user::{self, Head};
@@ -48,16 +48,16 @@ struct ErasePage {
     ground: &'static str,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let (id, kind) = asked(&visit)?;
-    page(&visit, id, kind, Typed::NotYet).await
+async fn show(request: PageRequest) -> Answer {
+    let (id, kind) = asked(&request)?;
+    page(&request, id, kind, Typed::NotYet).await
 }
 
-async fn begin(visit: PageRequest) -> Answer {
-    let (id, kind) = asked(&visit)?;
-    let (typed, reach) = (visit.form.text("confirm").to_owned(), visit.reach());
-    stated_legal_basis(&visit)?.is();
-    let begun = visit.app.write(move |tx| {
+async fn begin(request: PageRequest) -> Answer {
+    let (id, kind) = asked(&request)?;
+    let (typed, reach) = (request.form.text("confirm").to_owned(), request.reach());
+    stated_legal_basis(&request)?.is();
+    let begun = request.app.write(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {
@@ -69,19 +69,19 @@ async fn begin(visit: PageRequest) -> Answer {
     });
     match begun.await {
         Ok((job, token)) => {
-            if let Some(sign_in) = visit.sign_in_token() {
-                visit.shared::<Tokens>()?.keep(&sign_in, job, token);
+            if let Some(sign_in) = request.sign_in_token() {
+                request.shared::<Tokens>()?.keep(&sign_in, job, token);
             }
-            Ok(visit.go_and_say(&paths::job(job), Flash::Erasing(kind, job)))
+            Ok(request.go_and_say(&paths::job(job), Flash::Erasing(kind, job)))
         }
-        Err(Error::Invalid(_)) => page(&visit, id, kind, Typed::Wrong).await,
+        Err(Error::Invalid(_)) => page(&request, id, kind, Typed::Wrong).await,
         Err(error) => Err(error),
     }
 }
 
 /// The legal basis; "not stated" unless something is chosen.
-pub(super) fn stated_legal_basis(visit: &PageRequest) -> Result<LegalBasis> {
-    match visit.form.text("ground") {
+pub(super) fn stated_legal_basis(request: &PageRequest) -> Result<LegalBasis> {
+    match request.form.text("ground") {
         "" => Ok(LegalBasis::default()),
         chosen => LegalBasis::parse(chosen)
             .ok_or_else(|| Error::invalid(Place::Body, "ground", "must be in the list")),
@@ -89,9 +89,9 @@ pub(super) fn stated_legal_basis(visit: &PageRequest) -> Result<LegalBasis> {
 }
 
 /// Whom the path names, and what of it.
-fn asked(visit: &PageRequest) -> Result<(UserId, Erasure)> {
-    let kind = Erasure::parse(visit.segment("kind")).filter(|kind| *kind != Erasure::Hide);
-    Ok((visit.user()?, kind.ok_or(Error::NoSuchRoute)?))
+fn asked(request: &PageRequest) -> Result<(UserId, Erasure)> {
+    let kind = Erasure::parse(request.segment("kind")).filter(|kind| *kind != Erasure::Hide);
+    Ok((request.user()?, kind.ok_or(Error::NoSuchRoute)?))
 }
 
 fn check(user: &User, kind: Erasure) -> Result<()> {
@@ -115,16 +115,16 @@ enum Typed {
     Wrong,
 }
 
-async fn page(visit: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> Answer {
-    let (reach, now) = (visit.reach(), visit.now);
-    let read = visit.app.scan(move |db| {
+async fn page(request: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> Answer {
+    let (reach, now) = (request.reach(), request.now);
+    let read = request.app.scan(move |db| {
         let user = within::held(db, &reach, id, now)?;
         check(&user, kind)?;
         let (project, outlook) = (projects::get(db, user.project)?, preview::dry_run(db, &user, kind)?);
         Ok((user, project, outlook))
     });
     let (user, project, outlook) = read.await?;
-    user::note_view(visit, &user).await?;
+    user::note_view(request, &user).await?;
     let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
     let (must_type_what, must_type) = must_type(&user);
     let head = Head::new(&user, &project);
@@ -137,7 +137,7 @@ async fn page(visit: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> A
         }
     };
     let page = ErasePage {
-        page: visit.page("users", format!("Erase {}", head.heading))?,
+        page: request.page("users", format!("Erase {}", head.heading))?,
         user: head,
         kind: kind.as_str(),
         rows,
@@ -147,9 +147,9 @@ async fn page(visit: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> A
         must_type_what,
         unseen: plain(&must_type) != must_type,
         must_type,
-        typed: visit.form.text("confirm").to_owned(),
+        typed: request.form.text("confirm").to_owned(),
         grounds: LegalBasis::ALL.map(|ground| (ground.as_str(), ground.words())),
-        ground: stated_legal_basis(visit)?.as_str(),
+        ground: stated_legal_basis(request)?.as_str(),
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }

@@ -84,7 +84,7 @@ impl CsrfTokens {
         Ok(BASE64URL_NOPAD.encode(&token))
     }
 
-    /// [`Error::Forbidden`] unless this is one of this seal's.
+    /// [`Error::Forbidden`] unless this is one of this csrf's.
     pub fn check(&self, token: &str) -> Result<()> {
         let token = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap_or_default();
         let good = token.len() == NONCE + MAC && {

@@ -1,6 +1,5 @@
 //! One job: how far it is, what it took, and what shows that it is done.
 
-use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
@@ -8,6 +7,7 @@ use super::flash::Flash;
 use super::jobs::{Progress, error, origin, reference, user_href, what};
 use super::page::{Page, capital};
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::paths;
 use super::show::{Count, Time};
 use super::tokens::Tokens;
 use super::users::{name, names};
@@ -89,19 +89,19 @@ struct Problem {
     retry: Option<Time>,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let (id, reach, now) = (visit.job()?, visit.reach(), visit.now);
+async fn show(request: PageRequest) -> Answer {
+    let (id, reach, now) = (request.job()?, request.reach(), request.now);
     let (projects, job) =
-        visit.app.read(|db| Ok((within::projects(db, &reach)?, within::job(db, &reach, id)?)))?;
-    let token = match visit.sign_in_token().filter(|_| !visit.is_head()) {
-        Some(sign_in) => visit.shared::<Tokens>()?.of(&sign_in, id),
+        request.app.read(|db| Ok((within::projects(db, &reach)?, within::job(db, &reach, id)?)))?;
+    let token = match request.sign_in_token().filter(|_| !request.is_head()) {
+        Some(sign_in) => request.shared::<Tokens>()?.of(&sign_in, id),
         None => None,
     };
-    let off = visit.query.text("refresh") == "off";
+    let off = request.query.text("refresh") == "off";
     let running = job.status == JobStatus::Running;
     let gone = receipts::gone(&job);
     let page = JobPage {
-        page: visit.page("jobs", format!("Job {id}"))?,
+        page: request.page("jobs", format!("Job {id}"))?,
         number: id,
         in_project: job.number,
         what: what(job.erasure),
@@ -109,8 +109,8 @@ async fn show(visit: PageRequest) -> Answer {
         overdue: job.is_overdue(now),
         steps: stages(&job, now),
         facts: Facts {
-            user_href: user_href(&job, &projects).filter(|_| visit.may(Permission::FindPeople)),
-            reference: reference(&visit, &job),
+            user_href: user_href(&job, &projects).filter(|_| request.may(Permission::FindPeople)),
+            reference: reference(&request, &job),
             project: name(&names(&projects), job.project),
             origin: origin(job.origin),
             right: right(job.origin, job.legal_basis),
@@ -132,7 +132,7 @@ async fn show(visit: PageRequest) -> Answer {
             .collect(),
         mentions: job.mentions,
         receipt: job.receipt_no,
-        error: error(&visit, &job).map(|text| Problem {
+        error: error(&request, &job).map(|text| Problem {
             text: capital(&text),
             attempts: job.attempts,
             retry: job.retry_at.map(|at| Time::new(at, now)),
@@ -140,21 +140,21 @@ async fn show(visit: PageRequest) -> Answer {
         running,
         // Somebody may be copying it.
         refresh: running && !off && token.is_none(),
-        can_cancel: jobs::may_cancel(&job) && visit.may(Permission::RunJobs),
-        can_retry: job.status == JobStatus::Failed && visit.may(Permission::RunJobs),
+        can_cancel: jobs::may_cancel(&job) && request.may(Permission::RunJobs),
+        can_retry: job.status == JobStatus::Failed && request.may(Permission::RunJobs),
         token: token.map(|token| token.to_string()),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 /// The person has the token, and the page need not show it any more.
-async fn hand_over(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.job()?, visit.reach());
-    visit.app.read(|db| within::job(db, &reach, id))?;
-    if let Some(sign_in) = visit.sign_in_token() {
-        visit.shared::<Tokens>()?.hand_over(&sign_in, id);
+async fn hand_over(request: PageRequest) -> Answer {
+    let (id, reach) = (request.job()?, request.reach());
+    request.app.read(|db| within::job(db, &reach, id))?;
+    if let Some(sign_in) = request.sign_in_token() {
+        request.shared::<Tokens>()?.hand_over(&sign_in, id);
     }
-    Ok(visit.go_and_say(&paths::job(id), Flash::HandedOver(id)))
+    Ok(request.go_and_say(&paths::job(id), Flash::HandedOver(id)))
 }
 
 /// The steps in their order, each with when it was done.

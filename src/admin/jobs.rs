@@ -1,12 +1,12 @@
 //! Jobs: erasures that wait for their hour or work in the background.
 
-use super::paths;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
 use super::flash::Flash;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::paths;
 use super::show::{Count, Time, plain};
 use super::user;
 use super::users::{name, names};
@@ -75,9 +75,9 @@ impl Progress {
     }
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
-    let read = visit.app.scan(move |db| {
+async fn list(request: PageRequest) -> Answer {
+    let (below, reach, now) = (below(&request)?, request.reach(), request.now);
+    let read = request.app.scan(move |db| {
         let found = within::jobs(db, &reach, below, PAGE + 1)?;
         let running = within::any_running(db, &reach, &found)?;
         Ok((within::projects(db, &reach)?, found, running))
@@ -85,56 +85,56 @@ async fn list(visit: PageRequest) -> Answer {
     let (projects, mut found, running) = read.await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
-    let off = visit.query.some("refresh").filter(|refresh| *refresh == "off");
+    let off = request.query.some("refresh").filter(|refresh| *refresh == "off");
     let link = |below: Option<JobId>| {
         let below = below.map(|id| id.to_string());
         address("/admin/jobs", &[("below", below.as_deref()), ("refresh", off)])
     };
     let page = JobsPage {
-        page: visit.page("jobs", "Jobs")?,
-        jobs: found.iter().map(|job| row(&visit, job, &projects, now)).collect(),
+        page: request.page("jobs", "Jobs")?,
+        jobs: found.iter().map(|job| row(&request, job, &projects, now)).collect(),
         running,
         refresh: running && off.is_none(),
         first: below.map(|_| link(None)),
         next: found.last().filter(|_| more).map(|last| link(Some(last.id))),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
-fn below(visit: &PageRequest) -> Result<Option<JobId>> {
+fn below(request: &PageRequest) -> Result<Option<JobId>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a job");
-    visit.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
+    request.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
 }
 
-fn row(visit: &PageRequest, job: &Job, projects: &[Project], now: Millis) -> Row {
+fn row(request: &PageRequest, job: &Job, projects: &[Project], now: Millis) -> Row {
     Row {
         number: job.id,
         what: what(job.erasure),
-        user_href: user_href(job, projects).filter(|_| visit.may(Permission::FindPeople)),
-        reference: reference(visit, job),
+        user_href: user_href(job, projects).filter(|_| request.may(Permission::FindPeople)),
+        reference: reference(request, job),
         project: name(&names(projects), job.project),
         origin: origin(job.origin),
         status: job.status.as_str(),
         overdue: job.is_overdue(now),
         attempts: job.attempts,
-        error: error(visit, job),
+        error: error(request, job),
         progress: Progress::of(job),
         rows: Count(job.rows_erased),
         start: Time::new(job.start_at, now),
-        can_cancel: jobs::may_cancel(job) && visit.may(Permission::RunJobs),
-        can_retry: job.status == JobStatus::Failed && visit.may(Permission::RunJobs),
+        can_cancel: jobs::may_cancel(job) && request.may(Permission::RunJobs),
+        can_retry: job.status == JobStatus::Failed && request.may(Permission::RunJobs),
     }
 }
 
 /// Whom a job is about, for those who see names.
-pub fn reference(visit: &PageRequest, job: &Job) -> String {
-    if visit.may(Permission::SeeValues) { plain(&job.reference) } else { masks::WHOLE.to_owned() }
+pub fn reference(request: &PageRequest, job: &Job) -> String {
+    if request.may(Permission::SeeValues) { plain(&job.reference) } else { masks::WHOLE.to_owned() }
 }
 
 /// What went wrong. Where in the files something was found, and what the machine said, is of the
 /// whole installation: others are told as a project is.
-pub fn error(visit: &PageRequest, job: &Job) -> Option<String> {
-    match visit.reach() {
+pub fn error(request: &PageRequest, job: &Job) -> Option<String> {
+    match request.reach() {
         Reach::All => job.error.as_deref().map(plain),
         Reach::Only(_) => jobs::told(job).map(str::to_owned),
     }
@@ -172,34 +172,34 @@ pub fn user_href(job: &Job, projects: &[Project]) -> Option<String> {
     }
 }
 
-async fn cancel(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.job()?, visit.reach());
-    visit
+async fn cancel(request: PageRequest) -> Answer {
+    let (id, reach) = (request.job()?, request.reach());
+    request
         .app
         .write(move |tx| {
             within::job(tx, &reach, id)?;
             jobs::cancel(tx, None, id)
         })
         .await?;
-    Ok(visit.go_and_say(&back(&visit, id), Flash::Cancelled(id)))
+    Ok(request.go_and_say(&back(&request, id), Flash::Cancelled(id)))
 }
 
-async fn retry(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.job()?, visit.reach());
-    visit
+async fn retry(request: PageRequest) -> Answer {
+    let (id, reach) = (request.job()?, request.reach());
+    request
         .app
         .write(move |tx| {
             within::job(tx, &reach, id)?;
             jobs::retry(tx, id)
         })
         .await?;
-    Ok(visit.go_and_say(&back(&visit, id), Flash::Retried(id)))
+    Ok(request.go_and_say(&back(&request, id), Flash::Retried(id)))
 }
 
 /// Who pressed the button on the job's own page stays there.
-fn back(visit: &PageRequest, id: JobId) -> String {
+fn back(request: &PageRequest, id: JobId) -> String {
     let own = paths::job(id);
-    match visit.came_from().is_some_and(|page| page.split('?').next() == Some(own.as_str())) {
+    match request.came_from().is_some_and(|page| page.split('?').next() == Some(own.as_str())) {
         true => own,
         false => "/admin/jobs".to_owned(),
     }

@@ -107,46 +107,46 @@ struct Held {
 }
 
 /// [`Error::KeyNotFound`] for one that is revoked, too: nothing can be done with it.
-fn held(visit: &PageRequest) -> Result<Held> {
-    let (id, reach) = (id(visit)?, visit.reach());
-    visit.app.read(|db: &Db| {
+fn held(request: &PageRequest) -> Result<Held> {
+    let (id, reach) = (id(request)?, request.reach());
+    request.app.read(|db: &Db| {
         within::check_key(db, &reach, id)?;
         Ok(Held { key: keys::good(db, id)?, projects: projects::list(db)?, old: rotation::list(db)? })
     })
 }
 
-fn id(visit: &PageRequest) -> Result<KeyId> {
-    visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)
+fn id(request: &PageRequest) -> Result<KeyId> {
+    request.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)
 }
 
 fn path(id: KeyId) -> String {
     format!("/admin/keys/{id}")
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let held = held(&visit)?;
+async fn show(request: PageRequest) -> Answer {
+    let held = held(&request)?;
     let form = Form::of(&held.key);
-    page(&visit, StatusCode::OK, &held, form, Vec::new())
+    page(&request, StatusCode::OK, &held, form, Vec::new())
 }
 
-fn page(visit: &PageRequest, status: StatusCode, held: &Held, form: Form, errors: Vec<String>) -> Answer {
+fn page(request: &PageRequest, status: StatusCode, held: &Held, form: Form, errors: Vec<String>) -> Answer {
     let Held { key, projects, old } = held;
-    let mut page = visit.page("projects", format!("Key “{}”", plain(&key.name)))?;
+    let mut page = request.page("projects", format!("Key “{}”", plain(&key.name)))?;
     page.path = path(key.id);
     let refused = Count(key.refused_addresses);
-    let row = KeyRow::new(key, projects, old, visit.now);
-    let old = Old::all(Credential::Key(key.id), old, visit.now);
+    let row = KeyRow::new(key, projects, old, request.now);
+    let old = Old::all(Credential::Key(key.id), old, request.now);
     let any_good = old.iter().any(Old::is_good);
-    visit
+    request
         .html(status, &KeyPage { action: path(key.id), page, key: row, form, errors, refused, old, any_good })
 }
 
-async fn change(visit: PageRequest) -> Answer {
-    let id = id(&visit)?;
-    let text = |name: &str| visit.form.text(name).trim().to_owned();
+async fn change(request: PageRequest) -> Answer {
+    let id = id(&request)?;
+    let text = |name: &str| request.form.text(name).trim().to_owned();
     let (name, expires, addresses) = (text("name"), text("expires"), text("addresses"));
     // Also whether the key is there for this admin.
-    let before = Form::of(&held(&visit)?.key);
+    let before = Form::of(&held(&request)?.key);
     let asked = || {
         Ok(Change {
             name: Some(name.clone()),
@@ -161,67 +161,67 @@ async fn change(visit: PageRequest) -> Answer {
     };
     let changed = match asked() {
         // An end that comes earlier is one: it is taken though the disk is full.
-        Ok(change) => visit.app.write(move |tx| keys::change(tx, id, &change)).await,
+        Ok(change) => request.app.write(move |tx| keys::change(tx, id, &change)).await,
         Err(error) => Err(error),
     };
     match changed {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            Ok(visit.go_and_say(&path(id), Flash::KeyChanged))
+            request.app.reload_keys()?;
+            Ok(request.go_and_say(&path(id), Flash::KeyChanged))
         }
         Err(Error::Invalid(faults)) => {
             let errors = faults.iter().map(|fault| key_form::worded(fault).text).collect();
             let form = Form { name, expires, addresses, overlap: before.overlap };
-            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held(&visit)?, form, errors)
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, &held(&request)?, form, errors)
         }
         Err(error) => Err(error),
     }
 }
 
 /// How long the secret before stays good, as the form has it in hours.
-pub fn overlap(visit: &PageRequest) -> Result<Millis> {
-    let hours = visit.form.text("overlap").trim().parse::<i64>();
+pub fn overlap(request: &PageRequest) -> Result<Millis> {
+    let hours = request.form.text("overlap").trim().parse::<i64>();
     let fault = |_| Error::invalid(Place::Body, "overlap", "must be a whole number of hours");
     Ok(hours.map_err(fault)?.saturating_mul(HOUR))
 }
 
-async fn rotate(visit: PageRequest) -> Answer {
-    let id = held(&visit)?.key.id;
-    let rotated = match overlap(&visit) {
-        Ok(overlap) => visit.app.write(move |tx| rotation::of_key(tx, id, overlap)).await,
+async fn rotate(request: PageRequest) -> Answer {
+    let id = held(&request)?.key.id;
+    let rotated = match overlap(&request) {
+        Ok(overlap) => request.app.write(move |tx| rotation::of_key(tx, id, overlap)).await,
         Err(error) => Err(error),
     };
     let error = match rotated {
         Ok((key, secret)) => {
-            visit.app.reload_keys()?;
-            let Held { projects, old, .. } = held(&visit)?;
+            request.app.reload_keys()?;
+            let Held { projects, old, .. } = held(&request)?;
             let project = projects.iter().find(|project| Some(project.id) == key.project);
             let before =
                 old.iter().filter(|old| old.of == Credential::Key(id)).max_by_key(|old| old.replaced_at);
             let until = before.map(|old| old.ends_at);
-            return list::show_secret(&visit, "rotated", &key, project, secret, until);
+            return list::show_secret(&request, "rotated", &key, project, secret, until);
         }
         Err(Error::Invalid(faults)) => faults.first().map(|fault| key_form::worded(fault).text),
         Err(error @ Error::Conflict(_)) => Some(capital(&error.to_string())),
         Err(error) => return Err(error),
     };
-    let held = held(&visit)?;
-    let form = Form { overlap: visit.form.text("overlap").to_owned(), ..Form::of(&held.key) };
-    page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &held, form, error.into_iter().collect())
+    let held = held(&request)?;
+    let form = Form { overlap: request.form.text("overlap").to_owned(), ..Form::of(&held.key) };
+    page(&request, StatusCode::UNPROCESSABLE_ENTITY, &held, form, error.into_iter().collect())
 }
 
-async fn end_old(visit: PageRequest) -> Answer {
-    let id = held(&visit)?.key.id;
-    end_replaced(&visit, Credential::Key(id), &path(id)).await
+async fn end_old(request: PageRequest) -> Answer {
+    let id = held(&request)?.key.id;
+    end_replaced(&request, Credential::Key(id), &path(id)).await
 }
 
 /// Ends the secrets that were replaced, at once, and goes on to the page of what they were of.
-pub async fn end_replaced(visit: &PageRequest, of: Credential, page: &str) -> Answer {
-    match visit.app.write(move |tx| rotation::end_old(tx, of)).await {
+pub async fn end_replaced(request: &PageRequest, of: Credential, page: &str) -> Answer {
+    match request.app.write(move |tx| rotation::end_old(tx, of)).await {
         // They have ended meanwhile.
         Ok(()) | Err(Error::Conflict(_)) => {}
         Err(error) => return Err(error),
     }
-    visit.app.reload_keys()?;
-    Ok(visit.go_and_say(page, Flash::OldSecretsEnded))
+    request.app.reload_keys()?;
+    Ok(request.go_and_say(page, Flash::OldSecretsEnded))
 }

@@ -80,27 +80,27 @@ pub struct Fault {
 }
 
 impl KeyForm {
-    pub fn new(visit: &PageRequest, projects: &[Project], fault: Option<Fault>) -> KeyForm {
+    pub fn new(request: &PageRequest, projects: &[Project], fault: Option<Fault>) -> KeyForm {
         let sent = fault.is_some();
-        let chosen = visit.form.given("project").filter(|_| sent);
+        let chosen = request.form.given("project").filter(|_| sent);
         let project = match chosen {
             Some(key) => projects.iter().find(|project| project.key == key),
             None => projects.first(),
         };
-        let ticked: Vec<&str> = visit.form.all("scopes").collect();
+        let ticked: Vec<&str> = request.form.all("scopes").collect();
         let scope = |scope: Scope| ScopeChoice {
             name: scope.as_str(),
             hint: hint(scope),
             checked: if sent { ticked.contains(&scope.as_str()) } else { Scopes::usual().has(scope) },
         };
         KeyForm {
-            name: if sent { visit.form.text("name").to_owned() } else { String::new() },
+            name: if sent { request.form.text("name").to_owned() } else { String::new() },
             projects: choices(projects, project.map(|project| project.id)),
-            is_public: sent && visit.form.given("public").is_some(),
+            is_public: sent && request.form.given("public").is_some(),
             organisation: chosen.is_some_and(str::is_empty),
             scopes: Scope::ALL.into_iter().map(scope).collect(),
-            expires: if sent { visit.form.text("expires").to_owned() } else { String::new() },
-            addresses: if sent { visit.form.text("addresses").to_owned() } else { String::new() },
+            expires: if sent { request.form.text("expires").to_owned() } else { String::new() },
+            addresses: if sent { request.form.text("addresses").to_owned() } else { String::new() },
             error_field: fault.as_ref().map_or("", |fault| fault.field),
             error: fault.map(|fault| fault.text),
         }

@@ -47,19 +47,19 @@ struct KeyCreatedPage {
 }
 
 /// A key is shown in answer to its form; who asks for that address again is led back.
-async fn elsewhere(visit: PageRequest) -> Answer {
-    Ok(visit.go(PROJECTS).finish())
+async fn elsewhere(request: PageRequest) -> Answer {
+    Ok(request.go(PROJECTS).finish())
 }
 
-async fn create(visit: PageRequest) -> Answer {
-    match make(&visit).await {
+async fn create(request: PageRequest) -> Answer {
+    match make(&request).await {
         Ok((key, secret, project)) => {
-            visit.app.reload_keys()?;
-            show_secret(&visit, "created", &key, project.as_ref(), secret, None)
+            request.app.reload_keys()?;
+            show_secret(&request, "created", &key, project.as_ref(), secret, None)
         }
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next().map(|fault| worded(&fault));
-            projects::show(&visit, StatusCode::UNPROCESSABLE_ENTITY, ProjectForm::default(), fault).await
+            projects::show(&request, StatusCode::UNPROCESSABLE_ENTITY, ProjectForm::default(), fault).await
         }
         Err(error) => Err(error),
     }
@@ -67,14 +67,14 @@ async fn create(visit: PageRequest) -> Answer {
 
 /// The one page on which a secret stands.
 pub fn show_secret(
-    visit: &PageRequest,
+    request: &PageRequest,
     deed: &'static str,
     key: &Key,
     project: Option<&Project>,
     secret: String,
     old_until: Option<Millis>,
 ) -> Answer {
-    let mut page = visit.page("projects", format!("Key {deed}"))?;
+    let mut page = request.page("projects", format!("Key {deed}"))?;
     page.path = PROJECTS.to_owned();
     let page = KeyCreatedPage {
         page,
@@ -83,29 +83,29 @@ pub fn show_secret(
         project: project.map(|project| plain(&project.name)),
         scopes: if key.is_public { "public".to_owned() } else { key.scopes.names().join(", ") },
         key: secret,
-        old_until: old_until.map(|at| Time::new(at, visit.now)),
+        old_until: old_until.map(|at| Time::new(at, request.now)),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 /// Makes the key that the form asks for: it, its secret, and its project.
-async fn make(visit: &PageRequest) -> Result<(Key, String, Option<Project>)> {
-    let name = visit.form.text("name").to_owned();
+async fn make(request: &PageRequest) -> Result<(Key, String, Option<Project>)> {
+    let name = request.form.text("name").to_owned();
     // A public key has no scopes to choose.
-    let powers = match visit.form.given("public") {
+    let powers = match request.form.given("public") {
         Some(_) => Powers::Public,
-        None => Powers::Scopes(Scopes::parse(&visit.form.all("scopes").collect::<Vec<&str>>().join(","))?),
+        None => Powers::Scopes(Scopes::parse(&request.form.all("scopes").collect::<Vec<&str>>().join(","))?),
     };
-    let expires = visit.form.some("expires").map(str::trim).filter(|text| !text.is_empty());
+    let expires = request.form.some("expires").map(str::trim).filter(|text| !text.is_empty());
     let bounds = Bounds {
         expires_at: expires.map(keys::parse_end).transpose()?,
-        addresses: key_addresses::split(visit.form.text("addresses")),
+        addresses: key_addresses::split(request.form.text("addresses")),
     };
     let fault = |message: &str| Error::invalid(Place::Body, "project", message);
     // An empty one is the organisation: one that is left out must not become that.
-    let project_key = visit.form.given("project").ok_or_else(|| fault("must be chosen"))?.to_owned();
-    let maker = visit.admin()?.clone();
-    let made = visit.app.write(move |tx| {
+    let project_key = request.form.given("project").ok_or_else(|| fault("must be chosen"))?.to_owned();
+    let maker = request.admin()?.clone();
+    let made = request.app.write(move |tx| {
         let project = match project_key.as_str() {
             "" => None,
             key => Some(project_rules::by_key(tx, key)?),
@@ -124,16 +124,16 @@ async fn make(visit: &PageRequest) -> Result<(Key, String, Option<Project>)> {
     })
 }
 
-async fn revoke(visit: PageRequest) -> Answer {
-    let id = visit.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
-    let reach = visit.reach();
-    visit
+async fn revoke(request: PageRequest) -> Answer {
+    let id = request.segment("key").parse().map(KeyId).map_err(|_| Error::KeyNotFound)?;
+    let reach = request.reach();
+    request
         .app
         .write(move |tx| {
             within::check_key(tx, &reach, id)?;
             keys::revoke(tx, id)
         })
         .await?;
-    visit.app.reload_keys()?;
-    Ok(visit.go_and_say(PROJECTS, Flash::KeyRevoked))
+    request.app.reload_keys()?;
+    Ok(request.go_and_say(PROJECTS, Flash::KeyRevoked))
 }

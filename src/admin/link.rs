@@ -38,27 +38,27 @@ struct PasswordPage {
     min_length: usize,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let token = visit.segment("token").to_owned();
-    match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
-        Link::Opens(admin) => form(&visit, StatusCode::OK, token, &admin.name, "", None),
-        Link::Ended => Ok(ended(&visit)),
-        Link::Unknown => Ok(unknown(&visit)),
+async fn show(request: PageRequest) -> Answer {
+    let token = request.segment("token").to_owned();
+    match request.app.read(|db| admin_rights::link(db, &token, request.now))? {
+        Link::Opens(admin) => form(&request, StatusCode::OK, token, &admin.name, "", None),
+        Link::Ended => Ok(ended(&request)),
+        Link::Unknown => Ok(unknown(&request)),
     }
 }
 
 /// Nobody is signed in by it: the password is typed once more, as at any other sign-in.
-async fn set(visit: PageRequest) -> Answer {
-    let token = visit.form.text("token").to_owned();
-    let admin = match visit.app.read(|db| admin_rights::link(db, &token, visit.now))? {
+async fn set(request: PageRequest) -> Answer {
+    let token = request.form.text("token").to_owned();
+    let admin = match request.app.read(|db| admin_rights::link(db, &token, request.now))? {
         Link::Opens(admin) => admin,
-        Link::Ended => return Ok(ended(&visit)),
-        Link::Unknown => return Ok(unknown(&visit)),
+        Link::Ended => return Ok(ended(&request)),
+        Link::Unknown => return Ok(unknown(&request)),
     };
     // Who has the link is who it was made for.
     Actor::Admin(admin.id.0).is();
-    match set_password(&visit, token.clone()).await {
-        Ok(()) => Ok(visit.go_and_say(LOGIN, Flash::PasswordSet)),
+    match set_password(&request, token.clone()).await {
+        Ok(()) => Ok(request.go_and_say(LOGIN, Flash::PasswordSet)),
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next();
             let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {
@@ -68,26 +68,26 @@ async fn set(visit: PageRequest) -> Answer {
                 Some((_, message)) => ("password", page::sentence("The password", message)),
                 None => ("", String::new()),
             };
-            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, token, &admin.name, field, Some(text))
+            form(&request, StatusCode::UNPROCESSABLE_ENTITY, token, &admin.name, field, Some(text))
         }
-        Err(Error::NotFound(_)) => Ok(unknown(&visit)),
+        Err(Error::NotFound(_)) => Ok(unknown(&request)),
         Err(error) => Err(error),
     }
 }
 
-async fn set_password(visit: &PageRequest, token: String) -> Result<()> {
-    let password = visit.form.text("password").to_owned();
+async fn set_password(request: &PageRequest, token: String) -> Result<()> {
+    let password = request.form.text("password").to_owned();
     admins::check_password(&password)?;
-    if visit.form.text("password_again") != password {
+    if request.form.text("password_again") != password {
         return Err(Error::invalid(Place::Body, "password_again", "does not match the first"));
     }
-    let door = visit.shared::<LoginThrottle>()?;
+    let door = request.shared::<LoginThrottle>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
-    visit.app.write(move |tx| admin_rights::set_by_link(tx, &token, &hash).map(drop)).await
+    request.app.write(move |tx| admin_rights::set_by_link(tx, &token, &hash).map(drop)).await
 }
 
 fn form(
-    visit: &PageRequest,
+    request: &PageRequest,
     status: StatusCode,
     token: String,
     name: &str,
@@ -95,24 +95,24 @@ fn form(
     error: Option<String>,
 ) -> Answer {
     let page = PasswordPage {
-        page: visit.page("", "Set your password")?,
+        page: request.page("", "Set your password")?,
         error,
         error_field,
         token,
         name: plain(name),
         min_length: admins::PASSWORD_MIN,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
-fn unknown(visit: &PageRequest) -> HttpResponse {
+fn unknown(request: &PageRequest) -> HttpResponse {
     let text = "Password links work once, within an hour. Ask an owner for a new one, or run \
                 `usher admin reset-password` on the server.";
-    visit.message(StatusCode::NOT_FOUND, "This link is not valid", text)
+    request.message(StatusCode::NOT_FOUND, "This link is not valid", text)
 }
 
-fn ended(visit: &PageRequest) -> HttpResponse {
+fn ended(request: &PageRequest) -> HttpResponse {
     let text = "Password links work for an hour. Ask an owner for a new one, or run \
                 `usher admin reset-password` on the server.";
-    visit.message(StatusCode::GONE, "This link has expired", text)
+    request.message(StatusCode::GONE, "This link has expired", text)
 }

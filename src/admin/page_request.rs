@@ -62,7 +62,7 @@ impl Route {
         F: Fn(PageRequest) -> Fut + 'static,
         Fut: Future<Output = Answer> + 'static,
     {
-        let handler: Handler = Rc::new(move |visit| Box::pin(handler(visit)));
+        let handler: Handler = Rc::new(move |page_request| Box::pin(handler(page_request)));
         Route { method, path, gate, form_max: FORM_MAX, handler }
     }
 
@@ -99,24 +99,24 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     if posted {
         guard::check_origin(request)?;
     }
-    let Some(mut visit) = PageRequest::open(app, request, route)? else {
+    let Some(mut page_request) = PageRequest::open(app, request, route)? else {
         return Ok(to_sign_in(request));
     };
-    visit.note_seen().await;
-    if visit.owes_factor()
+    page_request.note_seen().await;
+    if page_request.owes_factor()
         && route.gate != Access::Everybody
         && !paths::is_open_without_factor(request.path())
     {
-        return Ok(visit.go(paths::ACCOUNT).finish());
+        return Ok(page_request.go(paths::ACCOUNT).finish());
     }
     if let Access::May(permission) = route.gate {
-        visit.check(permission)?;
+        page_request.check(permission)?;
     }
     if posted {
-        visit.form = Fields::of_form(request, payload, route.form_max).await?;
-        visit.seal.check(visit.form.text(guard::FIELD))?;
+        page_request.form = Fields::of_form(request, payload, route.form_max).await?;
+        page_request.csrf.check(page_request.form.text(guard::FIELD))?;
     }
-    (route.handler)(visit).await
+    (route.handler)(page_request).await
 }
 
 /// To the sign-in page, which leads back to where one wanted to go.
@@ -175,8 +175,8 @@ pub struct PageRequest {
     pattern: &'static str,
     signed_in: Option<SignedIn>,
     /// What forms on this page are sealed with.
-    seal: CsrfTokens,
-    /// The cookie that the seal is made from, if this visit has to set it.
+    csrf: CsrfTokens,
+    /// The cookie that the csrf is made from, if this visit has to set it.
     new_guest: Option<String>,
 }
 
@@ -210,16 +210,16 @@ impl PageRequest {
             None => None,
         };
         let mut new_guest = None;
-        let seal = match (&signed_in, route.gate) {
+        let csrf = match (&signed_in, route.gate) {
             (Some(signed_in), Access::SignedIn | Access::May(_)) => CsrfTokens::new(&signed_in.token),
             (None, Access::SignedIn | Access::May(_)) => return Ok(None),
             (_, Access::Everybody) => match jar.get(cookies::GUEST) {
                 Some(guest) => CsrfTokens::new(&guest),
                 None => {
                     let guest = cookies::new_guest()?;
-                    let seal = CsrfTokens::new(&guest);
+                    let csrf = CsrfTokens::new(&guest);
                     new_guest = Some(guest);
-                    seal
+                    csrf
                 }
             },
         };
@@ -230,7 +230,7 @@ impl PageRequest {
             request: request.clone(),
             pattern: route.path,
             signed_in,
-            seal,
+            csrf,
             new_guest,
             app,
         }))
@@ -359,7 +359,7 @@ impl PageRequest {
             theme: cookies::theme(&jar),
             sheet: super::assets::sheet(),
             flash: jar.get(cookies::FLASH).and_then(|text| Flash::read(&text)).map(Flash::view),
-            form_token: self.seal.token()?,
+            form_token: self.csrf.token()?,
             admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
             path: path.to_owned(),
             can: self.admin().map(Can::of).unwrap_or_default(),

@@ -53,20 +53,20 @@ struct Faults {
     confirm: Option<String>,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
-    page(&visit, &project, Faults::default()).await
+async fn show(request: PageRequest) -> Answer {
+    let project = project(&request)?;
+    page(&request, &project, Faults::default()).await
 }
 
-fn project(visit: &PageRequest) -> Result<Project> {
-    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
+fn project(request: &PageRequest) -> Result<Project> {
+    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
 }
 
-async fn page(visit: &PageRequest, project: &Project, faults: Faults) -> Answer {
+async fn page(request: &PageRequest, project: &Project, faults: Faults) -> Answer {
     let id = project.id;
-    let counts = visit.app.scan(move |db| project_deletion::preview(db, id)).await?;
+    let counts = request.app.scan(move |db| project_deletion::preview(db, id)).await?;
     let is_good = faults.name.is_none() && faults.confirm.is_none();
-    let mut page = visit.page("projects", "Rename or delete")?;
+    let mut page = request.page("projects", "Rename or delete")?;
     page.path = paths::project(project);
     let page = ProjectPage {
         page,
@@ -81,48 +81,48 @@ async fn page(visit: &PageRequest, project: &Project, faults: Faults) -> Answer 
             ("Suppressed users", Count(counts.suppressions)),
         ],
         new_name: match &faults.name {
-            Some(_) => visit.form.text("name").to_owned(),
+            Some(_) => request.form.text("name").to_owned(),
             None => project.name.clone(),
         },
         name_error: faults.name,
-        typed: visit.form.text("confirm").to_owned(),
+        typed: request.form.text("confirm").to_owned(),
         confirm_error: faults.confirm,
         unseen: plain(&project.name) != project.name,
         grounds: LegalBasis::ALL.map(|ground| (ground.as_str(), ground.words())),
-        ground: stated_legal_basis(visit)?.as_str(),
+        ground: stated_legal_basis(request)?.as_str(),
     };
-    visit.html(if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &page)
+    request.html(if is_good { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, &page)
 }
 
-async fn rename(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
-    let (id, name) = (project.id, visit.form.text("name").to_owned());
-    let error = match visit.app.write(move |tx| projects::rename(tx, id, &name)).await {
-        Ok(_) => return Ok(visit.go_and_say(PROJECTS, Flash::ProjectRenamed)),
+async fn rename(request: PageRequest) -> Answer {
+    let project = project(&request)?;
+    let (id, name) = (project.id, request.form.text("name").to_owned());
+    let error = match request.app.write(move |tx| projects::rename(tx, id, &name)).await {
+        Ok(_) => return Ok(request.go_and_say(PROJECTS, Flash::ProjectRenamed)),
         Err(Error::NameTaken { .. }) => "Another project has this name.".to_owned(),
         Err(Error::Invalid(faults)) => {
             faults.first().map(|fault| sentence("The name", &fault.message)).unwrap_or_default()
         }
         Err(error) => return Err(error),
     };
-    page(&visit, &project, Faults { name: Some(error), ..Faults::default() }).await
+    page(&request, &project, Faults { name: Some(error), ..Faults::default() }).await
 }
 
-async fn delete(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
-    let (id, typed) = (project.id, visit.form.text("confirm").to_owned());
-    stated_legal_basis(&visit)?.is();
-    let begun = visit.app.write(move |tx| {
+async fn delete(request: PageRequest) -> Answer {
+    let project = project(&request)?;
+    let (id, typed) = (project.id, request.form.text("confirm").to_owned());
+    stated_legal_basis(&request)?.is();
+    let begun = request.app.write(move |tx| {
         project_deletion::begin_confirmed(tx, id, (Place::Body, typed.as_str()), Origin::Page)
     });
     match begun.await {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            Ok(visit.go_and_say(PROJECTS, Flash::ProjectDeleted))
+            request.app.reload_keys()?;
+            Ok(request.go_and_say(PROJECTS, Flash::ProjectDeleted))
         }
         Err(Error::Invalid(_)) => {
             let error = format!("That doesn't match. Type {} exactly. Nothing was deleted.", project.name);
-            page(&visit, &project, Faults { confirm: Some(error), ..Faults::default() }).await
+            page(&request, &project, Faults { confirm: Some(error), ..Faults::default() }).await
         }
         Err(error) => Err(error),
     }

@@ -80,31 +80,31 @@ struct OriginsForm {
     error: String,
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    show(&visit, StatusCode::OK, ProjectForm::default(), None).await
+async fn list(request: PageRequest) -> Answer {
+    show(&request, StatusCode::OK, ProjectForm::default(), None).await
 }
 
 /// The page, with one of its forms as it was sent if there was something wrong with it.
 pub async fn show(
-    visit: &PageRequest,
+    request: &PageRequest,
     status: StatusCode,
     project_form: ProjectForm,
     key_fault: Option<KeyFault>,
 ) -> Answer {
-    show_with(visit, status, project_form, None, key_fault).await
+    show_with(request, status, project_form, None, key_fault).await
 }
 
 async fn show_with(
-    visit: &PageRequest,
+    request: &PageRequest,
     status: StatusCode,
     project_form: ProjectForm,
     origins_form: Option<OriginsForm>,
     key_fault: Option<KeyFault>,
 ) -> Answer {
-    let reach = visit.reach();
+    let reach = request.reach();
     let read =
         move |db: &Db| Ok((within::projects(db, &reach)?, within::keys(db, &reach)?, rotation::list(db)?));
-    let (projects, keys, old) = visit.app.scan(read).await?;
+    let (projects, keys, old) = request.app.scan(read).await?;
     let row = |project: &Project| {
         let form = origins_form.as_ref().filter(|form| form.project == project.id);
         Row {
@@ -112,7 +112,7 @@ async fn show_with(
             key: project.key.clone(),
             ingest_token: project.ingest_token.clone(),
             token: paths::token(project),
-            created: Time::new(project.created_at, visit.now),
+            created: Time::new(project.created_at, request.now),
             public_writes: allowed(project.intake.public_writes),
             per_address: Count(project.intake.per_address().into()),
             per_hour: Count(project.intake.per_hour().into()),
@@ -125,17 +125,17 @@ async fn show_with(
             refused_origins: Count(project.refused_origins),
         }
     };
-    let mut page = visit.page("projects", "Projects & keys")?;
+    let mut page = request.page("projects", "Projects & keys")?;
     page.path = PATH.to_owned();
     let page = ProjectsPage {
         page,
         projects: projects.iter().map(row).collect(),
         project_form,
-        keys: keys.iter().rev().map(|key| KeyRow::new(key, &projects, &old, visit.now)).collect(),
-        key_form: KeyForm::new(visit, &projects, key_fault),
-        unproven_headers: visit.has_unproven_headers(),
+        keys: keys.iter().rev().map(|key| KeyRow::new(key, &projects, &old, request.now)).collect(),
+        key_form: KeyForm::new(request, &projects, key_fault),
+        unproven_headers: request.has_unproven_headers(),
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
 fn allowed(writes: PublicWrites) -> &'static str {
@@ -153,16 +153,16 @@ fn kept(intake: &Intake) -> String {
     }
 }
 
-async fn create(visit: PageRequest) -> Answer {
-    let name = visit.form.text("name").to_owned();
+async fn create(request: PageRequest) -> Answer {
+    let name = request.form.text("name").to_owned();
     let made = {
         let name = name.clone();
-        visit.app.write(move |tx| projects::create(tx, &name, "web")).await
+        request.app.write(move |tx| projects::create(tx, &name, "web")).await
     };
     let error = match made {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            return Ok(visit.go_and_say(PATH, Flash::ProjectCreated));
+            request.app.reload_keys()?;
+            return Ok(request.go_and_say(PATH, Flash::ProjectCreated));
         }
         Err(Error::NameTaken { .. }) => "Another project has this name.".to_owned(),
         Err(Error::Invalid(faults)) => {
@@ -171,25 +171,25 @@ async fn create(visit: PageRequest) -> Answer {
         Err(error) => return Err(error),
     };
     let form = ProjectForm { name, error: Some(error) };
-    show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, None).await
+    show(&request, StatusCode::UNPROCESSABLE_ENTITY, form, None).await
 }
 
 /// The sites whose pages may send to a project.
-async fn set_origins(visit: PageRequest) -> Answer {
-    let key = visit.segment("project").to_owned();
-    let text = visit.form.text("origins").to_owned();
+async fn set_origins(request: PageRequest) -> Answer {
+    let key = request.segment("project").to_owned();
+    let text = request.form.text("origins").to_owned();
     let list = origins::split(&text);
-    let project = visit.app.read(|db| within::project(db, &visit.reach(), &key))?.id;
-    let set = visit.app.write(move |tx| projects::set_origins(tx, project, &list)).await;
+    let project = request.app.read(|db| within::project(db, &request.reach(), &key))?.id;
+    let set = request.app.write(move |tx| projects::set_origins(tx, project, &list)).await;
     let error = match set {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            return Ok(visit.go_and_say(PATH, Flash::OriginsSet));
+            request.app.reload_keys()?;
+            return Ok(request.go_and_say(PATH, Flash::OriginsSet));
         }
         Err(error @ Error::Invalid(_)) => capital(&error.to_string()),
         Err(error) => return Err(error),
     };
     let form = OriginsForm { project, text, error };
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    show_with(&visit, status, ProjectForm::default(), Some(form), None).await
+    show_with(&request, status, ProjectForm::default(), Some(form), None).await
 }

@@ -1,6 +1,5 @@
 //! One receipt: to read, to print, to take away.
 
-use super::paths;
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web;
@@ -8,19 +7,19 @@ use askama::Template;
 
 use super::page::{Page, capital};
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::paths;
 use super::show::{Count, plain};
 use crate::access::roles::Permission;
 use crate::admin::within;
 use crate::app::App;
 use crate::clock::{self, Millis};
-use crate::erasure::{jobs, receipts as domain_receipts};
+use crate::erasure::jobs;
 use crate::error::{Error, Result};
-use crate::model::{Erasure, Job, Origin, Reach};
+use crate::model::{Erasure, Origin};
 use crate::proof::check::{self, check_one};
 use crate::proof::hex::Hex;
-use crate::proof::receipt::{self, FIRST, Id, MentionsOf, Receipt, Scan, ScanMode, file_name};
+use crate::proof::receipt::{self, FIRST, MentionsOf, Receipt, Scan, ScanMode, file_name};
 use crate::proof::receipts::{Listed, ReceiptError, Stored};
-use crate::store::Db;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -148,8 +147,8 @@ struct Backup {
     pruned: Stamp,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let listed = listed(&visit).await?;
+async fn show(request: PageRequest) -> Answer {
+    let listed = listed(&request).await?;
     let number = listed.number;
     let read = web::block(move || listed.read()).await.map_err(Error::internal)?;
     let stored = match read {
@@ -158,39 +157,30 @@ async fn show(visit: PageRequest) -> Answer {
             let text = format!("{} The file can still be downloaded.", capital(&plain(&why(&trouble))));
             let back = format!("{}/download", paths::receipt(number));
             let title = "This receipt is not valid";
-            return Ok(visit.say(StatusCode::CONFLICT, title, text, (&back, "Download the file")));
+            return Ok(request.say(StatusCode::CONFLICT, title, text, (&back, "Download the file")));
         }
     };
-    let fault = check_one(&stored.bytes, &visit.app.signer().public()).err();
-    let job = visit.app.read(|db| job(db, stored.receipt.id))?.filter(jobs::failed_later);
+    let fault = check_one(&stored.bytes, &request.app.signer().public()).err();
+    let job = request.app.read(|db| jobs::find_of_receipt(db, stored.receipt.id))?.filter(jobs::failed_later);
     let failed = job.map(|job| Failed {
-        why: super::jobs::error(&visit, &job).map(|error| capital(&error)),
+        why: super::jobs::error(&request, &job).map(|error| capital(&error)),
         job_href: super::paths::job(job.id),
     });
     // What is handed out of a receipt of the first version has its figures.
-    let with_figures = visit.reach().is_all();
+    let with_figures = request.reach().is_all();
     let page = ReceiptPage {
         failed,
         with_figures,
-        ..view(visit.page("receipts", format!("Receipt {number}"))?, stored, fault)
+        ..view(request.page("receipts", format!("Receipt {number}"))?, stored, fault)
     };
-    visit.html(StatusCode::OK, &page)
-}
-
-/// The job of a receipt. None: a database from before it was put back.
-pub fn job(db: &Db, id: Id) -> Result<Option<Job>> {
-    match jobs::of_receipt(db, None, id) {
-        Ok(job) => Ok(Some(job)),
-        Err(Error::ReceiptNotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
+    request.html(StatusCode::OK, &page)
 }
 
 /// The receipt, as everybody is handed it; `?with=figures`: the file that the organisation keeps.
-async fn download(visit: PageRequest) -> Answer {
-    let listed = listed(&visit).await?;
-    let (name, whole) = (listed.file_name(), visit.query.text("with") == "figures");
-    if whole && !visit.reach().is_all() {
+async fn download(request: PageRequest) -> Answer {
+    let listed = listed(&request).await?;
+    let (name, whole) = (listed.file_name(), request.query.text("with") == "figures");
+    if whole && !request.reach().is_all() {
         return Err(Error::Forbidden(
             "The figures are for the whole installation: only admins of all projects see them.",
         ));
@@ -205,27 +195,13 @@ async fn download(visit: PageRequest) -> Answer {
 }
 
 /// The path's receipt. [`Error::ReceiptNotFound`].
-async fn listed(visit: &PageRequest) -> Result<Listed> {
-    let number = visit.segment("number").parse().map_err(|_| Error::ReceiptNotFound)?;
-    let found = find(&visit.app, number).await?.ok_or(Error::ReceiptNotFound)?;
-    let (app, reach, listed) = (visit.app.clone(), visit.reach(), found.clone());
-    let is_theirs = web::block(move || is_within(&app, &reach, &listed)).await.map_err(Error::internal)??;
+async fn listed(request: &PageRequest) -> Result<Listed> {
+    let number = request.segment("number").parse().map_err(|_| Error::ReceiptNotFound)?;
+    let found = find(&request.app, number).await?.ok_or(Error::ReceiptNotFound)?;
+    let (app, reach, listed) = (request.app.clone(), request.reach(), found.clone());
+    let is_theirs =
+        web::block(move || within::receipt(&app, &reach, &listed)).await.map_err(Error::internal)??;
     if is_theirs { Ok(found) } else { Err(Error::ReceiptNotFound) }
-}
-
-/// Whether a receipt is of a project that is reached: its job says so or, where a database from
-/// before it was put back, the receipt itself. One of the first version does not.
-pub fn is_within(app: &App, reach: &Reach, listed: &Listed) -> Result<bool> {
-    if reach.is_all() {
-        return Ok(true);
-    }
-    if let Some(job) = app.read(|db| job(db, listed.id))? {
-        return Ok(reach.has(job.project));
-    }
-    let Ok(stored) = listed.clone().read() else { return Ok(false) };
-    let Some(chain) = stored.receipt.project else { return Ok(false) };
-    let projects = app.read(|db| within::projects(db, reach))?;
-    Ok(projects.iter().any(|project| domain_receipts::chain(app.store(), project) == chain))
 }
 
 /// The receipt of this number, on a thread that may wait: one that is being written holds

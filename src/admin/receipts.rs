@@ -1,15 +1,16 @@
 //! The receipts, newest first, and checking one that somebody shows.
 
-use super::paths;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web;
 use askama::Template;
 
 use super::page::{Page, capital};
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::paths;
 use super::receipt::{self, erased};
 use super::show::{Count, Time, many, plain};
 use crate::access::roles::Permission;
+use crate::admin::within;
 use crate::app::App;
 use crate::clock::Millis;
 use crate::erasure::receipts::Person;
@@ -67,9 +68,9 @@ struct Said {
     backups: Option<String>,
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let (below, reach, now) = (below(&visit)?, visit.reach(), visit.now);
-    let app = visit.app.clone();
+async fn list(request: PageRequest) -> Answer {
+    let (below, reach, now) = (below(&request)?, request.reach(), request.now);
+    let app = request.app.clone();
     let rows = web::block(move || {
         let key = app.signer().public();
         let found = newest(&app, &reach, below, PAGE + 1)?;
@@ -79,10 +80,10 @@ async fn list(visit: PageRequest) -> Answer {
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().map(|last| last.number);
-    visit.app.read(|db| {
+    request.app.read(|db| {
         rows.iter_mut().try_for_each(|row| {
             let Some(id) = row.id.parse().ok() else { return Ok(()) };
-            let job = receipt::job(db, id)?;
+            let job = jobs::find_of_receipt(db, id)?;
             row.failed_later = job.as_ref().is_some_and(jobs::failed_later);
             row.job_href = job.map(|job| paths::job(job.id));
             Ok(())
@@ -93,12 +94,12 @@ async fn list(visit: PageRequest) -> Answer {
         address(paths::RECEIPTS, &[("below", below.as_deref())])
     };
     let page = ReceiptsPage {
-        page: visit.page("receipts", "Receipts")?,
+        page: request.page("receipts", "Receipts")?,
         receipts: rows,
         first: below.map(|_| link(None)),
         next: last.filter(|_| more).map(|last| link(Some(last))),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 /// The receipts of the projects that are reached, below a number, the newest first.
@@ -109,7 +110,7 @@ fn newest(app: &App, reach: &Reach, mut below: Option<u64>, limit: usize) -> Res
         let is_last = read.len() < STRETCH.max(limit);
         below = read.last().map(|listed| listed.number);
         for listed in read {
-            if receipt::is_within(app, reach, &listed)? {
+            if within::receipt(app, reach, &listed)? {
                 found.push(listed);
             }
             if found.len() == limit {
@@ -122,9 +123,9 @@ fn newest(app: &App, reach: &Reach, mut below: Option<u64>, limit: usize) -> Res
     }
 }
 
-fn below(visit: &PageRequest) -> Result<Option<u64>> {
+fn below(request: &PageRequest) -> Result<Option<u64>> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the number of a receipt");
-    visit.query.some("below").map(|text| text.parse().map_err(fault)).transpose()
+    request.query.some("below").map(|text| text.parse().map_err(fault)).transpose()
 }
 
 fn row(listed: Listed, key: &PublicKey, now: Millis) -> Row {
@@ -193,12 +194,12 @@ struct Wrong {
     why: String,
 }
 
-async fn ask(visit: PageRequest) -> Answer {
-    page(&visit, StatusCode::OK, None)
+async fn ask(request: PageRequest) -> Answer {
+    page(&request, StatusCode::OK, None)
 }
 
-async fn answer(visit: PageRequest) -> Answer {
-    let outcome = match asked(&visit).await? {
+async fn answer(request: PageRequest) -> Answer {
+    let outcome = match asked(&request).await? {
         Ok(good) => Outcome::Good(good),
         Err(faults) => Outcome::Faults(faults.into_iter().map(wrong).collect()),
     };
@@ -206,14 +207,14 @@ async fn answer(visit: PageRequest) -> Answer {
         Outcome::Good(_) => StatusCode::OK,
         Outcome::Faults(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    page(&visit, status, Some(outcome))
+    page(&request, status, Some(outcome))
 }
 
 /// Checks what the form has.
-async fn asked(visit: &PageRequest) -> Result<Result<Good, Vec<form::FormatError>>> {
+async fn asked(request: &PageRequest) -> Result<Result<Good, Vec<form::FormatError>>> {
     // What is copied comes with a line's end; a receipt has none.
-    let bytes = visit.form.text("receipt").trim().as_bytes();
-    let person = match (visit.form.some("token"), visit.form.some("identifier")) {
+    let bytes = request.form.text("receipt").trim().as_bytes();
+    let person = match (request.form.some("token"), request.form.some("identifier")) {
         (None, None) => None,
         (Some(token), Some(identifier)) => Some(Person { token, identifier }),
         (Some(_), None) => {
@@ -223,24 +224,24 @@ async fn asked(visit: &PageRequest) -> Result<Result<Good, Vec<form::FormatError
             return Ok(Err(vec![form::FormatError::new("token", "is required with an identifier")]));
         }
     };
-    let receipt = match receipts::check(bytes, &visit.app.signer().public(), person) {
+    let receipt = match receipts::check(bytes, &request.app.signer().public(), person) {
         Ok(receipt) => receipt,
         Err(faults) => return Ok(Err(faults)),
     };
-    let (app, reach, id) = (visit.app.clone(), visit.reach(), receipt.id);
+    let (app, reach, id) = (request.app.clone(), request.reach(), receipt.id);
     let here = web::block(move || {
         let Some(listed) = app.receipts().of_id(id) else { return Ok(None) };
-        Ok(receipt::is_within(&app, &reach, &listed)?.then_some(listed))
+        Ok(within::receipt(&app, &reach, &listed)?.then_some(listed))
     });
     let here = here.await.map_err(Error::internal)??;
-    let job = visit
+    let job = request
         .app
-        .read(|db| receipt::job(db, receipt.id))?
-        .filter(|_| here.is_some() || visit.reach().is_all());
+        .read(|db| jobs::find_of_receipt(db, receipt.id))?
+        .filter(|_| here.is_some() || request.reach().is_all());
     Ok(Ok(Good {
         number: receipt.number,
         id: receipt.id.to_string(),
-        said: said(&receipt, visit.now),
+        said: said(&receipt, request.now),
         of_person: person.is_some(),
         href: here.map(|listed| paths::receipt(listed.number)),
         failed_later: job.as_ref().is_some_and(jobs::failed_later),
@@ -255,14 +256,14 @@ fn wrong(fault: form::FormatError) -> Wrong {
     Wrong { field: plain(&fault.field), why }
 }
 
-fn page(visit: &PageRequest, status: StatusCode, outcome: Option<Outcome>) -> Answer {
+fn page(request: &PageRequest, status: StatusCode, outcome: Option<Outcome>) -> Answer {
     let page = CheckPage {
-        page: visit.page("receipts", "Check a receipt")?,
-        receipt: visit.form.text("receipt").to_owned(),
-        token: visit.form.text("token").to_owned(),
-        identifier: visit.form.text("identifier").to_owned(),
+        page: request.page("receipts", "Check a receipt")?,
+        receipt: request.form.text("receipt").to_owned(),
+        token: request.form.text("token").to_owned(),
+        identifier: request.form.text("identifier").to_owned(),
         outcome,
-        key: visit.app.signer().public().file_text(),
+        key: request.app.signer().public().file_text(),
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }

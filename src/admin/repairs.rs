@@ -69,15 +69,15 @@ impl Reason {
     }
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let (key, reach, now) = (visit.segment("project").to_owned(), visit.reach(), visit.now);
-    let read = visit.app.scan(move |db| {
+async fn list(request: PageRequest) -> Answer {
+    let (key, reach, now) = (request.segment("project").to_owned(), request.reach(), request.now);
+    let read = request.app.scan(move |db| {
         let project = within::project(db, &reach, &key)?;
         let counts = repairs::counts(db, project.id, repairs::DAYS, now)?;
         Ok((repairs::recent(db, project.id)?, counts, keys::list(db)?, project))
     });
     let (recent, counts, keys, project) = read.await?;
-    let mut page = visit.page("projects", "Repairs and refusals")?;
+    let mut page = request.page("projects", "Repairs and refusals")?;
     page.path = path(&project);
     let page = RepairsPage {
         page,
@@ -86,7 +86,7 @@ async fn list(visit: PageRequest) -> Answer {
         newest: recent.iter().map(|one| newest(one, &keys, now)).collect(),
         late_events: Count(project.late_events),
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 /// The newest day and the largest number first.

@@ -85,110 +85,110 @@ impl Drawing {
     }
 }
 
-async fn begin(visit: PageRequest) -> Answer {
-    if !again::is_password(&visit, visit.form.text("password")).await? {
-        return refused(&visit, "factor_password", "The password is wrong.");
+async fn begin(request: PageRequest) -> Answer {
+    if !again::is_password(&request, request.form.text("password")).await? {
+        return refused(&request, "factor_password", "The password is wrong.");
     }
-    let id = visit.admin()?.id;
-    let secret = visit.app.write(move |tx| second_factor::begin(tx, id)).await?;
-    set_up(&visit, StatusCode::OK, Some(&secret), None)
+    let id = request.admin()?.id;
+    let secret = request.app.write(move |tx| second_factor::begin(tx, id)).await?;
+    set_up(&request, StatusCode::OK, Some(&secret), None)
 }
 
-async fn confirm(visit: PageRequest) -> Answer {
-    let (admin, here) = (visit.admin()?.clone(), visit.sign_in()?.hash);
-    let code = visit.form.text("code").to_owned();
+async fn confirm(request: PageRequest) -> Answer {
+    let (admin, here) = (request.admin()?.clone(), request.sign_in()?.hash);
+    let code = request.form.text("code").to_owned();
     // Who has not seen the secret is not to guess: it would be shown, and recovery codes with it.
-    let (door, id, device) = (visit.shared::<LoginThrottle>()?, admin.id, device::of(&visit, &admin));
+    let (door, id, device) = (request.shared::<LoginThrottle>()?, admin.id, device::of(&request, &admin));
     door.let_try_code(id, device)?;
-    match visit.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
+    match request.app.write(move |tx| second_factor::confirm(tx, &admin, &code, &here)).await? {
         Confirmed::On(codes) => {
             door.forgive_code(id, device);
-            let mut response = recovery_codes(&visit, codes, true)?;
+            let mut response = recovery_codes(&request, codes, true)?;
             // This browser goes on to be known.
-            let cookie = visit.jar().device(&device::cookie(&visit.app, visit.admin()?)?);
+            let cookie = request.jar().device(&device::cookie(&request.app, request.admin()?)?);
             response.add_cookie(&cookie).map_err(Error::internal)?;
             Ok(response)
         }
         Confirmed::Wrong => {
             let error = "This code does not match. Enter the code the app shows now. If that fails too, check \
                          the clock of your phone, or cancel and start again.";
-            set_up(&visit, StatusCode::UNPROCESSABLE_ENTITY, None, Some(error))
+            set_up(&request, StatusCode::UNPROCESSABLE_ENTITY, None, Some(error))
         }
     }
 }
 
-async fn renew_codes(visit: PageRequest) -> Answer {
-    if let Some(refused) = refuse_password(&visit).await? {
+async fn renew_codes(request: PageRequest) -> Answer {
+    if let Some(refused) = refuse_password(&request).await? {
         return Ok(refused);
     }
-    let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
-    match again::with_code(&visit, move |tx| second_factor::renew_codes(tx, id, &code)).await? {
-        Some(codes) => recovery_codes(&visit, codes, false),
-        None => refused(&visit, "factor_code", WRONG_CODE),
+    let (id, code) = (request.admin()?.id, request.form.text("code").to_owned());
+    match again::with_code(&request, move |tx| second_factor::renew_codes(tx, id, &code)).await? {
+        Some(codes) => recovery_codes(&request, codes, false),
+        None => refused(&request, "factor_code", WRONG_CODE),
     }
 }
 
-async fn turn_off(visit: PageRequest) -> Answer {
-    if let Some(refused) = refuse_password(&visit).await? {
+async fn turn_off(request: PageRequest) -> Answer {
+    if let Some(refused) = refuse_password(&request).await? {
         return Ok(refused);
     }
-    let (id, code) = (visit.admin()?.id, visit.form.text("code").to_owned());
+    let (id, code) = (request.admin()?.id, request.form.text("code").to_owned());
     let off = move |tx: &ErasingTx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
-    match again::with_code(&visit, off).await? {
-        Some(()) => Ok(visit.go_and_say(ACCOUNT, Flash::SecondFactorOff)),
-        None => refused(&visit, "factor_code", WRONG_CODE),
+    match again::with_code(&request, off).await? {
+        Some(()) => Ok(request.go_and_say(ACCOUNT, Flash::SecondFactorOff)),
+        None => refused(&request, "factor_code", WRONG_CODE),
     }
 }
 
 /// Whether everybody must have one. It asks for the password: what it loosens, it loosens for all.
-async fn set_needed(visit: PageRequest) -> Answer {
-    if !again::is_password(&visit, visit.form.text("password")).await? {
-        return refused(&visit, "needed_password", "The password is wrong.");
+async fn set_needed(request: PageRequest) -> Answer {
+    if !again::is_password(&request, request.form.text("password")).await? {
+        return refused(&request, "needed_password", "The password is wrong.");
     }
-    let (id, needed) = (visit.admin()?.id, visit.form.given("needed").is_some());
-    visit.app.write(move |tx| second_factor::set_needed(tx, id, needed)).await?;
-    Ok(visit.go_and_say(ACCOUNT, Flash::SettingsSaved))
+    let (id, needed) = (request.admin()?.id, request.form.given("needed").is_some());
+    request.app.write(move |tx| second_factor::set_needed(tx, id, needed)).await?;
+    Ok(request.go_and_say(ACCOUNT, Flash::SettingsSaved))
 }
 
 const WRONG_CODE: &str = "The code is wrong or was already used.";
 
 /// The answer to a wrong password. None: it is right.
-async fn refuse_password(visit: &PageRequest) -> Result<Option<actix_web::HttpResponse>> {
-    match again::is_password(visit, visit.form.text("password")).await? {
+async fn refuse_password(request: &PageRequest) -> Result<Option<actix_web::HttpResponse>> {
+    match again::is_password(request, request.form.text("password")).await? {
         true => Ok(None),
-        false => refused(visit, "factor_password", "The password is wrong.").map(Some),
+        false => refused(request, "factor_password", "The password is wrong.").map(Some),
     }
 }
 
-fn refused(visit: &PageRequest, field: &'static str, text: &str) -> Answer {
-    account::page(visit, StatusCode::UNPROCESSABLE_ENTITY, Some(Fault::new(field, text)))
+fn refused(request: &PageRequest, field: &'static str, text: &str) -> Answer {
+    account::page(request, StatusCode::UNPROCESSABLE_ENTITY, Some(Fault::new(field, text)))
 }
 
-fn set_up(visit: &PageRequest, status: StatusCode, secret: Option<&[u8]>, error: Option<&str>) -> Answer {
+fn set_up(request: &PageRequest, status: StatusCode, secret: Option<&[u8]>, error: Option<&str>) -> Answer {
     let page = SecondFactorPage {
-        page: page(visit, "Second factor")?,
-        shown: secret.map(|secret| shown(visit, secret)).transpose()?,
+        page: page(request, "Second factor")?,
+        shown: secret.map(|secret| shown(request, secret)).transpose()?,
         error: error.map(str::to_owned),
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
-fn shown(visit: &PageRequest, secret: &[u8]) -> Result<Shown> {
+fn shown(request: &PageRequest, secret: &[u8]) -> Result<Shown> {
     let secret = BASE32_NOPAD.encode(secret);
-    let name: String = visit.admin()?.name.chars().take(NAME_MAX).collect();
+    let name: String = request.admin()?.name.chars().take(NAME_MAX).collect();
     let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
     let address = format!("otpauth://totp/Usher:{name}?secret={secret}&issuer=Usher");
     Ok(Shown { drawing: Drawing::of(&address)?, secret: second_factor::grouped(&secret) })
 }
 
-fn recovery_codes(visit: &PageRequest, codes: Vec<String>, is_new: bool) -> Answer {
-    let page = RecoveryCodesPage { page: page(visit, "Recovery codes")?, is_new, codes };
-    visit.html(StatusCode::OK, &page)
+fn recovery_codes(request: &PageRequest, codes: Vec<String>, is_new: bool) -> Answer {
+    let page = RecoveryCodesPage { page: page(request, "Recovery codes")?, is_new, codes };
+    request.html(StatusCode::OK, &page)
 }
 
 /// What a theme's button leads back to is the account.
-fn page(visit: &PageRequest, title: &str) -> Result<Page> {
-    let mut page = visit.page("account", title)?;
+fn page(request: &PageRequest, title: &str) -> Result<Page> {
+    let mut page = request.page("account", title)?;
     page.path = ACCOUNT.to_owned();
     Ok(page)
 }

@@ -84,18 +84,18 @@ impl Form {
         }
     }
 
-    fn typed(visit: &PageRequest) -> Form {
-        let text = |name: &str| visit.form.text(name).trim().to_owned();
+    fn typed(request: &PageRequest) -> Form {
+        let text = |name: &str| request.form.text(name).trim().to_owned();
         Form {
             public_writes: text("public_writes"),
             per_address: text("per_address"),
             per_hour: text("per_hour"),
-            usual_names: visit.form.given("usual_names").is_some(),
+            usual_names: request.form.given("usual_names").is_some(),
             placeholders: text("placeholders"),
-            for_good: visit.form.given("for_good").is_some(),
+            for_good: request.form.given("for_good").is_some(),
             days: text("days"),
             why: text("why"),
-            removes_secret: visit.form.given("remove_secret").is_some(),
+            removes_secret: request.form.given("remove_secret").is_some(),
         }
     }
 
@@ -139,57 +139,57 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
+async fn show(request: PageRequest) -> Answer {
+    let project = project(&request)?;
     let form = Form::of(&project.intake);
-    page(&visit, StatusCode::OK, &project, form, Vec::new())
+    page(&request, StatusCode::OK, &project, form, Vec::new())
 }
 
 /// Nothing is changed unless all of it is good.
-async fn save(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
-    let form = Form::typed(&visit);
-    let secret = visit.form.some("client_secret").map(str::to_owned);
+async fn save(request: PageRequest) -> Answer {
+    let project = project(&request)?;
+    let form = Form::typed(&request);
+    let secret = request.form.some("client_secret").map(str::to_owned);
     if secret.is_some() || form.removes_secret {
-        visit.check(Permission::ChangeCredentials)?;
+        request.check(Permission::ChangeCredentials)?;
     }
     let (id, change) = (project.id, form.change(secret));
     let saved = match change {
-        Ok(change) => visit.app.write(move |tx| rules::change(tx, id, &change)).await,
+        Ok(change) => request.app.write(move |tx| rules::change(tx, id, &change)).await,
         Err(error) => Err(error),
     };
     match saved {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            Ok(visit.go_and_say(&path(&project), Flash::SettingsSaved))
+            request.app.reload_keys()?;
+            Ok(request.go_and_say(&path(&project), Flash::SettingsSaved))
         }
         Err(Error::Invalid(faults)) => {
             let errors = faults.iter().map(worded).collect();
-            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, &project, form, errors)
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, &project, form, errors)
         }
         Err(error) => Err(error),
     }
 }
 
-fn project(visit: &PageRequest) -> Result<Project> {
-    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
+fn project(request: &PageRequest) -> Result<Project> {
+    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
 }
 
 fn page(
-    visit: &PageRequest,
+    request: &PageRequest,
     status: StatusCode,
     project: &Project,
     form: Form,
     errors: Vec<String>,
 ) -> Answer {
-    let has_secret = visit.app.read(|db| rules::client_secret(db, project.id))?.is_some();
+    let has_secret = request.app.read(|db| rules::client_secret(db, project.id))?.is_some();
     let choice = |writes: PublicWrites| Choice {
         word: writes.word(),
         label: writes.as_str(),
         hint: hint(writes),
         selected: form.public_writes == writes.word(),
     };
-    let mut page = visit.page("projects", "Settings")?;
+    let mut page = request.page("projects", "Settings")?;
     page.path = path(project);
     let page = SettingsPage {
         page,
@@ -203,7 +203,7 @@ fn page(
         usual_placeholders: placeholders::USUAL.join(", "),
         has_secret,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
 fn hint(writes: PublicWrites) -> &'static str {

@@ -66,23 +66,23 @@ struct SetupPage {
     min_length: usize,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let token = visit.segment("token").to_owned();
-    if let Some(closed) = closed(&visit, &token)? {
+async fn show(request: PageRequest) -> Answer {
+    let token = request.segment("token").to_owned();
+    if let Some(closed) = closed(&request, &token)? {
         return Ok(closed);
     }
-    form(&visit, StatusCode::OK, token, "", None)
+    form(&request, StatusCode::OK, token, "", None)
 }
 
 /// The passwords are looked at, and one hashed, before the writer is asked; that nobody
 /// sets a second one is for the writer to see.
-async fn set(visit: PageRequest) -> Answer {
-    let token = visit.form.text("setup_token").to_owned();
-    if let Some(closed) = closed(&visit, &token)? {
+async fn set(request: PageRequest) -> Answer {
+    let token = request.form.text("setup_token").to_owned();
+    if let Some(closed) = closed(&request, &token)? {
         return Ok(closed);
     }
-    match owner(&visit).await {
-        Ok(secret) => Ok(visit.go("/admin/users").cookie(visit.jar().sign_in(&secret)).finish()),
+    match owner(&request).await {
+        Ok(secret) => Ok(request.go("/admin/users").cookie(request.jar().sign_in(&secret)).finish()),
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next();
             let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {
@@ -93,69 +93,69 @@ async fn set(visit: PageRequest) -> Answer {
                 Some((_, message)) => ("password", page::sentence("The password", message)),
                 None => ("", String::new()),
             };
-            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, token, field, Some(text))
+            form(&request, StatusCode::UNPROCESSABLE_ENTITY, token, field, Some(text))
         }
-        Err(Error::Conflict(_)) => Ok(used(&visit)),
+        Err(Error::Conflict(_)) => Ok(used(&request)),
         Err(error) => Err(error),
     }
 }
 
 /// Makes the owner and signs it in: the secret of the sign-in.
-async fn owner(visit: &PageRequest) -> Result<String> {
-    let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
+async fn owner(request: &PageRequest) -> Result<String> {
+    let (name, password) = (request.form.text("name").to_owned(), request.form.text("password").to_owned());
     admins::check_name(&name)?;
     admins::check_password(&password)?;
-    if visit.form.text("password_again") != password {
+    if request.form.text("password_again") != password {
         let message = "does not match the first";
         return Err(Error::invalid(crate::error::Place::Body, "password_again", message));
     }
-    let door = visit.shared::<LoginThrottle>()?;
+    let door = request.shared::<LoginThrottle>()?;
     let hash = door.hash(move || admins::hash_password(&password)).await??;
-    let owner = visit.app.write(move |tx| admins::create_owner(tx, &name, &hash)).await?;
+    let owner = request.app.write(move |tx| admins::create_owner(tx, &name, &hash)).await?;
     // From here on it is known who asks.
     Actor::Admin(owner.id.0).is();
-    let from = visit.from();
-    visit.app.write(move |tx| sign_ins::open(tx, &owner, &from)).await
+    let from = request.from();
+    request.app.write(move |tx| sign_ins::open(tx, &owner, &from)).await
 }
 
 fn form(
-    visit: &PageRequest,
+    request: &PageRequest,
     status: StatusCode,
     setup_token: String,
     error_field: &'static str,
     error: Option<String>,
 ) -> Answer {
     let page = SetupPage {
-        page: visit.page("", "Create the owner account")?,
+        page: request.page("", "Create the owner account")?,
         error,
         error_field,
         setup_token,
-        name: visit.form.text("name").to_owned(),
+        name: request.form.text("name").to_owned(),
         min_length: admins::PASSWORD_MIN,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
 /// The answer to a link that opens nothing, or nothing any more.
-fn closed(visit: &PageRequest, token: &str) -> Result<Option<HttpResponse>> {
-    let link = visit.shared::<Option<SetupLink>>()?;
+fn closed(request: &PageRequest, token: &str) -> Result<Option<HttpResponse>> {
+    let link = request.shared::<Option<SetupLink>>()?;
     if !link.as_ref().as_ref().is_some_and(|link| link.is(token)) {
         let text = "Setup links work once, until the server is restarted. \
                     Each start prints a new one until the owner account exists.";
-        return Ok(Some(visit.message(StatusCode::NOT_FOUND, "This link is not valid", text)));
+        return Ok(Some(request.message(StatusCode::NOT_FOUND, "This link is not valid", text)));
     }
-    if visit.app.read(admins::any)? {
-        return Ok(Some(used(visit)));
+    if request.app.read(admins::any)? {
+        return Ok(Some(used(request)));
     }
-    if link.as_ref().as_ref().is_some_and(|link| visit.app.clock().now() >= link.until) {
+    if link.as_ref().as_ref().is_some_and(|link| request.app.clock().now() >= link.until) {
         let text = "Setup links work for an hour. Restart the server for a new one.";
-        return Ok(Some(visit.message(StatusCode::GONE, "This link has expired", text)));
+        return Ok(Some(request.message(StatusCode::GONE, "This link has expired", text)));
     }
     Ok(None)
 }
 
-fn used(visit: &PageRequest) -> HttpResponse {
-    visit.message(
+fn used(request: &PageRequest) -> HttpResponse {
+    request.message(
         StatusCode::GONE,
         "This link was already used",
         "The owner account exists. Sign in with it.",

@@ -39,8 +39,8 @@ struct SignInPage {
     next: String,
 }
 
-async fn home(visit: PageRequest) -> Answer {
-    Ok(visit.go(first_page(visit.admin()?)).finish())
+async fn home(request: PageRequest) -> Answer {
+    Ok(request.go(first_page(request.admin()?)).finish())
 }
 
 /// The first page that the role has.
@@ -53,28 +53,28 @@ fn onward<'a>(next: &'a str, admin: &Admin) -> &'a str {
     if next == HOME { first_page(admin) } else { next }
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    let next = next(visit.query.text("next"));
-    if visit.is_signed_in() {
-        return Ok(visit.go(onward(&next, visit.admin()?)).finish());
+async fn show(request: PageRequest) -> Answer {
+    let next = next(request.query.text("next"));
+    if request.is_signed_in() {
+        return Ok(request.go(onward(&next, request.admin()?)).finish());
     }
-    form(&visit, StatusCode::OK, next, None)
+    form(&request, StatusCode::OK, next, None)
 }
 
-async fn sign_in(visit: PageRequest) -> Answer {
-    let next = next(visit.form.text("next"));
-    match entry(&visit, &next).await {
-        Ok(Some(Step::In(entry))) => enter(&visit, &entry, &next),
+async fn sign_in(request: PageRequest) -> Answer {
+    let next = next(request.form.text("next"));
+    match entry(&request, &next).await {
+        Ok(Some(Step::In(entry))) => enter(&request, &entry, &next),
         Ok(Some(Step::Halfway(secret))) => {
-            let cookie = visit.jar().halfway(&secret);
-            Ok(visit.go(LOGIN_CODE).cookie(cookie).finish())
+            let cookie = request.jar().halfway(&secret);
+            Ok(request.go(LOGIN_CODE).cookie(cookie).finish())
         }
         Ok(None) => {
             let text = "The name or the password is wrong.".to_owned();
-            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, next, Some(text))
+            form(&request, StatusCode::UNPROCESSABLE_ENTITY, next, Some(text))
         }
         Err(Error::RateLimited { retry_after: seconds }) => {
-            let response = form(&visit, StatusCode::TOO_MANY_REQUESTS, next, Some(too_many(seconds)))?;
+            let response = form(&request, StatusCode::TOO_MANY_REQUESTS, next, Some(too_many(seconds)))?;
             Ok(retry_after(response, seconds))
         }
         Err(error) => Err(error),
@@ -108,8 +108,8 @@ enum Step {
 }
 
 /// On to the pages, with what the browser gets.
-pub fn enter(visit: &PageRequest, entry: &Entry, next: &str) -> Answer {
-    let (jar, mut response) = (visit.jar(), visit.go(onward(next, &entry.admin)));
+pub fn enter(request: &PageRequest, entry: &Entry, next: &str) -> Answer {
+    let (jar, mut response) = (request.jar(), request.go(onward(next, &entry.admin)));
     response.cookie(jar.sign_in(&entry.token));
     if let Some(device) = &entry.device {
         response.cookie(jar.device(device));
@@ -119,12 +119,12 @@ pub fn enter(visit: &PageRequest, entry: &Entry, next: &str) -> Answer {
 
 /// A new sign-in, or a step towards it. None: the name or the password is wrong.
 /// [`Error::RateLimited`] after too many attempts, right or wrong.
-async fn entry(visit: &PageRequest, next: &str) -> Result<Option<Step>> {
-    let (name, password) = (visit.form.text("name").to_owned(), visit.form.text("password").to_owned());
-    let door = visit.shared::<LoginThrottle>()?;
-    let admin = visit.app.read(|db| admins::by_name(db, &name))?;
-    let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
-    let guest = Guest { name: &name, address: visit.sender(), device };
+async fn entry(request: &PageRequest, next: &str) -> Result<Option<Step>> {
+    let (name, password) = (request.form.text("name").to_owned(), request.form.text("password").to_owned());
+    let door = request.shared::<LoginThrottle>()?;
+    let admin = request.app.read(|db| admins::by_name(db, &name))?;
+    let device = admin.as_ref().and_then(|admin| device::of(request, admin));
+    let guest = Guest { name: &name, address: request.sender(), device };
     let delay = door.let_try(&guest)?;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -134,47 +134,47 @@ async fn entry(visit: &PageRequest, next: &str) -> Result<Option<Step>> {
         admin.filter(|_| right)
     };
     let Some(admin) = door.hash(check).await? else {
-        if visit.app.keyring().count_failed_sign_in() {
-            visit.app.refuse_sign_in().await?;
+        if request.app.keyring().count_failed_sign_in() {
+            request.app.refuse_sign_in().await?;
         }
         return Ok(None);
     };
     door.forgive(&guest);
-    if visit.app.read(|db| second_factor::is_asked_for(db, admin.id))? {
-        return visit.shared::<Halfway>()?.keep(&admin, next.to_owned()).map(Step::Halfway).map(Some);
+    if request.app.read(|db| second_factor::is_asked_for(db, admin.id))? {
+        return request.shared::<Halfway>()?.keep(&admin, next.to_owned()).map(Step::Halfway).map(Some);
     }
-    if let Some(before) = visit.sign_in_token() {
-        end(visit, before).await?;
+    if let Some(before) = request.sign_in_token() {
+        end(request, before).await?;
     }
     // From here on it is known who asks.
     Actor::Admin(admin.id.0).is();
-    let device = device::new(visit, &admin, device)?;
-    let token = visit.app.sign_in(&admin, visit.from()).await?;
+    let device = device::new(request, &admin, device)?;
+    let token = request.app.sign_in(&admin, request.from()).await?;
     Ok(Some(Step::In(Entry { token, device, admin })))
 }
 
-async fn sign_out(visit: PageRequest) -> Answer {
-    if let Some(token) = visit.sign_in_token() {
-        end(&visit, token).await?;
+async fn sign_out(request: PageRequest) -> Answer {
+    if let Some(token) = request.sign_in_token() {
+        end(&request, token).await?;
     }
-    let mut response = visit.go_and_say(PATH, Flash::SignedOut);
-    response.add_cookie(&visit.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
+    let mut response = request.go_and_say(PATH, Flash::SignedOut);
+    response.add_cookie(&request.jar().removal(cookies::SIGN_IN)).map_err(Error::internal)?;
     Ok(response)
 }
 
 /// Ends a sign-in, and what was kept for it.
-pub async fn end(visit: &PageRequest, token: String) -> Result<()> {
-    visit.shared::<Tokens>()?.forget(&token);
-    visit.app.sign_out(token).await
+pub async fn end(request: &PageRequest, token: String) -> Result<()> {
+    request.shared::<Tokens>()?.forget(&token);
+    request.app.sign_out(token).await
 }
 
 fn next(asked: &str) -> String {
     guard::local(asked).unwrap_or(HOME).to_owned()
 }
 
-fn form(visit: &PageRequest, status: StatusCode, next: String, error: Option<String>) -> Answer {
-    let mut page = visit.page("", "Sign in")?;
-    if !visit.app.read(admins::any)? {
+fn form(request: &PageRequest, status: StatusCode, next: String, error: Option<String>) -> Answer {
+    let mut page = request.page("", "Sign in")?;
+    if !request.app.read(admins::any)? {
         page.flash = Some(FlashView {
             tone: "warn",
             text: "There is no owner account yet. Open the link that the server printed when it started."
@@ -182,6 +182,6 @@ fn form(visit: &PageRequest, status: StatusCode, next: String, error: Option<Str
             undo: None,
         });
     }
-    let name = visit.form.text("name").to_owned();
-    visit.html(status, &SignInPage { page, error, name, next })
+    let name = request.form.text("name").to_owned();
+    request.html(status, &SignInPage { page, error, name, next })
 }

@@ -30,70 +30,71 @@ struct CodePage {
     error: Option<String>,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    match comer(&visit)? {
-        Some(_) => form(&visit, StatusCode::OK, None),
-        None => Ok(again(&visit)),
+async fn show(request: PageRequest) -> Answer {
+    match comer(&request)? {
+        Some(_) => form(&request, StatusCode::OK, None),
+        None => Ok(again(&request)),
     }
 }
 
-async fn enter(visit: PageRequest) -> Answer {
-    let Some((secret, comer)) = comer(&visit)? else { return Ok(again(&visit)) };
-    match entry(&visit, &comer).await {
+async fn enter(request: PageRequest) -> Answer {
+    let Some((secret, comer)) = comer(&request)? else { return Ok(again(&request)) };
+    match entry(&request, &comer).await {
         Ok(Some(entry)) => {
-            visit.shared::<Halfway>()?.forget(&secret);
-            let mut response = sign_in::enter(&visit, &entry, &comer.next)?;
-            response.add_cookie(&visit.jar().removal(cookies::HALFWAY)).map_err(Error::internal)?;
+            request.shared::<Halfway>()?.forget(&secret);
+            let mut response = sign_in::enter(&request, &entry, &comer.next)?;
+            response.add_cookie(&request.jar().removal(cookies::HALFWAY)).map_err(Error::internal)?;
             Ok(response)
         }
         Ok(None) => {
             let text = "The code is wrong or was already used.".to_owned();
-            form(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(text))
+            form(&request, StatusCode::UNPROCESSABLE_ENTITY, Some(text))
         }
         Err(Error::RateLimited { retry_after }) => {
-            let response = form(&visit, StatusCode::TOO_MANY_REQUESTS, Some(sign_in::too_many(retry_after)))?;
+            let response =
+                form(&request, StatusCode::TOO_MANY_REQUESTS, Some(sign_in::too_many(retry_after)))?;
             Ok(sign_in::retry_after(response, retry_after))
         }
         // The password is another by now.
         Err(Error::Conflict(_)) => {
-            visit.shared::<Halfway>()?.forget(&secret);
-            Ok(again(&visit))
+            request.shared::<Halfway>()?.forget(&secret);
+            Ok(again(&request))
         }
         Err(error) => Err(error),
     }
 }
 
 /// Who has come as far as here, and by which secret.
-fn comer(visit: &PageRequest) -> Result<Option<(String, Comer)>> {
-    let Some(secret) = visit.jar().get(cookies::HALFWAY) else { return Ok(None) };
-    let comer = visit.shared::<Halfway>()?.of(&secret);
+fn comer(request: &PageRequest) -> Result<Option<(String, Comer)>> {
+    let Some(secret) = request.jar().get(cookies::HALFWAY) else { return Ok(None) };
+    let comer = request.shared::<Halfway>()?.of(&secret);
     Ok(comer.map(|comer| (secret, comer)))
 }
 
 /// A new sign-in. None: the code is wrong. [`Error::RateLimited`] after too many,
 /// [`Error::Conflict`] if the password is another by now.
-async fn entry(visit: &PageRequest, comer: &Comer) -> Result<Option<Entry>> {
-    let door = visit.shared::<LoginThrottle>()?;
-    let admin = visit.app.read(|db| admins::by_id(db, comer.admin))?;
-    let device = admin.as_ref().and_then(|admin| device::of(visit, admin));
+async fn entry(request: &PageRequest, comer: &Comer) -> Result<Option<Entry>> {
+    let door = request.shared::<LoginThrottle>()?;
+    let admin = request.app.read(|db| admins::by_id(db, comer.admin))?;
+    let device = admin.as_ref().and_then(|admin| device::of(request, admin));
     door.let_try_code(comer.admin, device)?;
     let checked = (comer.admin, comer.password_hash.clone());
     let opened =
-        visit.app.sign_in_with_code(checked, visit.form.text("code").to_owned(), visit.from()).await?;
+        request.app.sign_in_with_code(checked, request.form.text("code").to_owned(), request.from()).await?;
     let (Some(token), Some(admin)) = (opened, admin) else { return Ok(None) };
     door.forgive_code(comer.admin, device);
-    if let Some(before) = visit.sign_in_token() {
-        sign_in::end(visit, before).await?;
+    if let Some(before) = request.sign_in_token() {
+        sign_in::end(request, before).await?;
     }
     Actor::Admin(admin.id.0).is();
-    let device = device::new(visit, &admin, device)?;
+    let device = device::new(request, &admin, device)?;
     Ok(Some(Entry { token, device, admin }))
 }
 
-fn again(visit: &PageRequest) -> HttpResponse {
-    visit.go(LOGIN).finish()
+fn again(request: &PageRequest) -> HttpResponse {
+    request.go(LOGIN).finish()
 }
 
-fn form(visit: &PageRequest, status: StatusCode, error: Option<String>) -> Answer {
-    visit.html(status, &CodePage { page: visit.page("", "Code")?, error })
+fn form(request: &PageRequest, status: StatusCode, error: Option<String>) -> Answer {
+    request.html(status, &CodePage { page: request.page("", "Code")?, error })
 }

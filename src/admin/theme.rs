@@ -11,12 +11,12 @@ pub fn routes() -> Vec<Route> {
     vec![Route::new(Method::POST, "/admin/theme", Access::SignedIn, choose)]
 }
 
-async fn choose(visit: PageRequest) -> Answer {
-    let cookie = match visit.form.text("theme") {
-        theme @ ("light" | "dark") => visit.jar().theme(theme),
-        "auto" => visit.jar().removal(cookies::THEME),
+async fn choose(request: PageRequest) -> Answer {
+    let cookie = match request.form.text("theme") {
+        theme @ ("light" | "dark") => request.jar().theme(theme),
+        "auto" => request.jar().removal(cookies::THEME),
         _ => return Err(Error::invalid(Place::Body, "theme", "must be light, dark or auto")),
     };
-    let next = guard::local(visit.form.text("next")).unwrap_or("/admin/users");
-    Ok(visit.go(next).cookie(cookie).finish())
+    let next = guard::local(request.form.text("next")).unwrap_or("/admin/users");
+    Ok(request.go(next).cookie(cookie).finish())
 }

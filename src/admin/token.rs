@@ -51,56 +51,56 @@ struct TokenPage {
     any_good: bool,
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    page(&visit, StatusCode::OK, (rotation::OVERLAP / HOUR).to_string(), None)
+async fn show(request: PageRequest) -> Answer {
+    page(&request, StatusCode::OK, (rotation::OVERLAP / HOUR).to_string(), None)
 }
 
-fn project(visit: &PageRequest) -> Result<Project> {
-    visit.app.read(|db| within::project(db, &visit.reach(), visit.segment("project")))
+fn project(request: &PageRequest) -> Result<Project> {
+    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
 }
 
-fn page(visit: &PageRequest, status: StatusCode, overlap: String, error: Option<String>) -> Answer {
-    let project = project(visit)?;
-    let old = visit.app.read(rotation::list)?;
-    let old = Old::all(Credential::Token(project.id), &old, visit.now);
-    let mut page = visit.page("projects", "Ingest token")?;
+fn page(request: &PageRequest, status: StatusCode, overlap: String, error: Option<String>) -> Answer {
+    let project = project(request)?;
+    let old = request.app.read(rotation::list)?;
+    let old = Old::all(Credential::Token(project.id), &old, request.now);
+    let mut page = request.page("projects", "Ingest token")?;
     page.path = path(&project);
     let page = TokenPage {
         page,
         project: plain(&project.name),
         action: path(&project),
-        last_used: project.token_used_at.map(|at| Time::new(at, visit.now)),
+        last_used: project.token_used_at.map(|at| Time::new(at, request.now)),
         token: project.ingest_token,
         overlap,
         error,
         any_good: old.iter().any(Old::is_good),
         old,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
-async fn rotate(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
+async fn rotate(request: PageRequest) -> Answer {
+    let project = project(&request)?;
     let id = project.id;
-    let rotated = match overlap(&visit) {
-        Ok(overlap) => visit.app.write(move |tx| rotation::of_token(tx, id, overlap)).await,
+    let rotated = match overlap(&request) {
+        Ok(overlap) => request.app.write(move |tx| rotation::of_token(tx, id, overlap)).await,
         Err(error) => Err(error),
     };
     match rotated {
         Ok(_) => {
-            visit.app.reload_keys()?;
-            Ok(visit.go_and_say(&path(&project), Flash::TokenRotated))
+            request.app.reload_keys()?;
+            Ok(request.go_and_say(&path(&project), Flash::TokenRotated))
         }
         Err(Error::Invalid(faults)) => {
             let error = faults.first().map(|fault| key_form::worded(fault).text);
-            let typed = visit.form.text("overlap").to_owned();
-            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, typed, error)
+            let typed = request.form.text("overlap").to_owned();
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, typed, error)
         }
         Err(error) => Err(error),
     }
 }
 
-async fn end_old(visit: PageRequest) -> Answer {
-    let project = project(&visit)?;
-    end_replaced(&visit, Credential::Token(project.id), &path(&project)).await
+async fn end_old(request: PageRequest) -> Answer {
+    let project = project(&request)?;
+    end_replaced(&request, Credential::Token(project.id), &path(&project)).await
 }

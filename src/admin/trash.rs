@@ -40,9 +40,9 @@ struct Row {
     soon: bool,
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let (after, reach, now) = (after(&visit)?, visit.reach(), visit.now);
-    let read = visit.app.scan(move |db| {
+async fn list(request: PageRequest) -> Answer {
+    let (after, reach, now) = (after(&request)?, request.reach(), request.now);
+    let read = request.app.scan(move |db| {
         Ok((within::projects(db, &reach)?, within::trash(db, &reach, after, PAGE + 1, now)?))
     });
     let (projects, mut found) = read.await?;
@@ -54,17 +54,17 @@ async fn list(visit: PageRequest) -> Answer {
         address("/admin/trash", &[("after", Some(&after))])
     });
     let page = TrashPage {
-        page: visit.page("trash", "Trash")?,
+        page: request.page("trash", "Trash")?,
         users: found.iter().map(|user| row(user, name(&names, user.project), now)).collect(),
         first: after.map(|_| "/admin/trash".to_owned()),
         next,
     };
-    visit.html(StatusCode::OK, &page)
+    request.html(StatusCode::OK, &page)
 }
 
 /// The last one of the page before: since when it is hidden, and its id.
-fn after(visit: &PageRequest) -> Result<Option<(Millis, UserId)>> {
-    let Some(text) = visit.query.some("after") else { return Ok(None) };
+fn after(request: &PageRequest) -> Result<Option<(Millis, UserId)>> {
+    let Some(text) = request.query.some("after") else { return Ok(None) };
     let read = text.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, UserId(id.parse().ok()?))));
     read.map(Some).ok_or_else(|| Error::invalid(Place::Query, "after", "must be where a page ended"))
 }

@@ -131,8 +131,8 @@ impl Head {
     }
 }
 
-async fn show(visit: PageRequest) -> Answer {
-    page(&visit, StatusCode::OK, Uncovering::default()).await
+async fn show(request: PageRequest) -> Answer {
+    page(&request, StatusCode::OK, Uncovering::default()).await
 }
 
 /// A value that is uncovered on the page, or what is wrong with the form that asks for one.
@@ -145,14 +145,14 @@ struct Uncovering {
     ticket: String,
 }
 
-async fn page(visit: &PageRequest, status: StatusCode, uncovering: Uncovering) -> Answer {
-    let (id, reach, now) = (visit.user()?, visit.reach(), visit.now);
-    let found = visit.app.scan(move |db| found(db, &reach, id, now)).await?;
+async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering) -> Answer {
+    let (id, reach, now) = (request.user()?, request.reach(), request.now);
+    let found = request.app.scan(move |db| found(db, &reach, id, now)).await?;
     if found.user.id != id {
-        return Ok(visit.go(&path(found.user.id)).finish());
+        return Ok(request.go(&path(found.user.id)).finish());
     }
-    note_view(visit, &found.user).await?;
-    let masked = !visit.may(Permission::SeeValues);
+    note_view(request, &found.user).await?;
+    let masked = !request.may(Permission::SeeValues);
     let hidden = if masked { masks::hidden(&found.user) } else { Vec::new() };
     let found = if masked { found.masked() } else { found };
     let Found { user, project, held, aliases, mut activity } = found;
@@ -167,7 +167,7 @@ async fn page(visit: &PageRequest, status: StatusCode, uncovering: Uncovering) -
     let head = Head::new(&user, &project);
     let page = UserPage {
         // The theme's buttons lead back to it, also from the answer to a form.
-        page: Page { path: path(user.id), ..visit.page("users", head.heading.clone())? },
+        page: Page { path: path(user.id), ..request.page("users", head.heading.clone())? },
         user: head,
         hidden: user.deleted_at.filter(|_| user.state == State::Hidden).map(|since| Hidden {
             left: format!("{} left", left(since + REVIVABLE - now)),
@@ -198,16 +198,16 @@ async fn page(visit: &PageRequest, status: StatusCode, uncovering: Uncovering) -
             .into(),
         ticket: uncovering.ticket,
     };
-    visit.html(status, &page)
+    request.html(status, &page)
 }
 
 /// Shows the page once more with one value uncovered, after that is written down.
-async fn reveal(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.user()?, visit.reach());
-    let text = |name: &str| visit.form.text(name).to_owned();
+async fn reveal(request: PageRequest) -> Answer {
+    let (id, reach) = (request.user()?, request.reach());
+    let text = |name: &str| request.form.text(name).to_owned();
     let (key, reason, ticket) = (text("value"), text("reason"), text("ticket"));
     let asked = (key.clone(), reason.clone(), ticket.clone());
-    let revealed = visit
+    let revealed = request
         .app
         .write(move |tx| {
             let user = within::held(tx, &reach, id, tx.now())?;
@@ -222,7 +222,7 @@ async fn reveal(visit: PageRequest) -> Answer {
         Ok(hidden) => {
             let revealed = Pair { label: plain(&hidden.label), value: plain(&hidden.value), mono: true };
             let uncovering = Uncovering { revealed: Some(revealed), ..Uncovering::default() };
-            page(&visit, StatusCode::OK, uncovering).await
+            page(&request, StatusCode::OK, uncovering).await
         }
         Err(Error::Invalid(faults)) => {
             let error = faults.first().map(|fault| match fault.field.as_str() {
@@ -231,16 +231,16 @@ async fn reveal(visit: PageRequest) -> Answer {
                 _ => sentence("The reason", &fault.message),
             });
             let uncovering = Uncovering { error, key, reason, ticket, ..Uncovering::default() };
-            page(&visit, StatusCode::UNPROCESSABLE_ENTITY, uncovering).await
+            page(&request, StatusCode::UNPROCESSABLE_ENTITY, uncovering).await
         }
         Err(error) => Err(error),
     }
 }
 
 /// Writes down that this person is looked at. What cannot be written down is not shown.
-pub async fn note_view(visit: &PageRequest, user: &User) -> Result<()> {
+pub async fn note_view(request: &PageRequest, user: &User) -> Result<()> {
     let user = user.clone();
-    visit.app.write(move |tx| person::note_view(tx, &user)).await
+    request.app.write(move |tx| person::note_view(tx, &user)).await
 }
 
 fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
@@ -326,9 +326,9 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
     beginning(&plain(&parts.join(" ")), DATA)
 }
 
-async fn hide(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.user()?, visit.reach());
-    let hidden = visit.app.write(move |tx| {
+async fn hide(request: PageRequest) -> Answer {
+    let (id, reach) = (request.user()?, request.reach());
+    let hidden = request.app.write(move |tx| {
         let user = within::held(tx, &reach, id, tx.now())?;
         match user.state {
             State::Live => trash::hide(tx, &user).map(|_| user.id),
@@ -337,12 +337,12 @@ async fn hide(visit: PageRequest) -> Answer {
         }
     });
     let id = hidden.await?;
-    Ok(visit.go_and_say(&path(id), Flash::Hidden(id)))
+    Ok(request.go_and_say(&path(id), Flash::Hidden(id)))
 }
 
-async fn restore(visit: PageRequest) -> Answer {
-    let (id, reach) = (visit.user()?, visit.reach());
-    visit
+async fn restore(request: PageRequest) -> Answer {
+    let (id, reach) = (request.user()?, request.reach());
+    request
         .app
         .write(move |tx| match within::held(tx, &reach, id, tx.now())?.state {
             State::Live => Err(Error::Conflict("the user is not in the trash")),
@@ -350,8 +350,8 @@ async fn restore(visit: PageRequest) -> Answer {
         })
         .await?;
     // From the trash one goes on with the trash.
-    let back = visit.came_from().filter(|page| page.starts_with("/admin/trash"));
-    Ok(visit.go_and_say(&back.unwrap_or_else(|| path(id)), Flash::Restored))
+    let back = request.came_from().filter(|page| page.starts_with("/admin/trash"));
+    Ok(request.go_and_say(&back.unwrap_or_else(|| path(id)), Flash::Restored))
 }
 
 /// The address of a user's page.

@@ -9,7 +9,6 @@ use askama::Template;
 use super::ids;
 use super::page::{self, Page};
 use super::page_request::{Access, Answer, PageRequest, Route, address};
-use super::receipt::is_within;
 use super::show::{Count, Time, plain};
 use crate::access::roles::Permission;
 use crate::admin::within;
@@ -104,18 +103,18 @@ enum Next {
     Cursor(String),
 }
 
-async fn list(visit: PageRequest) -> Answer {
-    let asked = asked(&visit)?;
-    let now = visit.now;
+async fn list(request: PageRequest) -> Answer {
+    let asked = asked(&request)?;
+    let now = request.now;
     let (text, key, below, cursor) =
         (asked.text.clone(), asked.project.clone(), asked.below, asked.cursor.clone());
-    let (reach, lists) = (visit.reach(), visit.may(Permission::ListPeople));
-    let depth = match lists && visit.may(Permission::SeeValues) {
+    let (reach, lists) = (request.reach(), request.may(Permission::ListPeople));
+    let depth = match lists && request.may(Permission::SeeValues) {
         true => Depth::Parts,
         false => Depth::WholeValues,
     };
-    let app = visit.app.clone();
-    let (projects, chosen, mut shown) = visit
+    let app = request.app.clone();
+    let (projects, chosen, mut shown) = request
         .app
         .scan(move |db| {
             let projects = within::projects(db, &reach)?;
@@ -134,7 +133,7 @@ async fn list(visit: PageRequest) -> Answer {
         })
         .await?;
     let names = names(&projects);
-    if !visit.may(Permission::SeeValues) {
+    if !request.may(Permission::SeeValues) {
         shown.users = shown.users.iter().map(masks::user).collect();
     }
     let link = |text: &str, cursor: Option<&str>, below: Option<UserId>| {
@@ -150,8 +149,8 @@ async fn list(visit: PageRequest) -> Answer {
     };
     let directs = match is_first && !asked.text.is_empty() {
         true => {
-            let (app, reach, text) = (visit.app.clone(), visit.reach(), asked.text.trim().to_owned());
-            let (jobs, receipts) = (visit.may(Permission::SeeJobs), visit.may(Permission::SeeReceipts));
+            let (app, reach, text) = (request.app.clone(), request.reach(), asked.text.trim().to_owned());
+            let (jobs, receipts) = (request.may(Permission::SeeJobs), request.may(Permission::SeeReceipts));
             let look = move || directs(&app, &reach, &text, jobs, receipts);
             web::block(look).await.map_err(Error::internal)??
         }
@@ -159,7 +158,7 @@ async fn list(visit: PageRequest) -> Answer {
     };
     let suggest = |text: String| Direct { href: link(&text, None, None), label: plain(&text) };
     let page = UsersPage {
-        page: visit.page("users", "Users")?,
+        page: request.page("users", "Users")?,
         filtered: !asked.text.is_empty() || chosen.is_some(),
         project_chosen: chosen.is_some(),
         lists,
@@ -177,21 +176,21 @@ async fn list(visit: PageRequest) -> Answer {
         users: shown.users.iter().map(|user| row(user, &names, now)).collect(),
         q: asked.text.clone(),
     };
-    let mut answer = visit.html(status, &page)?;
+    let mut answer = request.html(status, &page)?;
     if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     }
     Ok(answer)
 }
 
-fn asked(visit: &PageRequest) -> Result<Asked> {
+fn asked(request: &PageRequest) -> Result<Asked> {
     let fault = |_| Error::invalid(Place::Query, "below", "must be the id of a user");
-    let below = visit.query.some("below").map(|text| text.parse().map(UserId).map_err(fault));
+    let below = request.query.some("below").map(|text| text.parse().map(UserId).map_err(fault));
     Ok(Asked {
-        text: visit.query.text("q").to_owned(),
-        project: visit.query.some("project").map(str::to_owned),
+        text: request.query.text("q").to_owned(),
+        project: request.query.some("project").map(str::to_owned),
         below: below.transpose()?,
-        cursor: visit.query.some("cursor").map(str::to_owned),
+        cursor: request.query.some("cursor").map(str::to_owned),
     })
 }
 
@@ -267,7 +266,7 @@ fn directs(app: &App, reach: &Reach, text: &str, of_jobs: bool, of_receipts: boo
     if let Some(id) = text.parse::<receipt::Id>().ok().filter(|_| of_receipts) {
         let listed = app.receipts().of_id(id);
         if let Some(listed) = listed
-            && is_within(app, reach, &listed)?
+            && within::receipt(app, reach, &listed)?
         {
             let (href, label) =
                 (format!("/admin/receipts/{}", listed.number), format!("Receipt {}", listed.number));

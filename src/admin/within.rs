@@ -3,12 +3,14 @@
 
 use std::cmp::Reverse;
 
+use crate::app::App;
 use crate::clock::Millis;
-use crate::erasure::jobs;
+use crate::erasure::{jobs, receipts};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobId, JobStatus, Key, KeyId, Project, ProjectId, Reach, User, UserId};
 use crate::people::{find, listings};
 use crate::projects;
+use crate::proof::receipts::Listed;
 use crate::store::{Db, keys};
 
 /// People of the trash that are read at once, to find those of some projects.
@@ -113,4 +115,19 @@ pub fn keys(db: &Db, reach: &Reach) -> Result<Vec<Key>> {
 /// [`Error::KeyNotFound`] for a key that is not among [`keys()`].
 pub fn check_key(db: &Db, reach: &Reach, id: KeyId) -> Result<()> {
     keys(db, reach)?.iter().any(|key| key.id == id).then_some(()).ok_or(Error::KeyNotFound)
+}
+
+/// Whether a receipt is of a project that is reached: its job says so or, where a database from
+/// before it was put back, the receipt itself. One of the first version does not.
+pub fn receipt(app: &App, reach: &Reach, listed: &Listed) -> Result<bool> {
+    if reach.is_all() {
+        return Ok(true);
+    }
+    if let Some(job) = app.read(|db| jobs::find_of_receipt(db, listed.id))? {
+        return Ok(reach.has(job.project));
+    }
+    let Ok(stored) = listed.clone().read() else { return Ok(false) };
+    let Some(chain) = stored.receipt.project else { return Ok(false) };
+    let projects = app.read(|db| projects(db, reach))?;
+    Ok(projects.iter().any(|project| receipts::chain(app.store(), project) == chain))
 }

@@ -40,7 +40,7 @@ pub fn list(app: &App) -> Result<Vec<Backup>> {
     let listed = archive::list(app.backups()).map_err(archive::BackupError::into_error)?;
     let places: Vec<Result<Position, String>> = listed.iter().map(place).collect();
     let known: Vec<Position> = places.iter().flatten().copied().collect();
-    let mut counted = Again::count(&app.store().ledger(), &known, &app.store().seal()).into_iter();
+    let mut counted = Again::count(&app.store().ledger(), &known, &app.store().mac_key()).into_iter();
     let lasting = archive::lasting(&listed, now, keep).map(|last| &last.name);
     let mut backups = Vec::new();
     for (backup, place) in listed.iter().zip(places) {

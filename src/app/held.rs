@@ -170,8 +170,8 @@ impl Known {
     /// Reads the ledger, and holds it against all that is known: the first contradiction, if
     /// there is one. What is known of other ledgers says nothing of this one. `asked` is the
     /// number of the entry that somebody has decided to be the newest.
-    pub fn check(&self, path: &Path, seal: &MacKey, asked: Option<u64>) -> Result<Looked, Contradiction> {
-        let read = Read::of(path, seal, self)?;
+    pub fn check(&self, path: &Path, mac_key: &MacKey, asked: Option<u64>) -> Result<Looked, Contradiction> {
+        let read = Read::of(path, mac_key, self)?;
         match read.contradictions(self, asked).into_iter().next() {
             Some(contradiction) => Err(contradiction),
             None => Ok(read.looked),
@@ -182,9 +182,9 @@ impl Known {
     pub fn contradictions(
         &self,
         path: &Path,
-        seal: &MacKey,
+        mac_key: &MacKey,
     ) -> Result<(Looked, Vec<Contradiction>), LedgerError> {
-        let read = Read::of(path, seal, self)?;
+        let read = Read::of(path, mac_key, self)?;
         let contradictions = read.contradictions(self, None);
         Ok((read.looked, contradictions))
     }
@@ -202,10 +202,10 @@ struct Read {
 }
 
 impl Read {
-    fn of(path: &Path, seal: &MacKey, known: &Known) -> Result<Read, LedgerError> {
+    fn of(path: &Path, mac_key: &MacKey, known: &Known) -> Result<Read, LedgerError> {
         let wanted: BTreeMap<u64, ()> = known.places.iter().map(|place| (place.seq, ())).collect();
         let (mut chains, mut erased, mut voids) = (BTreeMap::new(), HashMap::new(), Vec::new());
-        let looked = look(path, seal, &[], |entry, _| {
+        let looked = look(path, mac_key, &[], |entry, _| {
             if wanted.contains_key(&entry.seq) {
                 chains.insert(entry.seq, entry.chain);
             }

@@ -256,8 +256,8 @@ fn backups(folder: &Path, now: Millis) -> Vec<Finding> {
 /// check has said so.
 fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Ok(glance) = OfflineDatabase::open_as(database, access) else { return findings };
-    if let Ok(Some(last)) = glance.read(figures::last_act)
+    let Ok(offline) = OfflineDatabase::open_as(database, access) else { return findings };
+    if let Ok(Some(last)) = offline.read(figures::last_act)
         && last > now.saturating_add(STEP)
     {
         findings.push(finding(
@@ -265,7 +265,7 @@ fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
             "set the clock, and keep it right with NTP (`timedatectl set-ntp true`)",
         ));
     }
-    let open = glance.read(figures::open_jobs).unwrap_or_default();
+    let open = offline.read(figures::open_jobs).unwrap_or_default();
     let due = open.iter().filter(|open| open.state != "failed").filter_map(|open| open.due).min();
     if let Some(due) = due.filter(|due| now.saturating_sub(*due) > UNPROVEN) {
         findings.push(finding(
@@ -274,7 +274,7 @@ fn rows(database: &Path, access: Access, now: Millis) -> Vec<Finding> {
         ));
     }
     let refused =
-        glance.read(|db| figures::repairs_since(db, (now.div_euclid(DAY) - 1) * DAY)).unwrap_or_default();
+        offline.read(|db| figures::repairs_since(db, (now.div_euclid(DAY) - 1) * DAY)).unwrap_or_default();
     let refused = refused.iter().filter(|(outcome, _)| outcome == "refused");
     for (_, count) in refused {
         findings.push(finding(

@@ -119,25 +119,25 @@ pub fn beside_a_server(directory: &Directory) -> Vec<String> {
 }
 
 fn all(directory: &Directory) -> Vec<String> {
-    let glance =
+    let offline =
         OfflineDatabase::open_as(&directory.database(), directory.access).map_err(|error| error.to_string());
-    let glance = || glance.as_ref().map_err(|error| anyhow!("the database cannot be opened: {error}"));
+    let offline = || offline.as_ref().map_err(|error| anyhow!("the database cannot be opened: {error}"));
     // What grows is read in this order: a receipt that comes meanwhile is not missed.
-    let last = glance().and_then(|glance| Ok(glance.read(jobs::last_receipt)?));
+    let last = offline().and_then(|offline| Ok(offline.read(jobs::last_receipt)?));
     let key = ledgers::public_key(directory.path);
     let good = || key.as_ref().map_err(|error| anyhow!("{error:#}"));
     let receipts = good().map(|key| receipts(directory.path, key)).unwrap_or_default();
     let checks: [Check; 11] = [
         ("signing key", Box::new(|| signing_key(directory.path, good()?))),
         ("receipts", Box::new(|| chain_of_receipts(directory.path, good()?, receipts.len(), last?))),
-        ("audit log", Box::new(|| audit_log(glance()?, &receipts, good()?))),
-        ("ledger of erasures", Box::new(|| ledger_file(directory, glance()?))),
+        ("audit log", Box::new(|| audit_log(offline()?, &receipts, good()?))),
+        ("ledger of erasures", Box::new(|| ledger_file(directory, offline()?))),
         ("receipts in the ledger", Box::new(|| places(directory, receipts.clone(), good()?))),
-        ("database", Box::new(|| sound(directory, glance()?))),
-        ("numbers", Box::new(|| numbers(directory, glance()?))),
+        ("database", Box::new(|| sound(directory, offline()?))),
+        ("numbers", Box::new(|| numbers(directory, offline()?))),
         ("free space", Box::new(|| free_space(directory.file))),
-        ("traces of the erased", Box::new(|| traces(directory, glance()?))),
-        ("backups", Box::new(|| backups(directory, glance()?))),
+        ("traces of the erased", Box::new(|| traces(directory, offline()?))),
+        ("backups", Box::new(|| backups(directory, offline()?))),
         ("leftovers", Box::new(|| leftovers(directory))),
     ];
     checks.into_iter().flat_map(|(name, check)| said(name, check())).collect()
@@ -194,10 +194,10 @@ fn chain_of_receipts(dir: &Path, key: &PublicKey, good: usize, last: Option<i64>
     Ok(Outcome { figures: format!("{good} in one chain, each signed"), faults })
 }
 
-fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
+fn audit_log(offline: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) -> Result<Outcome> {
     // What a restore has replaced: up to its time, from its row on, or, whatever its row, after the
     // last one before it. An older state may have been put back meanwhile, and have gone its own way.
-    let gaps = glance.read(|db| {
+    let gaps = offline.read(|db| {
         let mut gaps = audit::gaps(db, replay::RESTORED)?;
         gaps.extend(audit::gaps(db, replay::REPLAYED)?);
         Ok(gaps)
@@ -212,9 +212,9 @@ fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) ->
         .filter(|(place, at)| !went(place, *at))
         .map(|(place, _)| place)
         .collect();
-    let heads = glance.read(audit::heads)?;
+    let heads = offline.read(audit::heads)?;
     let trouble = RefCell::new(None);
-    let report = log::check(rows(glance, &trouble), &heads, &notes, key);
+    let report = log::check(rows(offline, &trouble), &heads, &notes, key);
     if let Some(error) = trouble.into_inner() {
         return Err(error).context("the audit log is unreadable");
     }
@@ -225,7 +225,7 @@ fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) ->
         notes.len(),
         receipts.len() - notes.len()
     );
-    let strays = glance.read(audit::strays)?;
+    let strays = offline.read(audit::strays)?;
     let strays = strays.iter().map(|seq| format!("row {seq} comes before the first row: it was inserted"));
     let faults = strays.chain(report.faults.iter().map(ToString::to_string)).collect();
     Ok(Outcome { figures, faults })
@@ -233,11 +233,11 @@ fn audit_log(glance: &OfflineDatabase, receipts: &[Receipt], key: &PublicKey) ->
 
 /// The rows of the log, some at a time.
 fn rows<'a>(
-    glance: &'a OfflineDatabase,
+    offline: &'a OfflineDatabase,
     trouble: &'a RefCell<Option<crate::error::Error>>,
 ) -> impl Iterator<Item = Link> + 'a {
     let mut from = 0;
-    let batches = std::iter::from_fn(move || match glance.read(|db| audit::after(db, from, ROWS)) {
+    let batches = std::iter::from_fn(move || match offline.read(|db| audit::after(db, from, ROWS)) {
         Ok(batch) => {
             from = batch.last()?.row.seq;
             Some(batch)
@@ -250,7 +250,7 @@ fn rows<'a>(
     batches.flatten()
 }
 
-fn seal(directory: &Directory) -> Result<MacKey> {
+fn mac_key(directory: &Directory) -> Result<MacKey> {
     Ok(MacKey::new(&store_key(directory)?))
 }
 
@@ -260,10 +260,10 @@ fn store_key(directory: &Directory) -> Result<[u8; 32]> {
     secret.try_into().map_err(|_| anyhow!("{} is damaged", at.display()))
 }
 
-fn ledger_file(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
-    let mark = glance.ledger()?;
-    let seal = seal(directory)?;
-    let report = ledger::check(&directory.ledger(), Some(&mark), Some(&seal));
+fn ledger_file(directory: &Directory, offline: &OfflineDatabase) -> Result<Outcome> {
+    let mark = offline.ledger()?;
+    let mac_key = mac_key(directory)?;
+    let report = ledger::check(&directory.ledger(), Some(&mark), Some(&mac_key));
     let mut faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
     if let Some(ledger) = report.ledger.filter(|ledger| *ledger != mark.ledger) {
         faults.push(format!("it is ledger {ledger}, but the database belongs to ledger {}", mark.ledger));
@@ -292,7 +292,7 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
         };
         return Ok(Outcome { figures: "not checked in a ledger of version 1".into(), faults });
     }
-    let (seen, contradictions) = known.contradictions(&path, &seal(directory)?)?;
+    let (seen, contradictions) = known.contradictions(&path, &mac_key(directory)?)?;
     let mut faults: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
     if let Some(head) = &head {
         faults.extend(held::check_owner(head, &seen).err().map(|contradiction| contradiction.to_string()));
@@ -315,18 +315,18 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
     Ok(Outcome { figures, faults })
 }
 
-fn sound(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
+fn sound(directory: &Directory, offline: &OfflineDatabase) -> Result<Outcome> {
     // What is damaged may not even let itself be checked as a whole: the rows are read all the same.
-    let mut faults = glance.faults().unwrap_or_else(|error| vec![error.to_string()]);
-    let mut rows = glance.rows()?;
+    let mut faults = offline.faults().unwrap_or_else(|error| vec![error.to_string()]);
+    let mut rows = offline.rows()?;
     faults.append(&mut rows.faults);
     let figures =
         format!("{} pages valid, all references valid; {} rows read", directory.file.count()?, rows.read);
     Ok(Outcome { figures, faults })
 }
 
-fn numbers(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
-    let (figures, faults) = match glance.faults_of_numbers(&directory.database())? {
+fn numbers(directory: &Directory, offline: &OfflineDatabase) -> Result<Outcome> {
+    let (figures, faults) = match offline.faults_of_numbers(&directory.database())? {
         Some(faults) => ("the file has all issued numbers", faults),
         None => ("the next start writes the file", Vec::new()),
     };
@@ -348,9 +348,9 @@ fn free_space(file: &Pages) -> Result<Outcome> {
     Ok(Outcome { figures: format!("{pages} pages, all free space is zero"), faults })
 }
 
-fn traces(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
+fn traces(directory: &Directory, offline: &OfflineDatabase) -> Result<Outcome> {
     let key = search_key(&store_key(directory)?);
-    let (jobs, failed, sought) = glance.read(|db| {
+    let (jobs, failed, sought) = offline.read(|db| {
         let failed = jobs::failed(db)?;
         let jobs = [fragments::of_ended(db, JOBS)?, failed.clone()].concat();
         let mut all = Vec::new();
@@ -387,7 +387,7 @@ fn waiting(failed: &[JobId]) -> Option<String> {
     }
 }
 
-fn backups(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
+fn backups(directory: &Directory, offline: &OfflineDatabase) -> Result<Outcome> {
     let secrets = directory.path.join("secrets");
     let machine = Identities::machine(&secrets)?;
     let listed = archive::list(&directory.backups())?;
@@ -397,8 +397,8 @@ fn backups(directory: &Directory, glance: &OfflineDatabase) -> Result<Outcome> {
         faults.push(refusal.to_string());
     }
     // A ledger that was lost and replaced is this installation's, too.
-    let seen = ledger::look(&directory.ledger(), &seal(directory)?, &[], |_, _| {}).ok();
-    let ledgers = [Some(glance.ledger()?.ledger), seen.and_then(|seen| seen.lost)];
+    let seen = ledger::look(&directory.ledger(), &mac_key(directory)?, &[], |_, _| {}).ok();
+    let ledgers = [Some(offline.ledger()?.ledger), seen.and_then(|seen| seen.lost)];
     for backup in listed {
         let foreign = backup.manifest.as_ref().ok().map(|manifest| &manifest.ledger.ledger);
         if let Some(ledger) = foreign.filter(|id| !ledgers.contains(&LedgerId::parse(id))) {

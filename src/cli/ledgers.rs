@@ -53,7 +53,7 @@ pub fn forget_head(data: &DataDir) -> anyhow::Result<()> {
 /// at `kept`.
 pub fn carry_over(
     path: &Path,
-    seal: &MacKey,
+    mac_key: &MacKey,
     places: &[Position],
     known: &Known,
     kept: &Path,
@@ -61,9 +61,9 @@ pub fn carry_over(
     if let Some(by) = id_of(path).and_then(|id| known.names_sealed(id)) {
         return Err(LedgerError::Stripped { path: path.to_owned(), by: by.to_owned() }.into());
     }
-    ledger::upgrade(path, seal, places, kept)?;
+    ledger::upgrade(path, mac_key, places, kept)?;
     // Without MACs anybody could have written it: what receipts say of it must be there.
-    if let Err(contradiction) = known.check(path, seal, None) {
+    if let Err(contradiction) = known.check(path, mac_key, None) {
         fs::rename(kept, path).with_context(|| format!("cannot put {} back", path.display()))?;
         return Err(contradiction.into());
     }

@@ -138,16 +138,16 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
             unpacked.folder().display()
         )
     };
-    let glance = OfflineDatabase::open(&unpacked.database()).with_context(here)?;
-    if let Some(fault) = glance.faults()?.first() {
+    let offline = OfflineDatabase::open(&unpacked.database()).with_context(here)?;
+    if let Some(fault) = offline.faults()?.first() {
         bail!("the database in {} is damaged: {fault}; use another backup", file.display());
     }
-    if glance.ledger()? != mark {
+    if offline.ledger()? != mark {
         bail!("{} is not valid: its database has another position in the ledger", file.display());
     }
     let key = signing_key(&unpacked, file)?;
-    let receipts = glance.read(jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
-    drop(glance);
+    let receipts = offline.read(jobs::last_receipt)?.unwrap_or_default().unsigned_abs();
+    drop(offline);
     let store_key = data.secrets().join("store.key");
     if store_key.exists() && fs::read(&store_key)? != fs::read(unpacked.store_key())? {
         bail!(
@@ -156,7 +156,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
             store_key.display()
         );
     }
-    let seal = seal(&unpacked.store_key())?;
+    let mac_key = mac_key(&unpacked.store_key())?;
     let mut ledger = None;
     let mut beside_it = false;
     if is_empty {
@@ -168,10 +168,10 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
         }
         ledger = match what.without_ledger {
             true => {
-                refuse_needless(&beside, &mark, &seal)?;
+                refuse_needless(&beside, &mark, &mac_key)?;
                 None
             }
-            false => Some(take_ledger(&beside, &unpacked, &mark, &seal, &key, what.ledger_head)?),
+            false => Some(take_ledger(&beside, &unpacked, &mark, &mac_key, &key, what.ledger_head)?),
         };
         if incoming.taken < receipts {
             let _ = out::aside(&format!(
@@ -188,7 +188,7 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
     let again = match what.without_ledger {
         true => Again::default(),
         false => {
-            let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark], &seal).pop();
+            let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark], &mac_key).pop();
             counted.transpose()?.unwrap_or_default()
         }
     };
@@ -196,8 +196,8 @@ fn prepare(data: &DataDir, what: &Restore, owners: &Identities) -> anyhow::Resul
 }
 
 /// Where the ledger of the backup is there and fits, nothing has to be given up.
-fn refuse_needless(beside: &Path, mark: &Position, seal: &MacKey) -> anyhow::Result<()> {
-    let seen = ledger::look(beside, seal, &[*mark], |_, _| {});
+fn refuse_needless(beside: &Path, mark: &Position, mac_key: &MacKey) -> anyhow::Result<()> {
+    let seen = ledger::look(beside, mac_key, &[*mark], |_, _| {});
     if seen.is_ok_and(|seen| seen.places.iter().all(Result::is_ok)) {
         bail!(
             "the ledger of erasures {} exists and matches: restore without --without-ledger",
@@ -213,7 +213,7 @@ fn take_ledger(
     beside: &Path,
     unpacked: &Unpacked,
     mark: &Position,
-    seal: &MacKey,
+    mac_key: &MacKey,
     key: &PublicKey,
     asked: Option<u64>,
 ) -> anyhow::Result<PathBuf> {
@@ -233,10 +233,10 @@ fn take_ledger(
     known.receipts_in(folder, key);
     if ledger::version_of(&ours) == Some(UNSEALED) {
         let kept = unpacked.folder().join("erasures.ledger.version-1");
-        ledgers::carry_over(&ours, seal, &[*mark], &known, &kept).context(CANNOT).with_context(lies)?;
+        ledgers::carry_over(&ours, mac_key, &[*mark], &known, &kept).context(CANNOT).with_context(lies)?;
     }
-    check_place(&ours, mark, seal).with_context(lies)?;
-    known.check(&ours, seal, asked).context(CANNOT).with_context(lies)?;
+    check_place(&ours, mark, mac_key).with_context(lies)?;
+    known.check(&ours, mac_key, asked).context(CANNOT).with_context(lies)?;
     Ok(ours)
 }
 
@@ -252,7 +252,7 @@ fn signing_key(unpacked: &Unpacked, file: &Path) -> anyhow::Result<PublicKey> {
     Ok(key)
 }
 
-fn seal(store_key: &Path) -> anyhow::Result<MacKey> {
+fn mac_key(store_key: &Path) -> anyhow::Result<MacKey> {
     let secret: [u8; 32] = fs::read(store_key)
         .with_context(|| format!("cannot read {}", store_key.display()))?
         .try_into()
@@ -265,8 +265,8 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// The ledger has all that a database has seen.
-fn check_place(path: &Path, mark: &Position, seal: &MacKey) -> anyhow::Result<()> {
-    let seen = ledger::look(path, seal, &[*mark], |_, _| {}).context(CANNOT)?;
+fn check_place(path: &Path, mark: &Position, mac_key: &MacKey) -> anyhow::Result<()> {
+    let seen = ledger::look(path, mac_key, &[*mark], |_, _| {}).context(CANNOT)?;
     seen.places.into_iter().try_for_each(|place| place.map(drop)).context(CANNOT)
 }
 
@@ -288,12 +288,12 @@ fn check_own(data: &DataDir, mark: &Position, asked: Option<u64>) -> anyhow::Res
     }
     let secret = data.store_secret()?;
     ledgers::upgrade(data, &secret)?;
-    let seal = MacKey::new(&secret);
-    check_place(&path, mark, &seal)?;
+    let mac_key = MacKey::new(&secret);
+    check_place(&path, mark, &mac_key)?;
     if State::of(data.path()) == State::Begun
         && let Some(old) = old_mark(data)?
     {
-        check_place(&path, &old, &seal)?;
+        check_place(&path, &old, &mac_key)?;
     }
     let mut known = Known::default();
     let key = ledgers::public_key(data.path())?;
@@ -301,7 +301,7 @@ fn check_own(data: &DataDir, mark: &Position, asked: Option<u64>) -> anyhow::Res
     head.iter().for_each(|head| known.head(head));
     known.receipts_in(&data.receipts(), &key);
     known.backups_in(&data.backups(), &key);
-    let looked = known.check(&path, &seal, asked).context(CANNOT)?;
+    let looked = known.check(&path, &mac_key, asked).context(CANNOT)?;
     head.map_or(Ok(()), |head| held::check_owner(&head, &looked)).context(CANNOT)
 }
 

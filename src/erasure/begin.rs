@@ -133,12 +133,17 @@ fn forget_names(tx: &Tx, user: &User, job: &mut Job) -> Result<()> {
     data_inventory::each_name(tx, user.id, |name| mentions::see(tx, job.id, name))?;
     let gone = gone_at(tx, user);
     if let Some(identifier) = &user.identifier {
-        erased_identifiers::bury_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
+        erased_identifiers::record_as_of(tx, user.project, Named::Identifier(identifier), gone)?;
         job.count("jobs", references::forget(tx, user.project, identifier, &scrubbed(tx, user))?);
     }
     for (anonymous_id, is_trusted) in aliases::with_trust(tx, user.id)? {
         if is_trusted || !is_of_another(tx, user, &anonymous_id)? {
-            erased_identifiers::bury_as_of(tx, user.project, Named::alias(&anonymous_id, is_trusted), gone)?;
+            erased_identifiers::record_as_of(
+                tx,
+                user.project,
+                Named::alias(&anonymous_id, is_trusted),
+                gone,
+            )?;
         }
         job.count("jobs", references::forget(tx, user.project, &anonymous_id, &scrubbed(tx, user))?);
     }

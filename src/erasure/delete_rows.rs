@@ -18,13 +18,19 @@ pub fn some(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     let Some(user) = job.user else {
         return Err(Error::internal("a running job has no user"));
     };
-    let mut gather = FragmentCollector::new(tx, job.id)?;
+    let mut collector = FragmentCollector::new(tx, job.id)?;
     // The user's own row refers to nothing but is referred to: it goes last.
     let mut members = users::members(tx, user)?;
     members.reverse();
-    while let Some(taken) =
-        data_inventory::take(tx, &members, job.erasure, job.cutoff, ROWS, &mut gather, job.bounds.as_ref())?
-    {
+    while let Some(taken) = data_inventory::take(
+        tx,
+        &members,
+        job.erasure,
+        job.cutoff,
+        ROWS,
+        &mut collector,
+        job.bounds.as_ref(),
+    )? {
         job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
         job.count_later(taken.table, taken.later);
         // It gets on: faults are counted from here again.
@@ -37,7 +43,7 @@ pub fn some(tx: &Tx, job: &mut Job, deadline: Instant) -> Result<bool> {
     if job.erasure == Erasure::Activity
         && users::by_id(tx, None, user)?.is_some_and(|row| row.state == State::Detached)
     {
-        bury_empty(tx, job, user, &mut gather)?;
+        bury_empty(tx, job, user, &mut collector)?;
     }
     rows_are_gone(tx, job)?;
     Ok(true)
@@ -63,7 +69,7 @@ pub fn rows_are_gone(tx: &Tx, job: &mut Job) -> Result<()> {
 
 /// Removes the row of one whose account is gone, unless something is left that it did: then
 /// it is about nobody.
-fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut FragmentCollector) -> Result<()> {
+fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, collector: &mut FragmentCollector) -> Result<()> {
     let mut members = users::members(tx, user)?;
     for member in &members {
         if data_inventory::any_left(tx, *member, Erasure::Activity, None)? {
@@ -71,7 +77,8 @@ fn bury_empty(tx: &Tx, job: &mut Job, user: UserId, gather: &mut FragmentCollect
         }
     }
     members.reverse();
-    while let Some(taken) = data_inventory::take(tx, &members, Erasure::Everything, None, ROWS, gather, None)?
+    while let Some(taken) =
+        data_inventory::take(tx, &members, Erasure::Everything, None, ROWS, collector, None)?
     {
         job.count(taken.table, usize::try_from(taken.rows).unwrap_or(0));
     }

@@ -127,6 +127,15 @@ pub fn of_receipt(db: &Db, project: Option<ProjectId>, receipt: receipt::Id) -> 
         .ok_or(Error::ReceiptNotFound)
 }
 
+/// The job of a receipt. None: the database is from before it.
+pub fn find_of_receipt(db: &Db, id: receipt::Id) -> Result<Option<Job>> {
+    match of_receipt(db, None, id) {
+        Ok(job) => Ok(Some(job)),
+        Err(Error::ReceiptNotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What went wrong with a job, as a project is told: where in the files something was found, and
 /// what the machine said, is of the whole installation.
 pub fn told(job: &Job) -> Option<&'static str> {

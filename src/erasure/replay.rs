@@ -179,7 +179,7 @@ fn begin_anew(tx: &Tx, lost: Lost, receipts: &[Receipt], done: &mut Replayed) ->
             let cutoff = (erasure == Erasure::Activity).then_some(at);
             for incarnation in rows::incarnations(tx, &user)? {
                 let person = tx.names().person(&incarnation);
-                tx.enter_at(at, Act::Erased { person, erasure, cutoff });
+                tx.append_to_ledger_at(at, Act::Erased { person, erasure, cutoff });
             }
             match cutoff {
                 Some(cutoff) => erasure::begin_again(tx, &user, cutoff)?,
@@ -219,7 +219,7 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
     let stopped = behind == LagCause::Stopped;
     for (at, act) in orders.complement(&people) {
         if !(stopped && matches!(act, Act::Revived { .. })) {
-            tx.enter_at(at, act);
+            tx.append_to_ledger_at(at, act);
         }
     }
     let standing = Standing { state: user.state, hidden_since: user.deleted_at };
@@ -247,7 +247,9 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
                 // answered: all of it is left undone, and every older copy learns that.
                 Some(Seen::Live) if stopped => {
                     let at = user.deleted_at.unwrap_or(tx.now());
-                    people.iter().for_each(|person| tx.enter_at(at, Act::Hidden { person: *person }));
+                    people
+                        .iter()
+                        .for_each(|person| tx.append_to_ledger_at(at, Act::Hidden { person: *person }));
                 }
                 Some(Seen::Live) => {
                     rows::set_state(tx, user.id, State::Live, None)?;

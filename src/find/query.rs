@@ -9,7 +9,7 @@ use super::fold::fold;
 /// Words of a query.
 pub const WORDS_MAX: usize = 10;
 
-/// Where a word stands: the first is the best. Of several words, the worst of theirs counts.
+/// Where a word stands: the first is the best. Of several words, the worst place counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// A field begins with it.

@@ -25,10 +25,10 @@ pub struct Again {
 impl Again {
     /// For each of the places, in their order; or why a database that stands there is
     /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside whoever writes.
-    pub fn count(path: &Path, places: &[Position], seal: &MacKey) -> Vec<Result<Again, LedgerError>> {
+    pub fn count(path: &Path, places: &[Position], mac_key: &MacKey) -> Vec<Result<Again, LedgerError>> {
         let oldest = places.iter().map(|place| place.seq).min().unwrap_or(u64::MAX);
         let mut tail: Vec<Entry> = Vec::new();
-        let seen = look(path, seal, places, |entry, _| {
+        let seen = look(path, mac_key, places, |entry, _| {
             if entry.seq > oldest {
                 tail.push(entry.clone());
             }

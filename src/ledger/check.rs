@@ -53,8 +53,8 @@ impl fmt::Display for LedgerFault {
 /// tail was cut off between two lines is found against what a database, a receipt or a signed
 /// head has recorded. A fault of one line does not hide another's. A file that cannot be read
 /// has that as its fault. Without the seal the chain alone is checked, which anybody can make.
-pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&MacKey>) -> Report {
-    let mut checking = Checking { recorded, seal, ..Checking::default() };
+pub fn check(path: &Path, recorded: Option<&Position>, mac_key: Option<&MacKey>) -> Report {
+    let mut checking = Checking { recorded, mac_key, ..Checking::default() };
     if let Err(error) = File::open(path).and_then(|file| checking.run(file)) {
         checking.fault(0, format!("the file cannot be read: {error}"));
     }
@@ -65,7 +65,7 @@ pub fn check(path: &Path, recorded: Option<&Position>, seal: Option<&MacKey>) ->
 #[derive(Default)]
 struct Checking<'a> {
     recorded: Option<&'a Position>,
-    seal: Option<&'a MacKey>,
+    mac_key: Option<&'a MacKey>,
     report: Report,
     /// The number of the entry that stands last in its place.
     seq: u64,
@@ -124,8 +124,8 @@ impl Checking<'_> {
         };
         self.report.ledger = Some(header.ledger);
         self.report.version = if header.mac.is_some() { VERSION } else { UNSEALED };
-        if let (Some(seal), Some(_)) = (self.seal, header.mac)
-            && !seal.fits(&header.hash(), header.mac.as_ref())
+        if let (Some(mac_key), Some(_)) = (self.mac_key, header.mac)
+            && !mac_key.fits(&header.hash(), header.mac.as_ref())
         {
             self.fault(1, "the header was not written by this installation: its `mac` is not valid".into());
         }
@@ -220,10 +220,10 @@ impl Checking<'_> {
 
     /// Whether an entry has the MAC that it must have.
     fn is_sealed(&self, entry: &Entry) -> bool {
-        match (self.report.version, self.seal) {
+        match (self.report.version, self.mac_key) {
             (UNSEALED, _) => entry.mac.is_none(),
             (_, None) => entry.mac.is_some(),
-            (_, Some(seal)) => seal.fits(&entry.chain, entry.mac.as_ref()),
+            (_, Some(mac_key)) => mac_key.fits(&entry.chain, entry.mac.as_ref()),
         }
     }
 

@@ -39,7 +39,7 @@ const FORMAT: &str = "usher-ledger";
 /// SHA-256 over everything up to a line.
 pub type Chain = [u8; 32];
 
-/// What shows that whoever has the store's secret wrote a line; see [`MacKey`].
+/// Shows that a line was written with the store's secret; see [`MacKey`].
 pub type Mac = [u8; 32];
 
 /// Something that a database must know though it is older.
@@ -154,8 +154,8 @@ impl Entry {
     }
 
     /// The same entry with its MAC.
-    pub fn sealed(mut self, seal: &MacKey) -> Entry {
-        self.mac = Some(seal.of(&self.chain));
+    pub fn sealed(mut self, mac_key: &MacKey) -> Entry {
+        self.mac = Some(mac_key.of(&self.chain));
         self
     }
 
@@ -358,9 +358,9 @@ impl Act {
 
 impl Header {
     /// The first line of a ledger of this version.
-    pub fn sealed(ledger: LedgerId, at: Millis, seal: &MacKey) -> Header {
+    pub fn sealed(ledger: LedgerId, at: Millis, mac_key: &MacKey) -> Header {
         let mut header = Header { ledger, at, mac: None };
-        header.mac = Some(seal.of(&header.hash()));
+        header.mac = Some(mac_key.of(&header.hash()));
         header
     }
 
@@ -426,7 +426,7 @@ fn push_end(line: &mut String, mac: Option<&Mac>) {
 
 /// The act of a line that is whole and has its MAC, but is of an act that this program does not
 /// know: a newer one wrote it. `before` is the chain value before it.
-pub(super) fn newer_act(line: &[u8], before: &Chain, seal: &MacKey) -> Option<String> {
+pub(super) fn newer_act(line: &[u8], before: &Chain, mac_key: &MacKey) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
     let text = str::from_utf8(line).ok()?;
     let (body, _) = text.split_once(CHAIN)?;
@@ -434,7 +434,7 @@ pub(super) fn newer_act(line: &[u8], before: &Chain, seal: &MacKey) -> Option<St
     let chain: Chain =
         Sha256::new().chain_update(before).chain_update(body).chain_update("}").finalize().into();
     let is_genuine = text_of("chain").and_then(unhex) == Some(chain)
-        && text_of("mac").and_then(unhex) == Some(seal.of(&chain));
+        && text_of("mac").and_then(unhex) == Some(mac_key.of(&chain));
     is_genuine.then(|| text_of("act").unwrap_or_default().to_owned())
 }
 

@@ -15,7 +15,7 @@ use crate::clock::Millis;
 /// The open ledger. One at a time: whoever holds the data directory holds it.
 pub struct Ledger<M = File> {
     medium: M,
-    seal: MacKey,
+    mac_key: MacKey,
     position: Position,
     /// There may be bytes after `position` that a failed append has left.
     leavings: bool,
@@ -58,17 +58,17 @@ impl Ledger {
     /// A new ledger without entries, readable by its owner alone. It is there whole, or not at
     /// all, also after a power cut. [`ErrorKind::AlreadyExists`] if something has that name:
     /// a ledger is never written over.
-    pub fn create(path: &Path, now: Millis, seal: &MacKey) -> io::Result<Ledger> {
+    pub fn create(path: &Path, now: Millis, mac_key: &MacKey) -> io::Result<Ledger> {
         if fs::symlink_metadata(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let ledger = LedgerId::random().map_err(io::Error::other)?;
-        let header = Header::sealed(ledger, now, seal);
+        let header = Header::sealed(ledger, now, mac_key);
         let line = header.line();
         atomic_file::replace(path, line.as_bytes(), 0o600)?;
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let position = Position { ledger, seq: 0, head: header.hash(), offset: line.len() as u64 };
-        Ok(Ledger::on(file, position, seal))
+        Ok(Ledger::on(file, position, mac_key))
     }
 
     /// Opens the ledger at the place that a database has recorded, and gives the entries that
@@ -78,7 +78,7 @@ impl Ledger {
     pub fn open(
         path: &Path,
         mark: Option<&Position>,
-        seal: &MacKey,
+        mac_key: &MacKey,
     ) -> Result<(Ledger, Vec<Entry>, Opened), LedgerError> {
         let failed = |error| LedgerError::io(path, error);
         let file = match OpenOptions::new().read(true).write(true).open(path) {
@@ -89,7 +89,7 @@ impl Ledger {
             Err(error) => return Err(failed(error)),
         };
         let mut entries = Vec::new();
-        let seen = Looking { path, file: &file, seal: Some(seal) }.run(
+        let seen = Looking { path, file: &file, mac_key: Some(mac_key) }.run(
             mark.map(std::slice::from_ref).unwrap_or_default(),
             |entry, _| {
                 if mark.is_none_or(|mark| entry.seq > mark.seq) {
@@ -104,15 +104,15 @@ impl Ledger {
         // A killed program may have left entries that were never synced. A database that
         // records them must not outlive them; nor one that records a file put back by hand.
         file.sync_all().and_then(|()| atomic_file::sync_name(path)).map_err(failed)?;
-        Ok((Ledger::on(file, seen.end, seal), entries, Opened { cut: seen.torn }))
+        Ok((Ledger::on(file, seen.end, mac_key), entries, Opened { cut: seen.torn }))
     }
 
     /// The entries after a place in the ledger, read beside whoever writes it: nothing is cut
     /// off, and a line that is being written is not there yet. The refusals are those of
     /// [`Ledger::open`].
-    pub fn after(path: &Path, mark: &Position, seal: &MacKey) -> Result<Vec<Entry>, LedgerError> {
+    pub fn after(path: &Path, mark: &Position, mac_key: &MacKey) -> Result<Vec<Entry>, LedgerError> {
         let mut entries = Vec::new();
-        let seen = look(path, seal, &[*mark], |entry, _| {
+        let seen = look(path, mac_key, &[*mark], |entry, _| {
             if entry.seq > mark.seq {
                 entries.push(entry.clone());
             }
@@ -124,8 +124,8 @@ impl Ledger {
 
 impl<M: Medium> Ledger<M> {
     /// A ledger that stands at this position of the medium, with nothing after it.
-    pub fn on(medium: M, position: Position, seal: &MacKey) -> Ledger<M> {
-        Ledger { medium, seal: seal.clone(), position, leavings: false }
+    pub fn on(medium: M, position: Position, mac_key: &MacKey) -> Ledger<M> {
+        Ledger { medium, mac_key: mac_key.clone(), position, leavings: false }
     }
 
     /// Where the ledger ends: what a database records that has seen all of it.
@@ -146,7 +146,7 @@ impl<M: Medium> Ledger<M> {
         let mut after = self.position;
         let mut lines = String::new();
         for (at, act) in acts {
-            let entry = Entry::after(after.seq, &after.head, at, act).sealed(&self.seal);
+            let entry = Entry::after(after.seq, &after.head, at, act).sealed(&self.mac_key);
             if let Some(why) = entry.act.fault(entry.seq) {
                 return Err(io::Error::new(ErrorKind::InvalidInput, why));
             }

@@ -33,12 +33,12 @@ pub struct Seen {
 /// to, or has come to otherwise, is one of that place alone.
 pub fn look(
     path: &Path,
-    seal: &MacKey,
+    mac_key: &MacKey,
     places: &[Position],
     see: impl FnMut(&Entry, &Position),
 ) -> Result<Seen, LedgerError> {
     match File::open(path) {
-        Ok(file) => Looking { path, file: &file, seal: Some(seal) }.run(places, see),
+        Ok(file) => Looking { path, file: &file, mac_key: Some(mac_key) }.run(places, see),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(LedgerError::Missing { path: path.to_owned() })
         }
@@ -51,7 +51,7 @@ pub(super) struct Looking<'a> {
     pub path: &'a Path,
     pub file: &'a File,
     /// None: it is of version 1.
-    pub seal: Option<&'a MacKey>,
+    pub mac_key: Option<&'a MacKey>,
 }
 
 /// A place that was asked for, on the way to it.
@@ -147,8 +147,8 @@ impl Looking<'_> {
         {
             return Err(self.foreign(place, &position));
         }
-        match (self.seal, header.mac) {
-            (Some(seal), Some(mac)) if !seal.fits(&header.hash(), Some(&mac)) => {
+        match (self.mac_key, header.mac) {
+            (Some(mac_key), Some(mac)) if !mac_key.fits(&header.hash(), Some(&mac)) => {
                 return Err(LedgerError::Forged { path: self.path.to_owned(), line: 1 });
             }
             (Some(_), None) => return Err(LedgerError::Unsealed { path: self.path.to_owned() }),
@@ -165,7 +165,7 @@ impl Looking<'_> {
             return Err(damaged(format!("it is longer than {LINE_MAX} bytes")));
         }
         let entry = Entry::parse(&line.bytes).map_err(|what| {
-            match self.seal.and_then(|seal| newer_act(&line.bytes, &before.head, seal)) {
+            match self.mac_key.and_then(|mac_key| newer_act(&line.bytes, &before.head, mac_key)) {
                 Some(act) => LedgerError::NewerAct { path: self.path.to_owned(), line: line.number, act },
                 None => damaged(what),
             }
@@ -178,8 +178,8 @@ impl Looking<'_> {
             let what = format!("entry {due} does not follow from the line before it: it was altered");
             return Err(damaged(what));
         }
-        match self.seal {
-            Some(seal) if !seal.fits(&entry.chain, entry.mac.as_ref()) => {
+        match self.mac_key {
+            Some(mac_key) if !mac_key.fits(&entry.chain, entry.mac.as_ref()) => {
                 Err(LedgerError::Forged { path: self.path.to_owned(), line: line.number })
             }
             None if entry.mac.is_some() => {

@@ -1,4 +1,4 @@
-//! What shows that a line of the ledger was written by whoever has the store's secret.
+//! Shows that a line of the ledger was written with the store's secret.
 
 use super::entry::{Chain, Mac};
 use super::mac;

@@ -6,7 +6,7 @@
 //! keyed digests ([`Names`]).
 //!
 //! - [`Entry`] and [`Act`]: what is written down, and how a line of the file reads.
-//! - [`MacKey`]: by which each line shows that whoever has the store's secret wrote it.
+//! - [`MacKey`]: shows for each line that it was written with the store's secret.
 //! - [`Ledger`]: the file itself: created, opened at the place a database has recorded,
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not

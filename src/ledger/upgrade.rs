@@ -25,13 +25,13 @@ pub fn version_of(path: &Path) -> Option<u64> {
 /// those that the ledger must have come to, as version 1 counts them; one that it has come to
 /// as version 2 counts names that version, and the file is refused: somebody has taken the MACs
 /// away. Nothing is changed by a refusal.
-pub fn upgrade(path: &Path, seal: &MacKey, places: &[Position], kept: &Path) -> Result<(), LedgerError> {
+pub fn upgrade(path: &Path, mac_key: &MacKey, places: &[Position], kept: &Path) -> Result<(), LedgerError> {
     let file = File::open(path).map_err(|error| LedgerError::io(path, error))?;
-    let looking = Looking { path, file: &file, seal: None };
+    let looking = Looking { path, file: &file, mac_key: None };
     let (mut lines, mut sealed_length) = (String::new(), 0);
     let mut sealed = Vec::new();
     let (header, begin) = looking.header(&mut looking.lines()?, &[])?;
-    let first = Header::sealed(header.ledger, header.at, seal);
+    let first = Header::sealed(header.ledger, header.at, mac_key);
     lines.push_str(&first.line());
     sealed_length += first.line().len() as u64;
     let mut note = |place: Position, sealed_length: u64| {
@@ -41,7 +41,7 @@ pub fn upgrade(path: &Path, seal: &MacKey, places: &[Position], kept: &Path) -> 
     };
     note(begin, sealed_length);
     let seen = looking.run(places, |entry, place| {
-        let line = entry.clone().sealed(seal).line();
+        let line = entry.clone().sealed(mac_key).line();
         sealed_length += line.len() as u64;
         lines.push_str(&line);
         note(*place, sealed_length);

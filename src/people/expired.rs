@@ -19,7 +19,7 @@ pub fn take_names(tx: &Tx, user: &User) -> Result<()> {
     for named in identifier.chain(others) {
         let (name, is_claimed) = (named.name(), matches!(named, Named::Claimed(_)));
         if !is_claimed || !is_of_another(tx, user, name)? {
-            erased_identifiers::bury_as_of(tx, user.project, named, gone)?;
+            erased_identifiers::record_as_of(tx, user.project, named, gone)?;
         }
         bindings::end_of_name(tx, user, name, gone)?;
         references::release(tx, user.project, name)?;

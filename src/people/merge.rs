@@ -201,7 +201,7 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
         // The row that knows it goes.
         for (anonymous_id, is_trusted) in aliases::with_trust(tx, visitor.id)? {
             let named = Named::alias(&anonymous_id, is_trusted);
-            erased_identifiers::bury_as_of(tx, visitor.project, named, erased_at)?;
+            erased_identifiers::record_as_of(tx, visitor.project, named, erased_at)?;
         }
     }
     if visitor.state == State::Hidden {

@@ -125,13 +125,13 @@ impl OfflineDatabase {
 /// at all. Whatever else is in the way is an error: [`Error::DiskFull`], [`Error::Unavailable`] for
 /// another program that holds it, [`Error::Internal`] for a database of somebody else.
 pub fn seen(path: &Path) -> Result<Option<Position>> {
-    let glance = match OfflineDatabase::open(path) {
+    let offline = match OfflineDatabase::open(path) {
         Err(Error::Damaged(_)) => return Ok(None),
-        glance => glance?,
+        offline => offline?,
     };
-    let looked = glance.conn.query_row("SELECT count(seq) FROM ledger_mark", [], |row| row.get::<_, i64>(0));
+    let looked = offline.conn.query_row("SELECT count(seq) FROM ledger_mark", [], |row| row.get::<_, i64>(0));
     match looked {
-        Ok(_) => glance.ledger().map(Some),
+        Ok(_) => offline.ledger().map(Some),
         Err(error) if is_damage(&error) => Ok(None),
         Err(error) => Err(from_sql(error)),
     }
@@ -201,19 +201,19 @@ impl Store {
 /// Whether a database that nobody has open, of this schema or an older one, was begun to be used: a first
 /// start ends with a project.
 pub fn has_projects(path: &Path) -> Result<bool> {
-    let glance = OfflineDatabase::open(path)?;
+    let offline = OfflineDatabase::open(path)?;
     let sql = "SELECT EXISTS (SELECT 1 FROM projects)";
-    glance.conn.query_row(sql, [], |row| row.get(0)).map_err(from_sql)
+    offline.conn.query_row(sql, [], |row| row.get(0)).map_err(from_sql)
 }
 
 /// The same of a database that nobody has open, of this schema or an older one. It stays as it is.
 pub fn copy_closed(path: &Path, folder: &Path) -> Result<Copy> {
     let (folder, target) = begin(folder)?;
-    let glance = OfflineDatabase::open(path)?;
+    let offline = OfflineDatabase::open(path)?;
     // The copy counts as a write of this connection.
-    glance.conn.execute_batch("PRAGMA query_only = OFF").map_err(from_sql)?;
-    vacuum(&glance.conn, &target).map_err(from_sql)?;
-    drop(glance);
+    offline.conn.execute_batch("PRAGMA query_only = OFF").map_err(from_sql)?;
+    vacuum(&offline.conn, &target).map_err(from_sql)?;
+    drop(offline);
     finish(folder, &target)
 }
 
@@ -258,11 +258,11 @@ fn finish(folder: Folder, target: &Path) -> Result<Copy> {
         }
     }
     drop(copy);
-    let glance = OfflineDatabase::open(target)?;
-    if let Some(fault) = glance.faults()?.first() {
+    let offline = OfflineDatabase::open(target)?;
+    if let Some(fault) = offline.faults()?.first() {
         return Err(Error::internal(format!("the copy of the database is not sound: {fault}")));
     }
-    Ok(Copy { ledger: glance.ledger()?, schema: glance.schema()?, folder })
+    Ok(Copy { ledger: offline.ledger()?, schema: offline.schema()?, folder })
 }
 
 /// Removes copies that a kill has left in `folder`. Only for whoever holds the data

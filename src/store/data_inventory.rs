@@ -712,7 +712,7 @@ pub fn take(
     erasure: Erasure,
     cutoff: Option<Millis>,
     limit: i64,
-    gather: &mut FragmentCollector,
+    collector: &mut FragmentCollector,
     bounds: Option<&Bounds>,
 ) -> Result<Option<Taken>> {
     for table in of_users().filter(|table| table.fate(erasure) == ErasureEffect::Leaves) {
@@ -727,8 +727,8 @@ pub fn take(
         for member in members {
             let until = cutoff.unwrap_or(Millis::MAX);
             let values = params![member.0, until, limit];
-            if !gather.is_full() {
-                see(tx, table, &some, values, gather)?;
+            if !collector.is_full() {
+                see(tx, table, &some, values, collector)?;
             }
             let bound = bounds.filter(|_| key == &"id" && table.subject == Subject::User);
             let later = match bound {
@@ -754,20 +754,26 @@ pub fn take(
 }
 
 /// Shows what rows of a table hold of the person and of what it did.
-fn see(tx: &Tx, table: &Table, some: &str, values: &[Value], gather: &mut FragmentCollector) -> Result<()> {
+fn see(
+    tx: &Tx,
+    table: &Table,
+    some: &str,
+    values: &[Value],
+    collector: &mut FragmentCollector,
+) -> Result<()> {
     let theirs = table.columns.iter().filter(|column| matches!(column.holds, Person(_) | Activity));
     let columns: Vec<&str> = theirs.map(|column| column.name).collect();
     if columns.is_empty() {
         return Ok(());
     }
     let sql = format!("SELECT {} FROM {} WHERE {some}", columns.join(", "), table.name);
-    tx.each(&sql, values, |row| (0..columns.len()).try_for_each(|n| gather.see(row.value(n)?)))
+    tx.each(&sql, values, |row| (0..columns.len()).try_for_each(|n| collector.see(row.value(n)?)))
 }
 
 /// Shows what the user's rows hold of the person.
-pub fn see_person(tx: &Tx, user: UserId, gather: &mut FragmentCollector) -> Result<()> {
+pub fn see_person(tx: &Tx, user: UserId, collector: &mut FragmentCollector) -> Result<()> {
     for table in of_users().filter(|table| table.account != ErasureEffect::Stays) {
-        see(tx, table, &format!("{} = ?1", table.owner()), params![user.0], gather)?;
+        see(tx, table, &format!("{} = ?1", table.owner()), params![user.0], collector)?;
     }
     Ok(())
 }

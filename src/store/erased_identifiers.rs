@@ -43,11 +43,11 @@ impl<'a> Named<'a> {
 
 /// Notes that whoever had this name is erased as of now.
 pub fn record(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
-    bury_as_of(tx, project, named, tx.now())
+    record_as_of(tx, project, named, tx.now())
 }
 
 /// The same as of another time; the latest counts.
-pub fn bury_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Result<()> {
+pub fn record_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Result<()> {
     let digest = digest(tx, project, named);
     tx.execute(
         "INSERT INTO erased_identifiers (project_id, digest, erased_at) VALUES (?1, ?2, ?3)

@@ -53,13 +53,13 @@ impl LedgerWriter {
     ) -> Result<(LedgerWriter, Vec<Entry>)> {
         let mark = mark(conn)?;
         check_secret(conn, secret)?;
-        let seal = MacKey::new(secret);
+        let mac_key = MacKey::new(secret);
         let (ledger, entries) = match (mark, beside) {
             (None, _) if !path.exists() => {
-                (Ledger::create(path, now, &seal).map_err(Error::internal)?, Vec::new())
+                (Ledger::create(path, now, &mac_key).map_err(Error::internal)?, Vec::new())
             }
-            (Some(mark), Beside::ANewOne) => anew(path, &mark, now, &seal)?,
-            (mark, _) => opened(Ledger::open(path, mark.as_ref(), &seal).map_err(Error::internal)?),
+            (Some(mark), Beside::ANewOne) => anew(path, &mark, now, &mac_key)?,
+            (mark, _) => opened(Ledger::open(path, mark.as_ref(), &mac_key).map_err(Error::internal)?),
         };
         let digest = digest(secret, ledger.position().ledger);
         if entries.is_empty() {
@@ -163,16 +163,16 @@ fn opened((ledger, entries, opened): (Ledger, Vec<Entry>, crate::ledger::Opened)
 /// A ledger in the place of the one that a database was written beside, with all its entries: a
 /// new one, whose first says what was lost; or the one that was begun so already. Where the
 /// database's own is there, or another's, nothing is given up: [`Error::Unavailable`].
-fn anew(path: &Path, mark: &Position, now: Millis, seal: &MacKey) -> Result<(Ledger, Vec<Entry>)> {
+fn anew(path: &Path, mark: &Position, now: Millis, mac_key: &MacKey) -> Result<(Ledger, Vec<Entry>)> {
     if path.exists() {
         let unfit = |why: LedgerError| {
             Error::internal(format!("{why} (a new ledger begins only where none lies: move this one away)"))
         };
-        let seen = look(path, seal, &[], |_, _| {}).map_err(unfit)?;
+        let seen = look(path, mac_key, &[], |_, _| {}).map_err(unfit)?;
         if seen.lost == Some(mark.ledger) {
-            return Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?));
+            return Ok(opened(Ledger::open(path, None, mac_key).map_err(Error::internal)?));
         }
-        let seen = look(path, seal, &[*mark], |_, _| {}).map_err(unfit)?;
+        let seen = look(path, mac_key, &[*mark], |_, _| {}).map_err(unfit)?;
         seen.places.into_iter().try_for_each(|place| place.map(drop)).map_err(unfit)?;
         return Err(Error::Unavailable(
             "erasures.ledger is there and fits: nothing has to be given up, so begin no new one",
@@ -181,11 +181,11 @@ fn anew(path: &Path, mark: &Position, now: Millis, seal: &MacKey) -> Result<(Led
     // Made under another name, so that a kill leaves none, or one that says what was lost.
     let draft = path.with_extension("ledger.begun");
     let _ = std::fs::remove_file(&draft);
-    let mut ledger = Ledger::create(&draft, now, seal).map_err(Error::internal)?;
+    let mut ledger = Ledger::create(&draft, now, mac_key).map_err(Error::internal)?;
     ledger.append(now, &[Act::Anew { lost: mark.ledger, seq: mark.seq }]).map_err(Error::internal)?;
     drop(ledger);
     std::fs::rename(&draft, path).map_err(Error::internal)?;
-    Ok(opened(Ledger::open(path, None, seal).map_err(Error::internal)?))
+    Ok(opened(Ledger::open(path, None, mac_key).map_err(Error::internal)?))
 }
 
 /// How far the database has seen the ledger. [`Error::Internal`] if it never saw one.

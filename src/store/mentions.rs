@@ -63,7 +63,7 @@ impl Store {
         fragments: &[SearchTarget],
         own: &HashMap<UserId, Vec<JobId>>,
     ) -> Result<Counted> {
-        let mut sieve = Scanner::new(self.search_key(), fragments);
+        let mut scanner = Scanner::new(self.search_key(), fragments);
         let mut counted = Counted { all: true, ..Counted::default() };
         let nobody = Vec::new();
         let mut below = i64::MAX;
@@ -74,7 +74,8 @@ impl Store {
                 if let Some(from) = people.last() {
                     data_inventory::each_text(db, project, *from..below, |user, text| {
                         let not_for = own.get(&user).unwrap_or(&nobody);
-                        sieve.mentions_in(text, not_for, |job| *counted.places.entry(job).or_default() += 1);
+                        scanner
+                            .mentions_in(text, not_for, |job| *counted.places.entry(job).or_default() += 1);
                         Ok(())
                     })?;
                 }
@@ -82,7 +83,7 @@ impl Store {
             })?;
             let Some(from) = people.last() else { return Ok(counted) };
             below = *from;
-            if sieve.bytes() > BYTES {
+            if scanner.bytes() > BYTES {
                 counted.all = false;
                 return Ok(counted);
             }

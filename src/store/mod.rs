@@ -382,7 +382,7 @@ impl Store {
     /// Scrubs some of the pages that were written, behind the requests. Returns how many
     /// wait still. It blocks, as the next ones do.
     pub fn scrub(&self) -> Result<usize> {
-        self.writer()?.chore(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
+        self.writer()?.maintain(|conn, scrub| scrub.chunk(conn).map(|()| scrub.waiting()))
     }
 
     /// The disk is full: gives the reserve up, so that erasing goes on.
@@ -392,17 +392,17 @@ impl Store {
 
     /// Takes the WAL into the file and empties it.
     pub fn empty_wal(&self) -> Result<Emptied> {
-        self.writer()?.chore(|conn, scrub| scrub.empty(conn))
+        self.writer()?.maintain(|conn, scrub| scrub.empty(conn))
     }
 
     /// What was scrubbed and folded in since the start.
     pub fn totals(&self) -> Result<Totals> {
-        self.writer()?.chore(|_, scrub| Ok(scrub.totals()))
+        self.writer()?.maintain(|_, scrub| Ok(scrub.totals()))
     }
 
     /// These pages are to be scrubbed.
     pub fn mark_dirty(&self, pages: Vec<u32>) -> Result<()> {
-        self.writer()?.chore(move |_, scrub| {
+        self.writer()?.maintain(move |_, scrub| {
             scrub.mark_dirty(pages);
             Ok(())
         })
@@ -410,12 +410,12 @@ impl Store {
 
     /// Zeroes some leaves of the freelist; see [`freelist::blank`].
     fn blank(&self, leaves: Vec<u32>) -> Result<Vec<u32>> {
-        self.writer()?.chore(move |conn, scrub| freelist::blank(conn, scrub, leaves))
+        self.writer()?.maintain(move |conn, scrub| freelist::blank(conn, scrub, leaves))
     }
 
     /// Zeroes the unused rest of some trunks of the freelist; see [`freelist::trim`].
     fn trim(&self, trunks: Vec<u32>) -> Result<Vec<u32>> {
-        self.writer()?.chore(move |conn, scrub| freelist::trim(conn, scrub, trunks))
+        self.writer()?.maintain(move |conn, scrub| freelist::trim(conn, scrub, trunks))
     }
 
     /// The key that [`fragments`] were taken down with.
@@ -464,7 +464,7 @@ impl Store {
     }
 
     /// By which the ledger's lines show that they were written here.
-    pub fn seal(&self) -> MacKey {
+    pub fn mac_key(&self) -> MacKey {
         MacKey::new(&self.secret)
     }
 
@@ -649,7 +649,7 @@ impl<'a> Tx<'a> {
     }
 
     /// The same for an act of another time.
-    pub fn enter_at(&self, at: Millis, act: Act) {
+    pub fn append_to_ledger_at(&self, at: Millis, act: Act) {
         self.resources.ledger_writer.append(at, act);
     }
 

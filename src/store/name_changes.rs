@@ -134,7 +134,7 @@ impl Store {
     pub fn on_name_changes(&self, hearer: impl Fn(Vec<Change>) + Send + Sync + 'static) -> Result<()> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let changes = Arc::clone(&self.name_changes);
-        writer.chore(move |conn, _| {
+        writer.maintain(move |conn, _| {
             conn.execute_batch(TRIGGERS).map_err(from_sql)?;
             let _ = changes.hearer.set(Box::new(hearer));
             Ok(())

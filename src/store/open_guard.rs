@@ -25,11 +25,13 @@ pub fn check(path: &Path, newest: usize, loss: Loss, access: Access) -> Result<u
     }
     check_wal(path, loss)?;
     // Then with it: the newest of the file may be in the WAL.
-    let glance = OfflineDatabase::open_as(path, access)?;
-    if glance.application_id()? != APPLICATION_ID && (glance.application_id()? != 0 || glance.has_tables()?) {
+    let offline = OfflineDatabase::open_as(path, access)?;
+    if offline.application_id()? != APPLICATION_ID
+        && (offline.application_id()? != 0 || offline.has_tables()?)
+    {
         return Err(FOREIGN);
     }
-    let schema = usize::try_from(glance.schema()?).unwrap_or(usize::MAX);
+    let schema = usize::try_from(offline.schema()?).unwrap_or(usize::MAX);
     if schema > newest {
         return Err(Error::Unavailable(
             "usher.db was written by a newer version of Usher; start that version",

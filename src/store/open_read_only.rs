@@ -33,8 +33,8 @@ impl Store {
 
 /// [`Error::Unavailable`] unless all that the ledger orders is done.
 fn check_caught_up(path: &Path, secret: &[u8; 32]) -> Result<()> {
-    let glance = OfflineDatabase::open_as(path, Access::ReadOnly)?;
-    let (mark, restored) = glance.read(|db| {
+    let offline = OfflineDatabase::open_as(path, Access::ReadOnly)?;
+    let (mark, restored) = offline.read(|db| {
         ledger_writer::check_secret(db.conn, secret)?;
         Ok((ledger_writer::position(db)?, maintenance::done_at(db, maintenance::RESTORED)?))
     })?;

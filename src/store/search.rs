@@ -164,7 +164,7 @@ struct Wanted {
 impl Scanner {
     pub fn new(key: SearchKey, fragments: &[SearchTarget]) -> Scanner {
         let bits = (fragments.len() * 64).next_power_of_two().max(1 << 16);
-        let mut sieve = Scanner {
+        let mut scanner = Scanner {
             key,
             filter: vec![0; bits / 64],
             mask: bits as u64 - 1,
@@ -178,13 +178,13 @@ impl Scanner {
         for same in all.chunk_by(|one, other| (one.fragment, one.planted) == (other.fragment, other.planted))
         {
             let SearchTarget { fragment, planted, .. } = *same[0];
-            let bit = fragment.word.cast_unsigned() & sieve.mask;
-            sieve.filter[(bit / 64) as usize] |= 1 << (bit % 64);
-            let first = sieve.jobs.len();
-            sieve.jobs.extend(same.iter().map(|sought| sought.job));
-            sieve.wanted.push(Wanted { fragment, planted, jobs: first..sieve.jobs.len(), seen: 0 });
+            let bit = fragment.word.cast_unsigned() & scanner.mask;
+            scanner.filter[(bit / 64) as usize] |= 1 << (bit % 64);
+            let first = scanner.jobs.len();
+            scanner.jobs.extend(same.iter().map(|sought| sought.job));
+            scanner.wanted.push(Wanted { fragment, planted, jobs: first..scanner.jobs.len(), seen: 0 });
         }
-        sieve
+        scanner
     }
 
     pub fn bytes(&self) -> u64 {

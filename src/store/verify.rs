@@ -131,8 +131,8 @@ impl Store {
     }
 }
 
-/// Searches all files of a directory for fragments, as [`Store::verify`] does, whoever serves
-/// it. `file` is its database. Left out are these folders, in which a backup is being made: what
+/// Searches all files of a directory for fragments, as [`Store::verify`] does, beside a server as well.
+/// `file` is its database. Left out are these folders, in which a backup is being made: what
 /// others say of somebody is there, too, and not told apart.
 pub fn search_all(
     file: &Pages,
@@ -175,7 +175,7 @@ fn used_free(file: &Pages) -> Result<(Vec<u32>, Vec<u32>)> {
     Ok((leaves, that(trunks, &|page| layout::is_stale_trunk(page, pages) == Ok(true))?))
 }
 
-fn look(file: &Pages, database: &Path, mut sieve: Scanner, scope: Scope) -> Result<Verdict> {
+fn look(file: &Pages, database: &Path, mut scanner: Scanner, scope: Scope) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let free = free_pages(file)?;
     // It may have been taken into use before it was read: what is free was so before and is so
@@ -186,8 +186,8 @@ fn look(file: &Pages, database: &Path, mut sieve: Scanner, scope: Scope) -> Resu
     let mut see = |number: u32, page: &[u8]| {
         verdict.pages += 1;
         match file.is_of_tree(number, page) {
-            true => sieve.page(number, page, || is_free(number), "usher.db"),
-            false => sieve.other_page(number, page, || is_free(number), "usher.db"),
+            true => scanner.page(number, page, || is_free(number), "usher.db"),
+            false => scanner.other_page(number, page, || is_free(number), "usher.db"),
         }
         // One that does not read as a page cannot be said to be clean.
         if file.is_stale(number, page) != Ok(false) {
@@ -205,14 +205,14 @@ fn look(file: &Pages, database: &Path, mut sieve: Scanner, scope: Scope) -> Resu
             others.into_iter().map(|(path, stamp)| (path, stamp.kind, 0)).collect()
         }
     };
-    search_wal(&mut sieve, &super::wal_of(database))?;
+    search_wal(&mut scanner, &super::wal_of(database))?;
     let top = database.parent().unwrap_or(Path::new(""));
     for (path, kind, from) in files {
         let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy();
-        search_file(&mut sieve, &path, &name, kind, from)?;
+        search_file(&mut scanner, &path, &name, kind, from)?;
     }
-    verdict.bytes = sieve.bytes();
-    verdict.found = sieve.into_found();
+    verdict.bytes = scanner.bytes();
+    verdict.found = scanner.into_found();
     verdict.fragments = verdict.found.values().map(|found| found.fragments).sum();
     Ok(verdict)
 }
@@ -262,7 +262,7 @@ fn is_left_out(inside: &Path) -> bool {
 /// The WAL's frames are pages too. One that is being written ends the search: it is of
 /// after the erasure. What is free in the file may be in use here, and what is freed here is
 /// blank.
-fn search_wal(sieve: &mut Scanner, path: &Path) -> Result<()> {
+fn search_wal(scanner: &mut Scanner, path: &Path) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     let mut header = [0; WAL_HEADER];
     if !fill(&mut file, &mut header)? {
@@ -271,7 +271,7 @@ fn search_wal(sieve: &mut Scanner, path: &Path) -> Result<()> {
     let mut frame = vec![0; FRAME_HEADER + PAGE];
     while fill(&mut file, &mut frame)? {
         let number = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
-        sieve.page(number, &frame[FRAME_HEADER..], || false, "usher.db-wal");
+        scanner.page(number, &frame[FRAME_HEADER..], || false, "usher.db-wal");
     }
     Ok(())
 }
@@ -302,7 +302,7 @@ pub fn is_own(path: &Path, kind: FileKind, from: u64) -> Result<bool> {
 
 /// Searches a file from a byte on. One of Usher's own form is not searched as a whole, but
 /// for what does not read so.
-fn search_file(sieve: &mut Scanner, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
+fn search_file(scanner: &mut Scanner, path: &Path, name: &str, kind: FileKind, from: u64) -> Result<()> {
     let Some(mut file) = open(path)? else { return Ok(()) };
     match kind {
         FileKind::Ledger => {
@@ -310,23 +310,23 @@ fn search_file(sieve: &mut Scanner, path: &Path, name: &str, kind: FileKind, fro
             file.seek(SeekFrom::Start(at)).map_err(Error::from_io)?;
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(Error::from_io)?;
-                sieve.skip(line.len() as u64);
+                scanner.skip(line.len() as u64);
                 if !kind.is_own(&line) {
-                    sieve.bytes_of(&line, at, name);
+                    scanner.bytes_of(&line, at, name);
                 }
                 at += line.len() as u64 + 1;
             }
             Ok(())
         }
         _ if is_own(path, kind, from)? => {
-            sieve.skip(file.metadata().map_err(Error::from_io)?.len());
+            scanner.skip(file.metadata().map_err(Error::from_io)?.len());
             Ok(())
         }
-        _ => search_bytes(sieve, file, name),
+        _ => search_bytes(scanner, file, name),
     }
 }
 
-fn search_bytes(sieve: &mut Scanner, mut file: File, name: &str) -> Result<()> {
+fn search_bytes(scanner: &mut Scanner, mut file: File, name: &str) -> Result<()> {
     let mut buffer = Vec::with_capacity(BUFFER + OVERLAP);
     // Where in the file the buffer begins.
     let mut from = 0;
@@ -338,7 +338,7 @@ fn search_bytes(sieve: &mut Scanner, mut file: File, name: &str) -> Result<()> {
         if read == 0 {
             return Ok(());
         }
-        sieve.bytes_of(&buffer, from, name);
+        scanner.bytes_of(&buffer, from, name);
     }
 }
 

@@ -183,7 +183,7 @@ where
 
     fn answer(self: Box<Self>, fault: Option<&TransactionFailure>) {
         let answer = match (self.outcome, fault) {
-            (_, Some(void)) => Err(void.error()),
+            (_, Some(failure)) => Err(failure.error()),
             (Some(own), None) => own,
             (None, None) => Err(Error::internal("the write did not run")),
         };
@@ -249,7 +249,7 @@ impl Writer {
     }
 
     /// Queues a chore in the background and waits for it.
-    pub fn chore<T, F>(&self, run: F) -> Result<T>
+    pub fn maintain<T, F>(&self, run: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, &mut Scrub) -> Result<T> + Send + 'static,
@@ -260,8 +260,8 @@ impl Writer {
             return Err(Error::Unavailable("the server is stopping"));
         }
         // Whoever asked may be gone.
-        let chore: MaintenanceTask = Box::new(move |conn, scrub| _ = reply.send(run(conn, scrub)));
-        queues.background.push_back(BackgroundTask::MaintenanceTask(chore));
+        let maintain: MaintenanceTask = Box::new(move |conn, scrub| _ = reply.send(run(conn, scrub)));
+        queues.background.push_back(BackgroundTask::MaintenanceTask(maintain));
         drop(queues);
         self.shared.wake.notify_one();
         let outcome = answer.blocking_recv().map_err(|_| Error::Unavailable("the server is stopping"))?;
@@ -419,9 +419,9 @@ impl Thread {
     fn go_behind(&mut self, behind: BackgroundTask) {
         match behind {
             BackgroundTask::Task(task) => self.commit(vec![task]),
-            BackgroundTask::MaintenanceTask(chore) => {
+            BackgroundTask::MaintenanceTask(maintain) => {
                 let Thread { conn, scrub, .. } = self;
-                if catch_unwind(AssertUnwindSafe(|| chore(conn, scrub))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| maintain(conn, scrub))).is_err() {
                     log::error!("a chore panicked");
                     self.abandon();
                 }
@@ -579,7 +579,7 @@ impl Thread {
 
     fn begin(&self) -> Result<(), TransactionFailure> {
         self.scrub.begin(&self.conn).map_err(failed)?;
-        self.resources.ids.reserve(&self.conn, self.clock.now()).map_err(void)
+        self.resources.ids.reserve(&self.conn, self.clock.now()).map_err(failure)
     }
 
     fn end(&self) -> Result<(), TransactionFailure> {
@@ -650,12 +650,12 @@ impl Thread {
     }
 
     fn sql(&self, sql: &str) -> Result<(), TransactionFailure> {
-        self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(void)?;
+        self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(failure)?;
         Ok(())
     }
 }
 
-fn void(error: rusqlite::Error) -> TransactionFailure {
+fn failure(error: rusqlite::Error) -> TransactionFailure {
     failed(from_sql(error))
 }
 

@@ -35,6 +35,8 @@ struct Figures {
     /// Starts that were refused, and requests that were answered 503.
     refused: usize,
     unavailable: usize,
+    /// Starts after a power cut that took what lies behind the good part of a WAL for a loss.
+    accepted: usize,
     acknowledged: usize,
 }
 
@@ -68,13 +70,20 @@ fn a_disk_that_fails_makes_no_false_answer() {
         let cut = directory();
         run.make(run.changes.len(), Cut::Power, &mut rng, cut.path());
         has_everything(dir.path(), &traffic, &what);
-        has_everything(cut.path(), &traffic, &format!("{what}, and a power cut"));
+        let what = format!("{what}, and a power cut");
+        // Frames of several failed commits are told from damage by the index, which a power cut takes.
+        if fault.kind == "SYNC" && !starts(cut.path()) {
+            drop(Process::start_with(cut.path(), &["--accept-loss"]));
+            figures.accepted += 1;
+        }
+        has_everything(cut.path(), &traffic, &what);
         figures.acknowledged += traffic.acknowledged();
         figures.unavailable += traffic.refused();
     }
     eprintln!(
-        "{faults} faults, {} writes acknowledged, {} requests 503, none 500, {} starts refused: 0 lost",
-        figures.acknowledged, figures.unavailable, figures.refused
+        "{faults} faults, {} writes acknowledged, {} requests 503, none 500, {} starts refused, {} with \
+         --accept-loss: 0 lost",
+        figures.acknowledged, figures.unavailable, figures.refused, figures.accepted
     );
     assert!(figures.unavailable + figures.refused > 0, "no fault was noticed");
 }
@@ -165,6 +174,17 @@ fn a_kill_after_failed_syncs_is_no_damage() {
     }
     assert!(server.terminate().success());
     lines(dir.path(), &["verify"]);
+}
+
+/// Whether a start is not refused as one that would lose what was acknowledged.
+fn starts(dir: &Path) -> bool {
+    let tools = directory();
+    let log = tools.path().join("log");
+    let command = usher(dir, &["serve", "--listen", "127.0.0.1:0"]);
+    let server = Process::attempt(dir, command, &log);
+    let said = fs::read_to_string(&log).expect("a log");
+    assert!(server.is_some() || said.contains("--accept-loss"), "{said}");
+    server.is_some()
 }
 
 /// On a disk that works again.

@@ -32,10 +32,10 @@ fn on_a_full_disk_nothing_is_left_and_the_words_say_so() {
 
 #[test]
 fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
-    let seal = MacKey::new(&[5; 32]);
+    let mac_key = MacKey::new(&[5; 32]);
     let Some(disk) = SmallDisk::of(32) else { return };
     let path = disk.path().join("erasures.ledger");
-    let mut ledger = Ledger::create(&path, MADE, &seal).expect("room");
+    let mut ledger = Ledger::create(&path, MADE, &mac_key).expect("room");
     let acts = vec![Act::Hidden { person: Pseudonym([1; 16]) }; 7];
     let fault = loop {
         let before = ledger.position();
@@ -48,16 +48,16 @@ fn on_a_full_disk_an_append_fails_and_the_ledger_stays_good() {
     let position = ledger.position();
     assert!(position.seq > 100, "only {} entries fitted", position.seq);
     assert_eq!(fs::metadata(&path).expect("a file").len(), position.offset);
-    let report = check(&path, Some(&position), Some(&seal));
+    let report = check(&path, Some(&position), Some(&mac_key));
     assert!(report.is_good(), "{:?}", report.faults);
     // It fails the same way again, opens, and goes on when there is room.
     ledger.append(MADE, &acts).expect_err("it is full");
     drop(ledger);
-    let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position), &seal).expect("a ledger");
+    let (mut ledger, beyond, opened) = Ledger::open(&path, Some(&position), &mac_key).expect("a ledger");
     assert_eq!((beyond, opened), (vec![], Opened { cut: 0 }));
     disk.grow(64);
     let after = ledger.append(MADE, &acts).expect("room again");
-    assert!(check(&path, Some(&after), Some(&seal)).is_good());
+    assert!(check(&path, Some(&after), Some(&mac_key)).is_good());
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn pseudonym(byte: u8) -> Pseudonym {
 }
 
 /// Of every ledger here.
-fn seal() -> MacKey {
+fn mac_key() -> MacKey {
     MacKey::new(&[5; 32])
 }
 
@@ -59,14 +59,15 @@ struct Fixture {
 impl Fixture {
     fn new() -> Fixture {
         let folder = folder();
-        let ledger = Ledger::create(&folder.path().join("erasures.ledger"), MADE, &seal()).expect("a ledger");
+        let ledger =
+            Ledger::create(&folder.path().join("erasures.ledger"), MADE, &mac_key()).expect("a ledger");
         Fixture { folder, positions: vec![ledger.position()] }
     }
 
     /// With an append for each of these acts, a second after the last.
     fn with(acts: &[Act]) -> Fixture {
         let mut fixture = Fixture::new();
-        let (mut ledger, _, _) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
+        let (mut ledger, _, _) = Ledger::open(&fixture.path(), None, &mac_key()).expect("a ledger");
         for act in acts {
             let at = MADE + 1_000 * i64::try_from(fixture.positions.len()).expect("a number");
             fixture.positions.push(ledger.append(at, std::slice::from_ref(act)).expect("room"));
@@ -101,7 +102,7 @@ impl Fixture {
 }
 
 fn entries(path: &Path) -> Vec<Entry> {
-    Ledger::open(path, None, &seal()).expect("a ledger").1
+    Ledger::open(path, None, &mac_key()).expect("a ledger").1
 }
 
 /// The digests are the same in every version: an old ledger must fit a new program. These

@@ -186,7 +186,7 @@ impl Term {
         matches!(self.subject, Subject::Field(Field { home: Home::Column(column), .. }) if named.contains(column))
     }
 
-    /// The longest part of a name that whoever holds it has; shorter ones are everybody's.
+    /// The longest text that the names of all matching users contain; a short one is in too many names.
     fn part(&self) -> Option<String> {
         if self.operator != Operator::Fits || !self.is_of_names() {
             return None;

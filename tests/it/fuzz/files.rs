@@ -27,17 +27,17 @@ fn erased() -> Server {
 #[test]
 fn an_altered_ledger_is_never_good() {
     let server = erased();
-    let (path, seal) = (server.app.store().ledger(), server.app.store().seal());
+    let (path, mac_key) = (server.app.store().ledger(), server.app.store().mac_key());
     let good = fs::read(&path).expect("a ledger");
     let position = server.read(usher::store::ledger_position);
     let folder = tempfile::tempdir().expect("a directory");
     let altered = folder.path().join("erasures.ledger");
     fs::write(&altered, &good).expect("a file");
-    assert!(ledger::check(&altered, Some(&position), Some(&seal)).is_good(), "the twin");
+    assert!(ledger::check(&altered, Some(&position), Some(&mac_key)).is_good(), "the twin");
     rounds(600, |rng| {
         let bytes = alter::bytes(rng, &good);
         fs::write(&altered, &bytes).expect("a file");
-        let report = ledger::check(&altered, Some(&position), Some(&seal));
+        let report = ledger::check(&altered, Some(&position), Some(&mac_key));
         assert!(!report.is_good() || bytes == good, "{}", String::from_utf8_lossy(&bytes));
     });
 }

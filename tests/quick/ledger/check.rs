@@ -5,11 +5,11 @@ use std::os::unix::fs::FileExt;
 
 use usher::ledger::{Entry, Ledger, LedgerFault, Position, check};
 
-use super::{Fixture, MADE, entries, every_act, seal};
+use super::{Fixture, MADE, entries, every_act, mac_key};
 
 /// The faults of the fixture's file as it is.
 fn faults(fixture: &Fixture, recorded: Option<&Position>) -> Vec<LedgerFault> {
-    check(&fixture.path(), recorded, Some(&seal())).faults
+    check(&fixture.path(), recorded, Some(&mac_key())).faults
 }
 
 /// The fixture with its lines changed, and what a check says of it.
@@ -34,14 +34,14 @@ fn a_good_ledger_has_no_faults_and_says_what_it_holds() {
     let fixture = Fixture::with(&every_act());
     let all = entries(&fixture.path());
     for recorded in fixture.positions.iter().map(Some).chain([None]) {
-        let report = check(&fixture.path(), recorded, Some(&seal()));
+        let report = check(&fixture.path(), recorded, Some(&mac_key()));
         assert_eq!(report.faults, []);
         assert!(report.is_good());
         assert_eq!((report.ledger, report.entries), (Some(fixture.last().ledger), 10));
         assert_eq!((report.first.as_ref(), report.last.as_ref()), (all.first(), all.last()));
     }
     let empty = Fixture::new();
-    let report = check(&empty.path(), Some(empty.last()), Some(&seal()));
+    let report = check(&empty.path(), Some(empty.last()), Some(&mac_key()));
     assert_eq!((report.entries, report.first, report.last, report.faults), (0, None, None, vec![]));
 }
 
@@ -210,7 +210,7 @@ fn a_ledger_written_anew_is_found_against_what_was_recorded() {
     let mut acts = every_act();
     acts[3] = acts[2].clone();
     fixture.write(&whole[..usize::try_from(fixture.positions[0].offset).expect("a length")]);
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &mac_key()).expect("a ledger");
     ledger.append(MADE, &acts).expect("room");
     drop(ledger);
     assert_eq!(faults(&fixture, None), []);

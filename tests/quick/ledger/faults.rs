@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use usher::ledger::{Act, Ledger, Medium, check};
 
-use super::{Fixture, MADE, every_act, pseudonym, seal};
+use super::{Fixture, MADE, every_act, mac_key, pseudonym};
 
 /// A disk in memory that fails when it is told to.
 struct Faulty {
@@ -69,7 +69,7 @@ fn a_failed_append_leaves_a_ledger_that_goes_on() {
         for cut_fails in [false, true] {
             let faulty = Faulty { bytes: bytes.clone(), room, sync_fails, cut_fails };
             let disk = Disk(Rc::new(RefCell::new(faulty)));
-            let mut ledger = Ledger::on(disk.clone(), start, &seal());
+            let mut ledger = Ledger::on(disk.clone(), start, &mac_key());
             ledger.append(MADE, &acts).expect_err("it is full");
             assert_eq!(ledger.position(), start);
             if cut_fails {
@@ -85,7 +85,7 @@ fn a_failed_append_leaves_a_ledger_that_goes_on() {
             let after = ledger.append(MADE, &acts[..1]).expect("room again");
             assert_eq!(after.seq, 11);
             fixture.write(&disk.bytes());
-            let report = check(&fixture.path(), Some(&after), Some(&seal()));
+            let report = check(&fixture.path(), Some(&after), Some(&mac_key()));
             assert!(report.is_good(), "with room for {room:?}: {:?}", report.faults);
             assert_eq!(report.entries, 11);
         }

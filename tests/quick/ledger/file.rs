@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use usher::ledger::{Act, Ledger, LedgerError, Opened, Position, check};
 use usher::model::Erasure;
 
-use super::{Fixture, MADE, entries, every_act, pseudonym, seal};
+use super::{Fixture, MADE, entries, every_act, mac_key, pseudonym};
 
 #[test]
 fn a_new_ledger_is_its_owners_alone_and_is_never_written_over() {
@@ -15,7 +15,7 @@ fn a_new_ledger_is_its_owners_alone_and_is_never_written_over() {
     let mode = fs::metadata(fixture.path()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = fixture.bytes();
-    let refused = Ledger::create(&fixture.path(), MADE + 1, &seal()).map(|_| ()).expect_err("it is there");
+    let refused = Ledger::create(&fixture.path(), MADE + 1, &mac_key()).map(|_| ()).expect_err("it is there");
     assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
     assert_eq!(fixture.bytes(), before);
     assert_eq!(fs::read_dir(fixture.folder.path()).expect("a folder").count(), 1, "a draft is left");
@@ -26,20 +26,20 @@ fn a_kill_while_a_ledger_is_made_leaves_none() {
     let folder = crate::common::folder();
     let path = folder.path().join("erasures.ledger");
     fs::write(folder.path().join("erasures.ledger.new"), b"{\"format\":\"ush").expect("room");
-    Ledger::create(&path, MADE, &seal()).expect("a ledger");
+    Ledger::create(&path, MADE, &mac_key()).expect("a ledger");
     assert_eq!(entries(&path), []);
 }
 
 #[test]
 fn each_act_reads_back_as_it_was_written() {
     let fixture = Fixture::with(&every_act());
-    let (ledger, all, opened) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
+    let (ledger, all, opened) = Ledger::open(&fixture.path(), None, &mac_key()).expect("a ledger");
     assert_eq!(all.iter().map(|entry| entry.act.clone()).collect::<Vec<_>>(), every_act());
     let numbers = all.iter().map(|entry| (entry.seq, entry.at));
     assert!(numbers.eq((1..=10).map(|n: u64| (n, MADE + 1_000 * i64::try_from(n).expect("a number")))));
     assert_eq!((ledger.position(), opened), (*fixture.last(), Opened { cut: 0 }));
     for (n, mark) in fixture.positions.iter().enumerate() {
-        let (ledger, beyond, _) = Ledger::open(&fixture.path(), Some(mark), &seal()).expect("a ledger");
+        let (ledger, beyond, _) = Ledger::open(&fixture.path(), Some(mark), &mac_key()).expect("a ledger");
         assert_eq!(beyond, all[n..]);
         assert_eq!(ledger.position(), *fixture.last());
     }
@@ -51,7 +51,7 @@ fn each_act_reads_back_as_it_was_written() {
 fn a_crash_amid_an_append_leaves_whole_lines_alone() {
     let fixture = Fixture::with(&every_act()[..4]);
     let mark = *fixture.last();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(&mark), &seal()).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(&mark), &mac_key()).expect("a ledger");
     ledger.append(MADE + 60_000, &every_act()[4..7]).expect("room");
     drop(ledger);
     let whole = fixture.bytes();
@@ -63,13 +63,13 @@ fn a_crash_amid_an_append_leaves_whole_lines_alone() {
         let kept = whole[start..end].iter().filter(|byte| **byte == b'\n').count();
         let torn = whole[start..end].rsplit(|byte| *byte == b'\n').next().expect("a part").len();
         let (mut ledger, beyond, opened) =
-            Ledger::open(&fixture.path(), Some(&mark), &seal()).expect("a ledger");
+            Ledger::open(&fixture.path(), Some(&mark), &mac_key()).expect("a ledger");
         assert_eq!(beyond, all[4..4 + kept], "after {end} bytes");
         assert_eq!(opened, Opened { cut: torn as u64 }, "after {end} bytes");
         assert_eq!(fixture.bytes().len(), end - torn);
         let after = ledger.append(MADE + 70_000, &[Act::KeyRevoked { key: pseudonym(9) }]).expect("room");
         drop(ledger);
-        let report = check(&fixture.path(), Some(&after), Some(&seal()));
+        let report = check(&fixture.path(), Some(&after), Some(&mac_key()));
         assert!(report.is_good(), "after {end} bytes: {:?}", report.faults);
         assert_eq!(report.entries, 5 + kept as u64);
     }
@@ -85,7 +85,7 @@ fn whatever_stands_at_the_end_without_a_newline_is_cut_off() {
         fixture.write(&[whole.clone(), tail.clone()].concat());
         for mark in [None, Some(fixture.last())] {
             let before = fixture.bytes().len();
-            let (_, _, opened) = Ledger::open(&fixture.path(), mark, &seal()).expect("a ledger");
+            let (_, _, opened) = Ledger::open(&fixture.path(), mark, &mac_key()).expect("a ledger");
             assert_eq!(opened.cut as usize, before - whole.len());
             assert_eq!(fixture.bytes(), whole);
         }
@@ -96,7 +96,7 @@ fn whatever_stands_at_the_end_without_a_newline_is_cut_off() {
 #[track_caller]
 fn refused(fixture: &Fixture, mark: Option<&Position>) -> LedgerError {
     let before = fs::read(fixture.path()).ok();
-    let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(|_| ()).expect_err("it is refused");
+    let refusal = Ledger::open(&fixture.path(), mark, &mac_key()).map(|_| ()).expect_err("it is refused");
     assert_eq!(fs::read(fixture.path()).ok(), before);
     let text = refusal.to_string();
     assert!(text.contains(&fixture.path().display().to_string()), "{text}");
@@ -149,7 +149,7 @@ fn a_ledger_whose_entry_at_the_mark_is_another_is_refused() {
     // The same ledger up to the fourth entry, another history after it.
     let whole = fixture.bytes();
     fixture.write(&whole[..usize::try_from(fixture.positions[4].offset).expect("a length")]);
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &mac_key()).expect("a ledger");
     let mut acts = every_act();
     acts[9] = Act::Begun { request: pseudonym(99) };
     ledger.append(MADE, &acts[4..]).expect("room");
@@ -260,7 +260,7 @@ fn a_start_reads_all_of_it() {
     fixture.write_lines(&lines);
     let refusal = refused(&fixture, Some(&fixture.positions[8]));
     assert!(matches!(refusal, LedgerError::Damaged { line: 5, .. }), "{refusal}");
-    let report = check(&fixture.path(), None, Some(&seal()));
+    let report = check(&fixture.path(), None, Some(&mac_key()));
     assert_eq!(report.faults.first().map(|fault| fault.line), Some(5));
 }
 
@@ -302,7 +302,7 @@ fn a_damaged_header_is_refused_and_a_newer_one_by_its_version() {
 fn an_act_that_cannot_be_is_not_written() {
     let fixture = Fixture::with(&every_act());
     let before = fixture.bytes();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last()), &seal()).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last()), &mac_key()).expect("a ledger");
     let person = pseudonym(3);
     let bad = [
         Act::TransactionFailure { from: 0 },
@@ -325,7 +325,7 @@ fn an_act_that_cannot_be_is_not_written() {
 #[test]
 fn each_act_of_an_append_keeps_its_own_time() {
     let fixture = Fixture::new();
-    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &seal()).expect("a ledger");
+    let (mut ledger, ..) = Ledger::open(&fixture.path(), None, &mac_key()).expect("a ledger");
     let act = |n| Act::Hidden { person: pseudonym(n) };
     ledger.append_each([(MADE + 5, act(1)), (MADE - 5, act(2))]).expect("room");
     let times: Vec<i64> = entries(&fixture.path()).iter().map(|entry| entry.at).collect();
@@ -340,16 +340,16 @@ fn entries_beyond_a_place_are_read_beside_a_writer() {
     let torn = [whole.as_slice(), b"{\"seq\":11,\"at\""].concat();
     fixture.write(&torn);
     for (n, mark) in fixture.positions.iter().enumerate() {
-        assert_eq!(Ledger::after(&fixture.path(), mark, &seal()).expect("a ledger"), all[n..]);
+        assert_eq!(Ledger::after(&fixture.path(), mark, &mac_key()).expect("a ledger"), all[n..]);
     }
     assert_eq!(fixture.bytes(), torn, "nothing is cut off");
     let last = *fixture.last();
     let other = Position { head: [1; 32], ..last };
-    let refused = Ledger::after(&fixture.path(), &other, &seal()).expect_err("another place");
+    let refused = Ledger::after(&fixture.path(), &other, &mac_key()).expect_err("another place");
     assert!(matches!(refused, LedgerError::Rewritten { seq: 10, .. }), "{refused}");
     let beyond = Position { seq: 11, offset: last.offset + 1_000, ..last };
-    let refused = Ledger::after(&fixture.path(), &beyond, &seal()).expect_err("beyond its end");
+    let refused = Ledger::after(&fixture.path(), &beyond, &mac_key()).expect_err("beyond its end");
     assert!(matches!(refused, LedgerError::Older { seq: 11, .. }), "{refused}");
-    let none = Ledger::after(&fixture.folder.path().join("none"), &last, &seal()).expect_err("no file");
+    let none = Ledger::after(&fixture.folder.path().join("none"), &last, &mac_key()).expect_err("no file");
     assert!(matches!(none, LedgerError::Missing { .. }), "{none}");
 }

@@ -10,7 +10,7 @@ use usher::ledger::{
 };
 use usher::model::{AskedBy, Erasure, ProjectId};
 
-use super::{Fixture, MADE, every_act, pseudonym, seal};
+use super::{Fixture, MADE, every_act, mac_key, pseudonym};
 
 /// Lines of version 1 and of version 2, made by another program. They read, and are written,
 /// like this for ever: a ledger is kept for as long as its database.
@@ -173,21 +173,21 @@ fn a_line_that_was_appended_without_the_secret_is_refused() {
         for forged in forged {
             fixture.write(&[whole.clone(), forged.line().into_bytes()].concat());
             for mark in [None, Some(&last), Some(&fixture.positions[2])] {
-                let refusal = Ledger::open(&fixture.path(), mark, &seal()).map(drop).expect_err("forged");
+                let refusal = Ledger::open(&fixture.path(), mark, &mac_key()).map(drop).expect_err("forged");
                 assert!(matches!(refusal, LedgerError::Forged { line: 12, .. }), "{refusal}");
                 assert!(refusal.to_string().contains("check who can write"), "{refusal}");
             }
-            let faults = check(&fixture.path(), Some(&last), Some(&seal())).faults;
+            let faults = check(&fixture.path(), Some(&last), Some(&mac_key())).faults;
             assert_eq!(faults.len(), 1, "{faults:?}");
             assert!(
                 faults[0].to_string().starts_with("line 12: entry 11 was not written by this"),
                 "{faults:?}"
             );
         }
-        fixture.write(&[whole.clone(), entry.sealed(&seal()).line().into_bytes()].concat());
-        let (_, beyond, _) = Ledger::open(&fixture.path(), Some(&last), &seal()).expect("ours");
+        fixture.write(&[whole.clone(), entry.sealed(&mac_key()).line().into_bytes()].concat());
+        let (_, beyond, _) = Ledger::open(&fixture.path(), Some(&last), &mac_key()).expect("ours");
         assert_eq!(beyond.len(), 1);
-        assert_eq!(check(&fixture.path(), Some(&last), Some(&seal())).faults, []);
+        assert_eq!(check(&fixture.path(), Some(&last), Some(&mac_key())).faults, []);
     }
 }
 
@@ -213,14 +213,14 @@ fn a_flip_in_any_byte_is_refused_at_a_start() {
     let file = File::options().write(true).open(fixture.path()).expect("a file");
     for at in 0..whole.len() {
         file.write_all_at(&[whole[at] ^ (1 << (at % 8))], at as u64).expect("room");
-        let refused = |mark: &Position| Ledger::open(&fixture.path(), Some(mark), &seal()).is_err();
+        let refused = |mark: &Position| Ledger::open(&fixture.path(), Some(mark), &mac_key()).is_err();
         assert!(refused(fixture.last()), "byte {at}");
         // Without its newline the last line is one that a crash left unfinished.
         assert!(at == whole.len() - 1 || refused(&begin), "byte {at}");
         file.write_all_at(&whole[at..=at], at as u64).expect("room");
     }
     assert_eq!(fixture.bytes(), whole);
-    assert!(Ledger::open(&fixture.path(), Some(fixture.last()), &seal()).is_ok());
+    assert!(Ledger::open(&fixture.path(), Some(fixture.last()), &mac_key()).is_ok());
 }
 
 #[test]
