@@ -74,8 +74,8 @@ pub struct Config {
     #[arg(long, env = "USHER_RECORDING_LIMIT", value_name = "MIB", default_value_t = 50, global = true)]
     pub recording_limit: u32,
 
-    /// Keep everybody's names in memory, some 75 MB for a million users, to find users by any part of them.
-    /// With "off", whole names are found, and identifiers and e-mails by how they begin
+    /// Keep the names of all users in memory, about 75 MB for a million users, to find them by any part. With "off",
+    /// it finds whole names, and the beginning of identifiers and e-mails
     #[arg(long, env = "USHER_FIND", value_name = "ON", value_enum, default_value_t = Find::On, global = true)]
     pub find: Find,
 

@@ -11,7 +11,7 @@ use crate::find::{Find, Standing};
 use crate::model::UserId;
 use crate::store::name_changes;
 
-/// So many rows are read at a time: no read is long.
+/// Rows that are read at a time: no read is long.
 const STRETCH: u32 = 10_000;
 /// After a fault of the disk it is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ impl App {
         &self.inner.finding.find
     }
 
-    /// Reads what everybody is called, on a thread of its own: until it is done, searches say so.
+    /// Loads the names of all users on a thread of its own; until it is done, searches say so.
     pub fn start_find(&self) -> Result<()> {
         if self.find().standing() != Standing::Idle {
             return Ok(());

@@ -213,7 +213,7 @@ impl Read {
                 Act::Erased { erasure, .. } => {
                     erased.entry((entry.at, erasure.as_str())).or_insert(entry.seq);
                 }
-                Act::TransactionFailure { from } => voids.push((entry.seq, *from)),
+                Act::Void { from } => voids.push((entry.seq, *from)),
                 _ => {}
             }
         })?;

@@ -65,7 +65,7 @@ fn is_far_ahead(unseen: &[Entry]) -> bool {
     let mut done: Vec<&Entry> = Vec::new();
     for entry in unseen {
         match entry.act {
-            Act::TransactionFailure { from } => done.retain(|earlier| earlier.seq < from),
+            Act::Void { from } => done.retain(|earlier| earlier.seq < from),
             _ => done.push(entry),
         }
     }

@@ -17,28 +17,28 @@ use crate::projects;
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum User {
-    /// Find users by any part of their identifiers, e-mails and names; a user a line
+    /// Find users by any part of their identifiers, e-mails and names, one per line
     Find(Find),
 }
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Find {
-    /// What is looked for, in any letter case and without accents; - reads it from standard input
+    /// Text to find, in any letter case and without accents; - reads it from standard input
     #[arg(value_name = "Q")]
     text: String,
-    /// As `project list` prints it; the only project unless given
+    /// Project key from `project list`; optional if there is only one project
     #[arg(long, value_name = "KEY")]
     project: Option<String>,
-    /// Among whom
+    /// State of the users
     #[arg(long, value_enum, default_value_t = States::All)]
     state: States,
-    /// At most so many
+    /// Number of users at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     limit: u16,
-    /// The `nextCursor` of the answer before, for the next page
+    /// The `nextCursor` of the previous page
     #[arg(long)]
     cursor: Option<String>,
-    /// Print one JSON object, as POST /api/users/search answers
+    /// Print one JSON object, like the response of POST /api/users/search
     #[arg(long)]
     json: bool,
 }
@@ -73,7 +73,7 @@ fn typed() -> anyhow::Result<String> {
         return Ok(rpassword::prompt_password("Find: ")?);
     }
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read what is looked for")?;
+    std::io::stdin().read_line(&mut line).context("cannot read the text to find")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -115,15 +115,15 @@ impl Find {
     }
 }
 
-/// A user a line; what is to be said beside them begins with a word and a colon.
+/// One user per line; other lines begin with a word and a colon.
 fn lines(found: &Found, next: Option<String>) -> Vec<String> {
     let mut lines: Vec<String> = found.users.iter().map(line).collect();
     if found.users.is_empty() {
-        lines.push("none: nobody matches".to_owned());
+        lines.push("none: no user matches".to_owned());
     }
     lines.extend(found.suggestions.iter().map(|one| format!("did you mean: {}", plain(&one.value))));
     if found.is_truncated {
-        lines.push("truncated: there are more than are looked at; say more of the name".to_owned());
+        lines.push("truncated: too many matches, not all were checked; type more of the name".to_owned());
     }
     lines.extend(found.note.map(|note| format!("note: {note}")));
     lines.extend(next.map(|next| format!("next: --cursor {next}")));
@@ -145,7 +145,7 @@ fn line(found: &Match) -> String {
     .join("\t")
 }
 
-/// A terminal does what control characters say.
+/// Without control characters, which a terminal would obey.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -38,7 +38,7 @@ impl Hit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub hits: Vec<Hit>,
-    /// Nobody comes after them.
+    /// No user comes after them.
     pub is_last: bool,
     /// There were more hits than are looked at: some users are missing.
     pub is_truncated: bool,
@@ -48,12 +48,12 @@ pub struct Page {
 pub struct Index {
     /// In the order of their ids. None is empty.
     segments: Vec<Segment>,
-    /// Whose names are too long to be searched to their end.
+    /// Users whose names are too long to be indexed to their end.
     cut: HashSet<UserId>,
 }
 
 impl Index {
-    /// The user is called so from now on.
+    /// The user has these names from now on.
     pub fn put(&mut self, id: UserId, names: &Names) {
         let entry = Entry::of(names);
         if entry.bytes.is_empty() {
@@ -93,7 +93,7 @@ impl Index {
         self.tidy(at);
     }
 
-    /// The user is not to be found any more.
+    /// The user is no longer found.
     pub fn remove(&mut self, id: UserId) {
         self.cut.remove(&id);
         if self.segments.is_empty() {
@@ -143,7 +143,7 @@ impl Index {
             .run(&self.segments)
     }
 
-    /// Users who are called nearly so.
+    /// Users with similar names.
     pub fn near(&self, query: &Query, limit: usize) -> Vec<Near> {
         near::search(&self.segments, query, limit)
     }

@@ -1,5 +1,5 @@
-//! Finding users by any part of what they are called: the names of everybody, folded, packed in memory
-//! and read from end to end for each search. Nothing in here knows about HTTP or SQL.
+//! Finding users by any part of their names: the names of all users, folded, packed in memory and scanned
+//! from end to end for each search. Nothing in here knows about HTTP or SQL.
 //!
 //! Nothing of it is on a disk, so that nothing has to be erased, backed up or checked there. It says who
 //! may match; the rows decide who does. So an entry that is out of date costs the reading of a row, and
@@ -39,22 +39,22 @@ pub use query::{Query, Tier, WORDS_MAX};
 /// What a committed write has changed.
 #[derive(Debug)]
 pub enum Change {
-    /// The user is called so from now on.
+    /// The user has these names from now on.
     Put(ProjectId, UserId, Names),
-    /// The user is not to be found any more.
+    /// The user is no longer found.
     Gone(ProjectId, UserId),
-    /// None of the project's users is.
+    /// No user of the project is.
     ProjectGone(ProjectId),
 }
 
 /// Whether names can be searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody has asked for it yet.
+    /// Not begun yet.
     Idle,
-    /// The operator has left it out.
+    /// Turned off by the operator.
     Off,
-    /// It will be, as soon as everybody is read.
+    /// Names are being loaded.
     Building,
     Ready,
 }
@@ -118,7 +118,7 @@ impl Find {
         }
     }
 
-    /// Everybody was read: what was committed meanwhile is taken in, and searches are answered.
+    /// All names are loaded: applies what was committed meanwhile, and searches are answered.
     pub fn finish(&self) {
         let mut state = self.state();
         if let State::Building(waiting) = &mut *state {
@@ -185,8 +185,8 @@ impl Find {
         all
     }
 
-    /// Users of some projects who are called nearly so, the nearest first; `limit` at most. Slower than
-    /// [`Find::page`]: for when that finds nobody.
+    /// Users of some projects with similar names, the most similar first; `limit` at most. Slower than
+    /// [`Find::page`]: for when that finds none.
     pub fn near(&self, projects: &[ProjectId], query: &Query, limit: usize) -> Vec<UserId> {
         let mut all = Vec::new();
         for index in projects.iter().filter_map(|project| self.known(*project)) {
@@ -195,8 +195,8 @@ impl Find {
         near::best(all, limit).into_iter().map(|near| near.id).collect()
     }
 
-    /// Every user of a project in one of whose names this text stands, which has to be of letters and
-    /// digits of ASCII, and more who do not matter. None: it cannot be told, or they are too many.
+    /// All users of a project with this text in a name, and perhaps others. The text must be letters and digits
+    /// of ASCII. None: it cannot be told, or they are too many.
     pub fn containing(&self, project: ProjectId, text: &str, most: usize) -> Option<Vec<UserId>> {
         if self.standing() != Standing::Ready
             || text.is_empty()

@@ -74,7 +74,7 @@ impl Default for Counting {
 impl Counting {
     fn take(&mut self, entry: &Entry) {
         match entry.act {
-            Act::TransactionFailure { from } => self.void_from = self.void_from.min(from),
+            Act::Void { from } => self.void_from = self.void_from.min(from),
             _ if entry.seq >= self.void_from => {}
             Act::KeyRevoked { key: credential }
             | Act::CredentialEnded { credential }

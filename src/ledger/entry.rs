@@ -118,7 +118,7 @@ pub enum Act {
         seq: u64,
     },
     /// Entries from `from` up to here never took effect: their transaction failed.
-    TransactionFailure {
+    Void {
         from: u64,
     },
 }
@@ -236,7 +236,7 @@ impl Entry {
                 field("lost", &quoted(lost));
                 field("entries", seq);
             }
-            Act::TransactionFailure { from } => field("from", from),
+            Act::Void { from } => field("from", from),
         }
         body.push('}');
         body
@@ -284,7 +284,7 @@ impl Act {
             Act::Suppressed { .. } => "suppressed",
             Act::Unsuppressed { .. } => "unsuppressed",
             Act::Anew { .. } => "anew",
-            Act::TransactionFailure { .. } => "void",
+            Act::Void { .. } => "void",
         }
     }
 
@@ -331,7 +331,7 @@ impl Act {
                 source: fields.source()?,
             },
             "anew" => Act::Anew { lost: LedgerId(fields.hex("lost")?), seq: fields.unsigned("entries")? },
-            "void" => Act::TransactionFailure { from: fields.unsigned("from")? },
+            "void" => Act::Void { from: fields.unsigned("from")? },
             _ => return Err(format!("`act` is none that this program knows: {word:?}")),
         })
     }
@@ -348,9 +348,7 @@ impl Act {
             Act::Erased { erasure: Erasure::Account | Erasure::Everything, cutoff: Some(_), .. } => {
                 Some("`cutoff` stands at an erasure that has none")
             }
-            Act::TransactionFailure { from } if *from == 0 || *from >= seq => {
-                Some("`from` must be an earlier entry")
-            }
+            Act::Void { from } if *from == 0 || *from >= seq => Some("`from` must be an earlier entry"),
             _ => None,
         }
     }

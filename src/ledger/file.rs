@@ -141,7 +141,7 @@ impl<M: Medium> Ledger<M> {
     /// Writes acts down, each with its time, with one write and one sync; the position after
     /// them. On a fault (a full disk) nothing counts as written, and what was is cut off,
     /// again before the next append if it cannot be now. [`ErrorKind::InvalidInput`] for an
-    /// act that cannot be (a `TransactionFailure` of what does not stand before it, say).
+    /// act that cannot be (a `Void` of what does not stand before it, say).
     pub fn append_each(&mut self, acts: impl IntoIterator<Item = (Millis, Act)>) -> io::Result<Position> {
         let mut after = self.position;
         let mut lines = String::new();

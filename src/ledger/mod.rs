@@ -20,7 +20,7 @@
 //! # What whoever writes has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,
 //!    and the commit records the [`Position`] that the append gave. If the commit fails, an
-//!    [`Act::TransactionFailure`] follows before anything else is appended or answered. If that fails too,
+//!    [`Act::Void`] follows before anything else is appended or answered. If that fails too,
 //!    the writer stops: the next start makes the entries good, as after a crash.
 //! 2. An act on a person is an entry for each incarnation that was merged into the person,
 //!    its own included, with the time of the act's transaction.

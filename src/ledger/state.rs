@@ -154,7 +154,7 @@ impl From<&[Entry]> for Orders {
         let mut kept = Vec::new();
         for entry in entries.iter().rev() {
             match entry.act {
-                Act::TransactionFailure { from } => void_from = void_from.min(from),
+                Act::Void { from } => void_from = void_from.min(from),
                 _ if entry.seq >= void_from => {}
                 _ => kept.push(entry),
             }
@@ -200,10 +200,7 @@ impl Orders {
             Act::Bound { request, person } => {
                 self.bound.insert(request, Bound { at, person });
             }
-            Act::Hidden { .. }
-            | Act::Revived { .. }
-            | Act::Erased { .. }
-            | Act::TransactionFailure { .. } => {}
+            Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
             Act::Anew { lost, seq } => self.lost = Some(Lost { ledger: lost, seq }),
         }
         if let Some((who, ordered)) = order(entry) {
@@ -394,7 +391,7 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
         | Act::Suppressed { .. }
         | Act::Unsuppressed { .. }
         | Act::Anew { .. }
-        | Act::TransactionFailure { .. } => None,
+        | Act::Void { .. } => None,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Finding users by any part of what they are called. The whole of a name is asked of the database; parts
-//! of it of the names in memory, of which the rows then decide.
+//! Finding users by any part of their names. Whole names are looked up in the database, parts of names in
+//! memory; the rows then decide.
 
 pub mod cursor;
 pub mod shown;
@@ -21,24 +21,24 @@ use crate::store::{Db, users};
 pub const TEXT_MAX: usize = 512;
 /// Pages of candidates that are read for one page: with a filter that few pass, it may be short.
 const ROUNDS: usize = 8;
-/// So many people who are called nearly so are read, and so many are suggested.
+/// Users with a similar name who are read, and how many of them are suggested.
 const NEAR: usize = 20;
 const SUGGESTED: usize = 5;
-/// So many names that begin with a text are read from the database, of each kind.
+/// Names that begin with a text: how many are read from the database, of each kind.
 const STARTS_MAX: u32 = 1_000;
 
-/// Said where the names are not in memory.
-pub const LEFT_OUT: &str = "this server runs with --find off: whole names are found, and identifiers and \
-    e-mails by how they begin";
-/// Said until they are.
-pub const BUILDING: &str = "names are still being read for the search: until then whole names are found alone; \
+/// The note of a server that keeps no names in memory.
+pub const LEFT_OUT: &str = "this server runs with --find off: it finds whole names, and the beginning of \
+    identifiers and e-mails";
+/// The note until they are in memory.
+pub const BUILDING: &str = "names are still being loaded for the search: until then it finds whole names only; \
     try again in a moment";
 
 /// What is looked for, and by whom.
 pub struct Asked {
     pub projects: Vec<ProjectId>,
     pub text: String,
-    /// The ids that the text is, in one form or another.
+    /// The ids that the text may be.
     pub ids: Vec<UserId>,
     pub filter: Filter,
     /// Behind whom the page begins.
@@ -47,15 +47,15 @@ pub struct Asked {
     pub depth: Depth,
 }
 
-/// How far somebody may look.
+/// How much the caller may find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Whole values alone, and nothing is suggested.
+    /// Whole values only, without suggestions.
     WholeValues,
     Parts,
 }
 
-/// Whom a search is narrowed to.
+/// Narrows a search.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     pub state: Among,
@@ -78,7 +78,7 @@ pub enum Among {
 /// Where a page ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spot {
-    /// Among those who are called so as a whole, the newest first.
+    /// Among whole matches, the newest first.
     Whole(UserId),
     Part(Place),
 }
@@ -87,11 +87,11 @@ pub enum Spot {
 pub struct Found {
     pub users: Vec<Match>,
     pub suggestions: Vec<Suggestion>,
-    /// There are more than are looked at: some are missing.
+    /// Too many matches to check: some are missing.
     pub is_truncated: bool,
     /// Where the next page begins.
     pub next: Option<Spot>,
-    /// What was not looked through, in words.
+    /// What was not searched, in words.
     pub note: Option<&'static str>,
 }
 
@@ -118,7 +118,7 @@ pub enum How {
     Part,
 }
 
-/// Somebody who is called nearly so.
+/// A user with a similar name.
 #[derive(Debug)]
 pub struct Suggestion {
     pub user: UserId,
@@ -147,8 +147,8 @@ pub fn ids(text: &str) -> Vec<UserId> {
     text.trim().parse().map(UserId).into_iter().collect()
 }
 
-/// The users of a page. Without any, and only then, some who are called nearly so. [`Error::Unavailable`]
-/// while the names are still being read and nobody is called so as a whole.
+/// The users of a page; if there are none, suggestions. [`Error::Unavailable`] while the names are still being
+/// loaded and no whole name matches.
 pub fn search(db: &Db, names: &Find, asked: &Asked, now: Millis) -> Result<Found> {
     let mut search = Search { db, asked, now, query: Query::new(&asked.text), found: Found::default() };
     let whole = search.whole()?;
@@ -180,12 +180,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Who is called so as a whole, the newest first.
+    /// Users with this whole name, the newest first.
     fn whole(&self) -> Result<Vec<Match>> {
         let mut all: HashMap<UserId, Match> = HashMap::new();
         let Asked { projects, text, ids, .. } = self.asked;
         let mut found = find::whole(self.db, projects, text, ids, self.now)?;
-        // Spaces that came along when it was copied.
+        // Spaces that were copied with it.
         if found.is_empty() && text.trim() != text {
             found = find::whole(self.db, projects, text.trim(), ids, self.now)?;
         }
@@ -207,8 +207,7 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// Puts those onto the page that come behind its beginning. Where the others begin, and whether the page
-    /// is full.
+    /// Adds those that come after the cursor. Returns where the others begin, and whether the page is full.
     fn take_whole(&mut self, whole: &[Match]) -> (Option<Place>, bool) {
         let below = match self.asked.after {
             Some(Spot::Part(place)) => return (Some(place), false),

@@ -146,7 +146,7 @@ impl LedgerWriter {
     /// The transaction of these entries came to nothing.
     pub fn void(&self, from: u64, at: Millis) {
         self.to_void.set(Some(from));
-        match self.ledger.borrow_mut().append_each([(at, Act::TransactionFailure { from })]) {
+        match self.ledger.borrow_mut().append_each([(at, Act::Void { from })]) {
             Ok(_) => self.to_void.set(None),
             Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
         }

@@ -1,4 +1,4 @@
-//! Which people are called otherwise after a transaction, for the search in memory.
+//! Which users have other names after a transaction, for the search in memory.
 //!
 //! Triggers of the writer's own connection write down whose row changes, in a table in memory. So no verb
 //! can forget it, and what is rolled back, in a savepoint or as a whole, is not in it. Before the commit the
@@ -19,8 +19,8 @@ use crate::error::Result;
 use crate::find::{Change, Names};
 use crate::model::{ProjectId, UserId};
 
-/// Who is found by name: live users, and hidden ones until their names are free for others; none of a
-/// project that is deleted.
+/// Users that are found by name: live ones, and hidden ones until their names are free; none of a deleted
+/// project.
 const IS_NAMED: &str = "state IN ('live', 'hidden') AND freed_at IS NULL
     AND u.project_id NOT IN (SELECT id FROM projects WHERE deleted_at IS NOT NULL)";
 
@@ -56,7 +56,7 @@ pub(super) struct NameChanges {
 }
 
 impl NameChanges {
-    /// What the transaction that is open has changed, which is thereby noted as seen.
+    /// What the open transaction has changed; the next call does not return it again.
     pub fn take(&self, conn: &Connection) -> Result<Vec<Change>> {
         if self.hearer.get().is_none() {
             return Ok(Vec::new());
@@ -104,11 +104,11 @@ fn names(row: &Row, from: usize) -> Result<Names> {
     Ok(names)
 }
 
-/// A user, and what they are called.
+/// A user with their names.
 pub type Named = (ProjectId, UserId, Names);
 
-/// What the users behind an id are called, `limit` at most, and the id of the last one that was read; in the
-/// order of the ids. None: there is none behind it.
+/// The names of the users after an id, `limit` at most, in the order of their ids, and the last id that was
+/// read. None: there are no more.
 pub fn stretch(db: &Db, after: UserId, limit: u32) -> Result<Option<(Vec<Named>, UserId)>> {
     // By the key alone: an index would give another order.
     let sql = formatcp!(
@@ -129,8 +129,8 @@ pub fn stretch(db: &Db, after: UserId, limit: u32) -> Result<Option<(Vec<Named>,
 }
 
 impl Store {
-    /// `hearer` hears from now on, on the writer's thread, who is called otherwise, of each commit before it
-    /// is answered. It must not wait. The first word counts. Where nothing is written there is nothing to hear.
+    /// Calls `hearer` on the writer's thread with the changed names of each commit, before the commit is
+    /// answered. It must not wait. Only the first hearer is kept. A read-only store never calls it.
     pub fn on_name_changes(&self, hearer: impl Fn(Vec<Change>) + Send + Sync + 'static) -> Result<()> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let changes = Arc::clone(&self.name_changes);

@@ -43,7 +43,7 @@ fn every_act() -> Vec<Act> {
         erased(Erasure::Account, None),
         Act::Cancelled { request },
         Act::KeyRevoked { key: pseudonym(4) },
-        Act::TransactionFailure { from: 7 },
+        Act::Void { from: 7 },
         erased(Erasure::Everything, None),
         Act::Begun { request },
     ]

@@ -36,7 +36,7 @@ fn a_sign_in_is_kept_in_memory_alone() {
     let browser = signed_in(&server);
     assert_eq!(sign_ins(&server), before);
     let page = browser.get("/admin/users").expect(200).text;
-    assert!(words(&page).contains("was started read-only. Nothing was changed."), "{page}");
+    assert!(words(&page).contains("This instance is read-only. Nothing can be changed."), "{page}");
     assert!(words(&browser.get(ACCOUNT).expect(200).text).contains("This browser"));
     browser.post("/admin/logout", &[]).expect(303);
     assert!(!browser.is_in());

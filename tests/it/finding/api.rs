@@ -229,7 +229,7 @@ fn until_the_names_are_read_whole_ones_are_found_alone() {
     let id = server.seed("ann").email("ann@example.com").insert().to_string();
     let found = ask(&server, server.project(), json!({ "q": "Ann@example.com" })).expect(200).json();
     assert_eq!((&found["data"][0]["id"], &found["truncated"]), (&json!(id), &json!(true)));
-    assert!(found["note"].as_str().is_some_and(|note| note.contains("still being read")), "{found}");
+    assert!(found["note"].as_str().is_some_and(|note| note.contains("still being loaded")), "{found}");
     let early = ask(&server, server.project(), json!({ "q": "an" })).expect(503);
     assert_eq!(early.header("retry-after"), Some("1"));
     assert_eq!(early.json()["code"], "unavailable");

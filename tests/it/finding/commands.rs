@@ -32,7 +32,7 @@ fn goes_through(dir: &Path, flags: &[&str]) {
     assert_eq!(find(&["johnson"]).len(), 2);
     assert_eq!(
         find(&["jonson"]),
-        ["none: nobody matches", "did you mean: Björn Johnson", "did you mean: Annabel Johnson"]
+        ["none: no user matches", "did you mean: Björn Johnson", "did you mean: Annabel Johnson"]
     );
     let first = find(&["johnson", "--limit", "1"]);
     assert_eq!(first.len(), 2, "{first:?}");
@@ -69,7 +69,7 @@ fn a_server_without_the_names_says_so() {
     fill(dir.path());
     let server = Process::start_with(dir.path(), &["--find", "off"]);
     let found = lines(dir.path(), &["user", "find", "nnabel"]);
-    assert_eq!(found[0], "none: nobody matches");
+    assert_eq!(found[0], "none: no user matches");
     assert!(found[1].starts_with("note: this server runs with --find off"), "{found:?}");
     assert!(lines(dir.path(), &["user", "find", "annabel@"])[0].contains("u-1"));
     assert!(server.terminate().success());

@@ -96,6 +96,6 @@ fn until_the_names_are_read_the_page_says_so() {
     let browser = Browser::owner(&server);
     let page = browser.get("/admin/users?q=nabel");
     assert_eq!((page.status, page.header("retry-after")), (503, Some("1")));
-    assert!(words(&page.text).contains("Names are still being read"), "{}", page.text);
+    assert!(words(&page.text).contains("Names are still being loaded"), "{}", page.text);
     assert!(browser.get("/admin/users?q=u-4711").expect(200).text.contains(&page_of(id)));
 }

@@ -70,7 +70,7 @@ fn what_was_declared_void_counts_nowhere() {
         hidden(1),
         erased(2, Erasure::Everything),
         hidden(3),
-        Act::TransactionFailure { from: 2 },
+        Act::Void { from: 2 },
         hidden(4),
     ]);
     let counts = counted(&fixture);
@@ -95,7 +95,7 @@ fn random_ledgers_count_as_many_as_their_orders_say() {
                 6 => erased(Erasure::Account, None),
                 7 => erased(Erasure::Activity, Some(MADE)),
                 8 => Act::KeyRevoked { key: person },
-                _ if n > 1 => Act::TransactionFailure { from: fastrand::u64(n.saturating_sub(5).max(1)..n) },
+                _ if n > 1 => Act::Void { from: fastrand::u64(n.saturating_sub(5).max(1)..n) },
                 _ => Act::Scheduled { request: person, project: ProjectId(1), name: person, due: MADE },
             });
         }

@@ -305,8 +305,8 @@ fn an_act_that_cannot_be_is_not_written() {
     let (mut ledger, ..) = Ledger::open(&fixture.path(), Some(fixture.last()), &mac_key()).expect("a ledger");
     let person = pseudonym(3);
     let bad = [
-        Act::TransactionFailure { from: 0 },
-        Act::TransactionFailure { from: 12 },
+        Act::Void { from: 0 },
+        Act::Void { from: 12 },
         Act::Erased { person, erasure: Erasure::Hide, cutoff: None },
         Act::Erased { person, erasure: Erasure::Activity, cutoff: None },
         Act::Erased { person, erasure: Erasure::Everything, cutoff: Some(1) },
@@ -319,7 +319,7 @@ fn an_act_that_cannot_be_is_not_written() {
     assert_eq!(ledger.append(MADE, &[]).expect("nothing to do"), *fixture.last());
     assert_eq!(fixture.bytes(), before);
     // The boundary: the entry just before may be void.
-    ledger.append(MADE, &[Act::Hidden { person }, Act::TransactionFailure { from: 11 }]).expect("room");
+    ledger.append(MADE, &[Act::Hidden { person }, Act::Void { from: 11 }]).expect("room");
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn a_replaced_secret_ends_at_the_earliest_time() {
         assert!(!found.has_ended(ANN) && !found.is_empty());
     }
     // The first is number 5.
-    assert!(orders(&[ends(50), Act::TransactionFailure { from: 5 }]).is_empty());
+    assert!(orders(&[ends(50), Act::Void { from: 5 }]).is_empty());
     let entry = Entry::after(3, &[5; 32], 20, ends(50));
     let line = entry.line();
     let body =
@@ -191,32 +191,22 @@ fn a_replaced_secret_ends_at_the_earliest_time() {
 fn void_entries_are_dropped_before_all_else() {
     let everything = erased(ANN, Erasure::Everything);
     // The first is number 5.
-    let none = orders(&[everything.clone(), scheduled(REQUEST, 9), Act::TransactionFailure { from: 5 }]);
+    let none = orders(&[everything.clone(), scheduled(REQUEST, 9), Act::Void { from: 5 }]);
     assert!(none.is_empty());
     assert_eq!(none.reaches_back(), None);
-    let kept =
-        orders(&[hidden(ANN), revived(ANN), everything, Act::TransactionFailure { from: 6 }, hidden(BEN)]);
+    let kept = orders(&[hidden(ANN), revived(ANN), everything, Act::Void { from: 6 }, hidden(BEN)]);
     assert_eq!(kept.for_person(&[ANN]).hidden_at, Some(10));
     assert_eq!(kept.for_person(&[BEN]).hidden_at, Some(50));
     assert_eq!(kept.people().count(), 2);
     assert!(kept.concern(BEN) && !kept.concern(VISITOR));
     // A void that is void itself was none the less: its entries never took effect.
-    let twice = orders(&[
-        hidden(ANN),
-        Act::TransactionFailure { from: 5 },
-        hidden(BEN),
-        Act::TransactionFailure { from: 6 },
-    ]);
+    let twice = orders(&[hidden(ANN), Act::Void { from: 5 }, hidden(BEN), Act::Void { from: 6 }]);
     assert!(twice.is_empty());
     // What a request did is undone with it: it is pending as before.
-    let pending = orders(&[
-        scheduled(REQUEST, 9),
-        Act::Begun { request: REQUEST },
-        Act::TransactionFailure { from: 6 },
-    ]);
+    let pending = orders(&[scheduled(REQUEST, 9), Act::Begun { request: REQUEST }, Act::Void { from: 6 }]);
     assert_eq!(pending.pending().len(), 1);
-    // TransactionFailure from before the mark: the database has seen what is said not to have been.
-    assert_eq!(orders(&[hidden(ANN), Act::TransactionFailure { from: 4 }]).reaches_back(), Some(4));
+    // Void from before the mark: the database has seen what is said not to have been.
+    assert_eq!(orders(&[hidden(ANN), Act::Void { from: 4 }]).reaches_back(), Some(4));
     assert!(orders(&[]).is_empty());
 }
 

@@ -63,7 +63,7 @@ fn the_lines_of_a_ledger_never_change() {
         Act::Scheduled { request, project, name, due: until },
         Act::Hidden { person },
         Act::Erased { person, erasure: Erasure::Activity, cutoff: Some(1_795_557_302_000) },
-        Act::TransactionFailure { from: 3 },
+        Act::Void { from: 3 },
         Act::Suppressed { project, name: kept_out, subject, until: Some(until), source: AskedBy::Denylist },
         Act::Suppressed { project, name: kept_out, subject, until: None, source: AskedBy::Regulation(12) },
         Act::Unsuppressed { project, subject, name: None, source: AskedBy::Denylist },
@@ -167,7 +167,7 @@ fn a_line_that_was_appended_without_the_secret_is_refused() {
     let fixture = Fixture::with(&every_act());
     let (whole, last) = (fixture.bytes(), *fixture.last());
     let erased = Act::Erased { person: pseudonym(3), erasure: Erasure::Everything, cutoff: None };
-    for act in [Act::TransactionFailure { from: 1 }, erased] {
+    for act in [Act::Void { from: 1 }, erased] {
         let entry = Entry::after(last.seq, &last.head, MADE, act);
         let forged = [entry.clone(), entry.clone().sealed(&MacKey::new(&[6; 32]))];
         for forged in forged {

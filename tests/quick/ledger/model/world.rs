@@ -276,7 +276,7 @@ impl World {
             Outcome::CommitFails | Outcome::CommitFailsThenCrash
                 if !written.is_empty() && !self.has(Flaw::VoidsNotWritten) =>
             {
-                self.append(&[(self.now, Act::TransactionFailure { from: start })]);
+                self.append(&[(self.now, Act::Void { from: start })]);
             }
             Outcome::CommitFails | Outcome::CommitFailsThenCrash => {}
         }
@@ -323,7 +323,7 @@ impl World {
     fn replay(&self, db: &mut Db) -> Vec<(Millis, Act)> {
         let mut entries = self.ledger[db.mark..].to_vec();
         if self.has(Flaw::VoidsNotHeeded) {
-            entries.retain(|entry| !matches!(entry.act, Act::TransactionFailure { .. }));
+            entries.retain(|entry| !matches!(entry.act, Act::Void { .. }));
         }
         let orders = Orders::from(entries.as_slice());
         let mut acts = Vec::new();
