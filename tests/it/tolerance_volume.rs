@@ -6,7 +6,7 @@ use crate::harness::Server;
 use crate::segment::{check_counters, count};
 use crate::tolerance::{counted, raw};
 
-const BATCHES: usize = 20;
+const BATCHES: usize = 100;
 const MESSAGES: usize = 1_000;
 const USERS: usize = 500;
 /// How many ways there are to be odd.
@@ -183,7 +183,7 @@ fn replace_id(message: Vec<u8>, from: usize, to: usize) -> Vec<u8> {
 }
 
 #[test]
-fn of_20_000_messages_a_third_odd_all_are_taken_and_counted() {
+fn of_100_000_messages_a_third_odd_all_are_taken_and_counted() {
     let server = Server::start();
     let first = r#"{"userId":"user 0","anonymousId":"tablet"}"#;
     raw(&server, "/v1/identify", first).expect(200);
