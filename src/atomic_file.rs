@@ -65,7 +65,7 @@ fn draft_of(name: &str) -> String {
     format!(".{name}.new")
 }
 
-/// A file of this name was left by a stop in the middle of [`write`].
+/// A file of this name was left by a stop in the middle of [`write()`].
 pub fn is_draft(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(".new")
 }

@@ -23,6 +23,7 @@ pub struct Config {
     #[arg(long, env = "USHER_DATA", value_name = "DIR", default_value = "usher-data", global = true)]
     pub data: PathBuf,
 
+    #[allow(rustdoc::broken_intra_doc_links, reason = "--help prints it: an address is no link")]
     /// Port, address or name to serve on: 8080, 127.0.0.1:8080, [::1]:8080, localhost:8080
     #[arg(long, env = "USHER_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080", global = true)]
     pub listen: Listen,

@@ -2,8 +2,8 @@
 //! menu; each lists its own routes, this file mounts them.
 //!
 //! The pages call the same verbs as the APIs and never an API. Every address and answer
-//! under `/admin` passes [`visit::answer`], which lets the request in, and dresses the
-//! answer in the headers that all pages have.
+//! under `/admin` passes `page_request::answer`, which lets the request in and sets the
+//! headers that all pages have.
 
 mod account;
 mod admins;

@@ -77,7 +77,7 @@ pub struct Route {
     pub dialect: &'static dyn Dialect,
     /// None: open to everybody.
     pub scope: Option<Scope>,
-    /// Pages of other sites may send to it: see [`cors`].
+    /// Pages of other sites may send to it: see `cors.rs`.
     pub browsers: bool,
     body_max: usize,
     handler: Handler,
@@ -491,7 +491,7 @@ impl Call {
     }
 
     /// The body, unpacked. [`Error::TooLarge`] beyond `limit`, [`Error::TooSlow`] or
-    /// [`Error::Unavailable`] as in [`body::read`].
+    /// [`Error::Unavailable`] as in `body::read`.
     pub async fn body(&mut self, limit: usize) -> Result<Bytes> {
         self.body_within(limit, Whole::InTime).await
     }

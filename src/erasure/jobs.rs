@@ -1,7 +1,7 @@
 //! Jobs: scheduled, running, completed, failed or cancelled.
 //!
 //! A scheduled job is bound to an identifier, and erases whoever holds it when it falls
-//! due. One that cannot begin then is bound to a person; see [`binding`]. Everything a job knows
+//! due. One that cannot begin then is bound to a person; see `people/bindings.rs`. Everything a job knows
 //! of its progress is in the database, so it goes on after a kill; it says completed when it
 //! found nothing left, never before.
 

@@ -15,7 +15,7 @@
 //! - [`check`]: the whole file, line by line, for `usher verify`.
 //! - [`look()`]: one reading of the whole file, for those who hold receipts, backups and signed
 //!   heads against it.
-//! - [`bring_over`]: from a file of version 1 to one of version 2.
+//! - [`upgrade`]: from a file of version 1 to one of version 2.
 //!
 //! # What whoever writes has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,

@@ -19,7 +19,7 @@ pub enum FileKind {
     /// Never written again.
     Receipt,
     PublicKey,
-    /// See [`super::marks`].
+    /// See `store/marks.rs`.
     Numbers,
     /// No text at all.
     Plain,

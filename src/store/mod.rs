@@ -369,7 +369,7 @@ impl Store {
         self.watch.note()
     }
 
-    /// Queues a write; see [`writer`]. `clock` stamps its transaction.
+    /// Queues a write; see `writer.rs`. `clock` stamps its transaction.
     pub fn submit<P, T, F>(&self, clock: Clock, who: Who, mut run: F) -> Result<oneshot::Receiver<Result<T>>>
     where
         P: Priority,
@@ -571,7 +571,7 @@ fn index_of(database: &Path) -> PathBuf {
     path.into()
 }
 
-/// What is to be said of the WAL of a database that nobody has open: see [`wal_file`].
+/// What is to be said of the WAL of a database that nobody has open: see `wal_file.rs`.
 pub fn wal_fault(database: &Path) -> Result<Option<&'static str>> {
     wal_file::look(database).map(wal_file::Found::fault)
 }

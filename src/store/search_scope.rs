@@ -44,7 +44,7 @@ impl SearchScope {
         SearchScope { since, receipt, ..SearchScope::default() }
     }
 
-    /// The receipts that [`Unsearched::files`] has not been handed yet, up to this one. Those of
+    /// The receipts that [`SearchScope::files`] has not been handed yet, up to this one. Those of
     /// before are never written again, and too many to be listed each time.
     pub fn receipts(&self, last: u64) -> RangeInclusive<u64> {
         self.receipt + 1..=last

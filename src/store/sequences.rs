@@ -1,5 +1,5 @@
 //! Small numbers that are never reused: not after their row is gone, nor after an older database
-//! was put back, as far as [`super::marks`] reach.
+//! was put back, as far as `marks.rs` reach.
 
 use super::value::params;
 use super::{Db, Tx};

@@ -30,7 +30,7 @@ const FRAME_HEADER: usize = 24;
 #[derive(Debug)]
 pub enum Scope {
     /// These pages, and these of the other files, each from a byte on: see
-    /// [`super::unsearched`].
+    /// [`super::search_scope`].
     Written {
         pages: Vec<u32>,
         files: Vec<(PathBuf, FileKind, u64)>,

@@ -44,7 +44,7 @@ pub struct Report {
 
 /// Does all that is due now, in steps short enough for requests to pass in between. No
 /// input, idempotent: the thread calls it, a test may, a button may. What comes round by the
-/// hour or the day has a `tick` of its own: [`upkeep::run`].
+/// hour or the day has a `tick` of its own: [`maintenance::run`].
 pub fn tick(app: &App) -> Result<Report> {
     tick_while(app, || true)
 }

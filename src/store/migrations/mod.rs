@@ -29,7 +29,7 @@ const STEPS: &[&str] = &[
 /// How many there are.
 pub const NEWEST: usize = STEPS.len();
 
-/// For a file that [`super::foreign::check`] has let pass.
+/// For a file that [`super::open_guard::check`] has let pass.
 pub fn run(conn: &mut Connection) -> Result<()> {
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(from_sql)?;
     let done = usize::try_from(version).map_err(Error::internal)?;
