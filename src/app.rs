@@ -1,6 +1,8 @@
 //! The handle that handlers, pages, commands and the worker hold.
 
+mod audit_head;
 pub mod backups;
+pub mod due;
 pub mod figures;
 pub mod finding;
 mod heads;

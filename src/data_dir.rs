@@ -13,7 +13,7 @@ use rustix::io::Errno;
 /// What lies in a data directory.
 #[derive(Debug, PartialEq, Eq)]
 pub enum State {
-    /// A database; or what cannot be looked at, which whoever opens it will be told.
+    /// A database; or what cannot be looked at, which is told when it is opened.
     Begun,
     /// Nothing, or no directory at all.
     New,
@@ -204,7 +204,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// Removes it: it holds whoever was erased.
+    /// Removes it: it holds users who were erased.
     pub fn forget_kept(&self) -> anyhow::Result<()> {
         for at in [self.kept(), self.kept_wal()] {
             match fs::remove_file(&at) {

@@ -16,10 +16,16 @@
 //! | `people` | users and what they do: taken in, found, changed, merged, kept out |
 //! | `erasure` | the trash, deletions, their jobs, proofs and receipts, the replay after a restore |
 //! | `app` | the handle that handlers, pages, commands and the worker hold |
+//! | `prove` | the proof of erasures: overwriting, searching, the receipt |
+//! | `backup` | backups made, scheduled and pruned |
 //! | `web` | what `api` and `admin` share of HTTP |
 //! | `api`, `admin` | the vendors' APIs and our own; the pages |
 //! | `worker` | the background threads |
-//! | `server`, `config`, `data_dir`, `cli` | putting it together |
+//! | `data_dir` | what lies in a data directory, and that one process holds it |
+//! | `start` | an app put together from a data directory, with the checks of every start |
+//! | `restore` | a backup in the place of the database |
+//! | `inspect` | a whole data directory checked, changing nothing |
+//! | `server`, `config`, `cli` | HTTP and the command line |
 //!
 //! In `projects`, `access`, `people` and `erasure` stand the rules, one verb a function, used through its
 //! module: `identify::identify`, `trash::hide`, `erasure::begin`. They know nothing of HTTP or SQL. Which priority
@@ -56,6 +62,9 @@ pub mod projects;
 
 pub mod app;
 
+pub mod backup;
+pub mod prove;
+
 pub mod web;
 
 pub mod admin;
@@ -63,7 +72,11 @@ pub mod api;
 
 pub mod worker;
 
+pub mod data_dir;
+pub mod inspect;
+pub mod restore;
+pub mod start;
+
 pub mod cli;
 pub mod config;
-pub mod data_dir;
 pub mod server;

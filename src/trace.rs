@@ -68,7 +68,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// By what right an erasure is asked for, as whoever asks says.
+/// By what right an erasure is asked for, as the caller says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LegalBasis {
     #[default]

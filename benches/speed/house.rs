@@ -12,24 +12,23 @@ use actix_web::{HttpResponse, HttpServer, web};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
-use usher::access::keyring::Keyring;
 use usher::access::keys;
 use usher::access::keys::{Bounds, Powers};
-use usher::app::{App, Parts};
+use usher::app::App;
 use usher::clock::Clock;
+use usher::data_dir::DataDir;
 use usher::model::{Scope, Scopes};
 use usher::projects;
-use usher::proof::receipts::Receipts;
-use usher::proof::signing::Signer;
 use usher::server::Http;
-use usher::store::{Options, ScrubMode, Store};
+use usher::start::{self, Settings};
 use usher::worker::Worker;
-use usher::worker_signal::WorkerSignal;
 
 const WORKERS: usize = 2;
 
 pub struct House {
     app: App,
+    /// Held as a server holds it.
+    _data: DataDir,
     dir: TempDir,
     pub key: String,
     pub project_key: String,
@@ -51,36 +50,15 @@ impl House {
     pub fn with_users(users: i64) -> House {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let path = dir.path().join("usher.db");
-        let clock = Clock::system();
-        let worker_signal = Arc::new(WorkerSignal::default());
-        let store = Store::open(
-            &path,
-            Options {
-                secret: [7; 32],
-                clock: clock.clone(),
-                worker_signal: Arc::clone(&worker_signal),
-                points: 8,
-                scrub_mode: ScrubMode::Whole,
-                reserve: 0,
-                wal_limit: usher::store::WAL_LIMIT,
-                loss: usher::store::Loss::Refuse,
-            },
-        )
-        .expect("the store opens");
+        let data = DataDir::hold(dir.path()).expect("a directory").expect("nobody else holds it");
         // With a limit that nobody reaches: counting is part of the work.
-        let keyring = Keyring::new(clock.clone(), NonZero::new(u32::MAX / 64));
-        let app = App::new(Parts {
-            store,
-            keyring,
-            worker_signal,
-            clock,
-            clock_grace: 0,
-            recording_limit: 1 << 20,
-            signer: Signer::of(&[9; 32]),
-            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
-            backups: dir.path().join("backups"),
-        })
-        .expect("the app");
+        let settings = Settings {
+            workers: WORKERS,
+            rate_limit: NonZero::new(u32::MAX / 64),
+            reserve: 0,
+            ..Settings::default()
+        };
+        let app = start::open(&data, &settings, Clock::system()).expect("the app");
         let project = app.read(projects::list).expect("projects").remove(0);
         let id = project.id;
         let (_, key) = app
@@ -91,7 +69,7 @@ impl House {
             .expect("a key");
         app.reload_keys().expect("keys");
         insert_users(&path, id.0, users);
-        House { app, dir, key, project_key: project.key }
+        House { app, _data: data, dir, key, project_key: project.key }
     }
 
     fn file(&self) -> Connection {

@@ -1,5 +1,5 @@
 //! What keys open, in memory: a request is let in without a query. It is loaded at the
-//! start and again after each change of a key or a project, by whoever changes them.
+//! start and again after each change of a key or a project, by the verb that changes them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

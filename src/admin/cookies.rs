@@ -71,7 +71,7 @@ impl<'a> Jar<'a> {
         self.cookie(name, "").max_age(Duration::ZERO).finish()
     }
 
-    /// `Lax`, for `Strict` would ask whoever follows a link from a mail to sign in again;
+    /// `Lax`, for `Strict` would ask an admin who follows a link from a mail to sign in again;
     /// no form of another site is sent with it.
     fn cookie(&self, name: &str, value: &str) -> CookieBuilder<'static> {
         Cookie::build(self.name(name), value.to_owned())

@@ -33,7 +33,7 @@ impl Tokens {
         Tokens { clock, kept: Mutex::default() }
     }
 
-    /// Keeps a job's token for whoever is signed in with this secret.
+    /// Keeps a job's token for the admin who is signed in with this secret.
     pub fn keep(&self, sign_in: &str, job: JobId, token: Token) {
         let until = self.clock.monotonic() + KEEP;
         let mut kept = self.fresh();

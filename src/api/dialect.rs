@@ -250,7 +250,7 @@ pub fn answer(dialect: &dyn Dialect, error: &Error) -> HttpResponse {
 }
 
 /// An answer to an erasure, with what the person is to be handed: the token by which they
-/// can show later that the receipt is theirs. It is not given again.
+/// can show later that the receipt is about them. It is not given again.
 pub fn with_token(mut response: HttpResponse, token: Option<Token>) -> HttpResponse {
     let value = token.and_then(|token| header::HeaderValue::from_str(&token.to_string()).ok());
     if let Some(value) = value {

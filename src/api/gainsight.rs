@@ -213,7 +213,7 @@ async fn create_user(mut call: Call) -> Answer {
     Ok(repairs.named_in(done(StatusCode::CREATED)))
 }
 
-/// What the body names is changed; whoever is hidden is revived. The path's user cannot be
+/// What the body names is changed; a hidden user is revived. The path's user cannot be
 /// given another identifyId.
 async fn update_user(mut call: Call) -> Answer {
     let project = call.project()?;

@@ -137,7 +137,7 @@ async fn delete_user(call: Call) -> Answer {
         .app
         .write(move |tx| {
             let job = jobs::schedule(tx, project.id, &user_id)?;
-            // Of whoever holds the name now: good if they still do when it falls due.
+            // Of the user who has the name now: valid if they still have it when it falls due.
             let holder = holder::named(tx, project.id, user_id.as_str())?;
             let token = holder.map(|user| token::of(tx, &job, &user));
             Ok((job, token))

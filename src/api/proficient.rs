@@ -114,7 +114,7 @@ async fn create_user(mut call: Call) -> Answer {
     let project = call.project()?;
     let body = call.object().await?;
     let external_id = body.identifier("external_id")?;
-    // "This will be `false` if the user is a test user": whoever is not said to be one is none.
+    // "This will be `false` if the user is a test user": a user not said to be one is none.
     let live_mode = Some(body.flag("live_mode")?.unwrap_or(true));
     let change = ProfileChange { live_mode, ..change(&body)? };
     let may_know = call.may_know()?;

@@ -84,7 +84,7 @@ pub struct CopyFault {
     pub tries: u32,
 }
 
-/// For whoever has news for the thread, or wants to know how it stands. Cheap to clone.
+/// For those who have news for the thread, or want to know how it stands. Cheap to clone.
 #[derive(Clone)]
 pub struct Notices(Arc<Shared>);
 

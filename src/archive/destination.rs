@@ -211,7 +211,7 @@ impl Destination {
     }
 
     /// Removes the copy of a backup that was pruned; whether there was one. What a command
-    /// took away is pruned where it lies, by whoever keeps it.
+    /// took away is pruned where it lies, by those who keep it.
     pub fn remove(&self, name: &str) -> Result<bool> {
         if !catalog::is_name(name) {
             return Err(BackupError::BadName { name: name.to_owned() });

@@ -1,4 +1,4 @@
-//! Why a backup was not made, opened or copied, in words for whoever runs Usher.
+//! Why a backup was not made, opened or copied, in words for the operator.
 
 use std::fmt;
 use std::io;

@@ -50,7 +50,7 @@ impl Draft {
         loop {
             let file = private().create(true).truncate(false).open(&path).map_err(failed)?;
             match file.try_lock() {
-                // Somebody else writes the very same file, or sweeps: theirs is not ours to touch.
+                // Somebody else writes the very same file, or sweeps: that file is not ours to touch.
                 Err(fs::TryLockError::WouldBlock) => {
                     return Err(failed(io::Error::new(ErrorKind::ResourceBusy, "it is being written")));
                 }

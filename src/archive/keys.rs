@@ -5,7 +5,7 @@
 //! first needed and lets the same machine restore without the owner; no backup holds it.
 //! Which recovery key it was is sealed beside it, with the secret of the directory: damage, or a
 //! key of somebody else, is noticed before a backup is encrypted to it.
-//! A manifest names keys by fingerprint, never by their public halves: whoever has only
+//! A manifest names keys by fingerprint, never by their public halves: a reader who has only
 //! copies of backups can so neither read nor forge one.
 
 use std::fmt;
@@ -209,7 +209,7 @@ impl Identities {
     }
 
     /// Makes the first of these the recovery key of the directory: on a new machine, the
-    /// owner's key goes on to be theirs. Only the public half is written.
+    /// owner's key stays theirs. Only the public half is written.
     pub fn adopt(&self, secrets: &Path) -> Result<()> {
         let Some(identity) = self.0.first() else {
             return Err(BackupError::NoRecoveryKey { path: secrets.join(RECOVERY_PUB) });

@@ -45,7 +45,7 @@ impl Contents {
 /// What its maker knows of a backup.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// Not before the database was copied: whoever came before that may be in it.
+    /// Not before the database was copied: users who came before that may be in it.
     pub made_at: Millis,
     /// Of the program.
     pub version: String,

@@ -79,7 +79,7 @@ pub fn unpack(path: &Path, identities: &Identities, dir: &Path) -> Result<Unpack
 }
 
 /// Removes what an unpacking that was killed has left in `dir`: it is not encrypted. Only
-/// for whoever holds the data directory, for nothing tells what is still in use.
+/// for the process that holds the data directory, for nothing tells what is still in use.
 pub fn sweep_unpacked(dir: &Path) -> Result<u64> {
     let left = left_unpacked(dir)?;
     for path in &left {

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::admin::Admin;
 use super::demo;
 use super::doctor;
-use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
 use super::project::{self, Settings};
 use super::suppress::Suppress;
 use super::user::User;
 use crate::app::App;
+use crate::backup;
 use crate::clock;
+use crate::inspect::{self, Directory};
 use crate::projects;
-use crate::worker::backup;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

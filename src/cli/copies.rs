@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 
 use super::secret;
 use crate::app::{App, BackupPolicy};
-use crate::archive::{BackupError, Copier, Destination, Pace, RecoveryKey, Sources, keys};
+use crate::archive::{BackupError, Copier, Destination, Pace, RecoveryKey, Sources};
 use crate::clock::{DAY, HOUR};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::store::{RECOVERY_KEY, keyed};
+use crate::start::check_recovery_key;
 
 /// How long the owner's command may take for one file.
 const COMMAND_TIME: Duration = Duration::from_secs(6 * 60 * 60);
@@ -48,20 +48,6 @@ pub fn recovery_key(
         "the recovery key that was printed could not be saved: discard it, the next start prints a new one",
     )?;
     check_recovery_key(data, &data.store_secret()?)
-}
-
-/// Refuses a recovery key that is damaged or somebody else's: no backup would be the owner's.
-/// Seals it where none was sealed yet.
-pub fn check_recovery_key(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<()> {
-    if !is_sealed(data, secret)? {
-        keys::seal_recovery(&data.secrets(), |key| keyed(secret, RECOVERY_KEY, &[key]))?;
-    }
-    Ok(())
-}
-
-/// Refuses the same, and changes nothing. False: it was not sealed yet.
-pub fn is_sealed(data: &DataDir, secret: &[u8; 32]) -> anyhow::Result<bool> {
-    Ok(keys::check_recovery(&data.secrets(), |key| keyed(secret, RECOVERY_KEY, &[key]))?)
 }
 
 /// How backups are made and kept, but for their copies.

@@ -7,13 +7,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::inspect::{self, Directory, WRONG};
 use super::secret::{RECOVERY_KEY, SETUP_LINK};
 use crate::app::App;
 use crate::archive;
 use crate::clock::{Clock, DAY, MINUTE, Millis, rfc3339};
 use crate::config::Config;
 use crate::disk;
+use crate::inspect::{self, Directory, WRONG};
 use crate::store::backup::OfflineDatabase;
 use crate::store::{Access, figures};
 use crate::tls::{self, Certificates};

@@ -21,9 +21,15 @@ const THREADS: usize = 24;
 /// What each of them has of memory beside its stack, at least.
 const MEMORY_OF_THREAD: usize = 128 * 1024;
 
+/// Refuses where this process cannot have what it needs with so many threads for requests.
+pub fn check(workers: usize) -> anyhow::Result<()> {
+    raise_open_files(workers)?;
+    check_threads(workers)
+}
+
 /// Refuses where this process cannot have its threads at one time: the parts that begin them later could
 /// only panic.
-pub fn check_threads(workers: usize) -> anyhow::Result<()> {
+fn check_threads(workers: usize) -> anyhow::Result<()> {
     let needed = THREADS + workers;
     let (hold, held) = channel::<()>();
     let held = Arc::new(Mutex::new(held));
@@ -77,7 +83,7 @@ pub fn outlive_large_files() -> anyhow::Result<()> {
 
 /// Lets this process open as many files as it may, and refuses where that is too few: the parts
 /// that begin later could only panic.
-pub fn raise_open_files(workers: usize) -> anyhow::Result<()> {
+fn raise_open_files(workers: usize) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
     let needed = FILES + FILES_OF_WORKER * workers as u64;

@@ -9,14 +9,10 @@ mod directory;
 mod doctor;
 mod health;
 mod help;
-mod incoming;
-mod inspect;
 mod key;
-mod ledgers;
 mod limits;
 mod listener;
 mod logging;
-mod loss;
 mod out;
 mod progress;
 mod project;
@@ -25,35 +21,27 @@ mod restore;
 mod secret;
 mod serve;
 mod suppress;
-mod upgrade;
 mod user;
 mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::access::keyring::Keyring;
-use crate::app::{App, Parts};
-use crate::archive;
+use crate::app::App;
 use crate::clock::{Clock, MINUTE};
 use crate::config::{Config, Find};
 use crate::data_dir::{DataDir, State};
 use crate::error::Error;
+use crate::inspect;
 use crate::owner;
-use crate::proof::ledger_head::Head;
-use crate::proof::receipts::Receipts;
-use crate::proof::signing::{Missing, Signer};
-use crate::store::{Access, Beside, Loss, Options, ScrubMode, Store, WAL_LIMIT, backup, jobs};
+use crate::start::{self, LedgerChoice, Settings};
+use crate::store::Access;
 use crate::trace::Actor;
-use crate::worker::maintenance;
-use crate::worker_signal::WorkerSignal;
 use control_command::ControlCommand;
 use progress::ProgressBar;
-use upgrade::Upgrade;
 
 /// A self-hosted home for an app's end users, that can delete them.
 #[derive(Parser)]
@@ -368,7 +356,7 @@ fn here(
     act: &ControlCommand,
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<String>> {
-    let app = open(data, config, Clock::system(), Decided::default())?;
+    let app = open(data, config, LedgerChoice::Whole)?;
     let edge = config.edge();
     // A name that cannot be looked up is not shown.
     edge.listens_on(config.listen.addresses().unwrap_or_default());
@@ -388,94 +376,30 @@ fn here(
     if let (ControlCommand::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
         lines.push(format!("next: usher serve --data {}", data.path().display()));
     }
-    let signed = maintenance::sign_head(&app);
+    let signed = app.sign_audit_head();
     app.stop();
     drop(copier);
     signed?;
     outcome
 }
 
-/// Room that is kept for erasing on a full disk: 32 MiB, more than the WAL grows to
-/// while it can be folded in.
-const RESERVE: u64 = 32 * 1024 * 1024;
-
-/// What somebody has decided about the ledger of erasures.
-#[derive(Debug, Clone, Copy, Default)]
-struct Decided {
-    /// It is lost: another begins.
-    anew: bool,
-    /// Which entry is its newest.
-    head: Option<u64>,
-    /// There is a backup of the database already: it comes out of one.
-    is_backed_up: bool,
+/// Opens what is in the directory, with the checks of every start.
+fn open(data: &DataDir, config: &Config, ledger: LedgerChoice) -> anyhow::Result<App> {
+    limits::check(config.workers())?;
+    limits::tell_size_of_files();
+    start::open(data, &Settings { ledger, ..settings(config) }, Clock::system())
 }
 
-/// Opens what is in the directory, with the checks of every start.
-fn open(data: &DataDir, config: &Config, clock: Clock, decided: Decided) -> anyhow::Result<App> {
-    limits::raise_open_files(config.workers())?;
-    limits::check_threads(config.workers())?;
-    limits::tell_size_of_files();
-    let worker_signal = Arc::new(WorkerSignal::default());
-    let points = u32::try_from(config.workers())? + 2;
-    sweep(data)?;
-    let secret = data.store_secret()?;
-    ledgers::forget_head(data)?;
-    ledgers::upgrade(data, &secret)?;
-    data.make_database()?;
-    let options = Options {
-        secret,
-        clock: clock.clone(),
-        worker_signal: Arc::clone(&worker_signal),
-        points,
-        scrub_mode: ScrubMode::Whole,
-        reserve: RESERVE,
-        wal_limit: WAL_LIMIT,
-        loss: if config.accept_loss { Loss::Accept } else { Loss::Refuse },
-    };
-    let beside = if decided.anew { Beside::ANewOne } else { Beside::Its };
-    let is_wanted = !decided.is_backed_up && !config.without_backup;
-    let upgrade = Upgrade::new(data, &secret, clock.now(), is_wanted);
-    let store = Store::open_beside(&data.database(), options, beside, &|schema| upgrade.back_up(schema))
-        .with_context(|| format!("cannot open {}", data.database().display()));
-    let store = upgrade.opened(store)?;
-    // With the secret that is now known to be the right one.
-    copies::check_recovery_key(data, &secret)?;
-    let keyring = Keyring::new(clock.clone(), config.rate_limit.0);
-    let mut receipts = Receipts::open(&data.receipts())?;
-    if let Some(last) = store.0.read(jobs::last_receipt)? {
-        receipts.go_on_after(u64::try_from(last)?);
-    }
-    let missing = if receipts.is_empty() { Missing::Make } else { Missing::Refuse };
-    let signer = Signer::open(data.path(), missing)?;
-    let head = Head::read(data.path(), &signer.public())?;
-    loss::check(&store.0, &store.1, head.as_ref(), config.accept_loss)?;
-    let parts = Parts {
-        store,
-        keyring,
-        worker_signal,
-        clock,
+/// What the flags say of a start.
+fn settings(config: &Config) -> Settings {
+    Settings {
+        workers: config.workers(),
+        rate_limit: config.rate_limit.0,
         clock_grace: i64::from(config.clock_grace) * MINUTE,
         recording_limit: config.recording_limit(),
-        signer,
-        receipts,
-        backups: data.backups(),
-    };
-    let app = App::with_head(parts, decided.head)?;
-    upgrade.note(&app)?;
-    if config.find == Find::Off {
-        app.find().leave_out();
+        find: config.find == Find::On,
+        accept_loss: config.accept_loss,
+        backup_before_upgrade: !config.without_backup,
+        ..Settings::default()
     }
-    // The head is signed.
-    data.forget_kept_ledger()?;
-    // Whoever was erased since a backup is in it: it is needed no longer than this.
-    data.forget_kept()?;
-    Ok(app)
-}
-
-/// Removes what a kill has left half made. It is not encrypted.
-fn sweep(data: &DataDir) -> anyhow::Result<()> {
-    data.settle_kept()?;
-    archive::sweep_unpacked(data.path())?;
-    archive::sweep(&data.backups())?;
-    Ok(backup::sweep(&data.backups())?)
 }

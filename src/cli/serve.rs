@@ -11,16 +11,17 @@ use clap::Args;
 
 use super::control::Control;
 use super::listener::Reserved;
-use super::{Decided, copies, directory, out, read_only, secret};
+use super::{copies, directory, out, read_only, secret};
 use crate::admin::SetupLink;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::server::Http;
+use crate::start::{LedgerChoice, ledgers};
 use crate::tls::Certificates;
 use crate::trace::Actor;
-use crate::worker::{self, Worker, maintenance};
+use crate::worker::{self, Worker};
 
 /// How often the certificate's files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -55,10 +56,14 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     let doors = Doors::reserve(config)?;
     DataDir::make(&config.data)?;
     let data = DataDir::hold(&config.data)?.ok_or_else(is_held)?;
-    let decided = Decided { anew: how.new_ledger, head: how.ledger_head, ..Decided::default() };
-    let app = super::open(&data, config, Clock::system(), decided)?;
+    let ledger = match (how.new_ledger, how.ledger_head) {
+        (true, _) => LedgerChoice::New,
+        (false, Some(entry)) => LedgerChoice::EndsWith(entry),
+        (false, None) => LedgerChoice::Whole,
+    };
+    let app = super::open(&data, config, ledger)?;
     if how.new_ledger {
-        log::warn!("{}", super::ledgers::given_up(&app.replayed()));
+        log::warn!("{}", ledgers::given_up(&app.replayed()));
     }
     if config.backup_copy.is_none() && config.backup_command.is_none() {
         log::warn!(
@@ -74,7 +79,7 @@ pub fn run(config: &Config, how: &Serve) -> anyhow::Result<()> {
     let copier = copies::start(&data, config, &app)?;
     let outcome = listen(&data, config, &app, doors);
     let noted = worker::note_uses(&app);
-    let signed = maintenance::sign_head(&app);
+    let signed = app.sign_audit_head();
     app.stop();
     // The link ends with this process.
     let _ = secret::forget(&data.path().join(secret::SETUP_LINK));

@@ -1,6 +1,6 @@
 //! `usher verify --receipt`: checks what was handed out, with nothing but the files that are
 //! named. No data directory is opened, no lock taken, no server asked. The check of a whole
-//! directory is in [`super::inspect`].
+//! directory is in [`crate::inspect`].
 
 use std::fmt::Write as _;
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! Jobs: scheduled, running, completed, failed or cancelled.
 //!
-//! A scheduled job is bound to an identifier, and erases whoever holds it when it falls
+//! A scheduled job is bound to an identifier, and erases the user who has it when it falls
 //! due. One that cannot begin then is bound to a person; see `people/bindings.rs`. Everything a job knows
 //! of its progress is in the database, so it goes on after a kill; it says completed when it
 //! found nothing left, never before.
@@ -26,7 +26,7 @@ const UNPROVEN_MAX: u32 = 5_000;
 /// So many faults in a row, and a job is failed until somebody retries it.
 const ATTEMPTS: i64 = 5;
 
-/// A job that erases whoever has this identifier at the next midnight, UTC. It is answered under
+/// A job that erases the user who has this identifier at the next midnight, UTC. It is answered under
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
 /// [`Error::RateLimited`] where too many wait for names that nobody has.
 pub fn schedule(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
@@ -60,7 +60,7 @@ pub fn schedule(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> 
     )?;
     identifier.as_str().clone_into(&mut job.reference);
     tx.append_to_ledger(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
-    // Whom it is for is told as of now: it is whoever has the name at midnight.
+    // Whom it is for is told as of now: it is the user who has the name at midnight.
     let subject = user.map(|user| person::pseudonym(tx, &user));
     let reason = Some(receipt::right(job.origin, job.legal_basis));
     audit::append(

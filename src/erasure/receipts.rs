@@ -32,7 +32,7 @@ pub struct Proof {
     pub pages: u64,
     pub took_ms: u64,
     pub verified_at: Millis,
-    /// Backups that were there, which may hold whoever was erased.
+    /// Backups that were there, which may hold the erased user.
     pub backups: Vec<Backup>,
 }
 
@@ -204,7 +204,7 @@ pub fn check(
     }
 }
 
-/// Who says that a receipt is theirs.
+/// A claim that a receipt is about the caller.
 #[derive(Clone, Copy)]
 pub struct Person<'a> {
     pub token: &'a str,

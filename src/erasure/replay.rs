@@ -191,7 +191,7 @@ fn begin_anew(tx: &Tx, lost: Lost, receipts: &[Receipt], done: &mut Replayed) ->
         }
     }
     let reason = format!(
-        "ledger {} was lost, and {} of its entries were known: whoever was erased, hidden or kept out, and \
+        "ledger {} was lost, and {} of its entries were known: users erased, hidden or kept out, and \
          whatever key was revoked by one that was not, may be back; {} people were erased again, as the {} \
          receipts beside it say",
         lost.ledger,
@@ -243,7 +243,7 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
                     tx.wake_worker();
                     done.hidden += 1;
                 }
-                // What came with the return is not in the ledger, and whoever asked for it was not
+                // What came with the return is not in the ledger, and the caller was not
                 // answered: all of it is left undone, and every older copy learns that.
                 Some(Seen::Live) if stopped => {
                     let at = user.deleted_at.unwrap_or(tx.now());

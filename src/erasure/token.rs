@@ -1,4 +1,4 @@
-//! What the person is handed: it shows that a receipt is theirs.
+//! What the person is handed: it shows that a receipt is about them.
 
 use crate::error::Result;
 use crate::model::{Job, State, User};
@@ -7,7 +7,7 @@ use crate::proof::hex::Hex;
 use crate::proof::receipt::{self, Token};
 use crate::store::{Tx, aliases, waiting};
 
-/// What the person is handed to show that the receipt is theirs. It is not kept, and cannot
+/// What the person is handed to show that the receipt is about them. It is not kept, and cannot
 /// be made again once they are gone.
 pub fn of(tx: &Tx, job: &Job, user: &User) -> Token {
     Token { receipt: Hex(job.receipt), salt: salt(tx, user) }

@@ -11,7 +11,7 @@ use super::state::{Person, order};
 use super::{MacKey, Position, Pseudonym};
 
 /// What was ordered after a place. It is the most that a database which stands there has to
-/// do: whoever came later than it and is gone again counts too, for the ledger does not say
+/// do: a user who came later than it and is gone again counts, too, for the ledger does not say
 /// who came when; and one who goes by several incarnations counts as often.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Again {
@@ -24,7 +24,7 @@ pub struct Again {
 
 impl Again {
     /// For each of the places, in their order; or why a database that stands there is
-    /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside whoever writes.
+    /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside the process that writes.
     pub fn count(path: &Path, places: &[Position], mac_key: &MacKey) -> Vec<Result<Again, LedgerError>> {
         let oldest = places.iter().map(|place| place.seq).min().unwrap_or(u64::MAX);
         let mut tail: Vec<Entry> = Vec::new();

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! An act that this program does not know was written by a newer one. That needs no new
-//! version: the line carries its MAC, and whoever does not know the act refuses the ledger.
+//! version: the line carries its MAC, and a version that does not know the act refuses the ledger.
 
 use std::fmt::Write;
 
@@ -45,7 +45,7 @@ pub type Mac = [u8; 32];
 /// Something that a database must know though it is older.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// A request bound to a name: erase whoever holds it when it falls due.
+    /// A request bound to a name: erase the user who has it when it falls due.
     Scheduled {
         /// Random.
         request: Pseudonym,
@@ -53,7 +53,7 @@ pub enum Act {
         name: Pseudonym,
         due: Millis,
     },
-    /// That request was due and could not begin: it means this person, or nobody, whoever has the
+    /// That request was due and could not begin: it means this person, or nobody, whichever user has the
     /// name later.
     Bound {
         request: Pseudonym,

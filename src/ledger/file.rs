@@ -12,7 +12,7 @@ use super::{LedgerId, MacKey, Position};
 use crate::atomic_file;
 use crate::clock::Millis;
 
-/// The open ledger. One at a time: whoever holds the data directory holds it.
+/// The open ledger. One at a time: the process that holds the data directory.
 pub struct Ledger<M = File> {
     medium: M,
     mac_key: MacKey,
@@ -107,7 +107,7 @@ impl Ledger {
         Ok((Ledger::on(file, seen.end, mac_key), entries, Opened { cut: seen.torn }))
     }
 
-    /// The entries after a place in the ledger, read beside whoever writes it: nothing is cut
+    /// The entries after a place in the ledger, read beside the process that writes it: nothing is cut
     /// off, and a line that is being written is not there yet. The refusals are those of
     /// [`Ledger::open`].
     pub fn after(path: &Path, mark: &Position, mac_key: &MacKey) -> Result<Vec<Entry>, LedgerError> {

@@ -17,7 +17,7 @@
 //!   heads against it.
 //! - [`upgrade`]: from a file of version 1 to one of version 2.
 //!
-//! # What whoever writes has to keep
+//! # What a writer has to keep
 //! 1. The entries of a group are appended (which syncs them) before the database commits,
 //!    and the commit records the [`Position`] that the append gave. If the commit fails, an
 //!    [`Act::Void`] follows before anything else is appended or answered. If that fails too,
@@ -30,7 +30,7 @@
 //!    visitor: otherwise an older copy, in which it stands alone, would let it expire, and
 //!    its erasure would take the person along.
 //! 5. A replay appends [`Orders::complement`] for each person of the database, in the group
-//!    that applies the orders: whoever goes as a part of somebody goes from every copy.
+//!    that applies the orders: a user who goes as a part of another goes from every copy.
 //! 6. Whoever copies the file copies up to a [`Position`] that was committed: what lies
 //!    beyond may still be cut off.
 //!
@@ -140,7 +140,7 @@ impl Names {
         short(mac(&self.person, &[incarnation]))
     }
 
-    /// An identifier in a project, whoever holds it.
+    /// An identifier in a project, whichever user has it.
     pub fn name(&self, project: ProjectId, identifier: &str) -> Pseudonym {
         short(mac(&self.name, &[&project.0.to_be_bytes(), identifier.as_bytes()]))
     }

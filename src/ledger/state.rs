@@ -91,7 +91,7 @@ pub enum Seen {
 pub struct Request {
     pub request: Pseudonym,
     pub project: ProjectId,
-    /// Of whoever holds it when the request falls due.
+    /// Of the user who has it when the request falls due.
     pub name: Pseudonym,
     pub due: Millis,
     /// When it was accepted.
@@ -236,7 +236,7 @@ impl Orders {
 
     /// The acts that some incarnations of a person have and others lack, for those that lack
     /// them: to be appended, each with its time, when the orders for the person are applied.
-    /// So whoever is erased or hidden as a part of somebody is so in every older copy too,
+    /// So a user erased or hidden as a part of another is so in every older copy, too,
     /// where it stands alone. Empty as a rule: it takes an append that was torn by a crash,
     /// or a restore to before a merge and then to after it.
     pub fn complement(&self, people: &[Pseudonym]) -> Vec<(Millis, Act)> {

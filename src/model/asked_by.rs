@@ -1,6 +1,6 @@
 //! Who asked that somebody is kept out.
 
-/// Each suppression stands for itself: somebody is let in again when the last of theirs is over.
+/// Each suppression stands for itself: a person is let in again when the last of them is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     /// Not known, from before it was kept: it ends with anybody's.

@@ -49,7 +49,7 @@ pub enum Step {
     Erasing,
     /// Rows are gone; the pages they lay on are cleaned.
     Scrubbing,
-    /// The files are searched for what was theirs.
+    /// The files are searched for the person's data.
     Verifying,
 }
 

@@ -75,7 +75,7 @@ pub fn reapers_receipt(tx: &Tx, user: &User, hidden_at: Option<Millis>) -> Recei
 
 const SCRUBBED: &str = "erased:";
 
-/// What stands in the place of a user's identifier: the same for all that was theirs,
+/// What stands in the place of a user's identifier: the same for all of their rows,
 /// and nobody without the secret can tell whose it is.
 pub fn scrubbed(tx: &Tx, user: &User) -> String {
     let digest = tx.keyed("what stands for the erased", &[&user.incarnation]);

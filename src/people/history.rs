@@ -244,7 +244,7 @@ fn each_person(
     after: Option<UserId>,
     mut see: impl FnMut(&Person, &[(UserId, Millis)]) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    // Most of the time nobody's rows are moving, and nobody need be asked for more of them.
+    // Most of the time no rows are moving, and nobody need be asked for more of them.
     let is_merging = history::is_merging(db)?;
     let mut after = after.unwrap_or(UserId(i64::MIN));
     loop {

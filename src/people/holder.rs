@@ -33,7 +33,7 @@ fn unless_expired(tx: &Tx, user: Option<User>) -> Result<Option<User>> {
 
 /// Whom an erasure means by a name: the live or revivable user with this identifier, else the one
 /// of whom this anonymous id is a part. An identified user is meant by an anonymous id only if a
-/// key that is not public said that it is theirs: anybody can plant an id on somebody else with a
+/// key that is not public said that it is the caller's: anybody can plant an id on somebody else with a
 /// public one, and have their own erased.
 pub fn named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
     if let Some(user) = holder(tx, project, name)? {

@@ -1,5 +1,5 @@
 //! By which name a scheduled erasure knows whom it is for. Once nobody has the name any more, it
-//! is kept as a keyed digest: whoever has it next is meant, and nobody's name stays in a file.
+//! is kept as a keyed digest: the user who has it next is meant, and no name stays in a file.
 //! One that nobody ever had stays as it was asked by, as its API has it.
 
 use crate::error::Result;

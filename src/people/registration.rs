@@ -74,7 +74,7 @@ pub fn take_name(tx: &Tx, project: ProjectId, identifier: &Identifier) -> Result
 }
 
 /// The visitor of a name that becomes an identifier; an identified person loses it where a public
-/// credential alone said that it is theirs.
+/// credential alone said that it is the caller's.
 pub fn visitor_named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<User>> {
     let Some(holder) = alias_holder(tx, project, name)? else { return Ok(None) };
     if holder.identifier.is_none() {

@@ -100,7 +100,7 @@ fn by_email(tx: &Tx, project: ProjectId, email: &str) -> Result<User> {
     found.pop().ok_or_else(|| Error::user_not_found(""))
 }
 
-/// By their identifier; who has none, by an anonymous id that is theirs alone.
+/// By their identifier; who has none, by an anonymous id that no other user has.
 fn of_user(tx: &Tx, user: User) -> Result<Meant> {
     if let Some(identifier) = user.identifier.clone() {
         return Ok(Meant::identified(&identifier, Some(user)));

@@ -42,7 +42,7 @@ pub fn add(tx: &Tx, project: ProjectId, name: &Identifier, policy: Policy) -> Re
     add_for(tx, project, Source::Regulations, name, policy)
 }
 
-/// Keeps out the person whom a name means, and whoever comes with the name. An anonymous id that
+/// Keeps out the person whom a name means, and users who come with the name. An anonymous id that
 /// somebody else's client has sent, too, is not covered, nor is a name that Usher drew for a visitor.
 pub fn add_for(
     tx: &Tx,
@@ -182,7 +182,7 @@ pub fn status(tx: &NormalTx, project: ProjectId, whom: &Whom) -> Result<Option<O
     Ok(Some(None))
 }
 
-/// Ends a suppression by what callers know it by, whoever asked for it. Those that others asked for
+/// Ends a suppression by what callers know it by, whichever caller asked for it. Those that others asked for
 /// stay. [`Error::NotFound`] if there is none.
 pub fn end(tx: &ErasingTx, project: ProjectId, handle: Handle) -> Result<()> {
     let found = suppressions::by_handle(tx, project, handle, tx.now())?.ok_or(NOT_FOUND)?;

@@ -199,7 +199,7 @@ fn of_client_secret(tx: &Tx, id: ProjectId, secret: &str) -> Pseudonym {
     tx.names().credential("client secret", id, secret)
 }
 
-/// Removes the client secrets that have ended, as the ledger orders it: nobody's signature by one
+/// Removes the client secrets that have ended, as the ledger orders it: no signature by one
 /// of them is good any more. Which one came after it, the ledger does not say. How many.
 pub fn end_client_secrets(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Result<u64> {
     let mut ended = 0;

@@ -145,7 +145,7 @@ pub enum AuditFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Witness {
     SignedHead,
-    /// A receipt, or whoever else noted a position.
+    /// A receipt, or another that noted a position.
     Note,
 }
 

@@ -79,7 +79,7 @@ pub fn check_one(bytes: &[u8], key: &PublicKey) -> Result<Receipt, ReceiptFault>
     file.read()
 }
 
-/// The receipt in these bytes, whoever signed it, if they are canonical and of the right form.
+/// The receipt in these bytes, signed by any key, if they are canonical and of the right form.
 pub fn read_unsigned(bytes: &[u8]) -> Result<Receipt, ReceiptFault> {
     let (value, spelling) = canonical::read(bytes)
         .map_err(|fault| ReceiptFault { what: What::NotJson(fault), fields: Vec::new() })?;

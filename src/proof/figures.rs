@@ -3,7 +3,7 @@
 //! whole, so they are not handed out: a project would read from them how busy the others are.
 //!
 //! A receipt of version 2 lies in its file with them: `{"figures":…,"receipt":…}`. The receipt
-//! names their hash, and so its signature is theirs, too. A salt keeps the hash from telling the
+//! names their hash, and so its signature covers them, too. A salt keeps the hash from telling the
 //! figures to somebody who tries them all.
 
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 //! canonical JSON, and each names the one before it in its project by its hash.
 //!
 //! It names nobody. Whoever was erased has a token with the salt of the subject's hash, and
-//! can show with it that the receipt is theirs; nobody else can tell.
+//! can show with it that the receipt is about them; nobody else can tell.
 
 use std::fmt;
 use std::str::FromStr;
@@ -60,7 +60,7 @@ pub struct Receipt {
     pub since: Option<Vec<Gone>>,
     /// What is left of what was held of the account, and why.
     pub stays: Vec<Stay>,
-    /// Places in other people's rows that read like something of theirs, and were left. Version 2
+    /// Places in other people's rows that read like the person's data, and were left. Version 2
     /// looks at the project alone, and at whole values, whichever their case.
     pub mentions: u64,
     /// How much was looked at for them. Not in version 1.
@@ -156,7 +156,7 @@ pub struct Done {
     pub erased_at: Millis,
     /// No page held a stale byte, and the write-ahead log was empty.
     pub scrubbed_at: Millis,
-    /// The search had found nothing of theirs.
+    /// The search had found none of their data.
     pub verified_at: Millis,
     pub completed_at: Millis,
 }
@@ -201,7 +201,7 @@ pub struct Checkpoint {
     pub frames: u64,
 }
 
-/// The search for what was theirs, in the bytes of the files.
+/// The search for the person's data, in the bytes of the files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
@@ -329,12 +329,12 @@ pub fn subject(salt: &[u8; 32], identifier: &str) -> Hex<32> {
     Hex(Sha256::new().chain_update(salt).chain_update(identifier.as_bytes()).finalize().into())
 }
 
-/// The receipt is about whoever had this identifier and was given this salt.
+/// The receipt is about the person who had this identifier and was given this salt.
 pub fn is_subject(receipt: &Receipt, salt: &[u8; 32], identifier: &str) -> bool {
     subject(salt, identifier) == receipt.subject
 }
 
-/// What a person is given, to find their receipt and to show that it is theirs:
+/// What a person is given, to find their receipt and to show that it is about them:
 /// `<receipt's id>.<salt>`, both in hex digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token {
@@ -364,7 +364,7 @@ impl fmt::Display for Token {
 }
 
 impl fmt::Debug for Token {
-    /// Without the salt: whoever has it can tell whose receipt it is.
+    /// Without the salt: a reader who has it can tell whose receipt it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({})", self.receipt)
     }

@@ -1,6 +1,6 @@
 //! The key that receipts and the heads of the audit log are signed with: Ed25519, made at
 //! the first start. `DIR/secrets/signing.key` holds its 32 secret bytes; `DIR/signing.pub`
-//! its public half, to be handed to whoever may want to check.
+//! its public half, for everybody who wants to check.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File};

@@ -92,7 +92,7 @@ pub fn forget_drawn(tx: &Tx, user: UserId, since: Millis) -> Result<()> {
     Ok(())
 }
 
-/// An anonymous id is nobody's any more.
+/// An anonymous id belongs to no user any more.
 pub fn release(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
     let sql = "DELETE FROM aliases WHERE anonymous_id = ?1 AND project_id = ?2";
     tx.execute(sql, params![anonymous_id, project.0])?;

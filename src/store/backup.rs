@@ -265,7 +265,7 @@ fn finish(folder: Folder, target: &Path) -> Result<Copy> {
     Ok(Copy { ledger: offline.ledger()?, schema: offline.schema()?, folder })
 }
 
-/// Removes copies that a kill has left in `folder`. Only for whoever holds the data
+/// Removes copies that a kill has left in `folder`. Only for the process that holds the data
 /// directory.
 pub fn sweep(folder: &Path) -> Result<()> {
     left(folder)?.iter().try_for_each(|copy| fs::remove_dir_all(copy).map_err(trouble))

@@ -41,7 +41,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Notes that whoever had this name is erased as of now.
+/// Notes that the user who had this name is erased as of now.
 pub fn record(tx: &Tx, project: ProjectId, named: Named) -> Result<()> {
     record_as_of(tx, project, named, tx.now())
 }
@@ -58,7 +58,7 @@ pub fn record_as_of(tx: &Tx, project: ProjectId, named: Named, at: Millis) -> Re
     Ok(())
 }
 
-/// When whoever had this name was last erased.
+/// When a user who had this name was last erased.
 pub fn erased_at(tx: &Tx, project: ProjectId, named: Named) -> Result<Option<Millis>> {
     let digest = digest(tx, project, named);
     let sql = "SELECT erased_at FROM erased_identifiers WHERE project_id = ?1 AND digest = ?2";

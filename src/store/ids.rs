@@ -45,7 +45,7 @@ impl Ids {
     }
 
     /// A new id. Within a transaction only, after [`Ids::reserve`]. How far it is from the one
-    /// before is drawn: else whoever has two could count those that others were given between.
+    /// before is drawn: else a caller who has two could count those that others were given between.
     pub fn next(&self, now: Millis) -> i64 {
         let drawn = SipHasher13::new_with_key(&self.key).hash(&self.last.get().to_be_bytes());
         let id = match self.last.get() < now << COUNTER_BITS {

@@ -17,7 +17,7 @@ use crate::model::JobId;
 const SHORTEST: usize = 8;
 /// A longer one is searched for in pieces, for a text may be cut by the end of a page.
 const PIECE: usize = 32;
-/// Found so often in living rows, a text is not theirs alone.
+/// Found so often in living rows, a text is not one person's alone.
 const COMMON: u32 = 16;
 /// Places named in an error.
 const PLACES: usize = 5;
@@ -119,7 +119,7 @@ pub struct SearchTarget {
 /// What a search came to, for one job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Times it was found in rows of others: left, as it is theirs, too.
+    /// Times it was found in rows of others: left, as it is theirs as well.
     pub mentions: u64,
     /// Where it was found in what should have nothing: the first few places.
     pub places: Vec<String>,
@@ -233,7 +233,7 @@ impl Scanner {
     ) {
         let mut hits = self.hits(bytes);
         if number == 1 {
-            // SQLite's own words, whoever has them, too.
+            // SQLite's own words, whatever row has them, too.
             hits.retain(|(offset, _)| *offset >= layout::FILE_HEADER);
         }
         if hits.is_empty() {

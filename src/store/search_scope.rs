@@ -70,7 +70,7 @@ impl SearchScope {
 
     /// The files there are beside the database, as of now; of the receipts, those that it was not
     /// handed before, up to `last`. `is_own` looks whether one, from a
-    /// byte on, has but what Usher writes there, which is nobody's: then it is not searched.
+    /// byte on, has but what Usher writes there, which belongs to no user: then it is not searched.
     pub fn files(
         &mut self,
         files: HashMap<PathBuf, Stamp>,

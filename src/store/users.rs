@@ -71,7 +71,7 @@ pub fn by_identifier(db: &Db, project: ProjectId, identifier: &str) -> Result<Op
     db.row(sql, params![identifier, project.0], read)
 }
 
-/// Whether whoever has this name is hidden, and was so at `then` already.
+/// Whether the user who has this name is hidden, and was so at `then` already.
 pub fn is_hidden_since(db: &Db, project: ProjectId, named: Named, then: Millis) -> Result<bool> {
     let (sql, name) = match named {
         Named::Identifier(name) => (

@@ -37,7 +37,7 @@ const QUEUE_MAX: usize = 4_096;
 /// A group is committed after this many closures, or this long, though more wait.
 const GROUP_MAX: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(20);
-/// Frames in the WAL at which the writer checkpoints: 4 MiB. With more, whoever writes while
+/// Frames in the WAL at which the writer checkpoints: 4 MiB. With more, a caller who writes while
 /// they are folded in waits longer: at 4,000 up to 70 ms.
 const CHECKPOINT_FRAMES: i32 = 1_000;
 /// Pages are scrubbed for about this long between two groups.

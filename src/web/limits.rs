@@ -1,4 +1,4 @@
-//! How long the server waits for its clients, and how many bytes of theirs it holds.
+//! How long the server waits for its clients, and how many of their bytes it holds.
 
 use std::time::Duration;
 

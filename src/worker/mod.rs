@@ -2,9 +2,7 @@
 //! erasures. It sleeps until the next thing is due and wakes when told. What comes round,
 //! backups and a search of all files, may be long and has a thread of its own.
 
-pub mod backup;
 pub mod maintenance;
-mod prove;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +14,7 @@ use crate::app::App;
 use crate::erasure::{project_deletion, step};
 use crate::error::{Error, Result};
 use crate::projects;
+use crate::prove;
 use crate::worker_signal::WorkerSignal;
 
 /// The longest sleep; key uses are written down as often.

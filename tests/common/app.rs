@@ -1,17 +1,17 @@
 //! An app on a fresh directory, without a server: the rules called as a handler calls them, on a
 //! clock that moves when it is told to. When it is dropped the file is checked as a whole.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use usher::access::keyring::Keyring;
 use usher::access::keys;
 use usher::access::keys::{Bounds, Powers};
-use usher::app::{App, Parts};
+use usher::app::App;
 use usher::clock::{Clock, MINUTE, Millis};
+use usher::data_dir::DataDir;
 use usher::error::{Place, Result};
 use usher::model::{
     Attributes, Device, Identifier, Kind, ProfileChange, Project, ProjectId, Said, Scope, Scopes, UserId,
@@ -20,11 +20,10 @@ use usher::people::activity::Incoming;
 use usher::people::subject::Subject;
 use usher::people::{activity, users};
 use usher::projects;
-use usher::proof::receipts::Receipts;
 use usher::proof::signing::Signer;
-use usher::store::{self, Db, NormalTx, Priority, ScrubMode, Store, TxOf};
+use usher::start::{self, Settings};
+use usher::store::{self, Db, NormalTx, Priority, ScrubMode, TxOf};
 use usher::worker;
-use usher::worker_signal::WorkerSignal;
 
 use super::{GRACE, START, folder};
 
@@ -35,6 +34,8 @@ pub struct AppOptions {
     pub clock_grace: Millis,
     pub scrub_mode: ScrubMode,
     pub wal_limit: u64,
+    /// A database that has lost its last writes is used anyway.
+    pub accept_loss: bool,
     /// Read-only, with the project of the app that made the directory.
     pub read_only: Option<TestProject>,
 }
@@ -48,6 +49,7 @@ impl Default for AppOptions {
             clock_grace: GRACE,
             scrub_mode: ScrubMode::Whole,
             wal_limit: store::WAL_LIMIT,
+            accept_loss: false,
             read_only: None,
         }
     }
@@ -58,6 +60,8 @@ pub struct TestApp {
     pub clock: Clock,
     project: TestProject,
     dir: Option<TempDir>,
+    /// Held as a server holds it.
+    data: Option<DataDir>,
     seconds: AtomicUsize,
 }
 
@@ -75,45 +79,30 @@ impl TestApp {
         TestApp::over(folder(), AppOptions::default())
     }
 
-    /// On a directory that may hold a database already.
+    /// On a directory that may hold a database already. Its keys are the same in every test.
     pub fn over(dir: TempDir, options: AppOptions) -> TestApp {
         let clock = options.clock;
-        let worker_signal = Arc::new(WorkerSignal::default());
-        let how = store::Options {
-            secret: [7; 32],
-            clock: clock.clone(),
-            worker_signal: Arc::clone(&worker_signal),
-            points: 4,
+        put_keys(dir.path());
+        let settings = Settings {
+            workers: 2,
+            rate_limit: options.rate_limit.and_then(std::num::NonZero::new),
+            clock_grace: options.clock_grace,
+            recording_limit: options.recording_limit,
             scrub_mode: options.scrub_mode,
             reserve: 0,
             wal_limit: options.wal_limit,
-            loss: store::Loss::Refuse,
+            accept_loss: options.accept_loss,
+            ..Settings::default()
         };
-        let path = dir.path().join("usher.db");
-        let store = match &options.read_only {
-            None => Store::open(&path, how),
-            Some(_) => Store::open_read_only(&path, &how).map(|store| (store, Vec::new())),
-        };
-        let store = store.expect("the store opens");
-        let limit = options.rate_limit.and_then(std::num::NonZero::new);
-        let keyring = Keyring::new(clock.clone(), limit);
-        let make = if options.read_only.is_some() { App::read_only } else { App::new };
-        let app = make(Parts {
-            store,
-            keyring,
-            worker_signal,
-            clock: clock.clone(),
-            clock_grace: options.clock_grace,
-            recording_limit: options.recording_limit,
-            signer: Signer::of(&[9; 32]),
-            receipts: Receipts::open(&dir.path().join("receipts")).expect("the receipts"),
-            backups: dir.path().join("backups"),
-        })
-        .expect("the app");
+        let is_read_only = options.read_only.is_some();
+        let hold = if is_read_only { DataDir::look } else { DataDir::hold };
+        let data = hold(dir.path()).expect("a directory").expect("nobody else holds it");
+        let open = if is_read_only { start::open_read_only } else { start::open };
+        let app = open(&data, &settings, clock.clone()).expect("the app");
         let project = options
             .read_only
             .unwrap_or_else(|| with_key(&app, app.read(projects::list).expect("projects").remove(0)));
-        TestApp { app, clock, project, dir: Some(dir), seconds: AtomicUsize::new(2) }
+        TestApp { app, clock, project, dir: Some(dir), data: Some(data), seconds: AtomicUsize::new(2) }
     }
 
     /// The project of the first start.
@@ -200,6 +189,7 @@ impl TestApp {
     /// The same, for what serves it.
     pub fn give_back(&mut self) -> TempDir {
         self.app.stop();
+        self.data = None;
         self.dir.take().expect("a directory")
     }
 
@@ -224,6 +214,22 @@ impl Drop for TestApp {
         // A test that failed has said why already.
         if !std::thread::panicking() {
             self.check_file();
+        }
+    }
+}
+
+/// The secrets that a first start would make.
+fn put_keys(dir: &Path) {
+    let secrets = dir.join("secrets");
+    fs::create_dir_all(&secrets).expect("a folder");
+    let signer = Signer::of(&[9; 32]);
+    for (at, bytes) in [
+        (secrets.join("store.key"), &[7; 32][..]),
+        (secrets.join("signing.key"), &[9; 32][..]),
+        (dir.join("signing.pub"), signer.public().file_text().as_bytes()),
+    ] {
+        if !at.exists() {
+            fs::write(at, bytes).expect("a file");
         }
     }
 }

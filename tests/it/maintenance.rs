@@ -283,7 +283,7 @@ fn without_a_schedule_no_backup_is_made() {
 #[test]
 fn the_last_good_backup_goes_once_a_new_one_is_made() {
     let (server, dir) = keeper(None);
-    let make = || usher::worker::backup::make(&server.app, &dir.join("backups")).expect("a backup");
+    let make = || usher::backup::make(&server.app, &dir.join("backups")).expect("a backup");
     make();
     server.tick();
     let first = names(&dir);

@@ -10,9 +10,20 @@ use crate::harness::{Reply, Server};
 use crate::needs::SmallDisk;
 use crate::process::{Process, agent, begin, directory, key, lines, usher, wait_until};
 
-/// All that is looked at, where the secrets are no files.
-const CHECKS: [&str; 9] =
-    ["write", "read", "damage", "clock", "log", "usher.db", "usher.db-wal", "erasures.ledger", "receipts"];
+/// All that is looked at.
+const CHECKS: [&str; 11] = [
+    "write",
+    "read",
+    "damage",
+    "clock",
+    "log",
+    "usher.db",
+    "usher.db-wal",
+    "erasures.ledger",
+    "secrets/store.key",
+    "secrets/signing.key",
+    "receipts",
+];
 
 fn asked(server: &Server, key: &str) -> Reply {
     server.clock.advance(500);

@@ -53,7 +53,7 @@ impl House {
         std::fs::copy(aside.join("usher.db"), dir.path().join("usher.db")).expect("a copy");
         let _ = std::fs::remove_file(dir.path().join("usher.db-wal"));
         let _ = std::fs::remove_file(dir.path().join("usher.db-shm"));
-        House { server: at(dir, now), key }
+        House { server: older(dir, now), key }
     }
 
     fn events(&self, name: &str) -> i64 {
@@ -66,6 +66,14 @@ const GRACE: i64 = 15 * MINUTE;
 
 fn at(dir: TempDir, now: i64) -> Server {
     Server::over(dir, |options| options.clock = Clock::manual(now))
+}
+
+/// On a database that is older than its ledger, as with `--accept-loss`.
+fn older(dir: TempDir, now: i64) -> Server {
+    Server::over(dir, |options| {
+        options.clock = Clock::manual(now);
+        options.accept_loss = true;
+    })
 }
 
 #[test]
@@ -345,7 +353,7 @@ fn after_a_restore_a_hidden_user_has_the_same_time_left() {
         let house = House::new(server);
         let ann = house.server.seed("ann").events(3).insert();
         let shelf = tempfile::tempdir().expect("a directory");
-        let backup = usher::worker::backup::make(&house.server.app, shelf.path()).expect("a backup");
+        let backup = usher::backup::make(&house.server.app, shelf.path()).expect("a backup");
         house.server.clock.advance(HOUR);
         assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
         let House { server, key } = house;
@@ -397,7 +405,8 @@ fn cut_off(old_head: bool) -> House {
             std::fs::write(dir.path().join(name), bytes).expect("a file");
         }
     }
-    House { server: at(dir, now), key }
+    let start = if old_head { at } else { older };
+    House { server: start(dir, now), key }
 }
 
 fn sessions_and_state(house: &House) -> (i64, String, Option<String>) {

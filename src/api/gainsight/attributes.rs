@@ -62,7 +62,7 @@ pub async fn of_users(call: Call) -> Answer {
 }
 
 /// The fields that the vendor's accounts have. Accounts are not kept here, so there are none
-/// with values, and no custom attributes of theirs; but connectors check that this list is
+/// with values, and no custom attributes; but connectors check that this list is
 /// there before they read anything else.
 pub async fn of_accounts(call: Call) -> Answer {
     let project = call.project()?;

@@ -41,7 +41,7 @@ impl Condition {
         (first, last)
     }
 
-    /// What it says of the users alone: whoever has an entry that holds it holds this, too.
+    /// What it says of the users alone: a user with an entry that matches it matches this, too.
     pub fn of_users(&self) -> Filter {
         let lists = self.0.iter().map(|terms| Filter::All(terms.iter().filter_map(Term::of_user).collect()));
         if self.0.is_empty() { Filter::Identified } else { Filter::Any(lists.collect()) }

@@ -1,4 +1,4 @@
-//! The backups that there are, for whoever watches over them.
+//! The backups that there are, for those who watch over them.
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};

@@ -16,7 +16,7 @@ use crate::store::Db;
 
 /// One user.
 pub enum Target {
-    /// None: a number that is nobody's.
+    /// None: a number that no user has.
     Id(Option<UserId>),
     Identifier(Identifier),
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use crate::data_dir::DataDir;
+use crate::start;
 
 /// In the directory of a demo alone.
 const MARKER: &str = "usher-demo.txt";
@@ -74,7 +75,7 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
     let Some(data) = DataDir::hold(path)? else {
         bail!("an Usher server is using {shown}: stop it first");
     };
-    super::super::sweep(&data)?;
+    start::sweep(&data)?;
     let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = entries.with_context(|| format!("cannot look into {shown}"))?;
     let other = entries.iter().map(fs::DirEntry::file_name).find(|name| {

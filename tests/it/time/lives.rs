@@ -214,7 +214,7 @@ fn nothing_is_pruned_by_a_clock_that_is_not_trusted() {
     erase(&server, "eve");
     crate::maintenance::furnish(&server);
     for _ in 0..2 {
-        usher::worker::backup::make(&server.app, server.app.backups()).expect("a backup");
+        usher::backup::make(&server.app, server.app.backups()).expect("a backup");
         server.clock.advance(HOUR);
     }
     let held = || {

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::copies;
+use super::recovery_key::is_sealed;
 use crate::app::App;
+use crate::backup;
 use crate::clock::Millis;
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
 use crate::store::backup::has_projects;
 use crate::store::{NormalTx, audit, maintenance};
-use crate::worker::backup;
 
 /// Why a start is refused that could make none.
 const REFUSED: Error = Error::Unavailable("no backup could be made before its schema is changed");
@@ -69,7 +69,7 @@ impl<'a> Upgrade<'a> {
 
     /// Its name.
     fn make(&self) -> anyhow::Result<String> {
-        copies::is_sealed(self.data, self.secret)?;
+        is_sealed(self.data, self.secret)?;
         let path = backup::before_upgrade(self.data.path(), &self.data.backups(), self.now)?;
         name(&path).context("the backup has no name")
     }

@@ -22,13 +22,12 @@ use crate::proof::check::check_one;
 use crate::proof::ledger_head::Head;
 use crate::proof::receipt::{Receipt, of_file_name};
 use crate::proof::signing::{PublicKey, Signer};
+use crate::start::ledgers;
 use crate::store::backup::{self, OfflineDatabase};
 use crate::store::{
     Access, Pages, RECOVERY_KEY, audit, fragments, jobs, keyed, search_all, search_key, used_leaves,
     wal_fault,
 };
-
-use super::ledgers;
 
 /// How a line begins that is no good news.
 pub const WRONG: &str = "WRONG";
@@ -40,13 +39,13 @@ const INDEX: &str = "usher.db-shm";
 const TRIES: u32 = 3;
 /// Rows of the audit log read at a time.
 const ROWS: u32 = 1_000;
-/// Jobs whose needles are searched for: all that a day leaves.
+/// Jobs whose fragments are searched for: all that a day leaves.
 const JOBS: u32 = 1_000_000;
 
 /// What is looked at.
 pub struct Directory<'a> {
     path: &'a Path,
-    /// Opened by whoever serves it: closing it would drop the locks of SQLite.
+    /// Opened by the server: closing it would drop the locks of SQLite.
     file: &'a Pages,
     /// Whether a backup is being made, from a copy that is not encrypted.
     is_copied: &'a dyn Fn() -> bool,

@@ -1,5 +1,7 @@
 //! The proof of erasures: once rows are gone, the pages they lay on are scrubbed, the WAL
-//! is emptied, and the files are searched for what was theirs. Only then is a job completed.
+//! is emptied, and the files are searched for the person's data. Only then is a job completed.
+
+pub mod nightly;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -22,8 +24,6 @@ use crate::store::{
     BackgroundTx, Emptied, Scope, Totals, Verdict, fragments, is_own, ledger_position, mentions, users,
 };
 
-use super::backup;
-
 /// Times that files are cleaned and searched again before a job fails: a page may be
 /// caught in the middle of being written.
 const TRIES: u32 = 3;
@@ -32,7 +32,7 @@ const TRIES: u32 = 3;
 const FEW: usize = 256;
 /// Steps of a cleaning: others write meanwhile, and may write more than a step scrubs.
 const STEPS: u32 = 64;
-/// Needles that are searched for together: some 50 MB.
+/// Fragments that are searched for together: some 50 MB.
 const FRAGMENTS: usize = 500_000;
 
 /// What became of the jobs whose rows are gone.
@@ -175,7 +175,7 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
     };
     let backup_policy = app.backup_policy();
     let holding = |listed: &[Listed]| archive::holding(listed, &now, 0, backup_policy.keep);
-    let mut held = holding(&archive::list(app.backups()).map_err(backup::trouble)?);
+    let mut held = holding(&archive::list(app.backups()).map_err(archive::BackupError::into_error)?);
     // After a restore on an empty machine the place of copies has some that are not here.
     for copy in backup_policy.copies.iter().flat_map(|copies| holding(&copies.there())) {
         if !held.iter().any(|here| here.name == copy.name) {
@@ -196,7 +196,7 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
 }
 
 /// Scrubs what was written and empties the WAL. None: a reader still needs it.
-pub(super) fn clean(app: &App, search_scope: &mut SearchScope) -> Result<Option<Totals>> {
+fn clean(app: &App, search_scope: &mut SearchScope) -> Result<Option<Totals>> {
     let mut steps = 0;
     while app.store().scrub()? > FEW && steps < STEPS {
         steps += 1;
@@ -268,7 +268,7 @@ fn conclude(app: &App, jobs: &[Job], verdict: &Verdict, said: &Said) -> Result<P
 fn witness(app: &App, job: &Job, verdict: &Verdict, said: &Said) -> Result<Searched> {
     let found = verdict.found.get(&job.id).cloned().unwrap_or_default();
     if let Some(page) = verdict.stale.first().filter(|_| found.places.is_empty()) {
-        // What is there is nobody's that is known, but it should not be there.
+        // What is there belongs to no known user, but it should not be there.
         return Err(Error::internal(format!("page {page} keeps stale bytes, or is not as SQLite writes it")));
     }
     if !found.sees {

@@ -1,4 +1,7 @@
-//! Making a backup, and removing those that have had their time.
+//! Making a backup, and removing those that have had their time. What a backup is as a file stands in
+//! `archive`.
+
+pub mod schedule;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -24,8 +27,9 @@ pub fn make(app: &App, folder: &Path) -> Result<PathBuf> {
     let _alone = app.backing_up();
     let dir = app.store().folder();
     // It may have been changed since the start.
-    keys::check_recovery(&dir.join("secrets"), |key| app.store().recovery_seal(key)).map_err(trouble)?;
-    let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
+    keys::check_recovery(&dir.join("secrets"), |key| app.store().recovery_seal(key))
+        .map_err(BackupError::into_error)?;
+    let recipients = Recipients::load(&dir.join("secrets")).map_err(BackupError::into_error)?;
     has_room(app, folder)?;
     let copy = app.store().copy(app.backups())?;
     let packed = pack(dir, &copy, app.clock().now(), &recipients, folder)?;
@@ -89,14 +93,15 @@ fn prune_upgrade(app: &App) -> Result<usize> {
     if !time.standing.is_trusted() {
         return Ok(0);
     }
-    let removed = match archive::prune_upgrade(app.backups(), made_at, time.now).map_err(trouble)? {
-        BeforeUpgrade::Stays => return Ok(0),
-        BeforeUpgrade::Removed(name) => {
-            log::info!("backup {name} from before the upgrade was removed");
-            1
-        }
-        BeforeUpgrade::Gone => 0,
-    };
+    let removed =
+        match archive::prune_upgrade(app.backups(), made_at, time.now).map_err(BackupError::into_error)? {
+            BeforeUpgrade::Stays => return Ok(0),
+            BeforeUpgrade::Removed(name) => {
+                log::info!("backup {name} from before the upgrade was removed");
+                1
+            }
+            BeforeUpgrade::Gone => 0,
+        };
     app.write_blocking(|tx: &BackgroundTx| maintenance::forget(tx, maintenance::UPGRADED))?;
     Ok(removed)
 }
@@ -104,7 +109,7 @@ fn prune_upgrade(app: &App) -> Result<usize> {
 /// A backup of a database that nobody has open yet, before its schema is changed. `dir` is the data
 /// directory, `folder` that of backups.
 pub fn before_upgrade(dir: &Path, folder: &Path, made_at: Millis) -> Result<PathBuf> {
-    let recipients = Recipients::load(&dir.join("secrets")).map_err(trouble)?;
+    let recipients = Recipients::load(&dir.join("secrets")).map_err(BackupError::into_error)?;
     let copy = copy_closed(&dir.join("usher.db"), folder)?;
     Ok(pack(dir, &copy, made_at, &recipients, folder)?.path)
 }
@@ -116,7 +121,8 @@ fn pack(dir: &Path, copy: &Copy, made_at: Millis, recipients: &Recipients, folde
         schema: copy.schema,
         ledger: position(copy),
     };
-    archive::pack(&Contents::of(dir, &copy.database()), about, recipients, folder).map_err(trouble)
+    archive::pack(&Contents::of(dir, &copy.database()), about, recipients, folder)
+        .map_err(BackupError::into_error)
 }
 
 /// Removes the backups that have had their time, but for the last good one. Returns how many. As
@@ -133,7 +139,7 @@ pub fn prune(app: &App) -> Result<usize> {
         log::error!("the backup from before the upgrade could not be removed: {error}");
         0
     });
-    let pruned = archive::prune(app.backups(), now, keep).map_err(trouble)?;
+    let pruned = archive::prune(app.backups(), now, keep).map_err(BackupError::into_error)?;
     if let Some(name) = &pruned.lasting {
         log::warn!("backup {name} has had its time, and stays: there is no younger one");
     }
@@ -161,9 +167,4 @@ fn position(copy: &Copy) -> LedgerPosition {
         head: crate::proof::hex::Hex(ledger.head).to_string(),
         offset: ledger.offset,
     }
-}
-
-/// What the archive refuses, as the one error.
-pub fn trouble(refusal: BackupError) -> Error {
-    refusal.into_error()
 }
