@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, REVIVABLE};
 use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
-use crate::store::{BackgroundTx, Db, Tx, jobs as rows, users};
+use crate::store::{BackgroundTx, Db, Tx, jobs as rows, message_keys, users};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -38,7 +38,9 @@ pub fn step(tx: &BackgroundTx) -> Result<Step> {
             step.reaped += 1;
         } else if let Some(job) = rows::next_erasing(tx, tx.now())? {
             advance(tx, job, deadline, &mut step)?;
-        } else if !(merge::chunk(tx)?
+        // Rows move between users once their keys are comparable.
+        } else if !(message_keys::renew_some(tx)?
+            || merge::chunk(tx)?
             || interactions::chunk(tx)?
             || project_deletion::step(tx)?
             || tx.trusts_clock() && prune(tx)?)

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use const_format::formatcp;
-use sha2::{Digest, Sha256};
 
 use super::row::Row;
 use super::users::Direction;
@@ -32,15 +31,15 @@ fn kind(row: &Row) -> Result<Kind> {
     Kind::parse(row.text(1)?).ok_or_else(odd_row)
 }
 
-/// Where a message lies among its user's: 8 bytes of its id's hash.
-fn key(message_id: &str) -> i64 {
-    let hash = Sha256::digest(message_id.as_bytes());
-    hash.iter().take(8).fold(0, |key: i64, byte| (key << 8) | i64::from(*byte))
-}
-
-pub fn exists(db: &Db, user: UserId, message_id: &str) -> Result<bool> {
+pub fn exists(tx: &Tx, user: UserId, message_id: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM events WHERE user_id = ?1 AND message_key = ?2";
-    Ok(db.row(sql, params![user.0, key(message_id)], |_| Ok(()))?.is_some())
+    let is_under = |key: i64| Ok(tx.row(sql, params![user.0, key], |_| Ok(()))?.is_some());
+    let keys = tx.message_keys();
+    match keys.old(message_id) {
+        _ if is_under(keys.of(message_id))? => Ok(true),
+        Some(old) => is_under(old),
+        None => Ok(false),
+    }
 }
 
 pub fn insert(tx: &Tx, user: UserId, event: &Event) -> Result<()> {
@@ -49,7 +48,7 @@ pub fn insert(tx: &Tx, user: UserId, event: &Event) -> Result<()> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             user.0,
-            key(&event.message_id),
+            tx.message_keys().of(&event.message_id),
             event.session.map(|session| session.0),
             event.kind.as_str(),
             event.name,

@@ -11,6 +11,9 @@ pub const RESTORED: &str = "restored";
 /// When the backup was made from before this version's schema, as long as that is there.
 pub const UPGRADED: &str = "upgraded";
 
+/// The id of the last event whose message key has a key; no row: all have. See `message_keys.rs`.
+pub const MESSAGE_KEYS: &str = "message keys";
+
 /// A random number for the run of the program that has the database open; a signed head of the
 /// ledger has the same.
 const RUN: &str = "run";
@@ -21,8 +24,8 @@ const RUN_BEFORE: &str = "run before";
 /// The latest time that work was done or a backup was made, of those within bounds. Rows that hold
 /// a number which is no time are left out.
 pub fn latest(db: &Db, bounds: (Millis, Millis)) -> Result<Option<Millis>> {
-    let sql = "SELECT max(done_at) FROM upkeep WHERE task NOT IN (?1, ?2) AND done_at BETWEEN ?3 AND ?4";
-    Ok(db.row(sql, params![RUN, RUN_BEFORE, bounds.0, bounds.1], |row| row.get(0))?.flatten())
+    let sql = "SELECT max(done_at) FROM upkeep WHERE task NOT IN (?1, ?2, ?3) AND done_at BETWEEN ?4 AND ?5";
+    Ok(db.row(sql, params![RUN, RUN_BEFORE, MESSAGE_KEYS, bounds.0, bounds.1], |row| row.get(0))?.flatten())
 }
 
 /// The numbers of a run and of the one whose head it found.

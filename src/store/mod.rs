@@ -48,6 +48,7 @@ pub mod layout;
 pub mod maintenance;
 mod marks;
 pub mod mentions;
+pub mod message_keys;
 pub mod messages;
 pub mod name_changes;
 pub mod old_secrets;
@@ -94,6 +95,7 @@ pub use ledger_writer::Beside;
 use ledger_writer::LedgerWriter;
 pub use ledger_writer::position as ledger_position;
 use marks::Marks;
+use message_keys::MessageKeys;
 use name_changes::NameChanges;
 pub use priority::{Background, BackgroundTx, Erasing, ErasingTx, Normal, NormalTx, Priority, TxOf};
 pub use read_only::Access;
@@ -216,6 +218,7 @@ pub struct Tx<'a> {
 pub struct WriterContext {
     ids: ids::Ids,
     secret: [u8; 32],
+    message_keys: MessageKeys,
     worker_signal: Arc<WorkerSignal>,
     ledger_writer: LedgerWriter,
     marks: Marks,
@@ -298,6 +301,9 @@ impl Store {
             LedgerWriter::open(&conn, &ledger, &secret, clock.now(), growth.clone(), beside)
         })?;
         let marks = scrub.transaction(&conn, || Marks::open(&conn, path))?;
+        let had_old = "SELECT EXISTS (SELECT 1 FROM upkeep WHERE task = ?1)";
+        let had_old =
+            conn.query_row(had_old, [maintenance::MESSAGE_KEYS], |row| row.get(0)).map_err(from_sql)?;
         let (watch, alarm) = (Arc::new(WalWatch::new(path, wal_limit)), Arc::<Alarm>::default());
         let name_changes = Arc::<NameChanges>::default();
         let writer = Writer::start(
@@ -305,6 +311,7 @@ impl Store {
             WriterContext {
                 ids,
                 secret,
+                message_keys: MessageKeys::new(&secret, had_old),
                 worker_signal,
                 ledger_writer,
                 marks,
@@ -715,6 +722,10 @@ impl<'a> Tx<'a> {
 
     fn secret(&self) -> &[u8; 32] {
         &self.resources.secret
+    }
+
+    fn message_keys(&self) -> &MessageKeys {
+        &self.resources.message_keys
     }
 
     /// A digest that says nothing without the secret; `purpose` sets it apart from others.

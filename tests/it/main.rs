@@ -73,6 +73,7 @@ mod maintenance;
 mod matrix;
 mod merging;
 mod merging_erasures;
+mod message_keys;
 mod metrics;
 mod native;
 mod native_backups;

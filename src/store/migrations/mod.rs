@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("12_sign_in.sql"),
     include_str!("13_roles.sql"),
     include_str!("14_deleted_projects.sql"),
+    include_str!("15_message_keys.sql"),
 ];
 
 /// How many there are.
