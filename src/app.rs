@@ -6,7 +6,7 @@ pub mod due;
 pub mod figures;
 pub mod finding;
 mod heads;
-pub mod held;
+pub mod ledger_evidence;
 pub mod readiness;
 mod regulations;
 pub mod scans;
@@ -43,7 +43,7 @@ use crate::tls::Certificates;
 use crate::trace::{Actor, RequestId, Source, Who};
 use crate::worker_signal::WorkerSignal;
 use heads::Heads;
-use held::Known;
+use ledger_evidence::Known;
 use readiness::Watch;
 use scans::Scans;
 
@@ -500,7 +500,7 @@ fn learn(receipts: &mut Receipts, store: &Store) -> Result<(Vec<JobNumbers>, u64
                 }
                 unknown.extend(figures.map(|figures| figures.job));
             }
-            (Err(trouble), _) => log::error!("receipt {name} does not read: {trouble}"),
+            (Err(trouble), _) => log::error!("receipt {name} cannot be read: {trouble}"),
         }
     }
     Ok((unknown, first))
@@ -526,7 +526,7 @@ fn check_ledger(
     }
     let looked = known.check(&store.ledger(), &store.mac_key(), asked).map_err(Error::internal)?;
     if let Some(head) = &head {
-        held::check_owner(head, &looked).map_err(Error::internal)?;
+        ledger_evidence::check_owner(head, &looked).map_err(Error::internal)?;
     }
     let (runs, restored) =
         store.read(|db| Ok((maintenance::runs(db)?, maintenance::done_at(db, maintenance::RESTORED)?)))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::app::held::{self, Known};
+use crate::app::ledger_evidence::{self, Known};
 use crate::archive::{self, BackupError, Identities, keys};
 use crate::clock::Millis;
 use crate::erasure::replay;
@@ -294,7 +294,9 @@ fn places(directory: &Directory, receipts: Vec<Receipt>, key: &PublicKey) -> Res
     let (seen, contradictions) = known.contradictions(&path, &mac_key(directory)?)?;
     let mut faults: Vec<String> = contradictions.iter().map(ToString::to_string).collect();
     if let Some(head) = &head {
-        faults.extend(held::check_owner(head, &seen).err().map(|contradiction| contradiction.to_string()));
+        faults.extend(
+            ledger_evidence::check_owner(head, &seen).err().map(|contradiction| contradiction.to_string()),
+        );
     }
     let ours = known.receipts_of(seen.end.ledger).count();
     // Of a ledger that was lost nothing can be looked for; any other is no ledger of this directory.

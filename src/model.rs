@@ -4,6 +4,7 @@ mod asked_by;
 mod intake;
 mod interaction;
 mod job;
+mod periods;
 mod regulation;
 mod role;
 
@@ -19,20 +20,13 @@ pub use asked_by::AskedBy;
 pub use intake::{Dropped, Intake, Outcome, PublicWrites, Received, Repair, Said};
 pub use interaction::{Handle, Interaction, Message};
 pub use job::{Job, JobStatus, Origin, ReceiptId, Step};
+pub use periods::{SESSION_GAP, TRASH_PERIOD, UNDATED_LATE_PERIOD};
 pub use regulation::{Progress, Regulated, RegulatedJob, Regulation, RegulationKind};
 pub use role::{Reach, Role};
 
 /// Named values of a user or an event.
 pub type Attributes = Map<String, Value>;
 
-/// How long a hidden user can be revived: 7 days.
-pub const REVIVABLE: Millis = 7 * crate::clock::DAY;
-
-/// A message of unknown age is late for this long after an erasure: clients keep what they
-/// could not send, and give up before.
-pub const UNDATED: Millis = 30 * crate::clock::DAY;
-/// Two events of one user this far apart, or less, are of one session.
-pub const SESSION_GAP: Millis = 30 * crate::clock::MINUTE;
 /// The longest identifier, in code points.
 pub const IDENTIFIER_MAX: usize = 256;
 
@@ -156,7 +150,7 @@ impl Erasure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Live,
-    /// Since `User::deleted_at`; live again on a revival within [`REVIVABLE`].
+    /// Since `User::deleted_at`; live again on a revival within [`TRASH_PERIOD`].
     Hidden,
     /// Hidden for too long, and not erased yet, as the clock is not trusted: gone for every caller,
     /// its names free for others. In the trash again if the clock is set back.
@@ -219,7 +213,7 @@ pub struct User {
 impl User {
     /// Hidden for less than 7 days at `now`.
     pub fn is_revivable(&self, now: Millis) -> bool {
-        self.state == State::Hidden && self.deleted_at.is_some_and(|at| at > now - REVIVABLE)
+        self.state == State::Hidden && self.deleted_at.is_some_and(|at| at > now - TRASH_PERIOD)
     }
 
     /// Hidden for 7 days or more at `now`: for every caller gone, reaped or not.
@@ -234,7 +228,7 @@ impl User {
     /// Its 7 days are over at `now`, so that the reaper takes it.
     pub fn is_ripe(&self, now: Millis) -> bool {
         matches!(self.state, State::Hidden | State::Waiting)
-            && self.deleted_at.is_none_or(|at| at <= now - REVIVABLE)
+            && self.deleted_at.is_none_or(|at| at <= now - TRASH_PERIOD)
     }
 
     /// Activity is visible only after this instant.

@@ -14,7 +14,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::access::key_addresses::Allowed;
-use crate::access::quota::{Counting, NewPeople};
+use crate::access::registration_limit::{Counting, NewPeople};
 use crate::access::{keys, rotation};
 use crate::clock::{Clock, DAY, HOUR, MINUTE, Millis, SECOND};
 use crate::error::{Error, Result};

@@ -10,7 +10,7 @@ pub mod key_ends;
 pub mod keyring;
 pub mod keys;
 pub mod passwords;
-pub mod quota;
+pub mod registration_limit;
 pub mod roles;
 pub mod rotation;
 pub mod second_factor;

@@ -12,7 +12,7 @@ use super::page::{Page, sentence};
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{ACCOUNT as PATH, LOGIN};
 use super::show::{Time, many, plain};
-use super::{again, cookies, device};
+use super::{cookies, device, reauthenticate};
 use crate::access::second_factor::Standing;
 use crate::access::{admins, credentials, second_factor, sign_ins};
 use crate::clock::{HOUR, MINUTE};
@@ -167,7 +167,7 @@ async fn changed(request: &PageRequest) -> Result<String> {
     if request.form.text("password_again") != new {
         return fault("password_again", "does not match the first");
     }
-    if !again::is_password(request, request.form.text("present")).await? {
+    if !reauthenticate::is_password(request, request.form.text("present")).await? {
         return fault("present", "is wrong");
     }
     let hash = request.shared::<LoginThrottle>()?.hash(move || admins::hash_password(&new)).await??;

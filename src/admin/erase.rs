@@ -9,11 +9,11 @@ use super::holdings::{self, FateLine};
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths;
+use super::receipt_tokens::Tokens;
 use super::show::{Count, plain};
-use super::tokens::Tokens;
 use super::user::{self, Head};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::erasure;
 use crate::erasure::{preview, token};
 use crate::error::{Error, Place, Result};
@@ -58,7 +58,7 @@ async fn begin(request: PageRequest) -> Answer {
     let (typed, reach) = (request.form.text("confirm").to_owned(), request.reach());
     stated_legal_basis(&request)?.is();
     let begun = request.app.write(move |tx| {
-        let user = within::held(tx, &reach, id, tx.now())?;
+        let user = scoped::held(tx, &reach, id, tx.now())?;
         check(&user, kind)?;
         if typed != must_type(&user).1 {
             return Err(Error::invalid(Place::Body, "confirm", "does not match"));
@@ -118,7 +118,7 @@ enum Typed {
 async fn page(request: &PageRequest, id: UserId, kind: Erasure, typed: Typed) -> Answer {
     let (reach, now) = (request.reach(), request.now);
     let read = request.app.scan(move |db| {
-        let user = within::held(db, &reach, id, now)?;
+        let user = scoped::held(db, &reach, id, now)?;
         check(&user, kind)?;
         let (project, outlook) = (projects::get(db, user.project)?, preview::dry_run(db, &user, kind)?);
         Ok((user, project, outlook))

@@ -8,11 +8,11 @@ use super::jobs::{Progress, error, origin, reference, user_href, what};
 use super::page::{Page, capital};
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths;
+use super::receipt_tokens::Tokens;
 use super::show::{Count, Time};
-use super::tokens::Tokens;
 use super::users::{name, names};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::Millis;
 use crate::erasure::{jobs, receipts};
 use crate::model::{Job, JobId, JobStatus, Step};
@@ -92,7 +92,7 @@ struct Problem {
 async fn show(request: PageRequest) -> Answer {
     let (id, reach, now) = (request.job()?, request.reach(), request.now);
     let (projects, job) =
-        request.app.read(|db| Ok((within::projects(db, &reach)?, within::job(db, &reach, id)?)))?;
+        request.app.read(|db| Ok((scoped::projects(db, &reach)?, scoped::job(db, &reach, id)?)))?;
     let token = match request.sign_in_token().filter(|_| !request.is_head()) {
         Some(sign_in) => request.shared::<Tokens>()?.of(&sign_in, id),
         None => None,
@@ -150,7 +150,7 @@ async fn show(request: PageRequest) -> Answer {
 /// The person has the token, and the page need not show it any more.
 async fn hand_over(request: PageRequest) -> Answer {
     let (id, reach) = (request.job()?, request.reach());
-    request.app.read(|db| within::job(db, &reach, id))?;
+    request.app.read(|db| scoped::job(db, &reach, id))?;
     if let Some(sign_in) = request.sign_in_token() {
         request.shared::<Tokens>()?.hand_over(&sign_in, id);
     }

@@ -11,7 +11,7 @@ use super::show::{Count, Time, plain};
 use super::user;
 use super::users::{name, names};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::Millis;
 use crate::erasure::jobs;
 use crate::error::{Error, Place, Result};
@@ -78,9 +78,9 @@ impl Progress {
 async fn list(request: PageRequest) -> Answer {
     let (below, reach, now) = (below(&request)?, request.reach(), request.now);
     let read = request.app.scan(move |db| {
-        let found = within::jobs(db, &reach, below, PAGE + 1)?;
-        let running = within::any_running(db, &reach, &found)?;
-        Ok((within::projects(db, &reach)?, found, running))
+        let found = scoped::jobs(db, &reach, below, PAGE + 1)?;
+        let running = scoped::any_running(db, &reach, &found)?;
+        Ok((scoped::projects(db, &reach)?, found, running))
     });
     let (projects, mut found, running) = read.await?;
     let more = found.len() > PAGE as usize;
@@ -177,7 +177,7 @@ async fn cancel(request: PageRequest) -> Answer {
     request
         .app
         .write(move |tx| {
-            within::job(tx, &reach, id)?;
+            scoped::job(tx, &reach, id)?;
             jobs::cancel(tx, None, id)
         })
         .await?;
@@ -189,7 +189,7 @@ async fn retry(request: PageRequest) -> Answer {
     request
         .app
         .write(move |tx| {
-            within::job(tx, &reach, id)?;
+            scoped::job(tx, &reach, id)?;
             jobs::retry(tx, id)
         })
         .await?;

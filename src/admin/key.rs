@@ -12,7 +12,7 @@ use super::show::{Count, Time, plain};
 use crate::access::keys::Change;
 use crate::access::roles::Permission;
 use crate::access::{key_addresses, keys, rotation};
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::{self, HOUR, Millis};
 use crate::error::{Error, Place, Result};
 use crate::model::{Credential, Key, KeyId, OldSecret, Project};
@@ -110,7 +110,7 @@ struct Held {
 fn held(request: &PageRequest) -> Result<Held> {
     let (id, reach) = (id(request)?, request.reach());
     request.app.read(|db: &Db| {
-        within::check_key(db, &reach, id)?;
+        scoped::check_key(db, &reach, id)?;
         Ok(Held { key: keys::good(db, id)?, projects: projects::list(db)?, old: rotation::list(db)? })
     })
 }

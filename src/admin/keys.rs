@@ -13,7 +13,7 @@ use super::show::{Time, plain};
 use crate::access::keys::{Bounds, Powers};
 use crate::access::roles::Permission;
 use crate::access::{key_addresses, keys, roles};
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::Millis;
 use crate::error::{Error, Place, Result};
 use crate::model::{Key, KeyId, Project, Scopes};
@@ -130,7 +130,7 @@ async fn revoke(request: PageRequest) -> Answer {
     request
         .app
         .write(move |tx| {
-            within::check_key(tx, &reach, id)?;
+            scoped::check_key(tx, &reach, id)?;
             keys::revoke(tx, id)
         })
         .await?;

@@ -7,20 +7,19 @@
 
 mod account;
 mod admins;
-mod again;
 mod assets;
 mod audit;
 mod backups;
 mod clock;
 mod cookies;
+mod csrf;
 mod device;
 mod erase;
 mod fields;
 mod flash;
-mod guard;
-mod halfway;
 mod holdings;
 mod ids;
+mod ingest_token;
 mod job;
 mod jobs;
 mod key;
@@ -32,11 +31,15 @@ mod outside;
 mod page;
 mod page_request;
 mod paths;
+mod pending_sign_in;
 mod project;
 mod projects;
+mod reauthenticate;
 mod receipt;
+mod receipt_tokens;
 mod receipts;
 mod repairs;
+mod scoped;
 mod second_factor;
 mod settings;
 mod setup;
@@ -44,24 +47,21 @@ mod show;
 mod sign_in;
 mod sign_in_code;
 mod theme;
-mod token;
-mod tokens;
 mod trash;
 mod user;
 mod users;
-mod within;
 
 use std::rc::Rc;
 
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
-pub use halfway::Halfway;
 pub use link::path as password_path;
 pub use login_throttle::{Guest, LoginThrottle};
 pub use page_request::{Access, Route};
+pub use pending_sign_in::Halfway;
+pub use receipt_tokens::Tokens;
 pub use setup::SetupLink;
-pub use tokens::Tokens;
 
 /// Every address that the pages have.
 pub fn routes() -> Vec<Route> {
@@ -86,7 +86,7 @@ pub fn routes() -> Vec<Route> {
         settings::routes(),
         keys::routes(),
         key::routes(),
-        token::routes(),
+        ingest_token::routes(),
         sign_in_code::routes(),
         account::routes(),
         second_factor::routes(),

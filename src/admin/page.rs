@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::cookies::{self, Jar};
 use super::flash::FlashView;
-use super::{assets, guard};
+use super::{assets, csrf};
 use crate::access::roles;
 use crate::access::roles::Permission;
 use crate::error::Error;
@@ -123,7 +123,7 @@ pub fn of_error(request: &HttpRequest, error: &Error) -> HttpResponse {
         _ => {}
     }
     let (status, title, text) = words(error);
-    let came_from = guard::came_from(request).filter(|_| request.method() == Method::POST);
+    let came_from = csrf::came_from(request).filter(|_| request.method() == Method::POST);
     let link = match came_from {
         Some(page) => (page, "Reload the page"),
         None => ("/admin/".to_owned(), "Go to the start page"),

@@ -15,9 +15,9 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web
 use askama::Template;
 
 use super::cookies::{self, Jar};
+use super::csrf::{self, CsrfTokens};
 use super::fields::{FORM_MAX, Fields};
 use super::flash::Flash;
-use super::guard::{self, CsrfTokens};
 use super::page::{self, Can, Page};
 use super::{outside, paths};
 use crate::access::roles::Permission;
@@ -97,7 +97,7 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     request.extensions_mut().insert(Pattern(route.path));
     let posted = route.method == Method::POST;
     if posted {
-        guard::check_origin(request)?;
+        csrf::check_origin(request)?;
     }
     let Some(mut page_request) = PageRequest::open(app, request, route)? else {
         return Ok(to_sign_in(request));
@@ -114,7 +114,7 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
     }
     if posted {
         page_request.form = Fields::of_form(request, payload, route.form_max).await?;
-        page_request.csrf.check(page_request.form.text(guard::FIELD))?;
+        page_request.csrf.check(page_request.form.text(csrf::FIELD))?;
     }
     (route.handler)(page_request).await
 }
@@ -123,8 +123,8 @@ async fn admit(routes: &[Route], app: App, request: &HttpRequest, payload: Paylo
 fn to_sign_in(request: &HttpRequest) -> HttpResponse {
     let wanted = match *request.method() {
         // What a form was to do is not done after the sign-in; its page is shown again.
-        Method::POST => guard::came_from(request),
-        _ => request.uri().path_and_query().and_then(|path| guard::local(path.as_str())).map(str::to_owned),
+        Method::POST => csrf::came_from(request),
+        _ => request.uri().path_and_query().and_then(|path| csrf::local(path.as_str())).map(str::to_owned),
     };
     let query = wanted.map(|path| {
         let path = percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC);
@@ -284,13 +284,13 @@ impl PageRequest {
         match self.app.note_seen(sign_in).await {
             Ok(()) | Err(Error::DiskFull | Error::DiskFails(_) | Error::Unavailable(_) | Error::ReadOnly) => {
             }
-            Err(error) => log::error!("that a sign-in is used could not be written down: {error}"),
+            Err(error) => log::error!("sign-in activity could not be recorded: {error}"),
         }
     }
 
     /// Where somebody signs in, for the list of sign-ins.
     pub fn from(&self) -> sign_ins::From {
-        let agent = guard::text(&self.request, header::USER_AGENT).map(agent::read).unwrap_or_default();
+        let agent = csrf::text(&self.request, header::USER_AGENT).map(agent::read).unwrap_or_default();
         let browser = match (agent.browser, agent.os) {
             (Some(browser), Some(os)) => Some(format!("{browser}, {os}")),
             (browser, os) => browser.or(os),
@@ -346,7 +346,7 @@ impl PageRequest {
 
     /// The address of the page whose form or link led here, if it is one of ours.
     pub fn came_from(&self) -> Option<String> {
-        guard::came_from(&self.request)
+        csrf::came_from(&self.request)
     }
 
     /// What every page has, for one of a section of the menu.

@@ -11,7 +11,7 @@ use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{self, PROJECTS};
 use super::show::{Count, plain};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::erasure::project_deletion;
 use crate::error::{Error, Place, Result};
 use crate::model::{Origin, Project};
@@ -59,7 +59,7 @@ async fn show(request: PageRequest) -> Answer {
 }
 
 fn project(request: &PageRequest) -> Result<Project> {
-    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
+    request.app.read(|db| scoped::project(db, &request.reach(), request.segment("project")))
 }
 
 async fn page(request: &PageRequest, project: &Project, faults: Faults) -> Answer {

@@ -12,7 +12,7 @@ use super::show::{Count, Time, many, plain};
 use super::{paths, repairs, settings};
 use crate::access::roles::Permission;
 use crate::access::rotation;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::error::Error;
 use crate::model::{Intake, Project, ProjectId, PublicWrites};
 use crate::projects;
@@ -103,7 +103,7 @@ async fn show_with(
 ) -> Answer {
     let reach = request.reach();
     let read =
-        move |db: &Db| Ok((within::projects(db, &reach)?, within::keys(db, &reach)?, rotation::list(db)?));
+        move |db: &Db| Ok((scoped::projects(db, &reach)?, scoped::keys(db, &reach)?, rotation::list(db)?));
     let (projects, keys, old) = request.app.scan(read).await?;
     let row = |project: &Project| {
         let form = origins_form.as_ref().filter(|form| form.project == project.id);
@@ -179,7 +179,7 @@ async fn set_origins(request: PageRequest) -> Answer {
     let key = request.segment("project").to_owned();
     let text = request.form.text("origins").to_owned();
     let list = origins::split(&text);
-    let project = request.app.read(|db| within::project(db, &request.reach(), &key))?.id;
+    let project = request.app.read(|db| scoped::project(db, &request.reach(), &key))?.id;
     let set = request.app.write(move |tx| projects::set_origins(tx, project, &list)).await;
     let error = match set {
         Ok(_) => {

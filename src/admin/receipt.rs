@@ -10,7 +10,7 @@ use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths;
 use super::show::{Count, plain};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::app::App;
 use crate::clock::{self, Millis};
 use crate::erasure::jobs;
@@ -200,7 +200,7 @@ async fn listed(request: &PageRequest) -> Result<Listed> {
     let found = find(&request.app, number).await?.ok_or(Error::ReceiptNotFound)?;
     let (app, reach, listed) = (request.app.clone(), request.reach(), found.clone());
     let is_theirs =
-        web::block(move || within::receipt(&app, &reach, &listed)).await.map_err(Error::internal)??;
+        web::block(move || scoped::receipt(&app, &reach, &listed)).await.map_err(Error::internal)??;
     if is_theirs { Ok(found) } else { Err(Error::ReceiptNotFound) }
 }
 

@@ -10,7 +10,7 @@ use super::paths;
 use super::receipt::{self, erased};
 use super::show::{Count, Time, many, plain};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::app::App;
 use crate::clock::Millis;
 use crate::erasure::receipts::Person;
@@ -110,7 +110,7 @@ fn newest(app: &App, reach: &Reach, mut below: Option<u64>, limit: usize) -> Res
         let is_last = read.len() < STRETCH.max(limit);
         below = read.last().map(|listed| listed.number);
         for listed in read {
-            if within::receipt(app, reach, &listed)? {
+            if scoped::receipt(app, reach, &listed)? {
                 found.push(listed);
             }
             if found.len() == limit {
@@ -231,7 +231,7 @@ async fn asked(request: &PageRequest) -> Result<Result<Good, Vec<form::FormatErr
     let (app, reach, id) = (request.app.clone(), request.reach(), receipt.id);
     let here = web::block(move || {
         let Some(listed) = app.receipts().of_id(id) else { return Ok(None) };
-        Ok(within::receipt(&app, &reach, &listed)?.then_some(listed))
+        Ok(scoped::receipt(&app, &reach, &listed)?.then_some(listed))
     });
     let here = here.await.map_err(Error::internal)??;
     let job = request

@@ -12,7 +12,7 @@ use super::paths::PROJECTS;
 use super::show::{Count, Time, plain};
 use crate::access::keys;
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::{self, Millis};
 use crate::model::{Key, Project};
 use crate::people::repairs;
@@ -72,7 +72,7 @@ impl Reason {
 async fn list(request: PageRequest) -> Answer {
     let (key, reach, now) = (request.segment("project").to_owned(), request.reach(), request.now);
     let read = request.app.scan(move |db| {
-        let project = within::project(db, &reach, &key)?;
+        let project = scoped::project(db, &reach, &key)?;
         let counts = repairs::counts(db, project.id, repairs::DAYS, now)?;
         Ok((repairs::recent(db, project.id)?, counts, keys::list(db)?, project))
     });

@@ -12,7 +12,7 @@ use super::login_throttle::LoginThrottle;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::ACCOUNT;
-use super::{again, device};
+use super::{device, reauthenticate};
 use crate::access::roles::Permission;
 use crate::access::second_factor;
 use crate::access::second_factor::Confirmed;
@@ -86,7 +86,7 @@ impl Drawing {
 }
 
 async fn begin(request: PageRequest) -> Answer {
-    if !again::is_password(&request, request.form.text("password")).await? {
+    if !reauthenticate::is_password(&request, request.form.text("password")).await? {
         return refused(&request, "factor_password", "The password is wrong.");
     }
     let id = request.admin()?.id;
@@ -122,7 +122,7 @@ async fn renew_codes(request: PageRequest) -> Answer {
         return Ok(refused);
     }
     let (id, code) = (request.admin()?.id, request.form.text("code").to_owned());
-    match again::with_code(&request, move |tx| second_factor::renew_codes(tx, id, &code)).await? {
+    match reauthenticate::with_code(&request, move |tx| second_factor::renew_codes(tx, id, &code)).await? {
         Some(codes) => recovery_codes(&request, codes, false),
         None => refused(&request, "factor_code", WRONG_CODE),
     }
@@ -134,7 +134,7 @@ async fn turn_off(request: PageRequest) -> Answer {
     }
     let (id, code) = (request.admin()?.id, request.form.text("code").to_owned());
     let off = move |tx: &ErasingTx| Ok(second_factor::turn_off(tx, id, &code)?.then_some(()));
-    match again::with_code(&request, off).await? {
+    match reauthenticate::with_code(&request, off).await? {
         Some(()) => Ok(request.go_and_say(ACCOUNT, Flash::SecondFactorOff)),
         None => refused(&request, "factor_code", WRONG_CODE),
     }
@@ -142,7 +142,7 @@ async fn turn_off(request: PageRequest) -> Answer {
 
 /// Whether everybody must have one. It asks for the password: what it loosens, it loosens for all.
 async fn set_needed(request: PageRequest) -> Answer {
-    if !again::is_password(&request, request.form.text("password")).await? {
+    if !reauthenticate::is_password(&request, request.form.text("password")).await? {
         return refused(&request, "needed_password", "The password is wrong.");
     }
     let (id, needed) = (request.admin()?.id, request.form.given("needed").is_some());
@@ -154,7 +154,7 @@ const WRONG_CODE: &str = "The code is wrong or was already used.";
 
 /// The answer to a wrong password. None: it is right.
 async fn refuse_password(request: &PageRequest) -> Result<Option<actix_web::HttpResponse>> {
-    match again::is_password(request, request.form.text("password")).await? {
+    match reauthenticate::is_password(request, request.form.text("password")).await? {
         true => Ok(None),
         false => refused(request, "factor_password", "The password is wrong.").map(Some),
     }

@@ -9,7 +9,7 @@ use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::PROJECTS;
 use super::show::plain;
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Intake, Project, PublicWrites};
 use crate::people::placeholders;
@@ -172,7 +172,7 @@ async fn save(request: PageRequest) -> Answer {
 }
 
 fn project(request: &PageRequest) -> Result<Project> {
-    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
+    request.app.read(|db| scoped::project(db, &request.reach(), request.segment("project")))
 }
 
 fn page(

@@ -5,13 +5,13 @@ use actix_web::http::{Method, StatusCode, header};
 use askama::Template;
 
 use super::flash::{Flash, FlashView};
-use super::halfway::Halfway;
 use super::login_throttle::{Guest, LoginThrottle};
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{LOGIN as PATH, LOGIN_CODE};
-use super::tokens::Tokens;
-use super::{cookies, device, guard, show};
+use super::pending_sign_in::Halfway;
+use super::receipt_tokens::Tokens;
+use super::{cookies, csrf, device, show};
 use crate::access::roles::Permission;
 use crate::access::{admins, roles, second_factor};
 use crate::error::{Error, Result};
@@ -169,7 +169,7 @@ pub async fn end(request: &PageRequest, token: String) -> Result<()> {
 }
 
 fn next(asked: &str) -> String {
-    guard::local(asked).unwrap_or(HOME).to_owned()
+    csrf::local(asked).unwrap_or(HOME).to_owned()
 }
 
 fn form(request: &PageRequest, status: StatusCode, next: String, error: Option<String>) -> Answer {

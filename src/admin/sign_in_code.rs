@@ -5,11 +5,11 @@ use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
-use super::halfway::{Comer, Halfway};
 use super::login_throttle::LoginThrottle;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths::{LOGIN, LOGIN_CODE as PATH};
+use super::pending_sign_in::{Comer, Halfway};
 use super::sign_in::{self, Entry};
 use super::{cookies, device};
 use crate::access::admins;

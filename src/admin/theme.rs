@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 
 use super::cookies;
-use super::guard;
+use super::csrf;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use crate::error::{Error, Place};
 
@@ -17,6 +17,6 @@ async fn choose(request: PageRequest) -> Answer {
         "auto" => request.jar().removal(cookies::THEME),
         _ => return Err(Error::invalid(Place::Body, "theme", "must be light, dark or auto")),
     };
-    let next = guard::local(request.form.text("next")).unwrap_or("/admin/users");
+    let next = csrf::local(request.form.text("next")).unwrap_or("/admin/users");
     Ok(request.go(next).cookie(cookie).finish())
 }

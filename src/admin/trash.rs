@@ -8,10 +8,10 @@ use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Time, left, plain};
 use super::users::{heading, name, names};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Place, Result};
-use crate::model::{REVIVABLE, User, UserId};
+use crate::model::{TRASH_PERIOD, User, UserId};
 
 const PAGE: u32 = 50;
 
@@ -43,7 +43,7 @@ struct Row {
 async fn list(request: PageRequest) -> Answer {
     let (after, reach, now) = (after(&request)?, request.reach(), request.now);
     let read = request.app.scan(move |db| {
-        Ok((within::projects(db, &reach)?, within::trash(db, &reach, after, PAGE + 1, now)?))
+        Ok((scoped::projects(db, &reach)?, scoped::trash(db, &reach, after, PAGE + 1, now)?))
     });
     let (projects, mut found) = read.await?;
     let more = found.len() > PAGE as usize;
@@ -71,7 +71,7 @@ fn after(request: &PageRequest) -> Result<Option<(Millis, UserId)>> {
 
 fn row(user: &User, project: String, now: Millis) -> Row {
     let since = user.deleted_at.unwrap_or(now);
-    let remains = since + REVIVABLE - now;
+    let remains = since + TRASH_PERIOD - now;
     Row {
         id: user.id,
         heading: heading(user),
@@ -79,7 +79,7 @@ fn row(user: &User, project: String, now: Millis) -> Row {
         display_name: user.name().as_deref().map(plain),
         project,
         hidden_at: Time::new(since, now),
-        due: Time::new(since + REVIVABLE, now),
+        due: Time::new(since + TRASH_PERIOD, now),
         left: left(remains),
         soon: remains < DAY,
     }

@@ -11,11 +11,11 @@ use super::show::{Count, Time, beginning, left, plain};
 use super::users::{Choice, heading, nameless, state_label};
 use super::{holdings, ids};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::Millis;
 use crate::erasure::trash;
 use crate::error::{Error, Result};
-use crate::model::{Attributes, Event, Project, REVIVABLE, Reach, State, User, UserId};
+use crate::model::{Attributes, Event, Project, Reach, State, TRASH_PERIOD, User, UserId};
 use crate::people::find::Held;
 use crate::people::{activity, find, masks, person};
 use crate::projects;
@@ -170,9 +170,9 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
         page: Page { path: path(user.id), ..request.page("users", head.heading.clone())? },
         user: head,
         hidden: user.deleted_at.filter(|_| user.state == State::Hidden).map(|since| Hidden {
-            left: format!("{} left", left(since + REVIVABLE - now)),
+            left: format!("{} left", left(since + TRASH_PERIOD - now)),
             since: time(since),
-            due: time(since + REVIVABLE),
+            due: time(since + TRASH_PERIOD),
         }),
         stats: Stats {
             sessions: Count(user.session_count),
@@ -210,7 +210,7 @@ async fn reveal(request: PageRequest) -> Answer {
     let revealed = request
         .app
         .write(move |tx| {
-            let user = within::held(tx, &reach, id, tx.now())?;
+            let user = scoped::held(tx, &reach, id, tx.now())?;
             // Nothing of these is shown to anybody any more.
             if !matches!(user.state, State::Live | State::Hidden) {
                 return Err(Error::Conflict("this user has no values to show"));
@@ -244,7 +244,7 @@ pub async fn note_view(request: &PageRequest, user: &User) -> Result<()> {
 }
 
 fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
-    let user = within::held(db, reach, id, now)?;
+    let user = scoped::held(db, reach, id, now)?;
     let activity = match user.state {
         // It is gone for every caller; how much is left may be seen, what it is may not.
         State::Waiting | State::Erasing | State::Merged => Vec::new(),
@@ -329,7 +329,7 @@ fn data(url: Option<&str>, values: &Attributes) -> String {
 async fn hide(request: PageRequest) -> Answer {
     let (id, reach) = (request.user()?, request.reach());
     let hidden = request.app.write(move |tx| {
-        let user = within::held(tx, &reach, id, tx.now())?;
+        let user = scoped::held(tx, &reach, id, tx.now())?;
         match user.state {
             State::Live => trash::hide(tx, &user).map(|_| user.id),
             State::Hidden => Err(Error::Conflict("the user is already in the trash")),
@@ -344,7 +344,7 @@ async fn restore(request: PageRequest) -> Answer {
     let (id, reach) = (request.user()?, request.reach());
     request
         .app
-        .write(move |tx| match within::held(tx, &reach, id, tx.now())?.state {
+        .write(move |tx| match scoped::held(tx, &reach, id, tx.now())?.state {
             State::Live => Err(Error::Conflict("the user is not in the trash")),
             _ => trash::restore(tx, id),
         })

@@ -11,7 +11,7 @@ use super::page::{self, Page};
 use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::show::{Count, Time, plain};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::app::App;
 use crate::clock::Millis;
 use crate::error::{Error, Place, Result};
@@ -117,11 +117,11 @@ async fn list(request: PageRequest) -> Answer {
     let (projects, chosen, mut shown) = request
         .app
         .scan(move |db| {
-            let projects = within::projects(db, &reach)?;
+            let projects = scoped::projects(db, &reach)?;
             let chosen =
-                key.map(|key| within::project(db, &reach, &key)).transpose()?.map(|project| project.id);
+                key.map(|key| scoped::project(db, &reach, &key)).transpose()?.map(|project| project.id);
             let shown = match (text.is_empty(), lists) {
-                (true, true) => newest(within::newest(db, &reach, chosen, below, PAGE + 1, now)?),
+                (true, true) => newest(scoped::newest(db, &reach, chosen, below, PAGE + 1, now)?),
                 (true, false) => Shown::default(),
                 (false, _) => {
                     let among = projects.iter().map(|project| project.id);
@@ -252,7 +252,7 @@ fn find(
 fn directs(app: &App, reach: &Reach, text: &str, of_jobs: bool, of_receipts: bool) -> Result<Vec<Direct>> {
     let mut directs = Vec::new();
     if let Some(id) = text.parse().ok().map(JobId).filter(|_| of_jobs) {
-        match app.read(|db| within::job(db, reach, id)) {
+        match app.read(|db| scoped::job(db, reach, id)) {
             Ok(job) => {
                 directs.push(Direct {
                     href: format!("/admin/jobs/{}", job.id),
@@ -266,7 +266,7 @@ fn directs(app: &App, reach: &Reach, text: &str, of_jobs: bool, of_receipts: boo
     if let Some(id) = text.parse::<receipt::Id>().ok().filter(|_| of_receipts) {
         let listed = app.receipts().of_id(id);
         if let Some(listed) = listed
-            && within::receipt(app, reach, &listed)?
+            && scoped::receipt(app, reach, &listed)?
         {
             let (href, label) =
                 (format!("/admin/receipts/{}", listed.number), format!("Receipt {}", listed.number));

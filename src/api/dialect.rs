@@ -1,7 +1,7 @@
 //! What every API has in common: how a request is let in, read, and answered.
 //!
 //! A dialect says how it reads the key and how it words an error; everything else
-//! stands here once. The order of checks: path and method, key, scope, rate, then the
+//! stands here once. The order of checks: path and method, key, rate, scope, then the
 //! handler's own: parameters, body, user.
 
 pub mod repairs;

@@ -7,7 +7,7 @@ use super::App;
 use crate::archive::{self, LedgerPosition, Listed};
 use crate::clock::Millis;
 use crate::error::Result;
-use crate::ledger::{Again, LedgerError, LedgerId, Position};
+use crate::ledger::{LedgerError, LedgerId, Position, ReplayEstimate};
 use crate::proof::hex::Hex;
 
 pub struct Backup {
@@ -20,7 +20,7 @@ pub struct Backup {
     /// The ledger's entry that it knows last.
     pub entry: Option<u64>,
     /// The most that a restore would do once more, or why it would be refused.
-    pub again: Result<Again, String>,
+    pub again: Result<ReplayEstimate, String>,
 }
 
 /// How long a backup stays.
@@ -40,12 +40,13 @@ pub fn list(app: &App) -> Result<Vec<Backup>> {
     let listed = archive::list(app.backups()).map_err(archive::BackupError::into_error)?;
     let places: Vec<Result<Position, String>> = listed.iter().map(place).collect();
     let known: Vec<Position> = places.iter().flatten().copied().collect();
-    let mut counted = Again::count(&app.store().ledger(), &known, &app.store().mac_key()).into_iter();
+    let mut counted =
+        ReplayEstimate::count(&app.store().ledger(), &known, &app.store().mac_key()).into_iter();
     let lasting = archive::lasting(&listed, now, keep).map(|last| &last.name);
     let mut backups = Vec::new();
     for (backup, place) in listed.iter().zip(places) {
         let again = match place {
-            Ok(_) => counted.next().unwrap_or(Ok(Again::default())).map_err(why),
+            Ok(_) => counted.next().unwrap_or(Ok(ReplayEstimate::default())).map_err(why),
             Err(why) => Err(why),
         };
         backups.push(Backup {
@@ -69,7 +70,7 @@ pub fn list(app: &App) -> Result<Vec<Backup>> {
 /// Where a backup stands in the ledger, or why nobody can tell.
 fn place(backup: &Listed) -> Result<Position, String> {
     let manifest = backup.manifest.as_ref().map_err(ToString::to_string)?;
-    position(&manifest.ledger).ok_or_else(|| "what it says of the ledger does not read".to_owned())
+    position(&manifest.ledger).ok_or_else(|| "its position in the ledger cannot be read".to_owned())
 }
 
 /// The place in the ledger that a manifest tells. None: it does not read.

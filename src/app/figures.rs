@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::metrics::{Kind, Text};
-use crate::model::REVIVABLE;
+use crate::model::TRASH_PERIOD;
 use crate::store::{figures, users};
 
 /// What is read for one answer.
@@ -47,7 +47,7 @@ fn read(app: &App) -> Result<Read> {
     Ok(Read {
         jobs,
         repairs,
-        reap_due: hidden.map(|at| at.saturating_add(REVIVABLE)),
+        reap_due: hidden.map(|at| at.saturating_add(TRASH_PERIOD)),
         last_backup: last_good.and_then(archive::Listed::made_at),
         disk: disk::room(app.store().folder()).ok(),
     })
@@ -62,7 +62,7 @@ fn write_store(app: &App, to: &mut Text) {
     let failed = "Transactions that came to nothing at their end, since the start.";
     to.one("usher_commits_failed_total", Kind::Counter, failed, load.failed);
     to.one("usher_wal_bytes", Kind::Gauge, "Size of the write-ahead log.", load.wal);
-    let damaged = "Whether a part of the database was met that does not read: 1 for yes.";
+    let damaged = "Whether an unreadable part of the database was met: 1 for yes.";
     to.one("usher_damaged", Kind::Gauge, damaged, u8::from(app.store().damage().is_some()));
 }
 

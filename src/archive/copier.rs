@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::catalog::{self, Listed};
 use super::destination::{Copied, Destination};
 use super::error::{BackupError, Result};
+use super::retention;
 use super::upload_state::UploadState;
 use crate::clock::{Clock, Millis};
 use crate::worker_signal::WorkerSignal;
@@ -351,7 +352,7 @@ fn copy_backups(shared: &Shared, seen: &mut BTreeSet<String>) -> Result<()> {
     shared.look.store(false, Ordering::SeqCst);
     let listed = catalog::list(folder)?;
     let expired: BTreeSet<&String> =
-        catalog::expired(&listed, now, shared.keep).into_iter().map(|backup| &backup.name).collect();
+        retention::expired(&listed, now, shared.keep).into_iter().map(|backup| &backup.name).collect();
     let marks = UploadState::new(folder, shared.place.blind());
     let is_there = |backup: &Listed| match shared.place.has(&backup.name, backup.bytes) {
         Some(there) => there && seen.contains(&backup.name),

@@ -13,6 +13,7 @@ use super::command::BackupCommand;
 use super::error::{BackupError, Result};
 use super::files::{self, CHUNK, Draft, Spilt, Tally};
 use super::manifest;
+use super::retention;
 use crate::clock::Millis;
 use crate::files::open_beside;
 
@@ -231,7 +232,7 @@ impl Destination {
     pub fn prune(&self, now: Millis, keep: Millis) -> Result<()> {
         let Kind::Directory(folder) = &self.kind else { return Ok(()) };
         ensure(folder)?;
-        let pruned = catalog::prune(folder, now, keep)?;
+        let pruned = retention::prune(folder, now, keep)?;
         pruned.failed.into_iter().next().map_or(Ok(()), Err)
     }
 

@@ -193,7 +193,7 @@ fn parse(path: &Path, line: &[u8]) -> Result<Manifest> {
     };
     let manifest: Manifest = serde_json::from_slice(text).map_err(|error| {
         let column = u64::try_from(error.column().saturating_sub(1)).unwrap_or(0);
-        BackupError::damaged(path, begin + column, "its first line does not read")
+        BackupError::damaged(path, begin + column, "its first line cannot be read")
     })?;
     // Read generously, then held against our own wording: what JSON would forgive, such
     // as a space that became a tab, is a change of the file all the same.

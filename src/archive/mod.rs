@@ -13,8 +13,9 @@
 //! | `manifest` | the first line |
 //! | `keys` | recovery key, machine key, what a backup is opened with |
 //! | `pack`, `unpack` | there and back |
-//! | `shelf` | the folder of backups: list, prune, who is still held |
-//! | `place`, `command`, `copier`, `marks` | where they are copied to, and the thread that does it |
+//! | `catalog` | the folder of backups: what is in it, who is still held |
+//! | `retention` | how long backups are kept, and which of them go |
+//! | `destination`, `command`, `copier`, `upload_state` | where they are copied to, and the thread that does it |
 
 mod catalog;
 mod command;
@@ -25,13 +26,11 @@ mod files;
 pub mod keys;
 pub mod manifest;
 mod pack;
+mod retention;
 mod unpack;
 mod upload_state;
 
-pub use catalog::{
-    BeforeUpgrade, Held, KEEP, Listed, Pruned, UPGRADE_KEEP, expired, holding, is_name, lasting, list, prune,
-    prune_upgrade, reach_back_to,
-};
+pub use catalog::{Held, Listed, holding, is_name, list};
 pub use copier::{Copier, CopyFault, CopyState, Notices, Pace, Pending, Sources};
 pub use destination::{Copied, Destination};
 pub use error::BackupError;
@@ -39,6 +38,9 @@ pub use files::sweep;
 pub use keys::{Identities, Recipients, RecoveryKey};
 pub use manifest::{LedgerPosition, Manifest, read_manifest};
 pub use pack::{About, Contents, Packed, pack};
+pub use retention::{
+    BeforeUpgrade, KEEP, Pruned, UPGRADE_KEEP, expired, lasting, prune, prune_upgrade, reach_back_to,
+};
 pub use unpack::{Unpacked, check, left_unpacked, sweep_unpacked, unpack};
 
 /// What the tar inside a backup holds, in this order and nothing else.

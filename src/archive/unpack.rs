@@ -156,7 +156,7 @@ fn walk(path: &Path, identities: &Identities, into: Option<&Path>) -> Result<Man
                 0 => begin.saturating_sub(NONCE),
                 chunk => begin + chunk * SEALED_CHUNK,
             };
-            BackupError::damaged(path, line + at, "from there on it does not open")
+            BackupError::damaged(path, line + at, "it cannot be decrypted from there on")
         }
         None => BackupError::Unexpected { path: path.to_owned(), what: error.to_string() },
     };
@@ -203,7 +203,7 @@ fn read_tar<R: Read>(
             let mut inside = Vec::new();
             entry.read_to_end(&mut inside).map_err(blame)?;
             let inside =
-                serde_json::from_slice(&inside).map_err(|_| alien(format!("{name} does not read")))?;
+                serde_json::from_slice(&inside).map_err(|_| alien(format!("{name} cannot be read")))?;
             if let Some(field) = manifest.differs(&inside) {
                 return Err(BackupError::Edited { path: path.to_owned(), field });
             }
@@ -222,7 +222,7 @@ fn read_tar<R: Read>(
         }
     }
     if entries.next().is_some() {
-        return Err(alien("there is more in it".to_owned()));
+        return Err(alien("it has unexpected entries".to_owned()));
     }
     // To its end, so that all of it is proven: a tar ends in zeros.
     let mut rest = Zeros { others: false };

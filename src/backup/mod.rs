@@ -141,7 +141,7 @@ pub fn prune(app: &App) -> Result<usize> {
     });
     let pruned = archive::prune(app.backups(), now, keep).map_err(BackupError::into_error)?;
     if let Some(name) = &pruned.lasting {
-        log::warn!("backup {name} has had its time, and stays: there is no younger one");
+        log::warn!("backup {name} is past its retention but kept: it is the newest valid backup");
     }
     for refusal in &pruned.failed {
         log::error!("a backup could not be removed: {refusal}");

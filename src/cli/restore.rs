@@ -11,7 +11,7 @@ use crate::clock::{self, Clock, Millis};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::erasure::replay::Replayed;
-use crate::ledger::Again;
+use crate::ledger::ReplayEstimate;
 use crate::restore::{self, Notice, Request, Restored};
 use crate::start::LedgerChoice;
 
@@ -79,7 +79,7 @@ fn owners_keys(what: &Restore) -> anyhow::Result<Identities> {
 }
 
 /// What is ahead, before anything is changed.
-fn ahead(file: &Path, made_at: Millis, again: &Again) -> String {
+fn ahead(file: &Path, made_at: Millis, again: &ReplayEstimate) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     format!(
         "{name}, made {}, is valid. Up to {} erasures will be repeated, up to {} users moved to trash, up to \

@@ -29,7 +29,7 @@ impl Listen {
         found.sort_by_key(SocketAddr::is_ipv6);
         found.dedup();
         if found.is_empty() {
-            return Err(io::Error::new(ErrorKind::NotFound, "the name stands for no address"));
+            return Err(io::Error::new(ErrorKind::NotFound, "the name does not resolve"));
         }
         Ok(found)
     }

@@ -9,7 +9,7 @@ use crate::erasure;
 use crate::erasure::{delete_rows, jobs, project_deletion, trash};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
-use crate::model::{Job, REVIVABLE};
+use crate::model::{Job, TRASH_PERIOD};
 use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
 use crate::store::{BackgroundTx, Db, Tx, jobs as rows, message_keys, users};
 
@@ -95,7 +95,7 @@ fn prune(tx: &Tx) -> Result<bool> {
 /// What waits because the clock is not trusted: users whose 7 days are over, and scheduled jobs that
 /// are due. It looks at an index entry each: for scans.
 pub fn held_up(db: &Db, now: Millis) -> Result<(i64, i64)> {
-    Ok((users::count_hidden_until(db, now - REVIVABLE)?, rows::count_due(db, now)?))
+    Ok((users::count_hidden_until(db, now - TRASH_PERIOD)?, rows::count_due(db, now)?))
 }
 
 /// When something falls due next, as far as the database knows. While the clock is not trusted
@@ -104,7 +104,7 @@ pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
     let scheduled = if trusts_clock { rows::first_scheduled(db)? } else { rows::first_unbound(db)? };
     let scheduled = scheduled.map(|job| job.start_at);
     let retry = rows::first_retry(db)?;
-    let hidden = users::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + REVIVABLE);
+    let hidden = users::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + TRASH_PERIOD);
     Ok([scheduled, retry, hidden].into_iter().flatten().min())
 }
 

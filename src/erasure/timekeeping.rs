@@ -8,7 +8,7 @@ use crate::clock::{Millis, Reading, Waited};
 use crate::erasure::trash;
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
-use crate::model::REVIVABLE;
+use crate::model::TRASH_PERIOD;
 use crate::people::{names, references};
 use crate::store::{
     BackgroundTx, ErasingTx, Tx, audit, erased_identifiers, jobs, second_factors, sign_of_life, users,
@@ -76,7 +76,7 @@ pub fn cut(tx: &BackgroundTx) -> Result<Cut> {
     // Else codes would be refused until the clock is there again.
     second_factors::cut(tx, totp::newest_step(tx.now()))?;
     loop {
-        let some = rows::since(tx, tx.now() - REVIVABLE, CHUNK)?;
+        let some = rows::since(tx, tx.now() - TRASH_PERIOD, CHUNK)?;
         if some.is_empty() {
             break;
         }

@@ -11,7 +11,7 @@
 //!   appended to.
 //! - [`Orders`] and [`fate`]: what a database has to do about the entries that it has not
 //!   seen.
-//! - [`Again`]: how much that is at most, for backups.
+//! - [`ReplayEstimate`]: how much that is at most, for backups.
 //! - [`check`]: the whole file, line by line, for `usher verify`.
 //! - [`look()`]: one reading of the whole file, for those who hold receipts, backups and signed
 //!   heads against it.
@@ -36,7 +36,6 @@
 //!
 //! `tests/quick/ledger/model.rs` breaks 1 (the void) to 5 in turn, and shows what goes wrong.
 
-mod again;
 mod check;
 mod entry;
 mod error;
@@ -44,6 +43,7 @@ mod file;
 mod lines;
 mod look;
 mod mac_key;
+mod replay_estimate;
 mod state;
 mod upgrade;
 
@@ -53,13 +53,13 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 
-pub use again::Again;
 pub use check::{LedgerFault, Report, check};
 pub use entry::{Act, BadHeader, Chain, Entry, Header, Mac, UNSEALED, VERSION};
 pub use error::LedgerError;
 pub use file::{Ledger, Medium, Opened};
 pub use look::{Seen as Looked, look};
 pub use mac_key::{MacKey, hkdf};
+pub use replay_estimate::ReplayEstimate;
 pub use state::{
     Bound, Ended, Erase, Lost, Orders, PersonOrders, ReplayAction, Request, Seen, Standing, Suppressing, fate,
 };

@@ -17,7 +17,7 @@ use crate::store::{Db, Tx};
 
 const UNSIGNED: &str = "the project asks for the HMAC of the user's external id";
 const MISSIGNED: &str = "the HMAC is not that of the user's external id";
-const UNVOUCHED: &str = "this is told and changed only where the project has a client secret and the user's external \
+const UNVOUCHED: &str = "can be read or changed only where the project has a client secret and the user's external \
     id comes with its HMAC, or for a key that has the scope for it";
 
 /// What a caller says of itself.

@@ -4,7 +4,7 @@
 
 use crate::clock::Millis;
 use crate::error::Result;
-use crate::model::{REVIVABLE, User};
+use crate::model::{TRASH_PERIOD, User};
 use crate::people::{bindings, references};
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Tx, aliases, users, waiting};
@@ -30,7 +30,7 @@ pub fn take_names(tx: &Tx, user: &User) -> Result<()> {
 /// As of when the names are free that are taken from a user now. After 7 days in the trash that is the
 /// end of the seventh day, however late it is noticed: later messages are about somebody new.
 pub fn gone_at(tx: &Tx, user: &User) -> Millis {
-    user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + REVIVABLE))
+    user.deleted_at.map_or(tx.now(), |at| tx.now().min(at + TRASH_PERIOD))
 }
 
 /// Whether somebody else has a name as their identifier: on a public credential's word alone it was

@@ -88,7 +88,7 @@ pub fn rename(tx: &NormalTx, caller: &Caller, handle: Handle, name: Option<&str>
     if let Some(name) = name
         && (name.chars().count() > NAME_MAX || name.chars().any(char::is_control))
     {
-        let message = "must have at most 1024 characters, none of them control";
+        let message = "must have at most 1024 characters and no control characters";
         return Err(Error::invalid(Place::Body, "name", message));
     }
     let user = caller.reader(tx)?;

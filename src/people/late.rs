@@ -1,8 +1,8 @@
 //! Who was erased stays out: a message that was said before the erasure brings nobody back.
 
 use crate::error::Result;
-pub use crate::model::UNDATED;
-use crate::model::{Dropped, ProjectId, REVIVABLE, Received, Repair, Said};
+pub use crate::model::UNDATED_LATE_PERIOD;
+use crate::model::{Dropped, ProjectId, Received, Repair, Said, TRASH_PERIOD};
 use crate::people::subject::Subject;
 use crate::people::{holder, repairs};
 use crate::store::erased_identifiers::{self, Named};
@@ -37,7 +37,7 @@ pub fn check(
         || match (said, speaks) {
             (Said::At { .. }, _) | (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
             (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable(_), _) => {
-                tx.now() - erased_at < UNDATED && !is_registered(tx, project, name)?
+                tx.now() - erased_at < UNDATED_LATE_PERIOD && !is_registered(tx, project, name)?
             }
         };
     if !late {
@@ -67,7 +67,7 @@ fn free_expired(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<()> {
         (None, Some(anonymous_id)) => Named::Anonymous(anonymous_id.as_str()),
         (None, None) => return Ok(()),
     };
-    if rows::is_hidden_since(tx, project, named, tx.now() - REVIVABLE)? {
+    if rows::is_hidden_since(tx, project, named, tx.now() - TRASH_PERIOD)? {
         match named {
             Named::Identifier(name) => _ = holder::holder(tx, project, name)?,
             Named::Anonymous(name) | Named::Claimed(name) => _ = holder::alias_holder(tx, project, name)?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::find::Find;
-use crate::model::{ProjectId, REVIVABLE, User, UserId};
+use crate::model::{ProjectId, TRASH_PERIOD, User, UserId};
 pub use crate::store::pages::{Key, Paging, Position, Trial};
 pub use crate::store::users::{Direction, Field, Filter, Listing};
 use crate::store::{Db, pages, projects, users};
@@ -96,7 +96,7 @@ pub fn newest(
         Some(project) => vec![project],
         None => projects::list(db)?.into_iter().map(|project| project.id).collect(),
     };
-    let mut found = users::newest_hidden(db, project, now - REVIVABLE, below, limit)?;
+    let mut found = users::newest_hidden(db, project, now - TRASH_PERIOD, below, limit)?;
     for project in projects {
         found.extend(users::newest(db, project, below, limit)?);
     }
@@ -108,6 +108,6 @@ pub fn newest(
 /// Revivable users of all projects, the next to be reaped first; `after` is the last one
 /// seen, and since when it is hidden.
 pub fn trash(db: &Db, after: Option<(Millis, UserId)>, limit: u32, now: Millis) -> Result<Vec<User>> {
-    let expired = (now - REVIVABLE, UserId(i64::MAX));
+    let expired = (now - TRASH_PERIOD, UserId(i64::MAX));
     users::in_trash(db, after.map_or(expired, |after| after.max(expired)), limit)
 }

@@ -157,7 +157,7 @@ pub fn request(
 /// It stays longer than the person: a name in it would outlive their erasure.
 fn reason_fault(reason: &str, meant: &Meant) -> Option<&'static str> {
     if reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control) {
-        return Some("must have at most 1000 characters, none of them control");
+        return Some("must have at most 1000 characters and no control characters");
     }
     meant.is_in(reason).then_some("must not name the person")
 }
@@ -393,10 +393,10 @@ pub fn policy(word: Option<&str>, number: Option<i64>) -> Result<Policy> {
     match (word, number) {
         (Some("forever"), None) => Ok(Policy::Forever),
         (Some("forever"), Some(_)) => {
-            Err(Error::invalid(Place::Body, "days", "goes with the policy days alone"))
+            Err(Error::invalid(Place::Body, "days", "is allowed only with the policy days"))
         }
         (Some("days"), Some(number)) => days(Place::Body, "days", number),
-        (Some("days"), None) => Err(Error::invalid(Place::Body, "days", "is required by the policy days")),
+        (Some("days"), None) => Err(Error::invalid(Place::Body, "days", "is required for the policy days")),
         (_, _) => Err(Error::invalid(Place::Body, "policy", "must be forever or days")),
     }
 }

@@ -10,7 +10,7 @@ pub fn check(name: &str, most: usize) -> Result<()> {
     if (1..=most).contains(&length) && !name.chars().any(is_misleading) {
         return Ok(());
     }
-    let message = format!("must have 1 to {most} characters, none of them control");
+    let message = format!("must have 1 to {most} characters and no control characters");
     Err(Error::invalid(Place::Body, "name", message))
 }
 

@@ -6,7 +6,7 @@ pub mod origins;
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, FieldError, Place, Result};
 use crate::ledger::{Act, Pseudonym};
-use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites, UNDATED};
+use crate::model::{Identifier, Intake, Project, ProjectId, PublicWrites, UNDATED_LATE_PERIOD};
 use crate::secrets;
 use crate::store::{BackgroundTx, Db, ErasingTx, NormalTx, Tx, audit, erased_identifiers, projects};
 
@@ -127,7 +127,7 @@ fn intake_faults(intake: &Intake) -> Vec<FieldError> {
     // A message of unknown age is told by these digests for 30 days.
     if intake
         .erased_kept_days
-        .is_some_and(|days| Millis::from(days) * DAY < UNDATED || days > ERASED_KEPT_MAX)
+        .is_some_and(|days| Millis::from(days) * DAY < UNDATED_LATE_PERIOD || days > ERASED_KEPT_MAX)
     {
         fault("erasedKeptDays", "must be from 30 to 36500 days, or forever");
     }
@@ -136,7 +136,7 @@ fn intake_faults(intake: &Intake) -> Vec<FieldError> {
         fault("erasedKeptWhy", "is required to keep them forever");
     }
     if why.chars().count() > 1_000 || why.chars().any(char::is_control) {
-        fault("erasedKeptWhy", "must have at most 1000 characters, none of them control");
+        fault("erasedKeptWhy", "must have at most 1000 characters and no control characters");
     }
     faults
 }
@@ -216,7 +216,7 @@ pub fn end_client_secrets(tx: &Tx, has_ended: impl Fn(Pseudonym) -> bool) -> Res
 
 fn secret_fault(secret: &str) -> Option<FieldError> {
     let fits = CLIENT_SECRET.contains(&secret.chars().count()) && !secret.chars().any(char::is_control);
-    let message = "must have 16 to 256 characters, none of them control";
+    let message = "must have 16 to 256 characters and no control characters";
     (!fits).then(|| FieldError::new(Place::Body, "clientSecret", message))
 }
 
@@ -321,7 +321,7 @@ fn changed(old: &Intake, change: &Change, faults: &mut Vec<FieldError>) -> Intak
     if new.erased_kept_days.is_some() {
         // A reason is one for keeping them for good.
         if change.erased_kept_why.is_some() && new.erased_kept_why.is_some() {
-            faults.push(FieldError::new(Place::Body, "erasedKeptWhy", "goes with forever alone"));
+            faults.push(FieldError::new(Place::Body, "erasedKeptWhy", "is allowed only with forever"));
         }
         new.erased_kept_why = None;
     }

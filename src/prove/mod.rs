@@ -24,7 +24,7 @@ use crate::store::{
     BackgroundTx, Emptied, Scope, Totals, Verdict, fragments, is_own, ledger_position, mentions, users,
 };
 
-/// Times that files are cleaned and searched again before a job fails: a page may be
+/// Times in all that files are cleaned and searched before a job fails: a page may be
 /// caught in the middle of being written.
 const TRIES: u32 = 3;
 
@@ -59,7 +59,7 @@ pub fn jobs(app: &App, go_on: &dyn Fn() -> bool) -> Result<Proved> {
     if !app.store().is_scanned() {
         let found = app.store().full_scan(go_on)?;
         if found > 0 {
-            log::warn!("{found} pages held stale bytes since before the start; they are scrubbed");
+            log::warn!("{found} pages contained stale bytes from before this start; they are overwritten");
         }
     }
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
@@ -187,7 +187,7 @@ fn backups(app: &App) -> Result<Vec<Backup>> {
         .into_iter()
         .filter_map(|held| {
             let (Some(made_at), Some(pruned_at)) = (held.made_at, held.pruned_at) else {
-                log::warn!("{} does not read, and nobody knows its age: remove it by hand", held.name);
+                log::warn!("{} cannot be read and its age is unknown: remove it by hand", held.name);
                 return None;
             };
             Some(Backup { name: held.name, made_at, pruned_at })

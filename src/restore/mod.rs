@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
-use crate::app::held::{self, Known};
+use crate::app::ledger_evidence::{self, Known};
 use crate::app::{App, BackupPolicy, backups};
 use crate::archive::{self, Identities, Unpacked};
 use crate::atomic_file;
@@ -19,7 +19,7 @@ use crate::clock::{Clock, Millis};
 use crate::data_dir::{DataDir, State};
 use crate::erasure::replay::Replayed;
 use crate::files::open_beside;
-use crate::ledger::{self, Again, MacKey, Position, UNSEALED};
+use crate::ledger::{self, MacKey, Position, ReplayEstimate, UNSEALED};
 use crate::proof::ledger_head::Head;
 use crate::proof::signing::PublicKey;
 use crate::start::{self, LedgerChoice, Settings, ledgers};
@@ -43,7 +43,7 @@ pub struct Request {
 pub enum Notice {
     /// The backup is good: when it was made, and the most that will be done once more. Nothing
     /// was changed yet.
-    Ahead(Millis, Again),
+    Ahead(Millis, ReplayEstimate),
     Warning(String),
 }
 
@@ -102,7 +102,7 @@ struct Ready {
     /// Receipts lay beside the backup, and belong into the directory.
     receipts: bool,
     /// The most that will have to be done once more.
-    again: Again,
+    again: ReplayEstimate,
 }
 
 /// Unpacks the backup and holds it against what is there. Changes nothing, but that a ledger of
@@ -175,9 +175,10 @@ fn prepare(data: &DataDir, request: &Request, tell: &dyn Fn(Notice)) -> anyhow::
     backup::prepare(&unpacked.database(), manifest.made_at).with_context(here)?;
     File::open(unpacked.database()).and_then(|database| database.sync_all()).with_context(here)?;
     let again = match without_ledger {
-        true => Again::default(),
+        true => ReplayEstimate::default(),
         false => {
-            let counted = Again::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark], &mac_key).pop();
+            let counted =
+                ReplayEstimate::count(ledger.as_ref().unwrap_or(&data.ledger()), &[mark], &mac_key).pop();
             counted.transpose()?.unwrap_or_default()
         }
     };
@@ -296,7 +297,7 @@ fn check_own(
     known.receipts_in(&data.receipts(), &key);
     known.backups_in(&data.backups(), &key);
     let looked = known.check(&path, &mac_key, asked).context(CANNOT)?;
-    head.map_or(Ok(()), |head| held::check_owner(&head, &looked)).context(CANNOT)
+    head.map_or(Ok(()), |head| ledger_evidence::check_owner(&head, &looked)).context(CANNOT)
 }
 
 /// How far the database that is there has seen the ledger. None: it does not read.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use crate::app::held::Known;
+use crate::app::ledger_evidence::Known;
 use crate::data_dir::{DataDir, State};
 use crate::erasure::replay::Replayed;
 use crate::ledger::{self, LedgerError, LedgerId, MacKey, Position, UNSEALED};

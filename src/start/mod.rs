@@ -44,7 +44,7 @@ pub struct Settings {
     pub scrub_mode: ScrubMode,
     /// Bytes kept free for erasing on a full disk.
     pub reserve: u64,
-    /// The WAL is folded in from this size on, in bytes.
+    /// Above this size of the WAL, in bytes, which a reader holds up, only erasing writes.
     pub wal_limit: u64,
     /// Names are loaded into memory and can be searched.
     pub find: bool,

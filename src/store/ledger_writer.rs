@@ -148,7 +148,7 @@ impl LedgerWriter {
         self.to_void.set(Some(from));
         match self.ledger.borrow_mut().append_each([(at, Act::Void { from })]) {
             Ok(_) => self.to_void.set(None),
-            Err(error) => log::error!("entries {from} and on of the ledger could not be voided yet: {error}"),
+            Err(error) => log::error!("ledger entries from {from} on could not be voided yet: {error}"),
         }
     }
 }
@@ -166,7 +166,9 @@ fn opened((ledger, entries, opened): (Ledger, Vec<Entry>, crate::ledger::Opened)
 fn anew(path: &Path, mark: &Position, now: Millis, mac_key: &MacKey) -> Result<(Ledger, Vec<Entry>)> {
     if path.exists() {
         let unfit = |why: LedgerError| {
-            Error::internal(format!("{why} (a new ledger begins only where none lies: move this one away)"))
+            Error::internal(format!(
+                "{why} (a new ledger is started only where none exists: move this one away)"
+            ))
         };
         let seen = look(path, mac_key, &[], |_, _| {}).map_err(unfit)?;
         if seen.lost == Some(mark.ledger) {
@@ -174,9 +176,7 @@ fn anew(path: &Path, mark: &Position, now: Millis, mac_key: &MacKey) -> Result<(
         }
         let seen = look(path, mac_key, &[*mark], |_, _| {}).map_err(unfit)?;
         seen.places.into_iter().try_for_each(|place| place.map(drop)).map_err(unfit)?;
-        return Err(Error::Unavailable(
-            "erasures.ledger is there and fits: nothing has to be given up, so begin no new one",
-        ));
+        return Err(Error::Unavailable("erasures.ledger exists and matches: a new ledger is not needed"));
     }
     // Made under another name, so that a kill leaves none, or one that says what was lost.
     let draft = path.with_extension("ledger.begun");

@@ -79,7 +79,7 @@ impl DiskReserve {
             return Ok(());
         }
         if length == self.bytes {
-            log::info!("the reserve has holes and keeps no room: it is written anew");
+            log::info!("the reserve is sparse and reserves no space: it is rewritten");
         }
         if let Err(error) = self.make() {
             log::warn!(

@@ -133,7 +133,7 @@ pub fn read_all(db: &Db, limit: usize) -> Result<Rows> {
     let mut all = Rows::default();
     for (table, is_without_rowid) in tables {
         if let Err(error) = read_table(db, &table, is_without_rowid, limit, &mut all) {
-            all.faults.push(format!("{table} does not read: {error}"));
+            all.faults.push(format!("{table} cannot be read: {error}"));
         }
     }
     Ok(all)
@@ -160,7 +160,7 @@ fn read_table(db: &Db, table: &str, is_without_rowid: bool, limit: usize, all: &
             Err(error) => {
                 let after =
                     last.map_or("from its first row on".to_owned(), |last| format!("after row {last}"));
-                all.faults.push(format!("{table} does not read {after}: {}", words(error)));
+                all.faults.push(format!("{table} cannot be read {after}: {}", words(error)));
                 return Ok(());
             }
         };

@@ -34,7 +34,7 @@ pub(crate) use params;
 
 /// A value was read that no version writes there: no UTF-8, no JSON, out of its range, an unknown word.
 pub fn odd_row() -> Error {
-    Error::Damaged("a row does not read".into())
+    Error::Damaged("a row cannot be read".into())
 }
 
 macro_rules! int {

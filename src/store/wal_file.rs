@@ -57,7 +57,7 @@ impl Found {
                  --accept-loss, which goes on without what is missing",
             ),
             Found::Mixed => Some(
-                "usher.db-wal was cut off in its middle, and fits usher.db no more. Keep what is there: copy \
+                "usher.db-wal was cut off in its middle and no longer matches usher.db. Keep what is there: copy \
                  usher.db, usher.db-wal and usher.db-shm to another place before anything else. Then put the \
                  whole usher.db-wal back, or restore a backup with `usher restore`",
             ),

@@ -89,7 +89,7 @@ pub fn parse(files: &Files, read: &Contents) -> Result<Pair, String> {
     };
     for (n, one) in chain.iter().enumerate() {
         ParsedCertificate::try_from(one).map_err(|error| {
-            of_certificate(&format!("certificate {} in it does not read: {error}", n + 1))
+            of_certificate(&format!("certificate {} in it cannot be read: {error}", n + 1))
         })?;
     }
     let (since, until) = validity::of(own)
@@ -111,7 +111,7 @@ pub fn parse(files: &Files, read: &Contents) -> Result<Pair, String> {
             "it is not the key of the first certificate in --tls-cert {}",
             files.certificate.display()
         ))),
-        Err(error) => Err(of_certificate(&format!("the first certificate in it does not read: {error}"))),
+        Err(error) => Err(of_certificate(&format!("the first certificate in it cannot be read: {error}"))),
     }
 }
 

@@ -149,8 +149,8 @@ impl Worker {
             if !thread.is_finished() {
                 let name = thread.thread().name().unwrap_or("a thread").to_owned();
                 match self.app.no_backup() {
-                    None => log::warn!("a backup is being made still; the next start makes another"),
-                    Some(_) => log::warn!("{name} is in a long step still; the next start takes it up again"),
+                    None => log::warn!("a backup is still being made; the next start makes another"),
+                    Some(_) => log::warn!("{name} is still in a long step; the next start resumes it"),
                 }
             } else if thread.join().is_err() {
                 log::error!("the worker ended with a panic");
@@ -213,7 +213,9 @@ fn full_scan(app: &App, stopping: &AtomicBool) {
     let _alone = app.proving();
     match app.store().full_scan(&|| !stopping.load(Ordering::SeqCst)) {
         Ok(0) => {}
-        Ok(found) => log::warn!("{found} pages held stale bytes since before the start; they are scrubbed"),
+        Ok(found) => {
+            log::warn!("{found} pages contained stale bytes from before this start; they are overwritten")
+        }
         Err(error) => log::error!("worker: {error}"),
     }
 }

@@ -244,7 +244,7 @@ fn a_username_can_be_changed_unless_another_has_it() {
     // The old name is free, and somebody new's.
     assert_ne!(create(&server, "ann"), ann);
     // From the seventh day on the hidden user's name is free, too.
-    server.clock.advance(usher::model::REVIVABLE);
+    server.clock.advance(usher::model::TRASH_PERIOD);
     rename("bob").expect(200);
     server.tick();
     assert_eq!(server.rows_of(number(&bob)), 0);

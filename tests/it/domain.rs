@@ -9,7 +9,7 @@ use serde_json::json;
 use usher::clock::{HOUR, MINUTE, Millis};
 use usher::erasure;
 use usher::erasure::trash;
-use usher::model::{Dropped, Erasure, Origin, ProfileChange, REVIVABLE, State, UserId};
+use usher::model::{Dropped, Erasure, Origin, ProfileChange, State, TRASH_PERIOD, UserId};
 use usher::people::subject::Subject;
 use usher::people::{activity, find, recordings, registration, users};
 
@@ -242,7 +242,7 @@ fn the_states_of_a_life_are_told_apart_by_everyone_who_looks() {
     assert_eq!(user(&server, "ann").state, State::Live);
     let subject = Subject { identifier: Some(named("ann")), anonymous_id: None };
     server.write(move |tx| trash::hide(tx, &find::get(tx, project, "ann")?));
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     let ensured = |subject: &Subject| {
         let subject = subject.clone();
         server.write(move |tx: &NormalTx| {
@@ -255,7 +255,7 @@ fn the_states_of_a_life_are_told_apart_by_everyone_who_looks() {
     assert_eq!(state, State::Live);
     assert_ne!(new, id);
     let late = server.write(move |tx: &NormalTx| {
-        activity::record(tx, project, &event(&named("ann"), "x", START + REVIVABLE))
+        activity::record(tx, project, &event(&named("ann"), "x", START + TRASH_PERIOD))
     });
     assert_eq!(late, activity::Taken::Dropped(Dropped::Late));
 }

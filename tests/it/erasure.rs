@@ -8,7 +8,7 @@ use fastrand::Rng;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 use usher::store::ScrubMode;
 use usher::store::data_inventory::{Subject, TABLES};
 use usher::store::layout::{self, PAGE};
@@ -321,7 +321,7 @@ fn run(scrub_mode: ScrubMode, count: usize, seed: u64) -> HashMap<String, usize>
     }
     server.clock.advance(DAY);
     server.tick();
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     server.tick();
     // The others have everything still, to the byte.
     assert!(rows_of(&server, &kept) == before, "others' rows have changed");

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use usher::clock::DAY;
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 use usher::proof::receipt::Receipt;
 
 use crate::harness::{Request, Server};
@@ -142,11 +142,11 @@ fn a_hiding_keeps_what_was_stated_until_the_reaper_comes() {
     };
     let asked_at = server.clock.now();
     hide("ann").header("Usher-Ground", "objection").send().expect(200);
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     server.tick();
     let asked = last_receipt(&server).asked;
     assert_eq!(asked.right, "objection of the person (GDPR Art. 17(1)(c))");
-    assert_eq!((asked.at, asked.due), (asked_at, asked_at + REVIVABLE));
+    assert_eq!((asked.at, asked.due), (asked_at, asked_at + TRASH_PERIOD));
     assert_eq!(
         audited(&server, "hide"),
         [(true, Some("objection of the person (GDPR Art. 17(1)(c))".to_owned()))]
@@ -157,7 +157,7 @@ fn a_hiding_keeps_what_was_stated_until_the_reaper_comes() {
     let put = server.put("/v1/users/ben").header("X-APTRINSIC-API-KEY", &server.project().all);
     put.json(json!({})).send().expect(204);
     hide("ben").send().expect(200);
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     hide("ben").header("Usher-Ground", "duty").send().expect(404);
     server.tick();
     assert_eq!(last_receipt(&server).asked.right, "deleted 7 days before and not taken back");

@@ -90,7 +90,7 @@ fn a_later_registration_is_no_bound() {
 #[test]
 fn what_has_no_time_is_late_for_30_days() {
     for kind in ACTIVITY {
-        let server = after(late::UNDATED - 1);
+        let server = after(late::UNDATED_LATE_PERIOD - 1);
         assert!(is_late(&server, of(kind)), "{kind}");
         assert_eq!(count(&server, "users"), 0, "{kind}");
         server.clock.advance(1);
@@ -131,7 +131,7 @@ fn what_has_a_time_that_cannot_be_read_is_late_for_30_days() {
     };
     for kind in KINDS {
         for field in ["timestamp", "originalTimestamp"] {
-            let server = after(late::UNDATED - 1);
+            let server = after(late::UNDATED_LATE_PERIOD - 1);
             assert!(!taken(&server, unreadable(kind, field)), "{kind} {field}");
             assert_eq!(count(&server, "users"), 0);
             server.clock.advance(1);
@@ -353,7 +353,7 @@ fn what_was_dropped_is_told_to_keys_that_may_read_alone() {
 
 #[test]
 fn events_of_other_families_without_a_time_are_late_for_30_days() {
-    let server = after(late::UNDATED - 1);
+    let server = after(late::UNDATED_LATE_PERIOD - 1);
     let all = &server.project().all;
     let each = || {
         let event = json!({ "name": "x", "userIdentifier": "ann", "userData": { "set": { "plan": "x" } } });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::people::late::UNDATED;
+use usher::people::late::UNDATED_LATE_PERIOD;
 
 use crate::harness::{START, Server};
 use crate::late_bounds::erase;
@@ -80,7 +80,7 @@ fn ten_seconds_ahead_is_believed_and_a_millisecond_more_is_not() {
 fn a_time_in_the_future_is_late_for_30_days() {
     for way in ways() {
         let server = after();
-        server.clock.advance(UNDATED - MINUTE - 1);
+        server.clock.advance(UNDATED_LATE_PERIOD - MINUTE - 1);
         post(&server, way, server.clock.now() + HOUR);
         assert_eq!(count(&server, "users"), 0, "{way}");
         server.clock.advance(1);
@@ -123,7 +123,7 @@ fn a_local_time_without_an_offset_brings_nobody_back() {
 #[test]
 fn what_was_sent_before_the_erasure_is_late_for_ever() {
     let server = after();
-    server.clock.advance(UNDATED);
+    server.clock.advance(UNDATED_LATE_PERIOD);
     let mut message = of("identify", json!(time(server.clock.now() + HOUR)));
     message["sentAt"] = json!(time(START));
     let answer = send(&server, "/v1/batch", json!({ "batch": [message] })).expect(200).json();
@@ -188,7 +188,7 @@ fn a_year_of_another_calendar_is_of_unknown_age() {
         let answer = send(&server, "/v1/batch", body.clone()).expect(200).json();
         assert_eq!(answer["repairs"][0]["message"], "time unreadable", "{year}");
         assert_eq!(answer["dropped"][0]["reason"], "late", "{year}");
-        server.clock.advance(UNDATED);
+        server.clock.advance(UNDATED_LATE_PERIOD);
         send(&server, "/v1/batch", body).expect(200);
         assert!(find(&server, "ann").is_some(), "{year}: not for ever");
     }

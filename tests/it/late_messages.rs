@@ -4,8 +4,8 @@ use serde_json::json;
 use usher::clock::{DAY, HOUR, Millis};
 use usher::erasure;
 use usher::erasure::trash;
-use usher::model::{Erasure, Origin, REVIVABLE};
-use usher::people::late::UNDATED;
+use usher::model::{Erasure, Origin, TRASH_PERIOD};
+use usher::people::late::UNDATED_LATE_PERIOD;
 use usher::people::{find, holder};
 use usher::store::NormalTx;
 
@@ -95,7 +95,7 @@ fn a_message_without_a_time_is_late_for_30_days() {
     assert_eq!(late(&server, all.clone()), indices);
     server.tick();
     assert_eq!(late(&server, all.clone()), indices);
-    server.clock.advance(UNDATED - 1);
+    server.clock.advance(UNDATED_LATE_PERIOD - 1);
     assert_eq!(late(&server, all.clone()), indices);
     assert_eq!((count(&server, "users"), count(&server, "aliases")), (0, 0));
     assert_eq!(late_events(&server), 27);
@@ -124,7 +124,7 @@ fn a_message_whose_time_is_unreadable_is_late_for_30_days() {
         assert_eq!(dropped(), Some(json!([{ "index": 0, "reason": "late" }])), "{message}");
     }
     assert_eq!(count(&server, "users WHERE state = 'live'"), 0);
-    server.clock.advance(UNDATED - 1);
+    server.clock.advance(UNDATED_LATE_PERIOD - 1);
     send(&server, "/v1/batch", json!({ "batch": said })).expect(200);
     assert_eq!(count(&server, "users WHERE state = 'live'"), 0);
     server.clock.advance(1);
@@ -189,8 +189,8 @@ fn what_is_done_after_the_seventh_day_is_a_new_users() {
             let visitor = holder::alias_holder(tx, project, "v")?.expect("the visitor");
             trash::hide(tx, &visitor)
         });
-        let gone = START + REVIVABLE;
-        server.clock.advance(REVIVABLE + DAY);
+        let gone = START + TRASH_PERIOD;
+        server.clock.advance(TRASH_PERIOD + DAY);
         if reaped_first {
             server.tick();
         }

@@ -6,8 +6,8 @@ use serde_json::json;
 use usher::clock::{DAY, MINUTE, Millis};
 use usher::erasure;
 use usher::erasure::trash;
-use usher::model::{Erasure, Origin, REVIVABLE, UserId};
-use usher::people::late::UNDATED;
+use usher::model::{Erasure, Origin, TRASH_PERIOD, UserId};
+use usher::people::late::UNDATED_LATE_PERIOD;
 use usher::people::{activity, find};
 
 use crate::harness::{START, Server, encode};
@@ -59,7 +59,7 @@ fn everybody(server: &Server) -> Vec<Subject> {
     act("hidden", Erasure::Hide);
     act("erasing", Erasure::Everything);
     act("detached", Erasure::Account);
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     assert_eq!(server.clock.now(), START - DAY);
     STATES.into_iter().zip(ids).map(|(name, id)| Subject { name, id }).collect()
 }
@@ -248,7 +248,7 @@ fn try_for_30_days(operation: impl Fn(&Server, &Subject) -> u16, status: u16) {
         .collect();
     erased.sort_by_key(|(at, _)| *at);
     for (at, subject) in &erased {
-        for (passed, expected) in [(UNDATED - 1, Absent), (UNDATED, New)] {
+        for (passed, expected) in [(UNDATED_LATE_PERIOD - 1, Absent), (UNDATED_LATE_PERIOD, New)] {
             // Two were erased in the same millisecond.
             server.clock.advance(at + passed - server.clock.now());
             let status_and_after = (operation(&server, subject), after(&server, subject));
@@ -478,7 +478,7 @@ fn a_revived_user_has_its_events_its_profile_and_its_id() {
     let path = format!("/v1/users/{}", encode("ann@example.com"));
     let before = server.get(&path).header("X-APTRINSIC-API-KEY", &key).send().expect(200).json();
     server.delete(&path).header("X-APTRINSIC-API-KEY", &key).send().expect(200);
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     server.tick();
     server.put(&path).header("X-APTRINSIC-API-KEY", &key).json(json!({ "title": "Dr" })).send().expect(204);
     let mut revived = server.get(&path).header("X-APTRINSIC-API-KEY", &key).send().expect(200).json();
@@ -502,7 +502,7 @@ fn the_reaper_alone_removes_who_is_due_and_nobody_else() {
     server.delete("/v1/users/ann").header("X-APTRINSIC-API-KEY", &key).send().expect(200);
     server.clock.advance(1);
     server.delete("/v1/users/ben").header("X-APTRINSIC-API-KEY", &key).send().expect(200);
-    server.clock.advance(REVIVABLE - 2);
+    server.clock.advance(TRASH_PERIOD - 2);
     assert_eq!(server.tick().reaped, 0, "a millisecond too early");
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);
@@ -518,6 +518,6 @@ fn the_worker_wakes_by_itself_when_somebody_falls_due() {
     let ann = server.seed("ann").events(3).insert();
     let key = server.project().all.clone();
     server.delete("/v1/users/ann").header("X-APTRINSIC-API-KEY", &key).send().expect(200);
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     crate::process::wait_until("the reaper", || (server.rows_of(ann) == 0).then_some(()));
 }

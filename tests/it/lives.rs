@@ -10,7 +10,7 @@ use serde_json::json;
 use usher::clock::{DAY, HOUR, MINUTE, Millis};
 use usher::erasure;
 use usher::erasure::{jobs, trash};
-use usher::model::{Erasure, JobStatus, Origin, ProjectId, REVIVABLE, User, UserId};
+use usher::model::{Erasure, JobStatus, Origin, ProjectId, TRASH_PERIOD, User, UserId};
 use usher::people::{activity, find, holder, merge};
 
 use crate::harness::{Server, named};
@@ -68,7 +68,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(Deed::Work),
         1 => Just(Deed::Break),
         1 => Just(Deed::Mend),
-        4 => prop_oneof![Just(1), Just(MINUTE), Just(HOUR), Just(DAY), Just(REVIVABLE - 1), Just(REVIVABLE)]
+        4 => prop_oneof![Just(1), Just(MINUTE), Just(HOUR), Just(DAY), Just(TRASH_PERIOD - 1), Just(TRASH_PERIOD)]
             .prop_map(Deed::Pass),
     ]
 }

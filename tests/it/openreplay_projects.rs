@@ -50,7 +50,7 @@ fn projects_are_listed_read_and_made() {
 fn a_project_that_cannot_be_made_is_not() {
     let house = House::new();
     let post = |body: Value| house.call("POST", "/api/v1/projects").json(body).send();
-    let name = "name: must have 1 to 200 characters, none of them control";
+    let name = "name: must have 1 to 200 characters and no control characters";
     let platform = "platform: must be web or ios";
     for (body, message) in [
         (json!({ "name": "default" }), "name already exists."),

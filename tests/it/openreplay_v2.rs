@@ -198,7 +198,7 @@ fn a_project_that_cannot_be_made_is_refused_by_field() {
         (json!({ "name": "x".repeat(201) }), long),
         // Bytes count.
         (json!({ "name": "é".repeat(101) }), long),
-        (json!({ "name": "a\nb" }), "name must have 1 to 200 characters, none of them control"),
+        (json!({ "name": "a\nb" }), "name must have 1 to 200 characters and no control characters"),
         (json!({ "name": 5 }), "invalid JSON body: name must be a string"),
         (json!({ "name": "new", "platform": "android" }), platform),
         (json!({ "name": "new", "platform": "Web" }), platform),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE};
 use usher::erasure::trash;
-use usher::model::{Kind, REVIVABLE, UserId};
+use usher::model::{Kind, TRASH_PERIOD, UserId};
 use usher::people::{activity, find};
 use usher::store::NormalTx;
 
@@ -251,7 +251,7 @@ fn a_hidden_user_is_unknown_until_a_post_brings_it_back() {
         hide(&server, "ann");
         refused(call(&server, "GET", &path(&user)).send(), 404, "resource_not_found");
         assert_eq!(list(&server, ""), Vec::<Value>::new());
-        server.clock.advance(REVIVABLE - 1);
+        server.clock.advance(TRASH_PERIOD - 1);
         let back = call(&server, "POST", &at).json(body).send().expect(200).json();
         assert_eq!(back["id"], user["id"]);
         assert_eq!(back["updated_at"], server.clock.now());

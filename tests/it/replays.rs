@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use usher::clock::{Clock, DAY, HOUR, MINUTE};
 use usher::erasure;
 use usher::erasure::receipts::{Person, check};
-use usher::model::{REVIVABLE, UserId};
+use usher::model::{TRASH_PERIOD, UserId};
 
 use crate::harness::{START, Server};
 
@@ -136,7 +136,7 @@ fn what_was_ordered_since_holds_at_the_first_answer() {
     assert_eq!((house.status("waiting"), house.status("cancelled")), (404, 200));
     // A millisecond before the 7 days are over the hidden one comes back whole.
     let spent = house.server.clock.now() - hidden_at;
-    house.server.clock.advance(REVIVABLE - spent - 1);
+    house.server.clock.advance(TRASH_PERIOD - spent - 1);
     assert_eq!(house.px("PUT", "/v1/users/hidden"), 204);
     assert_eq!(house.events("hidden"), 3);
 }
@@ -303,12 +303,12 @@ fn a_hidden_user_has_the_same_time_left_to_the_millisecond() {
             let (house, hidden_at, ann, token) = hidden_and_put_back(early);
             assert_eq!(house.server.app.replayed().hidden, 1);
             assert_eq!(house.status("ann"), 404, "hidden still");
-            house.server.clock.advance(hidden_at + REVIVABLE - left - house.server.clock.now());
+            house.server.clock.advance(hidden_at + TRASH_PERIOD - left - house.server.clock.now());
             if comes_back {
                 assert_eq!(house.server.tick().reaped, 0);
                 assert_eq!(house.px("PUT", "/v1/users/ann"), 204);
                 assert_eq!((house.status("ann"), house.events("ann")), (200, 3));
-                house.server.clock.advance(REVIVABLE);
+                house.server.clock.advance(TRASH_PERIOD);
                 assert_eq!(house.server.tick().reaped, 0, "alive for good");
             } else {
                 assert_eq!(house.px("PUT", "/v1/users/ann"), 404);
@@ -332,7 +332,7 @@ fn a_user_hidden_for_7_days_is_gone_at_the_first_answer() {
     let ann = house.server.seed("ann").events(3).insert();
     let (house, aside) = house.copied();
     assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
-    house.server.clock.advance(REVIVABLE);
+    house.server.clock.advance(TRASH_PERIOD);
     let house = house.put_back(aside.path());
     assert_eq!(house.px("PUT", "/v1/users/ann"), 404);
     // Nothing in the old file, nor in the ledger, says that it is so late: the reaper waits.
@@ -360,7 +360,7 @@ fn after_a_restore_a_hidden_user_has_the_same_time_left() {
         let dir = server.stop();
         let said = crate::process::lines(dir.path(), &["restore", &backup.to_string_lossy()]);
         assert!(said.join("\n").contains("1 moved to trash, 0 restored"), "{said:?}");
-        let house = House { server: at(dir, hidden_at + REVIVABLE - left - GRACE), key };
+        let house = House { server: at(dir, hidden_at + TRASH_PERIOD - left - GRACE), key };
         // The machine was off for days: its clock is trusted after the grace.
         house.server.clock.advance(GRACE);
         assert_eq!(house.status("ann"), 404);

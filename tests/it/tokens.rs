@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use usher::clock::DAY;
 use usher::erasure::receipts::{Person, check};
-use usher::model::{JobStatus, REVIVABLE, UserId};
+use usher::model::{JobStatus, TRASH_PERIOD, UserId};
 use usher::proof::receipt::{Receipt, Token, is_subject};
 use usher::store::jobs;
 
@@ -168,7 +168,7 @@ fn opens(server: &Server, receipt: &[u8], token: &str, identifier: &str) -> Resu
 
 /// Whoever was given a token opens the receipt with it; nobody opens another's.
 fn check_both(server: &Server, given: &[(String, String)]) {
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     server.tick();
     let receipts = receipts(server);
     assert_eq!(receipts.len(), given.len());
@@ -284,13 +284,13 @@ fn a_user_hidden_twice_has_two_good_tokens() {
     let ann = seed(&server, "ann@example.com");
     let hide = || token_of(&HIDE.ask(&server, &ann).expect(200)).expect("a token").to_owned();
     let first = hide();
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     let back = server.put("/v1/users/ann%40example.com").header("X-APTRINSIC-API-KEY", &server.project().all);
     back.json(serde_json::json!({})).send().expect(204);
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 0);
     let second = hide();
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     assert_eq!(server.tick().reaped, 0);
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);
@@ -310,7 +310,7 @@ fn a_visitors_anonymous_id_gives_the_users_token() {
         identify.body(body, "application/json").send().expect(200);
         let reply = deletion.ask(&server, &User { name: "visitor-of-ann", id }).expect(200);
         let token = token_of(&reply).expect("a token").to_owned();
-        server.clock.advance(REVIVABLE);
+        server.clock.advance(TRASH_PERIOD);
         server.tick();
         let receipt = &receipts(&server)[0];
         opens(&server, receipt, &token, "ann@example.com").expect("hers");

@@ -1,12 +1,12 @@
 //! The ledger of erasures: its file through faults and crashes, what a check finds in it, and
 //! the rules by which a database makes good what it has not seen.
 
-mod again;
 mod check;
 mod faults;
 mod file;
 mod model;
 mod orders;
+mod replay_estimate;
 mod sealed;
 
 use std::path::{Path, PathBuf};

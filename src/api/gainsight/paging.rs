@@ -31,5 +31,5 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 /// The error for a scrollId that no answer had.
 pub fn unknown_scroll() -> Error {
-    Error::invalid(Place::Query, "scrollId", "is none that was given out")
+    Error::invalid(Place::Query, "scrollId", "was not issued by this server")
 }

@@ -53,7 +53,7 @@ impl Search {
             let size = size.unwrap_or(SIZE);
             return Search::of(Scroll { project, filters, sort, size, total: None, after: None });
         };
-        let unknown = || Error::invalid(Place::Query, "scrollId", "is none that was given out");
+        let unknown = || Error::invalid(Place::Query, "scrollId", "was not issued by this server");
         let mut scroll =
             paging::decode(text).filter(|scroll: &Scroll| scroll.project == project).ok_or_else(unknown)?;
         let differs =

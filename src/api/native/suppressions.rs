@@ -134,7 +134,7 @@ fn paging(query: &Query) -> Result<(u32, Option<Handle>)> {
     let limit = u32::try_from(limit).ok().filter(|_| (1..=MOST).contains(&limit));
     let limit = limit.ok_or_else(|| Error::invalid(Place::Query, "limit", "must be from 1 to 1000"))?;
     let after = query.get("cursor").map(|text| {
-        handle(text).ok_or_else(|| Error::invalid(Place::Query, "cursor", "is no cursor of this list"))
+        handle(text).ok_or_else(|| Error::invalid(Place::Query, "cursor", "is not a cursor from this list"))
     });
     Ok((limit, after.transpose()?))
 }

@@ -118,7 +118,7 @@ impl Paging<'_> {
 /// The cursor names nothing that the key knows.
 pub fn not_a_cursor(error: Error) -> Error {
     match error {
-        Error::NotFound(_) => Error::invalid(Place::Query, CURSOR, "is no cursor of this list"),
+        Error::NotFound(_) => Error::invalid(Place::Query, CURSOR, "is not a cursor from this list"),
         error => error,
     }
 }

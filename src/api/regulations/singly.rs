@@ -79,9 +79,7 @@ fn sources(call: &Call, body: &Object) -> Result<Vec<Whole>> {
     }
     let sources = keys.iter().map(|key| {
         asked::source_of_key(call, key).map_err(|error| match error {
-            Error::ProjectNotFound => {
-                Error::invalid(Place::Body, "sourceIds", "names no source that there is")
-            }
+            Error::ProjectNotFound => Error::invalid(Place::Body, "sourceIds", "names an unknown source"),
             error => error,
         })
     });
@@ -91,7 +89,7 @@ fn sources(call: &Call, body: &Object) -> Result<Vec<Whole>> {
 async fn list(call: Call) -> Answer {
     let whole = Whole(call.access()?.project);
     let query = call.query()?;
-    let not_a_cursor = || Error::invalid(Place::Query, "after_cursor", "is no cursor of this list");
+    let not_a_cursor = || Error::invalid(Place::Query, "after_cursor", "is not a cursor from this list");
     let after = match query.get("after_cursor").filter(|text| !text.is_empty()) {
         Some(text) => Some(asked::id(text).ok_or_else(not_a_cursor)?),
         None => None,

@@ -3,7 +3,7 @@
 use usher::clock::{DAY, HOUR};
 use usher::erasure;
 use usher::erasure::{jobs, trash};
-use usher::model::{Erasure, JobId, JobStatus, Origin, REVIVABLE, State, User, UserId};
+use usher::model::{Erasure, JobId, JobStatus, Origin, State, TRASH_PERIOD, User, UserId};
 use usher::people::{activity, find};
 use usher::store::NormalTx;
 
@@ -92,7 +92,7 @@ fn the_trash_restores_until_the_end_of_the_seventh_day() {
     browser.post(&format!("{}/hide", page_of(ann)), &[]).expect(303);
     server.clock.advance(1);
     browser.post(&format!("{}/hide", page_of(bob)), &[]).expect(303);
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
 
     let browser = Browser::owner(&server);
     let page = browser.get("/admin/trash").expect(200);

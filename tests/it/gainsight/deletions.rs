@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::DAY;
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 use usher::people::{activity, find};
 use usher::store::NormalTx;
 
@@ -46,11 +46,11 @@ fn until_7_days_are_over_an_update_brings_back_all() {
         delete(&server, "ann").expect(200);
         unknown(call(&server, "GET", "/v1/users/ann").send(), "ann");
         unknown(delete(&server, "ann"), "ann");
-        server.clock.advance(REVIVABLE - 1);
+        server.clock.advance(TRASH_PERIOD - 1);
         assert_eq!(server.tick().reaped, 0);
         revive(&server);
         let after = get(&server, "ann");
-        assert_eq!(after, with(before, json!({ "lastModifiedDate": START + REVIVABLE - 1 })));
+        assert_eq!(after, with(before, json!({ "lastModifiedDate": START + TRASH_PERIOD - 1 })));
         assert_eq!(history(&server, "ann"), 50);
         // It is no longer on its way out.
         server.clock.advance(30 * DAY);
@@ -66,7 +66,7 @@ fn from_7_days_on_a_creation_makes_a_new_user() {
         let id = server.seed("ann").email("ann@example.com").events(5).insert();
         let before = get(&server, "ann");
         delete(&server, "ann").expect(200);
-        server.clock.advance(REVIVABLE);
+        server.clock.advance(TRASH_PERIOD);
         if reaped {
             assert_eq!(server.tick().reaped, 1);
             assert_eq!(server.rows_of(id), 0);
@@ -100,7 +100,7 @@ fn after_a_hard_delete_nothing_comes_back_hidden_before_or_not() {
         let before = get(&server, "ann");
         if hidden {
             delete(&server, "ann").expect(200);
-            server.clock.advance(REVIVABLE - 1);
+            server.clock.advance(TRASH_PERIOD - 1);
         }
         hard_delete(&server, "ann").expect(200);
         unknown(call(&server, "GET", "/v1/users/ann").send(), "ann");

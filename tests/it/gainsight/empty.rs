@@ -15,7 +15,7 @@ fn accounts_are_an_empty_page() {
     }
     let get = |query: &str| bad(call(&server, "GET", &format!("/v1/accounts?{query}")).send());
     assert_eq!(get("pageSize=1001"), ["pageSize: must be from 1 to 1000"]);
-    assert_eq!(get("scrollId=x"), ["scrollId: is none that was given out"]);
+    assert_eq!(get("scrollId=x"), ["scrollId: was not issued by this server"]);
     refused(call(&server, "GET", "/v1/accounts/a-1").send(), 404, "NOT_FOUND");
     refused(call(&server, "POST", "/v1/accounts").json(json!({})).send(), 405, "METHOD_NOT_ALLOWED");
 }
@@ -62,7 +62,7 @@ fn kinds_of_events_that_are_not_kept_are_empty_pages() {
         }
         assert_eq!(bad(get("?pageSize=x")), ["pageSize: must be from 1 to 1000"]);
         assert_eq!(bad(get("?sort=path")), ["sort: events are sorted by date, not by path"]);
-        assert_eq!(bad(get("?scrollId=x")), ["scrollId: is none that was given out"]);
+        assert_eq!(bad(get("?scrollId=x")), ["scrollId: was not issued by this server"]);
     }
     // The twin: what is kept is not empty.
     let kept = call(&server, "GET", "/v1/events/custom").send().expect(200).json();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE};
-use usher::model::{Event, REVIVABLE};
+use usher::model::{Event, TRASH_PERIOD};
 use usher::people::{activity, find};
 
 use super::{bad, call, create, delete, get, hard_delete, put, unknown};
@@ -113,7 +113,7 @@ fn a_hidden_user_stays_hidden_and_has_the_event_once_it_is_back() {
     let server = Server::start();
     server.seed("ann").events(2).insert();
     delete(&server, "ann").expect(200);
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     send(&server, json!({ "identifyId": "ann", "eventName": "Meanwhile" })).expect(201);
     unknown(call(&server, "GET", "/v1/users/ann").send(), "ann");
     put(&server, "ann", json!({})).expect(204);

@@ -202,7 +202,7 @@ fn a_bad_search_is_refused_by_parameter() {
         ("dateRangeStart=soon", "dateRangeStart: must be a time in milliseconds since 1970"),
         ("dateRangeEnd=-1", "dateRangeEnd: must be a time in milliseconds since 1970"),
         ("dateRangeStart=2&dateRangeEnd=1", "dateRangeStart: must not be after dateRangeEnd"),
-        ("scrollId=x", "scrollId: is none that was given out"),
+        ("scrollId=x", "scrollId: was not issued by this server"),
     ] {
         assert_eq!(get(query), [fault]);
     }

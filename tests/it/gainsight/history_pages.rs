@@ -189,7 +189,7 @@ fn a_scroll_id_is_good_for_its_own_search_alone() {
     for query in ["sort=-date", "filter=eventName==0", "dateRangeStart=1", "dateRangeEnd=1"] {
         assert_eq!(refused(&format!("events/custom?scrollId={scroll}&{query}")), other, "{query}");
     }
-    let unknown = ["scrollId: is none that was given out"];
+    let unknown = ["scrollId: was not issued by this server"];
     for path in ["events/pageView", "events/session", "events/lead", "users", "accounts"] {
         assert_eq!(refused(&format!("{path}?scrollId={scroll}")), unknown, "{path}");
     }

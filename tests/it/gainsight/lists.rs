@@ -235,7 +235,7 @@ fn a_scroll_id_is_good_for_the_search_that_gave_it_and_no_other() {
     let reply = call(&server, "GET", &format!("/v1/users?scrollId={scroll}&pageSize=0")).send();
     assert_eq!(bad(reply), ["pageSize: must be from 1 to 1000"]);
 
-    let none = ["scrollId: is none that was given out"];
+    let none = ["scrollId: was not issued by this server"];
     let theirs = server.second().all;
     let request = server.get(&format!("/v1/users?scrollId={scroll}"));
     assert_eq!(bad(request.header("X-APTRINSIC-API-KEY", &theirs).send()), none);

@@ -6,7 +6,7 @@ use usher::store::NormalTx;
 use serde_json::{Value, json};
 use usher::erasure;
 use usher::erasure::trash;
-use usher::model::{Erasure, Origin, ProfileChange, REVIVABLE, Said, UserId};
+use usher::model::{Erasure, Origin, ProfileChange, Said, TRASH_PERIOD, UserId};
 use usher::people::subject::Subject;
 use usher::people::{find, merge, profile, registration, users};
 
@@ -53,7 +53,7 @@ fn erasing_the_activity_takes_conversations_to_the_byte() {
             "trash" => {
                 let project = server.project().id;
                 server.write(move |tx| trash::hide(tx, &find::get_by_id(tx, project, id)?));
-                server.clock.advance(REVIVABLE);
+                server.clock.advance(TRASH_PERIOD);
             }
             _ => {
                 erase(&server, id, Erasure::Account);

@@ -90,9 +90,13 @@ fn bodies_name_the_field_that_is_wrong() {
         (
             &named,
             json!({ "name": "n".repeat(1_025) }),
-            "name: must have at most 1024 characters, none of them control",
+            "name: must have at most 1024 characters and no control characters",
         ),
-        (&named, json!({ "name": "a\nb" }), "name: must have at most 1024 characters, none of them control"),
+        (
+            &named,
+            json!({ "name": "a\nb" }),
+            "name: must have at most 1024 characters and no control characters",
+        ),
         (&named, json!({ "name": 5 }), "name: must be a string"),
         ("/users/u_1", json!({ "first_name": "a\nb" }), "first_name: must not contain control characters"),
     ];

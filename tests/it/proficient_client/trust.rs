@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use usher::clock::DAY;
 use usher::erasure::trash;
 use usher::error::Error;
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 use usher::people::find;
 use usher::projects;
 use usher::secrets;
@@ -186,7 +186,7 @@ fn after_7_days_in_the_trash_an_interaction_is_a_new_users() {
     let server = signing();
     let old = begin(&server, "ann");
     hide(&server, "ann");
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     let body = json!({ "interaction_id": old["id"], "content": "hello" });
     refused(signed(&server, "POST", "/messages", "ann").json(body).send(), 404, "resource_not_found");
     let new = begin(&server, "ann");

@@ -1,7 +1,7 @@
 //! Who is told that the clock is not trusted, and who says that it is right.
 
 use usher::clock::{DAY, HOUR};
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 
 use super::{again, hide};
 use crate::admin::{Browser, words};
@@ -21,7 +21,7 @@ fn pages_and_readiness_say_why_and_the_button_confirms() {
     assert!(!users().contains("Check the clock"));
     assert_eq!(ready(), "it is trusted");
 
-    server.clock.set_wall(REVIVABLE + HOUR);
+    server.clock.set_wall(TRASH_PERIOD + HOUR);
     server.tick();
     let why = "the clock was set 7 days forward; time continues as before, and it is trusted in";
     assert!(ready().contains(why), "{}", ready());

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use usher::clock::{DAY, HOUR, MINUTE, Millis, SECOND, rfc3339};
-use usher::model::{JobStatus, REVIVABLE, State};
+use usher::model::{JobStatus, State, TRASH_PERIOD};
 use usher::store::NormalTx;
 
 use super::{GRACE, hide, job, put, row, schedule, state};
@@ -105,7 +105,7 @@ fn a_clock_set_right_by_hours_is_followed_after_the_grace() {
     let server = Server::start();
     let tom = server.seed("tom").insert();
     hide(&server, "tom");
-    server.clock.advance(REVIVABLE - 2 * HOUR);
+    server.clock.advance(TRASH_PERIOD - 2 * HOUR);
     server.clock.set_wall(2 * HOUR);
     // It counts from when it is noticed, which takes a minute at most.
     server.tick();
@@ -137,7 +137,7 @@ fn seventh_day(beside: Millis) -> (Server, usher::model::UserId) {
     server.tick();
     server.clock.advance(23 * HOUR + beside);
     server.tick();
-    assert_eq!(server.clock.now(), START + REVIVABLE + beside);
+    assert_eq!(server.clock.now(), START + TRASH_PERIOD + beside);
     assert!(!server.app.time_standing().is_trusted());
     (server, ann)
 }
@@ -184,10 +184,10 @@ fn a_message_from_before_the_seventh_day_is_late_later() {
     let (server, _) = seventh_day(MINUTE);
     let at = |at: Millis| json!({ "type": "track", "userId": "ann", "event": "x", "timestamp": rfc3339(at) });
     // It only looks, and nobody is erased by it.
-    assert_eq!(late(&server, json!([at(START + REVIVABLE)])), [0]);
+    assert_eq!(late(&server, json!([at(START + TRASH_PERIOD)])), [0]);
     assert_eq!(count(&server, "jobs"), 0);
     put(&server, "ann");
-    assert_eq!(late(&server, json!([at(START + REVIVABLE), at(START + REVIVABLE + SECOND)])), [0]);
+    assert_eq!(late(&server, json!([at(START + TRASH_PERIOD), at(START + TRASH_PERIOD + SECOND)])), [0]);
     assert_eq!(user(&server, "ann").event_count, 1);
 }
 
@@ -196,7 +196,7 @@ fn reading_a_name_never_begins_an_erasure() {
     let server = Server::start();
     let ann = server.seed("ann").events(3).insert();
     hide(&server, "ann");
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     // The clock is trusted; but it is the reaper's to erase.
     let project = server.project().id;
     let looked =

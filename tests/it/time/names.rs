@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use usher::clock::{DAY, HOUR, MINUTE, Millis};
-use usher::model::{REVIVABLE, State, UserId};
+use usher::model::{State, TRASH_PERIOD, UserId};
 
 use super::{hide, put, row, state};
 use crate::harness::{START, Server};
@@ -30,7 +30,7 @@ fn waiting() -> (Server, UserId) {
     server.tick();
     server.clock.advance(23 * HOUR + MINUTE);
     server.tick();
-    assert_eq!(server.clock.now(), START + REVIVABLE + MINUTE);
+    assert_eq!(server.clock.now(), START + TRASH_PERIOD + MINUTE);
     assert!(!server.app.time_standing().is_trusted());
     (server, ann)
 }
@@ -81,7 +81,7 @@ fn a_name_that_is_taken_stays_the_new_persons() {
     assert_eq!(count(&server, &format!("aliases WHERE user_id = {ann}")), 1);
     assert_eq!(user(&server, "ann").id, new);
     // Her seven days go on from where they were, and end as they should.
-    server.clock.advance(START + REVIVABLE - server.clock.now() - 1);
+    server.clock.advance(START + TRASH_PERIOD - server.clock.now() - 1);
     assert_eq!(server.tick().reaped, 0);
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);
@@ -119,7 +119,7 @@ fn the_receipt_is_the_one_that_the_person_was_told() {
     });
     server.clock.set_wall(-400 * DAY);
     server.tick();
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     assert_eq!(server.tick().reaped, 0);
     server.clock.advance(1);
     assert_eq!(server.tick().reaped, 1);

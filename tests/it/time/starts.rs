@@ -1,7 +1,7 @@
 //! Starts: the wall clock is held against the sign of life.
 
 use usher::clock::{Clock, DAY, HOUR, MINUTE, Millis, SECOND};
-use usher::model::{REVIVABLE, State};
+use usher::model::{State, TRASH_PERIOD};
 
 use super::{GRACE, again, hide, put, row, state};
 use crate::harness::{START, Server};
@@ -81,9 +81,9 @@ fn a_machine_that_was_off_for_long_reaps_after_the_grace() {
 #[test]
 fn one_that_was_off_for_a_day_reaps_at_once() {
     let (server, _) = stopped();
-    server.clock.advance(REVIVABLE - DAY);
+    server.clock.advance(TRASH_PERIOD - DAY);
     server.tick();
-    let server = again(server, START + REVIVABLE);
+    let server = again(server, START + TRASH_PERIOD);
     assert_eq!(server.tick().reaped, 1);
 }
 
@@ -117,7 +117,7 @@ fn a_start_with_a_clock_that_is_behind_goes_on_from_the_sign() {
     assert!(server.app.time_standing().is_trusted());
     assert_eq!(server.clock.now(), START + HOUR);
     assert_eq!(row(&server, bob).expect("bob").deleted_at, Some(START));
-    server.clock.advance(REVIVABLE - HOUR - 1);
+    server.clock.advance(TRASH_PERIOD - HOUR - 1);
     assert_eq!(server.tick().reaped, 0);
     assert_eq!(put(&server, "bob"), bob);
     assert_eq!(user(&server, "bob").id, bob);

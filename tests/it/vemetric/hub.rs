@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, MINUTE};
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 
 use super::ingest::{rows, taken};
 use super::lists::{events, titles};
@@ -398,7 +398,7 @@ fn a_cookie_brings_nobody_back_from_the_trash() {
     browser.post("/i", &identify("ann"));
     let old = browser.cookie.clone();
     hide(&server, "ann");
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     taken(browser.post("/e", VIEW));
     assert_eq!(browser.cookie, old);
     assert_eq!(count(&server, "users WHERE state = 'hidden' AND event_count = 2"), 1);

@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use usher::clock::{DAY, MINUTE, SECOND};
-use usher::model::REVIVABLE;
+use usher::model::TRASH_PERIOD;
 use usher::people::find;
 
 use super::{call, count, hide, list, names, refused, seen, send, user, visit};
@@ -208,7 +208,7 @@ fn an_event_leaves_a_hidden_user_hidden() {
         "name": "Going On", "userIdentifier": "ann", "displayName": "Ann",
         "userData": { "set": { "plan": "team" } },
     });
-    server.clock.advance(REVIVABLE - 1);
+    server.clock.advance(TRASH_PERIOD - 1);
     taken(send(&server, "/e", body));
     gone();
     // Anybody can say this with a token that is in every page; a server with its own key means it.
@@ -225,7 +225,7 @@ fn an_event_leaves_a_hidden_user_hidden() {
     assert_eq!(events(&server, "ann").len(), 2);
     // Hidden for 7 days it is nobody, and what is sent is about somebody new.
     hide(&server, "ann");
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     taken(send(&server, "/i", json!({ "identifier": "ann" })));
     let new = user(&server, "ann");
     assert_ne!(new["id"], ann["id"]);

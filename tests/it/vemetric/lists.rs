@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use usher::clock::{HOUR, Millis};
-use usher::model::{Kind, ProfileChange, REVIVABLE};
+use usher::model::{Kind, ProfileChange, TRASH_PERIOD};
 use usher::people::activity;
 use usher::store::NormalTx;
 
@@ -89,7 +89,7 @@ fn anonymous_users_are_listed_and_hidden_ones_are_not() {
     assert_eq!(theirs["users"], json!([]));
     let path = "/v1/users/events?identifier=bob";
     assert_eq!(post(&server, path, year.clone()).expect(404).json()["error"]["code"], "USER_NOT_FOUND");
-    server.clock.advance(REVIVABLE);
+    server.clock.advance(TRASH_PERIOD);
     assert_eq!(names(&list(&server, year)), ["-", "ann"]);
 }
 

@@ -159,7 +159,7 @@ fn an_edited_first_line_is_refused_by_its_field() {
     assert!(words.contains("was edited: the digest of the encrypted part"), "{words}");
     // What JSON forgives is an edit too.
     let words = swap("{\"made_at\":", "{\"made_at\"\t");
-    assert!(words.contains("its first line does not read"), "{words}");
+    assert!(words.contains("its first line cannot be read"), "{words}");
     let words = swap("}  ", "} \t");
     assert!(words.contains("its first line is not as it was written"), "{words}");
     fs::write(&path, [line.trim_end().as_bytes(), b"\n", rest].concat()).expect("a file");

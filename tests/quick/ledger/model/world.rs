@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use usher::clock::Millis;
 use usher::ledger::{Act, Entry, Orders, Pseudonym, ReplayAction, Seen, Standing, fate};
-use usher::model::{REVIVABLE, State};
+use usher::model::{State, TRASH_PERIOD};
 
 use super::truth::Truth;
 use crate::ledger::MADE;
@@ -155,7 +155,7 @@ pub struct World {
 
 impl Row {
     pub fn is_revivable(&self, now: Millis) -> bool {
-        self.state == State::Hidden && self.hidden_since.is_some_and(|at| at > now - REVIVABLE)
+        self.state == State::Hidden && self.hidden_since.is_some_and(|at| at > now - TRASH_PERIOD)
     }
 
     pub fn is_expired(&self, now: Millis) -> bool {

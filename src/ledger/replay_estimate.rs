@@ -14,7 +14,7 @@ use super::{MacKey, Position, Pseudonym};
 /// do: a user who came later than it and is gone again counts, too, for the ledger does not say
 /// who came when; and one who goes by several incarnations counts as often.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Again {
+pub struct ReplayEstimate {
     /// People to be erased, wholly or in part.
     pub erased: u64,
     pub hidden: u64,
@@ -22,10 +22,14 @@ pub struct Again {
     pub keys: u64,
 }
 
-impl Again {
+impl ReplayEstimate {
     /// For each of the places, in their order; or why a database that stands there is
     /// refused, as by [`super::Ledger::open`]. It reads the ledger once, beside the process that writes.
-    pub fn count(path: &Path, places: &[Position], mac_key: &MacKey) -> Vec<Result<Again, LedgerError>> {
+    pub fn count(
+        path: &Path,
+        places: &[Position],
+        mac_key: &MacKey,
+    ) -> Vec<Result<ReplayEstimate, LedgerError>> {
         let oldest = places.iter().map(|place| place.seq).min().unwrap_or(u64::MAX);
         let mut tail: Vec<Entry> = Vec::new();
         let seen = look(path, mac_key, places, |entry, _| {
@@ -37,8 +41,8 @@ impl Again {
             Ok(seen) => seen.places,
             Err(refusal) => vec![Err(refusal); places.len()],
         };
-        let mut answers: Vec<(usize, Result<Again, LedgerError>)> =
-            found.into_iter().map(|found| found.map(|_| Again::default())).enumerate().collect();
+        let mut answers: Vec<(usize, Result<ReplayEstimate, LedgerError>)> =
+            found.into_iter().map(|found| found.map(|_| ReplayEstimate::default())).enumerate().collect();
         answers.sort_by_key(|(n, _)| std::cmp::Reverse(places[*n].seq));
         let mut counting = Counting::default();
         let mut entries = tail.iter().rev().peekable();
@@ -57,7 +61,7 @@ impl Again {
 
 /// The count on the way from the ledger's end to its beginning.
 struct Counting {
-    again: Again,
+    again: ReplayEstimate,
     people: HashMap<Pseudonym, Person>,
     keys: HashSet<Pseudonym>,
     /// Entries from here on are void, as one that stands after them says.
@@ -67,7 +71,7 @@ struct Counting {
 impl Default for Counting {
     fn default() -> Counting {
         let (people, keys) = (HashMap::new(), HashSet::new());
-        Counting { again: Again::default(), people, keys, void_from: u64::MAX }
+        Counting { again: ReplayEstimate::default(), people, keys, void_from: u64::MAX }
     }
 }
 

@@ -12,7 +12,7 @@ use super::paths::token as path;
 use super::show::{Time, plain};
 use crate::access::roles::Permission;
 use crate::access::rotation;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::clock::HOUR;
 use crate::error::{Error, Result};
 use crate::model::{Credential, Project};
@@ -56,7 +56,7 @@ async fn show(request: PageRequest) -> Answer {
 }
 
 fn project(request: &PageRequest) -> Result<Project> {
-    request.app.read(|db| within::project(db, &request.reach(), request.segment("project")))
+    request.app.read(|db| scoped::project(db, &request.reach(), request.segment("project")))
 }
 
 fn page(request: &PageRequest, status: StatusCode, overlap: String, error: Option<String>) -> Answer {

@@ -1,6 +1,6 @@
 //! How much there is to do again after a place, counted for many places at once.
 
-use usher::ledger::{Act, Again, Ledger, LedgerError, Orders, Position, Pseudonym};
+use usher::ledger::{Act, Ledger, LedgerError, Orders, Position, Pseudonym, ReplayEstimate};
 use usher::model::{Erasure, ProjectId};
 
 use super::{Fixture, MADE, mac_key, pseudonym};
@@ -14,12 +14,12 @@ fn hidden(person: u8) -> Act {
     Act::Hidden { person: pseudonym(person) }
 }
 
-fn again(erased: u64, hidden: u64, keys: u64) -> Again {
-    Again { erased, hidden, keys }
+fn again(erased: u64, hidden: u64, keys: u64) -> ReplayEstimate {
+    ReplayEstimate { erased, hidden, keys }
 }
 
-fn counted(fixture: &Fixture) -> Vec<Again> {
-    let answers = Again::count(&fixture.path(), &fixture.positions, &mac_key());
+fn counted(fixture: &Fixture) -> Vec<ReplayEstimate> {
+    let answers = ReplayEstimate::count(&fixture.path(), &fixture.positions, &mac_key());
     answers.into_iter().map(|answer| answer.expect("a count")).collect()
 }
 
@@ -102,7 +102,7 @@ fn random_ledgers_count_as_many_as_their_orders_say() {
         let fixture = Fixture::with(&acts);
         let mut places = fixture.positions.clone();
         fastrand::shuffle(&mut places);
-        let answers = Again::count(&fixture.path(), &places, &mac_key());
+        let answers = ReplayEstimate::count(&fixture.path(), &places, &mac_key());
         for (place, answer) in places.iter().zip(answers) {
             let entries = Ledger::after(&fixture.path(), place, &mac_key()).expect("a ledger");
             let orders = Orders::from(entries.as_slice());
@@ -126,11 +126,11 @@ fn a_place_that_is_refused_hides_no_other() {
     let rewritten = Position { head: [1; 32], ..all[2] };
     let beyond = Position { seq: 9, offset: all[4].offset + 1, ..all[4] };
     let places = [beyond, all[4], rewritten, all[3], all[0], foreign];
-    let answers = Again::count(&fixture.path(), &places, &mac_key());
+    let answers = ReplayEstimate::count(&fixture.path(), &places, &mac_key());
     assert!(matches!(answers[0], Err(LedgerError::Older { seq: 9, .. })), "{:?}", answers[0]);
     assert!(matches!(answers[2], Err(LedgerError::Rewritten { seq: 2, .. })), "{:?}", answers[2]);
     assert!(matches!(answers[5], Err(LedgerError::Foreign { .. })), "{:?}", answers[5]);
-    let good: Vec<Again> = [1, 3, 4].map(|n: usize| *answers[n].as_ref().expect("a count")).into();
+    let good: Vec<ReplayEstimate> = [1, 3, 4].map(|n: usize| *answers[n].as_ref().expect("a count")).into();
     assert_eq!(good, [again(0, 0, 0), again(0, 1, 0), again(1, 3, 0)]);
 
     // A line that is damaged: a start would refuse the ledger, wherever the database stands.
@@ -138,12 +138,12 @@ fn a_place_that_is_refused_hides_no_other() {
     let at = usize::try_from(all[2].offset).expect("small") + 9;
     bytes[at] ^= 1;
     fixture.write(&bytes);
-    let answers = Again::count(&fixture.path(), all, &mac_key());
+    let answers = ReplayEstimate::count(&fixture.path(), all, &mac_key());
     let damaged: Vec<bool> =
         answers.iter().map(|answer| matches!(answer, Err(LedgerError::Damaged { .. }))).collect();
     assert_eq!(damaged, [true; 5]);
-    assert_eq!(Again::count(&fixture.path(), &[], &mac_key()).len(), 0);
+    assert_eq!(ReplayEstimate::count(&fixture.path(), &[], &mac_key()).len(), 0);
     std::fs::remove_file(fixture.path()).expect("a removal");
-    let none = Again::count(&fixture.path(), &all[..2], &mac_key());
+    let none = ReplayEstimate::count(&fixture.path(), &all[..2], &mac_key());
     assert!(none.iter().all(|answer| matches!(answer, Err(LedgerError::Missing { .. }))), "{none:?}");
 }
