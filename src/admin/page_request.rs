@@ -27,7 +27,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Admin, JobId, Reach, SignIn, UserId};
 use crate::trace::{Actor, Pattern};
-use crate::web::agent;
+use crate::web::{agent, path_pattern};
 
 /// A handler's answer; an error becomes a page of its own.
 pub type Answer = Result<HttpResponse>;
@@ -72,14 +72,7 @@ impl Route {
     }
 
     fn fits(&self, path: &str) -> bool {
-        let (mut ours, mut theirs) = (self.path.split('/'), path.split('/'));
-        loop {
-            match (ours.next(), theirs.next()) {
-                (None, None) => return true,
-                (Some(our), Some(their)) if our == their || our.starts_with('{') && !their.is_empty() => {}
-                _ => return false,
-            }
-        }
+        path_pattern::fits(self.path, path)
     }
 }
 
@@ -323,14 +316,7 @@ impl PageRequest {
 
     /// A segment of the path, as it came.
     pub fn segment(&self, name: &str) -> &str {
-        let pairs = self.pattern.split('/').zip(self.request.path().split('/'));
-        pairs
-            .filter_map(|(pattern, segment)| {
-                let known = pattern.strip_prefix('{')?.strip_suffix('}')?;
-                (known == name).then_some(segment)
-            })
-            .next()
-            .unwrap_or_default()
+        path_pattern::segment(self.pattern, self.request.path(), name).unwrap_or_default()
     }
 
     /// The path's user. [`Error::UserNotFound`] if it is no number.

@@ -32,7 +32,7 @@ use crate::trace::{LegalBasis, Source};
 use crate::web::Bodies;
 use crate::web::body::Whole;
 use crate::web::buffers::Owner;
-use crate::web::sender;
+use crate::web::{path_pattern, sender};
 
 /// The header in which a caller may state the legal basis of an erasure, and its name up to 0.1.
 const LEGAL_BASIS: &str = "Usher-Legal-Basis";
@@ -366,12 +366,7 @@ pub struct Call {
 impl Call {
     /// A segment of the path, percent-decoded once. [`Error::Invalid`] if it is not UTF-8.
     pub fn path(&self, name: &str) -> Result<String> {
-        let segment = self
-            .path
-            .split('/')
-            .zip(self.asked.split('/'))
-            .find(|(pattern, _)| pattern.strip_prefix('{').and_then(|p| p.strip_suffix('}')) == Some(name))
-            .map_or("", |(_, segment)| segment);
+        let segment = path_pattern::segment(self.path, &self.asked, name).unwrap_or_default();
         percent_encoding::percent_decode_str(segment)
             .decode_utf8()
             .map(std::borrow::Cow::into_owned)

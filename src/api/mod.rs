@@ -30,7 +30,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use crate::app::App;
 use crate::error::Error;
 use crate::trace::Pattern;
-use crate::web::host;
+use crate::web::{host, path_pattern};
 use dialect::{Dialect, Literal, Route};
 
 /// Whose API a route is.
@@ -153,7 +153,7 @@ async fn dispatch(
         return dialect::answer(speaker.dialect(), &UNKNOWN_HOST);
     }
     let theirs = routes.iter().filter(|(face, _)| *face == speaker).map(|(_, route)| route);
-    let here: Vec<&Route> = theirs.clone().filter(|route| paths::fits(route.path, &path)).collect();
+    let here: Vec<&Route> = theirs.clone().filter(|route| path_pattern::fits(route.path, &path)).collect();
     if request.method() == Method::OPTIONS && here.iter().any(|route| route.browsers) {
         return preflight(&here, &request);
     }
@@ -189,7 +189,7 @@ fn find<'a>(
     let of = |method: &Method| {
         // Where two patterns fit, the one without a name in that place is asked first.
         let good = here.iter().filter(|route| route.method == *method);
-        good.min_by_key(|route| paths::rank(route.path)).copied()
+        good.min_by_key(|route| path_pattern::rank(route.path)).copied()
     };
     let mut found = of(method);
     // A HEAD is a GET whose body is not sent, unless a route says otherwise.
@@ -199,8 +199,8 @@ fn find<'a>(
     if let Some(route) = found {
         let is_vendors = |(method, literal): &Literal| {
             *method == route.method.as_str()
-                && paths::is_literal(literal, path)
-                && paths::rank(literal) < paths::rank(route.path)
+                && path_pattern::is_literal(literal, path)
+                && path_pattern::rank(literal) < path_pattern::rank(route.path)
         };
         let Some((_, literal)) = face.literals().iter().find(|literal| is_vendors(literal)) else {
             return Ok(route);
@@ -239,7 +239,7 @@ fn methods(routes: &[&Route]) -> String {
 /// address and a path without looking; elsewhere a slash may be part of an id.
 fn addressed(request: &HttpRequest) -> (Face, String) {
     let path = request.uri().path();
-    if let Some(tidy) = paths::tidied(path)
+    if let Some(tidy) = path_pattern::tidied(path)
         && speaker(request, &tidy) == Face::Segment
     {
         return (Face::Segment, tidy);

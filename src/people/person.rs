@@ -29,11 +29,5 @@ pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
 
 /// Somebody looks at a person's page.
 pub fn note_view(tx: &NormalTx, user: &User) -> Result<()> {
-    let entry = audit::Entry {
-        action: "view user",
-        subject: Some(crate::people::person::pseudonym(tx, user)),
-        project: Some(user.project),
-        ..audit::Entry::default()
-    };
-    audit::append(tx, &entry)
+    append_to_audit_log(tx, user, "view user")
 }

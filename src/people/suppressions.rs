@@ -7,15 +7,13 @@ use crate::ledger::{Act, Pseudonym, Suppressing};
 pub use crate::model::AskedBy as Source;
 use crate::model::{Dropped, Handle, Identifier, ProjectId, Received, Repair, User};
 use crate::people::subject::Subject;
+use crate::people::subject::VISITOR;
 use crate::people::subjects::{Meant, Subject as Whom};
 use crate::people::{holder, person, repairs, subjects};
 use crate::store::erased_identifiers::Named;
 use crate::store::suppressions::Which;
 pub use crate::store::suppressions::{Digest, Suppression};
 use crate::store::{Db, ErasingTx, NormalTx, Tx, aliases, audit, projects, regulations, suppressions};
-
-/// Names that Usher draws for visitors itself begin so: they are drawn anew instead.
-pub const VISITOR: &str = "visitor-";
 
 /// The longest reason, in characters.
 const REASON_MAX: usize = 1_000;

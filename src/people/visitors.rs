@@ -17,12 +17,11 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, Profile, ProfileChange, ProjectId, SESSION_GAP, User};
 use crate::people::activity::{Incoming, Taken};
 use crate::people::subject::Subject;
+use crate::people::subject::VISITOR;
 use crate::people::{activity, holder, identify, suppressions, users};
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Db, NormalTx, Tx, aliases, salts};
 
-/// What names that we draw begin with.
-const PREFIX: &str = "visitor-";
 /// Bytes of such a name, and of the digest that seals it in a cookie.
 const BYTES: usize = 16;
 
@@ -390,7 +389,7 @@ fn random_name() -> Result<Identifier> {
 }
 
 fn name(bytes: &[u8]) -> Result<Identifier> {
-    let text = format!("{PREFIX}{}", HEXLOWER.encode(&bytes[..BYTES]));
+    let text = format!("{VISITOR}{}", HEXLOWER.encode(&bytes[..BYTES]));
     Identifier::parse(Place::Body, "anonymousId", &text)
 }
 
@@ -398,7 +397,7 @@ fn name(bytes: &[u8]) -> Result<Identifier> {
 /// Without the digest anybody could take a visitor's place by its name, which readers of the
 /// API can see.
 fn sealed(tx: &Tx, project: ProjectId, name: &Identifier) -> Cookie {
-    let digits = name.as_str().strip_prefix(PREFIX).unwrap_or_default();
+    let digits = name.as_str().strip_prefix(VISITOR).unwrap_or_default();
     Cookie(format!("{digits}.{}", HEXLOWER.encode(&seal(tx, project, digits))))
 }
 

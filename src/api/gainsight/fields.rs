@@ -33,7 +33,7 @@ pub enum Home {
     Nowhere,
 }
 
-const USER_TYPES: &[&str] = &["USER", "LEAD", "VISITOR", "EMPTY_USER_TYPE"];
+pub const USER_TYPES: &[&str] = &["USER", "LEAD", "VISITOR", "EMPTY_USER_TYPE"];
 const GENDERS: &[&str] = &["EMPTY_GENDER", "MALE", "FEMALE", "OTHER"];
 
 const fn field(name: &'static str, kind: Kind, home: Home) -> Field {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::events::ABOUT;
+use super::fields::USER_TYPES;
 use crate::error::Result;
 use crate::model::{Attributes, Kind};
 use crate::people::history;
@@ -89,8 +90,6 @@ const OF_ALL: [&str; 9] = [
     "accountId",
     "globalContext",
 ];
-
-const USER_TYPES: [&str; 4] = ["USER", "LEAD", "VISITOR", "EMPTY_USER_TYPE"];
 
 pub fn list(name: &str) -> Option<&'static List> {
     LISTS.iter().find(|list| list.name == name)
