@@ -50,12 +50,15 @@ impl Marks {
             }
         };
         let known = read(conn)?;
-        for (name, number) in largest(&text) {
-            if known.get(&name).is_none_or(|known| *known < number) {
+        let marked = largest(&text);
+        for (name, number) in &marked {
+            let last = known.get(name).copied().unwrap_or_default();
+            if last < *number {
+                // An older database, a transaction that failed, or a digit that the disk has changed.
+                log::warn!("the file of numbers is ahead of the database: {name} goes on after {number}, not {last}");
                 conn.execute(sequences::RAISE, rusqlite::params![name, number]).map_err(from_sql)?;
             }
         }
-        let marked = largest(&text);
         // One that says nothing is as good as none.
         let were_there = !marked.is_empty();
         if let Some((name, number)) = behind(&known, &marked).filter(|_| !text.is_empty()) {

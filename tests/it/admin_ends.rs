@@ -32,7 +32,7 @@ fn put_back(server: Server, aside: &Path) -> Server {
     std::fs::copy(aside.join("usher.db"), dir.path().join("usher.db")).expect("a copy");
     let _ = std::fs::remove_file(dir.path().join("usher.db-wal"));
     let _ = std::fs::remove_file(dir.path().join("usher.db-shm"));
-    at(dir, now)
+    Server::on_older(dir, now)
 }
 
 fn make(server: &Server, name: &'static str, role: Role, reach: &Reach) {

@@ -160,7 +160,7 @@ fn verify_reads_on_behind_a_page_that_is_damaged() {
     let (code, said) = verified(dir.path());
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("events does not read from its first row on: database disk image is malformed"),
+        said.contains("events cannot be read from its first row on: database disk image is malformed"),
         "{said}"
     );
     assert!(said.contains("live_mode is out of its range"), "{said}");

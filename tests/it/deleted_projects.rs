@@ -228,7 +228,7 @@ fn put_back(server: Server, copy: &TempDir) -> Server {
     for beside in ["usher.db-wal", "usher.db-shm"] {
         let _ = std::fs::remove_file(dir.path().join(beside));
     }
-    Server::over(dir, |options| options.clock = Clock::manual(now))
+    Server::on_older(dir, now)
 }
 
 fn copied(server: Server) -> (Server, TempDir) {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use usher::admin::SetupLink;
 use usher::app::App;
+use usher::clock::{Clock, Millis};
 use usher::edge::Edge;
 use usher::server::{Http, Stop};
 use usher::web::limits::Limits;
@@ -94,6 +95,14 @@ impl Server {
 
     pub fn with(change: impl FnOnce(&mut Options)) -> Server {
         Server::over(folder(), change)
+    }
+
+    /// On a database that is older than its ledger, as with `--accept-loss`, at a time.
+    pub fn on_older(dir: TempDir, now: Millis) -> Server {
+        Server::over(dir, |options| {
+            options.clock = Clock::manual(now);
+            options.accept_loss = true;
+        })
     }
 
     /// On a directory that may hold a database already.

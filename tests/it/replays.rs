@@ -53,7 +53,7 @@ impl House {
         std::fs::copy(aside.join("usher.db"), dir.path().join("usher.db")).expect("a copy");
         let _ = std::fs::remove_file(dir.path().join("usher.db-wal"));
         let _ = std::fs::remove_file(dir.path().join("usher.db-shm"));
-        House { server: older(dir, now), key }
+        House { server: Server::on_older(dir, now), key }
     }
 
     fn events(&self, name: &str) -> i64 {
@@ -66,14 +66,6 @@ const GRACE: i64 = 15 * MINUTE;
 
 fn at(dir: TempDir, now: i64) -> Server {
     Server::over(dir, |options| options.clock = Clock::manual(now))
-}
-
-/// On a database that is older than its ledger, as with `--accept-loss`.
-fn older(dir: TempDir, now: i64) -> Server {
-    Server::over(dir, |options| {
-        options.clock = Clock::manual(now);
-        options.accept_loss = true;
-    })
 }
 
 #[test]
@@ -405,7 +397,7 @@ fn cut_off(old_head: bool) -> House {
             std::fs::write(dir.path().join(name), bytes).expect("a file");
         }
     }
-    let start = if old_head { at } else { older };
+    let start = if old_head { at } else { Server::on_older };
     House { server: start(dir, now), key }
 }
 

@@ -9,7 +9,7 @@ use usher::worker;
 
 use crate::admin::backups::pack;
 use crate::common::house::House;
-use crate::harness::{Request, Server, TestProject, named};
+use crate::harness::{Request, START, Server, TestProject, named};
 
 const ANN: &str = "ann@example.com";
 
@@ -424,7 +424,7 @@ fn an_older_database_gives_no_number_out_again() {
     assert_eq!(numbers, [2, 3]);
     let kept = server.stop();
     std::fs::write(dir.join("usher.db"), &old).expect("an old database");
-    let server = Server::over(kept, |_| {});
+    let server = Server::on_older(kept, START);
     let known = server.read(|db| usher::store::jobs::list(db, None, None, 10));
     assert_eq!(
         known.iter().map(|job| job.number).collect::<Vec<_>>(),
@@ -455,7 +455,7 @@ fn without_the_numbers_file_an_old_database_goes_on() {
     let kept = server.stop();
     std::fs::write(dir.join("usher.db"), &old).expect("an old database");
     std::fs::remove_file(dir.join("numbers")).expect("a file");
-    let server = Server::over(kept, |_| {});
+    let server = Server::on_older(kept, START);
     assert_eq!(schedule(&server, "cat"), 1);
 }
 

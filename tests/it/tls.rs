@@ -216,7 +216,7 @@ fn files_that_are_not_good_leave_the_old_certificate() {
         ("there is no private key in it", &|| fs::write(key, &on.shown.certificate).expect("written")),
         ("locked with a password", &|| fs::write(key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").expect("w")),
         ("chmod o=", &|| mode(0o604)),
-        ("does not read", &|| {
+        ("cannot be read", &|| {
             fs::write(certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
                 .expect("w");
         }),

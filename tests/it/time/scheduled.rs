@@ -130,10 +130,7 @@ fn a_replay_knows_whom_it_is_bound_to() {
     for beside in ["usher.db-wal", "usher.db-shm"] {
         _ = std::fs::remove_file(dir.path().join(beside));
     }
-    let server = Server::over(dir, |options| {
-        options.clock = usher::clock::Clock::manual(now);
-        options.accept_loss = true;
-    });
+    let server = Server::on_older(dir, now);
     assert_eq!(job(&server, id).bound_user, Some(ann));
 }
 

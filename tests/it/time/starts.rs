@@ -143,11 +143,7 @@ fn after_a_restore_the_ledger_tells_the_time() {
         for beside in ["usher.db-wal", "usher.db-shm"] {
             _ = std::fs::remove_file(dir.path().join(beside));
         }
-        let clock = Clock::manual(START + 11 * DAY);
-        let server = Server::over(dir, |options| {
-            options.clock = clock;
-            options.accept_loss = true;
-        });
+        let server = Server::on_older(dir, START + 11 * DAY);
         server.app.time_standing().is_trusted()
     };
     assert!(restored(true), "the last entry is a day old");
@@ -170,10 +166,7 @@ fn a_database_without_a_sign_goes_by_its_latest_trace() {
 fn changed(server: Server, sql: &str, now: Millis) -> Server {
     server.sqlite().execute_batch(sql).expect("a change");
     let dir = server.stop();
-    Server::over(dir, |options| {
-        options.clock = Clock::manual(now);
-        options.accept_loss = true;
-    })
+    Server::on_older(dir, now)
 }
 
 #[test]
