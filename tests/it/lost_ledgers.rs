@@ -110,7 +110,7 @@ fn a_ledger_that_is_there_and_fits_is_not_given_up() {
     let (code, said) = past.restore(new.path(), &[]);
     assert_eq!(code, Some(0), "{said}");
     let why = refused(new.path(), &["serve", "--listen", "127.0.0.1:0", "--new-ledger"]);
-    assert!(why.contains("is there and fits"), "{why}");
+    assert!(why.contains("exists and matches"), "{why}");
     lines(new.path(), &["verify"]);
 }
 
