@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -212,7 +212,9 @@ fn serve(stream: &UnixStream, app: &App, desk: &Desk) -> io::Result<()> {
     let answer = match serde_json::from_str::<ControlCommand>(&line) {
         Ok(ControlCommand::Export(ordered)) => {
             stream.set_write_timeout(Some(READING))?;
-            match ordered.write(app, &mut Parts(stream, desk)) {
+            let mut parts = BufWriter::with_capacity(PART, Parts(stream, desk));
+            let lines = ordered.write(app, &mut parts).and_then(|lines| Ok(parts.flush().map(|()| lines)?));
+            match lines {
                 Ok(lines) => Answer::Done(lines),
                 Err(error) => Answer::Failed(format!("{error:#}")),
             }
