@@ -21,7 +21,7 @@ use crate::data_dir::DataDir;
 use crate::error::{Error, Place, Result};
 use crate::export::{self, Form, Person};
 use crate::model::{Identifier, Project, UserId};
-use crate::people::subjects::{self, Subject};
+use crate::people::subjects::Subject;
 use crate::projects;
 use crate::trace::Actor;
 use crate::worker::maintenance;
@@ -99,8 +99,7 @@ impl Ordered {
             Format::Ndjson => Form::Ndjson,
         };
         let person = app.write_blocking(move |tx| {
-            let user = subjects::resolve(tx, id, &subject)?.user;
-            let user = user.ok_or_else(|| Error::user_not_found(""))?;
+            let user = export::whom(tx, id, &subject)?;
             Person::take(tx, id, user.id, form)
         })?;
         person.write(app.store(), app.clock().now(), form, out)?;

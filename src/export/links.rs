@@ -3,12 +3,12 @@
 
 use subtle::ConstantTimeEq;
 
-use super::{Form, Person, note_person};
+use super::{Form, Person, note_person, whom};
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, ProjectId, State, User};
 use crate::people::person;
-use crate::people::subjects::{self, Subject};
+use crate::people::subjects::Subject;
 use crate::projects;
 use crate::secrets;
 pub use crate::store::export_links::Link;
@@ -54,10 +54,9 @@ pub fn path(token: &str) -> String {
 }
 
 /// Makes a link for a live person. [`Error::Invalid`] on `days` or `downloads`, [`Error::Conflict`] for a
-/// person in the trash; else as [`subjects::resolve`].
+/// person in the trash; else as [`whom`].
 pub fn create(tx: &NormalTx, project: ProjectId, subject: &Subject, wish: Wish) -> Result<Made> {
-    let user = subjects::resolve(tx, project, subject)?.user;
-    create_for(tx, &user.ok_or_else(|| Error::user_not_found(""))?, wish)
+    create_for(tx, &whom(tx, project, subject)?, wish)
 }
 
 /// The same for a person who was found.

@@ -21,10 +21,11 @@ use serde_json::{Map, Value};
 use crate::clock::{self, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Incarnation, Project, ProjectId, State, User, UserId};
+use crate::people::subjects::{self, Subject as Whom};
 use crate::people::{find, person};
 use crate::projects;
 use crate::store::jobs::Bounds;
-use crate::store::{Db, NormalTx, Store, audit, data_inventory, export as rows, users};
+use crate::store::{Db, NormalTx, Store, Tx, audit, data_inventory, export as rows, users};
 
 /// The version of the format, which stands in its first line.
 pub const VERSION: i64 = 1;
@@ -184,6 +185,15 @@ impl Person {
             Err(error) => log::warn!("an export was broken off: {error}"),
         }
         outcome
+    }
+}
+
+/// The person whom a caller means. Who has no name that tells them apart is found by id.
+/// [`Error::UserNotFound`]; else as [`subjects::resolve`].
+pub fn whom(tx: &Tx, project: ProjectId, whom: &Whom) -> Result<User> {
+    match whom {
+        Whom::Id(id) => find::get_hidden_too_by_id(tx, project, *id, tx.now()),
+        whom => subjects::resolve(tx, project, whom)?.user.ok_or_else(|| Error::user_not_found("")),
     }
 }
 
