@@ -20,12 +20,12 @@ pub fn files(zip: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for n in 0..archive.len() {
         let mut file = archive.by_index(n).expect("a file");
-        let (folder, path) = file.name().split_once('/').expect("a folder");
+        let name = file.name().expect("a name").into_owned();
+        let (folder, path) = name.split_once('/').expect("a folder");
         assert!(folder.starts_with("usher-access-"), "{folder}");
-        let path = path.to_owned();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).expect("a file");
-        files.insert(path, bytes);
+        files.insert(path.to_owned(), bytes);
     }
     files
 }
