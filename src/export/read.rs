@@ -52,6 +52,10 @@ fn merged<T>(
     let (mut all, mut reach): (Vec<T>, Option<Key>) = (Vec::new(), None);
     let branches = subject.branches(db)?;
     for (user, since) in &branches {
+        let after = match direction {
+            Direction::Ascending => after.max((*since, i64::MAX)),
+            Direction::Descending => after,
+        };
         let found = read(db, Stretch { user: *user, since: *since, after, end })?;
         if branches.len() > 1
             && let Some(last) = found.last().map(&key)

@@ -39,7 +39,9 @@ pub struct Piece {
     pub data: Vec<u8>,
 }
 
-/// Which rows of a user: what happened after `since`, behind the row at `after`, up to the number `end`.
+/// Which rows of a user: those behind the row at `after`, up to the number `end`. Where one goes back in time,
+/// what happened after `since`; else `after` is not before that. One bound on each side: of two on one side
+/// SQLite takes the one that is no help, and reads all rows again for each stretch.
 #[derive(Debug, Clone, Copy)]
 pub struct Stretch {
     pub user: UserId,
@@ -79,12 +81,12 @@ pub fn aliases(db: &Db, user: UserId, after: &str) -> Result<Vec<Alias>> {
 pub fn sessions(db: &Db, stretch: Stretch) -> Result<Vec<Session>> {
     let sql = formatcp!(
         "SELECT {} FROM sessions
-         WHERE user_id = ?1 AND started_at > ?2 AND (started_at, id) > (?3, ?4) AND id <= ?5
+         WHERE user_id = ?1 AND (started_at, id) > (?2, ?3) AND id <= ?4
          ORDER BY started_at, id LIMIT {ROWS}",
         sessions::COLUMNS
     );
-    let Stretch { user, since, after: (at, id), end } = stretch;
-    db.rows(sql, params![user.0, since, at, id, end], sessions::read)
+    let Stretch { user, after: (at, id), end, .. } = stretch;
+    db.rows(sql, params![user.0, at, id, end], sessions::read)
 }
 
 /// Whether an older session of the same user has the same name.
@@ -99,20 +101,20 @@ pub fn has_older_namesake(db: &Db, session: &Session) -> Result<bool> {
 pub fn events(db: &Db, stretch: Stretch, direction: Direction) -> Result<Vec<(i64, Event)>> {
     const SELECT: &str = formatcp!(
         "SELECT {}, id, length(data) + length(name) + length(coalesce(url, '')) FROM events
-         WHERE user_id = ?1 AND at > ?2 AND id <= ?5",
+         WHERE user_id = ?1 AND id <= ?4 AND ?5 = ?5",
         events::COLUMNS
     );
     let sql = match direction {
         Direction::Ascending => {
-            formatcp!("{SELECT} AND (at, id) > (?3, ?4) ORDER BY at, id LIMIT {ROWS}")
+            formatcp!("{SELECT} AND (at, id) > (?2, ?3) ORDER BY at, id LIMIT {ROWS}")
         }
         Direction::Descending => {
-            formatcp!("{SELECT} AND (at, id) < (?3, ?4) ORDER BY at DESC, id DESC LIMIT {ROWS}")
+            formatcp!("{SELECT} AND (at, id) < (?2, ?3) AND at > ?5 ORDER BY at DESC, id DESC LIMIT {ROWS}")
         }
     };
     let Stretch { user, since, after: (at, id), end } = stretch;
     let (mut found, mut bytes) = (Vec::new(), 0_i64);
-    db.walk(sql, params![user.0, since, at, id, end], |row| {
+    db.walk(sql, params![user.0, at, id, end, since], |row| {
         found.push((row.get(events::COLUMN_COUNT)?, events::read(row)?));
         bytes += row.get::<i64>(events::COLUMN_COUNT + 1)?;
         Ok(if bytes < BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
@@ -132,12 +134,12 @@ pub fn piece(db: &Db, session: SessionId, after: i64, end: i64) -> Result<Option
 pub fn interactions(db: &Db, stretch: Stretch) -> Result<Vec<Interaction>> {
     let sql = formatcp!(
         "SELECT {} FROM interactions
-         WHERE user_id = ?1 AND created_at > ?2 AND (created_at, id) > (?3, ?4) AND id <= ?5 AND deleted = 0
+         WHERE user_id = ?1 AND (created_at, id) > (?2, ?3) AND id <= ?4 AND deleted = 0
          ORDER BY created_at, id LIMIT {ROWS}",
         interactions::COLUMNS
     );
-    let Stretch { user, since, after: (at, id), end } = stretch;
-    db.rows(sql, params![user.0, since, at, id, end], interactions::read)
+    let Stretch { user, after: (at, id), end, .. } = stretch;
+    db.rows(sql, params![user.0, at, id, end], interactions::read)
 }
 
 /// Some messages of a conversation, in the order in which they were said.
