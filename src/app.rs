@@ -19,6 +19,8 @@ use std::sync::{
 };
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::access::keyring::Keyring;
 use crate::archive::{self, Notices};
 use crate::clock::{Clock, Millis};
@@ -106,7 +108,11 @@ struct Inner {
     watch: Watch,
     sign_ins: sign_ins::InMemory,
     finding: finding::Finding,
+    exports: Arc<Semaphore>,
 }
+
+/// Exports that are written at a time.
+const EXPORTS: usize = 4;
 
 /// How backups are made and kept.
 #[derive(Clone)]
@@ -230,6 +236,7 @@ impl App {
                 watch,
                 sign_ins: sign_ins::InMemory::default(),
                 finding: finding::Finding::default(),
+                exports: Arc::new(Semaphore::new(EXPORTS)),
             }),
             clock,
             actor: Actor::System,
@@ -363,6 +370,12 @@ impl App {
     /// The files under it all, for the worker and for checks.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Held while an export is written. [`Error::Unavailable`] if too many are.
+    pub fn exporting(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.inner.exports).try_acquire_owned();
+        turn.map_err(|_| Error::Unavailable("too many exports are running; try again"))
     }
 
     /// The largest recording of a session, in bytes.

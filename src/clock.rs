@@ -235,6 +235,12 @@ pub fn rfc3339(at: Millis) -> String {
         .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
+/// `2026-03-04T10:00:00.123Z`: to the millisecond, always with three digits.
+pub fn rfc3339_millis(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+}
+
 /// `2026-03-04`: the day, UTC.
 pub fn date(at: Millis) -> String {
     let text = rfc3339(at);

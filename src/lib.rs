@@ -15,6 +15,7 @@
 //! | `access` | who may do what: admins, roles, sign-ins, keys, rate limits |
 //! | `people` | users and what they do: taken in, found, changed, merged, kept out |
 //! | `erasure` | the trash, deletions, their jobs, proofs and receipts, the replay after a restore |
+//! | `export` | what is held, taken along: of a person or a project, as NDJSON or as a ZIP to read; links to it |
 //! | `app` | the handle that handlers, pages, commands and the worker hold |
 //! | `prove` | the proof of erasures: overwriting, searching, the receipt |
 //! | `backup` | backups made, scheduled and pruned |
@@ -59,6 +60,8 @@ pub mod access;
 pub mod erasure;
 pub mod people;
 pub mod projects;
+
+pub mod export;
 
 pub mod app;
 

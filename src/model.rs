@@ -503,10 +503,13 @@ pub enum Scope {
     Write = 4,
     Delete = 8,
     Admin = 16,
+    /// Take along what is held, all at once: more than reading it page by page.
+    Export = 32,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 5] = [Scope::Ingest, Scope::Read, Scope::Write, Scope::Delete, Scope::Admin];
+    pub const ALL: [Scope; 6] =
+        [Scope::Ingest, Scope::Read, Scope::Write, Scope::Delete, Scope::Admin, Scope::Export];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -515,6 +518,7 @@ impl Scope {
             Scope::Write => "write",
             Scope::Delete => "delete",
             Scope::Admin => "admin",
+            Scope::Export => "export",
         }
     }
 }
@@ -524,7 +528,7 @@ impl Scopes {
         Scopes(scopes.iter().fold(0, |bits, scope| bits | *scope as i64))
     }
 
-    /// All but admin: what a key gets that asks for nothing.
+    /// All but admin and export: what a key gets that asks for nothing.
     pub fn usual() -> Scopes {
         Scopes::of(&[Scope::Ingest, Scope::Read, Scope::Write, Scope::Delete])
     }
@@ -544,7 +548,7 @@ impl Scopes {
                         0..=40 => format!("unknown scope {word:?}"),
                         _ => "unknown scope".to_owned(),
                     };
-                    let known = "use ingest, read, write, delete or admin";
+                    let known = "use ingest, read, write, delete, admin or export";
                     return Err(Error::invalid(Place::Body, "scopes", format!("{message}, {known}")));
                 }
             }

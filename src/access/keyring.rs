@@ -393,6 +393,7 @@ impl Access {
             Scope::Write => "the key lacks the scope write",
             Scope::Delete => "the key lacks the scope delete",
             Scope::Admin => "the key lacks the scope admin",
+            Scope::Export => "the key lacks the scope export",
         }))
     }
 

@@ -18,6 +18,8 @@ pub enum Permission {
     /// Move people to the trash, and restore them.
     MovePeople,
     ErasePeople,
+    /// Take along all that is held of a person, or make a link by which the person does.
+    ExportPeople,
     SeeJobs,
     /// Cancel and retry jobs.
     RunJobs,
@@ -37,19 +39,20 @@ pub enum Permission {
 }
 
 use Permission::{
-    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, FindPeople, ListPeople, MakeProjects,
-    ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups, SeeClock, SeeJobs, SeeProjects,
-    SeeReceipts, SeeValues,
+    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, ExportPeople, FindPeople, ListPeople,
+    MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups, SeeClock, SeeJobs,
+    SeeProjects, SeeReceipts, SeeValues,
 };
 
 impl Permission {
-    pub const ALL: [Permission; 18] = [
+    pub const ALL: [Permission; 19] = [
         FindPeople,
         ListPeople,
         SeeValues,
         RevealValues,
         MovePeople,
         ErasePeople,
+        ExportPeople,
         SeeJobs,
         RunJobs,
         SeeReceipts,
@@ -81,6 +84,7 @@ pub fn permissions(role: Role) -> &'static [Permission] {
             RevealValues,
             MovePeople,
             ErasePeople,
+            ExportPeople,
             SeeJobs,
             RunJobs,
             SeeReceipts,

@@ -114,6 +114,7 @@ fn hint(scope: Scope) -> &'static str {
         Scope::Write => "create and change users",
         Scope::Delete => "move users to trash and erase them",
         Scope::Admin => "create projects",
+        Scope::Export => "download all data of a user",
     }
 }
 

@@ -15,6 +15,7 @@ mod cookies;
 mod csrf;
 mod device;
 mod erase;
+mod export;
 mod fields;
 mod flash;
 mod holdings;
@@ -72,6 +73,7 @@ pub fn routes() -> Vec<Route> {
         users::routes(),
         user::routes(),
         erase::routes(),
+        export::routes(),
         trash::routes(),
         jobs::routes(),
         job::routes(),
@@ -96,14 +98,18 @@ pub fn routes() -> Vec<Route> {
     sections.into_iter().flatten().collect()
 }
 
-/// Mounts `/admin` and the files under `/static`. Two prefixes, so that a request to an
-/// API is held up by no more than two comparisons.
+/// Mounts `/admin`, the links under `/x`, and the files under `/static`. Three prefixes, so that a
+/// request to an API is held up by no more than three comparisons.
 pub fn mount(config: &mut web::ServiceConfig) {
     let routes: Rc<[Route]> = routes().into();
-    let pages = web::to(move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
-        page_request::answer(Rc::clone(&routes), App::clone(&app), request, payload.into_inner())
-    });
+    let pages = || {
+        let routes = Rc::clone(&routes);
+        web::to(move |app: web::Data<App>, request: HttpRequest, payload: web::Payload| {
+            page_request::answer(Rc::clone(&routes), App::clone(&app), request, payload.into_inner())
+        })
+    };
     config
         .service(web::scope("/static").default_service(web::to(assets::serve)))
-        .service(web::scope("/admin").default_service(pages));
+        .service(web::scope("/admin").default_service(pages()))
+        .service(web::scope("/x").default_service(pages()));
 }

@@ -78,15 +78,7 @@ impl fmt::Display for Count {
 /// have no shape, end a line or turn the direction of writing stand there by their number.
 /// Joiners inside of emoji and scripts stay.
 pub fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if label::is_misleading(c) {
-            shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    label::plain(text)
 }
 
 /// The beginning of a text, with a sign that it goes on.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::control_command::ControlCommand;
@@ -26,6 +27,10 @@ use crate::data_dir::{self, DataDir};
 const LINE_MAX: usize = 64 * 1024;
 /// How long a caller may take to ask.
 const ASKING: Duration = Duration::from_secs(5);
+/// How long a caller may take to read a part of a file.
+const READING: Duration = Duration::from_secs(60);
+/// The largest part of a file in a line.
+const PART: usize = 48 * 1024;
 /// Commands at work at a time.
 const CALLERS_MAX: usize = 16;
 /// What a stop grants those that are at work.
@@ -40,6 +45,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Progress(Step),
+    /// A part of a file that the command writes: Base64.
+    Part(String),
     Done(Vec<String>),
     Failed(String),
 }
@@ -203,6 +210,15 @@ fn serve(stream: &UnixStream, app: &App, desk: &Desk) -> io::Result<()> {
     stream.set_write_timeout(Some(ASKING))?;
     let line = asked(stream)?;
     let answer = match serde_json::from_str::<ControlCommand>(&line) {
+        Ok(ControlCommand::Export(ordered)) => {
+            stream.set_write_timeout(Some(READING))?;
+            let mut parts = BufWriter::with_capacity(PART, Parts(stream, desk));
+            let lines = ordered.write(app, &mut parts).and_then(|lines| Ok(parts.flush().map(|()| lines)?));
+            match lines {
+                Ok(lines) => Answer::Done(lines),
+                Err(error) => Answer::Failed(format!("{error:#}")),
+            }
+        }
         Ok(act) => match act.perform(app, &|step| {
             // Whoever asked may be gone; the act goes on to its end.
             let _ = put(stream, &Answer::Progress(step));
@@ -223,8 +239,36 @@ fn put(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
     stream.write_all(&line)
 }
 
+/// A file that is sent to who asked, a part in a line.
+struct Parts<'a>(&'a UnixStream, &'a Desk);
+
+impl Write for Parts<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1.is_closed() {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, STOPS));
+        }
+        let part = bytes.get(..PART).unwrap_or(bytes);
+        put(self.0, &Answer::Part(BASE64.encode(part)))?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Has the server that holds `data` perform an act.
 pub fn send(data: &Path, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Result<Vec<String>> {
+    receive(data, act, bar, &mut io::sink())
+}
+
+/// The same for an act that writes a file, to `out`.
+pub fn receive(
+    data: &Path,
+    act: &ControlCommand,
+    bar: &ProgressBar,
+    out: &mut dyn Write,
+) -> anyhow::Result<Vec<String>> {
     let path = data_dir::socket(data);
     let stream = connect(&path)?;
     let mut line = serde_json::to_vec(act)?;
@@ -233,6 +277,7 @@ pub fn send(data: &Path, act: &ControlCommand, bar: &ProgressBar) -> anyhow::Res
     for line in BufReader::new(&stream).lines() {
         match serde_json::from_str(&line?)? {
             Answer::Progress(step) => bar.show(step),
+            Answer::Part(part) => out.write_all(&BASE64.decode(part.as_bytes())?)?,
             Answer::Done(lines) => return Ok(lines),
             Answer::Failed(why) => bail!(why),
         }

@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::admin::Admin;
 use super::demo;
 use super::doctor;
+use super::export::Ordered;
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
 use super::project::{self, Settings};
@@ -54,6 +55,8 @@ pub enum ControlCommand {
     Admin(Admin),
     Suppress(Suppress),
     User(User),
+    /// Writes a file beside its lines: see [`Ordered::write`].
+    Export(Ordered),
     Demo {
         users: u32,
         heavy: u32,
@@ -100,6 +103,7 @@ impl ControlCommand {
             ControlCommand::Admin(admin) => Ok(admin.perform(app)?),
             ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
             ControlCommand::User(user) => Ok(user.perform(app)?),
+            ControlCommand::Export(_) => bail!("what is exported has to be written somewhere"),
             ControlCommand::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

@@ -26,7 +26,7 @@ pub enum Key {
         /// Name of the key
         #[arg(long)]
         name: String,
-        /// Scopes, separated by commas: ingest, read, write, delete, admin; default: all but admin
+        /// Scopes, separated by commas: ingest, read, write, delete, admin, export; default: all but admin and export
         #[arg(long)]
         scopes: Option<String>,
         /// Public key, for web pages and apps: it can only ingest

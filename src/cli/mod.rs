@@ -7,6 +7,7 @@ mod copies;
 mod demo;
 mod directory;
 mod doctor;
+mod export;
 mod health;
 mod help;
 mod key;
@@ -75,6 +76,8 @@ enum Command {
     /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
+    /// Export all data of a user, or of a whole project
+    Export(export::Export),
     /// Show or confirm the clock
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -216,6 +219,10 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
         Some(Command::Restore(what)) => {
             logging::start("warn", format);
             return restore::run(&config, &what).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Command::Export(what)) => {
+            logging::start("warn", format);
+            return export::run(&config, what).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Demo(Demo { remove: true, .. })) => {
             demo::directory::remove(&config.data)?;

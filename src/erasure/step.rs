@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, TRASH_PERIOD};
 use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
-use crate::store::{BackgroundTx, Db, Tx, jobs as rows, message_keys, users};
+use crate::store::{BackgroundTx, Db, Tx, export_links, jobs as rows, message_keys, users};
 
 /// A chunk of background work holds the writer no longer than about this.
 const CHUNK: Duration = Duration::from_millis(8);
@@ -88,8 +88,9 @@ fn start_due(tx: &Tx) -> Result<bool> {
 
 fn prune(tx: &Tx) -> Result<bool> {
     let signed_out = sign_ins::prune(tx)?;
+    let links = export_links::prune(tx)?;
     let forgotten = suppressions::prune(tx)? | repairs::prune(tx)?;
-    Ok(forgotten || signed_out > 0)
+    Ok(forgotten || signed_out > 0 || links > 0)
 }
 
 /// What waits because the clock is not trusted: users whose 7 days are over, and scheduled jobs that

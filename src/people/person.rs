@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
-use crate::model::User;
-use crate::store::{NormalTx, Tx, audit, users};
+use crate::model::{Incarnation, User};
+use crate::store::{NormalTx, Store, Tx, audit, users};
 
 /// Writes an act on a user down in the ledger: for each registration that makes it up.
 pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
@@ -22,9 +22,17 @@ pub fn append_to_audit_log(tx: &Tx, user: &User, action: &str) -> Result<()> {
     )
 }
 
+/// What the audit log's names of registrations are keyed for.
+const SUBJECT: &str = "audit subject";
+
 /// Names a registration in the audit log.
 pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
-    tx.keyed("audit subject", &[&user.incarnation])[..16].try_into().unwrap_or_default()
+    tx.keyed(SUBJECT, &[&user.incarnation])[..16].try_into().unwrap_or_default()
+}
+
+/// The same for who reads the log.
+pub fn known_as(store: &Store, incarnation: &Incarnation) -> [u8; 16] {
+    store.keyed(SUBJECT, &[incarnation])[..16].try_into().unwrap_or_default()
 }
 
 /// Somebody looks at a person's page.

@@ -14,6 +14,20 @@ pub fn check(name: &str, most: usize) -> Result<()> {
     Err(Error::invalid(Place::Body, "name", message))
 }
 
+/// A text with nothing in it that cannot be seen: characters that have no shape, end a line or turn the
+/// direction of writing stand there by their number.
+pub fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_misleading(c) {
+            shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// Controls, marks of direction, breaks of lines, and what has no width. Not the two joiners,
 /// which some languages are written with.
 pub fn is_misleading(c: char) -> bool {

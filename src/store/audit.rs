@@ -88,6 +88,14 @@ pub fn after(db: &Db, seq: u64, limit: u32) -> Result<Vec<Link>> {
     db.rows(sql, params![i64::try_from(seq).map_err(Error::internal)?, limit], read)
 }
 
+/// Some rows about one registration after one, in the order of the log.
+pub fn of_subject(db: &Db, subject: &[u8; 16], seq: u64) -> Result<Vec<Link>> {
+    let sql = const_format::formatcp!(
+        "SELECT {COLUMNS} FROM audit WHERE subject = ?1 AND seq > ?2 ORDER BY seq LIMIT 200"
+    );
+    db.rows(sql, params![*subject, i64::try_from(seq).map_err(Error::internal)?], read)
+}
+
 /// The numbers of rows that no log has: the first one is 1.
 pub fn strays(db: &Db) -> Result<Vec<i64>> {
     db.rows("SELECT seq FROM audit WHERE seq < 1 ORDER BY seq", params![], |row| row.get(0))

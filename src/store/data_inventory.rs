@@ -245,6 +245,27 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "export_links",
+        label: "links to download the data",
+        subject: Subject::User,
+        key: "id",
+        at: "created_at",
+        account: ErasureEffect::Leaves,
+        activity: ErasureEffect::Stays,
+        columns: &[
+            column("id", Bookkeeping),
+            column("handle", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("hash", Bookkeeping),
+            column("pin", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("expires_at", Bookkeeping),
+            column("downloads_left", Bookkeeping),
+            column("tries_left", Bookkeeping),
+        ],
+    },
+    Table {
         name: "users",
         label: "profile",
         subject: Subject::Itself,
@@ -660,6 +681,18 @@ pub fn bounds(db: &Db, members: &[UserId]) -> Result<Bounds> {
         bounds.insert(table.name.to_owned(), last);
     }
     Ok(bounds)
+}
+
+/// The last row of each table about users that there is now. What has a higher number came later.
+pub fn ends(db: &Db) -> Result<Bounds> {
+    let mut ends = Bounds::new();
+    for table in of_users().filter(|table| table.key == "id") {
+        let last = db.row(&format!("SELECT max(id) FROM {}", table.name), params![], |row| {
+            Ok(row.get::<Option<i64>>(0)?.unwrap_or(0))
+        })?;
+        ends.insert(table.name.to_owned(), last.unwrap_or(0));
+    }
+    Ok(ends)
 }
 
 /// Columns that say what somebody is called.

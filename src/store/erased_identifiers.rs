@@ -96,10 +96,15 @@ pub fn erased_as(tx: &Tx, project: ProjectId, names: &[Named]) -> Result<Option<
 
 /// What stands for a name: keyed, so that it says nothing without the secret.
 pub(super) fn digest(tx: &Tx, project: ProjectId, named: Named) -> Vec<u8> {
+    digest_with(tx.secret(), project, named)
+}
+
+/// The same for who has the secret at hand.
+pub(super) fn digest_with(secret: &[u8; 32], project: ProjectId, named: Named) -> Vec<u8> {
     let (kind, name) = match named {
         Named::Identifier(name) => (b'i', name),
         Named::Anonymous(name) => (b'a', name),
         Named::Claimed(name) => (b'c', name),
     };
-    mac(tx.secret(), &[&[kind], &project.0.to_be_bytes(), name.as_bytes()])[..16].to_vec()
+    mac(secret, &[&[kind], &project.0.to_be_bytes(), name.as_bytes()])[..16].to_vec()
 }

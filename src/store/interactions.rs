@@ -9,9 +9,9 @@ use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Handle, Interaction, UserId};
 
-const COLUMNS: &str = "id, handle, user_id, agent_id, name, message_count, created_at, updated_at";
+pub(super) const COLUMNS: &str = "id, handle, user_id, agent_id, name, message_count, created_at, updated_at";
 
-fn read(row: &Row) -> Result<Interaction> {
+pub(super) fn read(row: &Row) -> Result<Interaction> {
     Ok(Interaction {
         id: row.get(0)?,
         handle: row.get(1)?,

@@ -12,12 +12,12 @@ use crate::error::{Error, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, ProjectId, ReceiptId, Step, UserId};
 use crate::trace::LegalBasis;
 
-const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
+pub(super) const COLUMNS: &str = "id, project_id, erasure, origin, status, reference, user_id, cutoff, created_at, \
     updated_at, start_at, finished_at, attempts, retry_at, error, rows_total, rows_erased, counts, step, receipt, \
     subject, pseudonym, begun_at, erased_at, scrubbed_at, mentions, receipt_no, ground, bound_at, bound_user, \
     number, receipt_number, came_at, bounds, later";
 
-fn read(row: &Row) -> Result<Job> {
+pub(super) fn read(row: &Row) -> Result<Job> {
     let step = match row.text_or_null(18)? {
         Some(step) => Some(Step::parse(step).ok_or_else(odd_row)?),
         None => None,

@@ -8,9 +8,9 @@ use super::{Db, Tx};
 use crate::error::Result;
 use crate::model::{Handle, Interaction, Message};
 
-const COLUMNS: &str = "id, handle, interaction_id, parent, depth, content, created_at";
+pub(super) const COLUMNS: &str = "id, handle, interaction_id, parent, depth, content, created_at";
 
-fn read(row: &Row) -> Result<Message> {
+pub(super) fn read(row: &Row) -> Result<Message> {
     Ok(Message {
         id: row.get(0)?,
         handle: row.get(1)?,

@@ -36,6 +36,8 @@ pub mod data_inventory;
 pub mod deleted_projects;
 pub mod erased_identifiers;
 pub mod events;
+pub mod export;
+pub mod export_links;
 pub mod figures;
 pub mod file_kind;
 pub mod fragments;

@@ -31,9 +31,9 @@ pub struct Suppression {
     pub reason: Option<String>,
 }
 
-const COLUMNS: &str = "digest, handle, created_at, until, hits, reason, source";
+pub(super) const COLUMNS: &str = "digest, handle, created_at, until, hits, reason, source";
 
-fn read(row: &Row) -> Result<Suppression> {
+pub(super) fn read(row: &Row) -> Result<Suppression> {
     Ok(Suppression {
         digest: row.get(0)?,
         handle: row.get(1)?,

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod host;
 pub mod limits;
 pub mod path_pattern;
+pub mod piped;
 pub mod sender;
 pub mod transport;
 

@@ -29,6 +29,7 @@ mod domain;
 mod edge;
 mod ended_credentials;
 mod erasure;
+mod exports;
 mod finding;
 mod foreign;
 mod foreign_clients;

@@ -6,7 +6,7 @@ use usher::api;
 
 use crate::harness::{Reply, Request, Server};
 
-const ALL: &str = "ingest,read,write,delete,admin";
+const ALL: &str = "ingest,read,write,delete,admin,export";
 const ROUTES: &str = include_str!("routes.txt");
 
 /// A line of the table.

@@ -85,6 +85,15 @@ const ROOMS: &[Room] = &[
         never: HTTP_AND_SQL,
     },
     Room {
+        name: "export",
+        may_use: &[
+            "clock", "error", "model", "secrets", "store", "trace", "proof", "projects", "access", "people",
+            "erasure",
+        ],
+        // Its pages are files: they have templates, and nothing of HTTP.
+        never: &["actix_web", "rusqlite", "r2d2", "r2d2_sqlite"],
+    },
+    Room {
         name: "app",
         may_use: &[
             "clock",
@@ -128,7 +137,7 @@ const ROOMS: &[Room] = &[
         name: "api",
         may_use: &[
             "clock", "error", "edge", "model", "metrics", "proof", "store", "projects", "access", "people",
-            "erasure", "app", "trace", "web",
+            "erasure", "export", "app", "trace", "web",
         ],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
@@ -136,7 +145,7 @@ const ROOMS: &[Room] = &[
         name: "admin",
         may_use: &[
             "clock", "error", "edge", "model", "proof", "secrets", "store", "projects", "access", "people",
-            "erasure", "app", "trace", "web",
+            "erasure", "export", "app", "trace", "web",
         ],
         never: SQL,
     },
@@ -224,6 +233,7 @@ const ROOMS: &[Room] = &[
             "disk",
             "erasure",
             "error",
+            "export",
             "files",
             "inspect",
             "ledger",

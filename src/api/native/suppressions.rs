@@ -90,7 +90,7 @@ impl Asked {
     }
 }
 
-fn subject(body: &Object) -> Result<Subject> {
+pub(super) fn subject(body: &Object) -> Result<Subject> {
     let subject = body.object("subject")?;
     let fault = |field: &str, why: &str| Error::invalid(Place::Body, field, why);
     let within = |field: &str, error: Error| match error {

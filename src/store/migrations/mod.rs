@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("13_roles.sql"),
     include_str!("14_deleted_projects.sql"),
     include_str!("15_message_keys.sql"),
+    include_str!("16_exports.sql"),
 ];
 
 /// How many there are.

@@ -19,6 +19,12 @@ const MARKS: &[(&str, &str)] = &[
     ("bare.html", "<body class=\"door\">"),
     ("clock.html", "<h2 id=\"times\">"),
     ("erase.html", "<h2 id=\"dry\">"),
+    ("export_download.html", "<h1>Your data</h1>"),
+    ("export_head.html", "Back to the first page"),
+    ("export_index.html", "<th scope=\"row\">data.ndjson</th>"),
+    ("export_information.html", "<th scope=\"row\">Complaint</th>"),
+    ("export_link.html", "<h2 id=\"new-link\">"),
+    ("export_timeline.html", "What was recorded, the newest first."),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
     ("key.html", "<h2 id=\"revoke\">"),
@@ -71,6 +77,12 @@ fn every_template_is_rendered_by_some_page() {
     pages.extend(paths.map(|path| browser.get(path)));
     pages.push(browser.get(&page_of(ann)));
     pages.push(browser.get(&format!("{}/erase/account", page_of(ann))));
+    let link = browser.post(&format!("{}/export-link", page_of(ann)), &[]);
+    let path = &link.text[link.text.find("/x/").expect("a link")..];
+    pages.push(guest.get(path.split('<').next().expect("a path")));
+    pages.push(link);
+    let pack = browser.post(&format!("{}/export", page_of(ann)), &[]).expect(200);
+    let packed = crate::exports::packs::files(&pack.bytes);
     let erase = format!("{}/erase/account", page_of(ann));
     browser.post(&erase, &[("confirm", "ann")]).expect(303);
     server.tick();
@@ -104,6 +116,8 @@ fn every_template_is_rendered_by_some_page() {
     for (name, mark) in MARKS {
         let in_files = texts.iter().filter(|(_, text)| text.contains(mark)).map(|(name, _)| name.as_str());
         assert_eq!(in_files.collect::<Vec<&str>>(), [*name], "a mark is in its template alone");
-        assert!(pages.iter().any(|page| page.text.contains(mark)), "{name} was never rendered");
+        let in_a_pack = packed.values().any(|page| String::from_utf8_lossy(page).contains(mark));
+        let is_shown = pages.iter().any(|page| page.text.contains(mark));
+        assert!(is_shown || in_a_pack, "{name} was never rendered");
     }
 }

@@ -9,8 +9,9 @@ use super::{Row, Whose, keyed, path_of_ours, state, table};
 use crate::harness::Server;
 use crate::key_lives::change;
 
-const SCOPES: [&str; 5] = ["ingest", "read", "write", "delete", "admin"];
-const ALL: &str = "ingest,read,write,delete,admin";
+/// What is exported is read, too: that scope alone opens nothing.
+const SCOPES: [&str; 6] = ["ingest", "read", "write", "delete", "admin", "export,read"];
+const ALL: &str = "ingest,read,write,delete,admin,export";
 
 /// What may be in a request's header.
 struct Caller {

@@ -96,6 +96,16 @@ pub fn made(server: &Server, project: &TestProject, face: &str, pattern: &str, n
             server.put(&path).bearer(&project.all).json(json!([1])).send();
             session
         }
+        ("Native", "id") if pattern.starts_with("/api/users/") => {
+            let id = user_id(server, project, &named.there);
+            pair(id.to_string(), (id - 12_345).to_string())
+        }
+        ("Native", "id") if pattern.starts_with("/api/exports/") => {
+            activity(server, project, &named.there);
+            let body = json!({"subject": {"identifier": named.there}});
+            let made = server.post("/api/exports").bearer(&project.all).json(body).send();
+            hex(made.json()["data"]["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned())
+        }
         ("Native", "id") => {
             let body = json!({"subject": {"identifier": named.there}, "policy": "forever"});
             let made = server.post("/api/suppressions").bearer(&project.all).json(body).send();
