@@ -9,7 +9,7 @@ use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Time, plain};
 use super::{user, users};
 use crate::access::roles::Permission;
-use crate::admin::within;
+use crate::admin::scoped;
 use crate::error::Result;
 use crate::export::links::{self, Fetched, Made, TRIES, Wish};
 use crate::export::{Form, Person};
@@ -53,7 +53,7 @@ async fn download(request: PageRequest) -> Answer {
     let person = request
         .app
         .write(move |tx| {
-            let user = within::held(tx, &reach, id, tx.now())?;
+            let user = scoped::held(tx, &reach, id, tx.now())?;
             Person::take(tx, user.project, user.id, Form::Zip)
         })
         .await?;
@@ -77,7 +77,7 @@ async fn make_link(request: PageRequest) -> Answer {
     let (id, reach) = (request.user()?, request.reach());
     let wish = Wish { with_pin: request.form.given("pin").is_some(), ..Wish::default() };
     let made = request.app.write(move |tx| {
-        let user = within::held(tx, &reach, id, tx.now())?;
+        let user = scoped::held(tx, &reach, id, tx.now())?;
         Ok((links::create_for(tx, &user, wish)?, user))
     });
     let (Made { link, token, pin }, user) = made.await?;

@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::control_command::ControlCommand;
 use super::progress::ProgressBar;
-use super::{Decided, control, directory, out};
+use super::{control, directory, out};
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::error::{Error, Place, Result};
@@ -23,8 +22,8 @@ use crate::export::{self, Form, Person};
 use crate::model::{Identifier, Project, UserId};
 use crate::people::subjects::Subject;
 use crate::projects;
+use crate::start::LedgerChoice;
 use crate::trace::Actor;
-use crate::worker::maintenance;
 
 #[derive(Debug, Args)]
 pub struct Export {
@@ -171,9 +170,9 @@ fn perform(config: &Config, ordered: Ordered, out: &mut dyn Write) -> anyhow::Re
         let act = ControlCommand::Export(ordered);
         return control::receive(&config.data, &act, &ProgressBar::default(), out);
     };
-    let app = super::open(&data, config, Clock::system(), Decided::default())?;
+    let app = super::open(&data, config, LedgerChoice::Whole)?;
     let outcome = ordered.write(&app.by(Actor::Operator), out);
-    let signed = maintenance::sign_head(&app);
+    let signed = app.sign_audit_head();
     app.stop();
     signed?;
     outcome

@@ -55,7 +55,9 @@ impl Marks {
             let last = known.get(name).copied().unwrap_or_default();
             if last < *number {
                 // An older database, a transaction that failed, or a digit that the disk has changed.
-                log::warn!("the file of numbers is ahead of the database: {name} goes on after {number}, not {last}");
+                log::warn!(
+                    "the file of numbers is ahead of the database: {name} goes on after {number}, not {last}"
+                );
                 conn.execute(sequences::RAISE, rusqlite::params![name, number]).map_err(from_sql)?;
             }
         }
