@@ -5,6 +5,7 @@ pub mod figures;
 pub mod finding;
 mod heads;
 pub mod held;
+pub mod importing;
 pub mod readiness;
 mod regulations;
 pub mod scans;
@@ -104,6 +105,7 @@ struct Inner {
     watch: Watch,
     sign_ins: sign_ins::InMemory,
     finding: finding::Finding,
+    importing: importing::Places,
 }
 
 /// How backups are made and kept.
@@ -228,6 +230,7 @@ impl App {
                 watch,
                 sign_ins: sign_ins::InMemory::default(),
                 finding: finding::Finding::default(),
+                importing: importing::Places::default(),
             }),
             clock,
             actor: Actor::System,

@@ -5,7 +5,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | `atomic_file`, `clock`, `error`, `edge`, `model`, `worker_signal`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
+//! | `atomic_file`, `clock`, `error`, `edge`, `model`, `forms`, `worker_signal`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
 //! | `ledger` | the append-only file of what was ordered: erasures, suppressions, ends of credentials |
 //! | `proof` | receipts, the audit log's chain, signatures |
 //! | `archive` | backups as files: packed, encrypted, listed, copied, unpacked |
@@ -15,6 +15,7 @@
 //! | `access` | who may do what: admins, roles, sign-ins, keys, rate limits |
 //! | `people` | users and what they do: taken in, found, changed, merged, kept out |
 //! | `erasure` | the trash, deletions, their jobs, proofs and receipts, the replay after a restore |
+//! | `imports` | the files that other products export, read record by record |
 //! | `app` | the handle that handlers, pages, commands and the worker hold |
 //! | `web` | what `api` and `admin` share of HTTP |
 //! | `api`, `admin` | the vendors' APIs and our own; the pages |
@@ -34,6 +35,7 @@ pub mod disk;
 pub mod edge;
 pub mod error;
 pub mod files;
+pub mod forms;
 pub mod metrics;
 pub mod model;
 pub mod owner;
@@ -53,6 +55,8 @@ pub mod access;
 pub mod erasure;
 pub mod people;
 pub mod projects;
+
+pub mod imports;
 
 pub mod app;
 

@@ -3,6 +3,7 @@
 //! APIs have a word for, and so do recordings of sessions.
 
 mod backups;
+mod imports;
 mod metrics;
 mod projects;
 mod proofs;
@@ -112,6 +113,7 @@ pub fn routes() -> Vec<Route> {
     ];
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
+    routes.extend(imports::routes());
     routes.extend(metrics::routes());
     routes.extend(projects::routes());
     routes.extend(repairs::routes());

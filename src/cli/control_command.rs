@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::admin::Admin;
 use super::demo;
 use super::doctor;
+use super::import::Import;
 use super::inspect::{self, Directory};
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
@@ -54,6 +55,8 @@ pub enum ControlCommand {
     Admin(Admin),
     Suppress(Suppress),
     User(User),
+    /// Files named from the root on.
+    Import(Box<Import>),
     Demo {
         users: u32,
         heavy: u32,
@@ -100,6 +103,7 @@ impl ControlCommand {
             ControlCommand::Admin(admin) => Ok(admin.perform(app)?),
             ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
             ControlCommand::User(user) => Ok(user.perform(app)?),
+            ControlCommand::Import(import) => import.perform(app, progress),
             ControlCommand::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

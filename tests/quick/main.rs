@@ -8,6 +8,7 @@ mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 mod edge;
+mod imports;
 mod kinds;
 mod layers;
 mod layout;

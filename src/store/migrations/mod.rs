@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("12_sign_in.sql"),
     include_str!("13_roles.sql"),
     include_str!("14_deleted_projects.sql"),
+    include_str!("16_imports.sql"),
 ];
 
 /// How many there are.
