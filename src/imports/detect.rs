@@ -32,7 +32,9 @@ pub fn shape(peek: &[u8]) -> Shape {
     let text = String::from_utf8_lossy(peek);
     let text = text.trim_start();
     match text.bytes().next() {
-        None => Shape::Empty,
+        None if peek.len() < PEEK => Shape::Empty,
+        // What is behind so much space may be anything, and is read as it comes.
+        None => Shape::Lines,
         Some(b'[') => Shape::Document,
         Some(b'{') => match first_line(text) {
             // A whole object: the first of several, unless it is one with a list in it.
