@@ -191,35 +191,22 @@ pub fn clerk() -> Vec<u8> {
     let header = "id,first_name,last_name,username,primary_email_address,primary_phone_number,totp_secret,password_digest,\
         password_hasher";
     table(header, ",", |person| {
-        [
-            &format!("user_{person}"),
-            "Ann",
-            "\"Smith, Jr\"",
-            "",
-            &name(person),
-            "",
-            "SECRET",
-            "$2a$10$hash",
-            "bcrypt",
-        ]
-        .map(str::to_owned)
-        .into()
+        let rest = format!("Ann,\"Smith, Jr\",,{},,SECRET,$2a$10$hash,bcrypt", name(person));
+        vec![format!("user_{person}"), rest]
     })
 }
 
 pub fn supabase() -> Vec<u8> {
     table("id,email,encrypted_password,created_at,last_sign_in_at,raw_user_meta_data", ",", |person| {
         let meta = "\"{\"\"full_name\"\":\"\"Ann Smith\"\",\"\"plan\"\":\"\"free\"\"}\"";
-        [
-            &format!("sb-{person}"),
-            &name(person),
-            "$2a$10$hash",
-            &rfc3339(at(person, 0, 0)).replace('T', " ").replace('Z', "+00"),
-            &rfc3339(at(person, 3, 0)),
-            meta,
+        vec![
+            format!("sb-{person}"),
+            name(person),
+            "$2a$10$hash".to_owned(),
+            rfc3339(at(person, 0, 0)).replace('T', " ").replace('Z', "+00:00"),
+            rfc3339(at(person, 3, 0)),
+            meta.to_owned(),
         ]
-        .map(str::to_owned)
-        .into()
     })
 }
 

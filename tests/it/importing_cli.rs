@@ -112,12 +112,12 @@ fn a_wrong_command_says_what_is_right() {
     let odd = put(files.path(), "odd.csv", b"colour,size\nred,1\n");
     for (args, code, said) in [
         (&["--from", "excel", &odd][..], 2, "must be auto, usher, segment"),
-        (&["--map", "colour", &odd], 2, "field=Column"),
-        (&["--type", "buy", &odd], 2, "identify, track"),
-        (&[], 2, "FILE"),
-        (&["/nowhere.csv"], 1, "cannot read /nowhere.csv"),
-        (&[&odd], 1, "--from csv --map userId=COLUMN"),
-        (&["--map", "userId=shoe", &odd], 1, "userId is not in the first row"),
+        (&["--map", "colour", &odd][..], 2, "field=Column"),
+        (&["--type", "buy", &odd][..], 2, "identify, track"),
+        (&[][..], 2, "FILE"),
+        (&["/nowhere.csv"][..], 1, "cannot read /nowhere.csv"),
+        (&[odd.as_str()][..], 1, "--from csv --map userId=COLUMN"),
+        (&["--map", "userId=shoe", &odd][..], 1, "userId is not in the first row"),
     ] {
         let done = run(dir.path(), args);
         assert_eq!(done.code, Some(code), "{args:?} {}{}", done.out, done.err);

@@ -55,6 +55,22 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// When what it tells of happened. None: it has no time, or keeps its own, as what is said of a person.
+    fn at(&self) -> Option<Millis> {
+        match self {
+            Entry::Event(incoming, _) => incoming.at.time(),
+            Entry::Alias { at, .. } => *at,
+            Entry::Session(span) => Some(span.started_at),
+            Entry::Recording(piece) => Some(piece.at),
+            Entry::Conversation(conversation) => Some(conversation.created_at),
+            Entry::Message(said) => Some(said.created_at),
+            Entry::Person(_)
+            | Entry::Name { .. }
+            | Entry::Suppression { .. }
+            | Entry::ActivityErased { .. } => None,
+        }
+    }
+
     /// Whom it is about.
     fn subject(&self) -> Option<&Subject> {
         Some(match self {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::{Identifier, Profile, ProfileChange, ProjectId, Received, Said, State, User};
 use crate::people::late::{self, Speaks};
 use crate::people::subject::Subject;
-use crate::people::{admission, merge, profile, registration};
+use crate::people::{admission, holder, merge, profile, registration};
 use crate::store::users::Activity;
 use crate::store::{Tx, users as rows};
 
@@ -27,13 +27,22 @@ pub(super) fn take(
         Err(dropped) => return Ok(Err(dropped)),
     };
     let before = tx.registrations();
-    let user = named(tx, project, &subject)?;
+    let as_of = known_as_of(tx, project, &subject)?;
+    let mut user = named(tx, project, &subject)?;
     let is_new = tx.registrations() > before;
+    // Joining two ids, or giving a visitor a name, says nothing new of the person's data.
+    let is_touched = match as_of.filter(|as_of| *as_of < user.updated_at) {
+        Some(as_of) => {
+            user.updated_at = as_of;
+            true
+        }
+        None => false,
+    };
     let user = match how.revive && user.state == State::Hidden {
         true => profile::update_and_restore(tx, user, &ProfileChange::default())?,
         false => user,
     };
-    if write(tx, &user, said, at, is_new, how)? && !is_new {
+    if write(tx, (&user, is_touched), said, at, is_new, how)? && !is_new {
         counts.updated += 1;
     }
     if said.is_activity {
@@ -41,6 +50,19 @@ pub(super) fn take(
     }
     note_seen(tx, &user, said)?;
     Ok(Ok(()))
+}
+
+/// As of when the person's data is known, under either name. None: nobody is known.
+fn known_as_of(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<Option<Millis>> {
+    let mut known = None;
+    if let Some(identifier) = &subject.identifier {
+        known = holder::holder(tx, project, identifier.as_str())?.map(|user| user.updated_at);
+    }
+    if let Some(anonymous_id) = &subject.anonymous_id {
+        let visitor = holder::alias_holder(tx, project, anonymous_id.as_str())?;
+        known = known.max(visitor.map(|visitor| visitor.updated_at));
+    }
+    Ok(known)
 }
 
 fn named(tx: &Tx, project: ProjectId, subject: &Subject) -> Result<User> {
@@ -62,7 +84,14 @@ fn without_erased(tx: &Tx, project: ProjectId, mut subject: Subject, said: Said)
 }
 
 /// True: something was written.
-fn write(tx: &Tx, user: &User, said: &Person, at: Option<Millis>, is_new: bool, how: How) -> Result<bool> {
+fn write(
+    tx: &Tx,
+    (user, is_touched): (&User, bool),
+    said: &Person,
+    at: Option<Millis>,
+    is_new: bool,
+    how: How,
+) -> Result<bool> {
     let goes_before = is_new || at.is_some_and(|at| at >= user.updated_at);
     let profile = if goes_before {
         said.change.apply(&user.profile)?
@@ -78,7 +107,7 @@ fn write(tx: &Tx, user: &User, said: &Person, at: Option<Millis>, is_new: bool, 
     let began = [said.created_at, at.filter(|_| said.is_activity || is_new)].into_iter().flatten().min();
     after.created_at = began.map_or(user.created_at, |began| began.min(user.created_at));
     let is_changed = after.profile != user.profile;
-    if is_changed || after.updated_at != user.updated_at {
+    if is_changed || is_touched || after.updated_at != user.updated_at {
         rows::update(tx, &after)?;
     }
     if after.created_at != user.created_at {

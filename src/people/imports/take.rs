@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::model::{Dropped, Identifier, ProjectId, Received, Said};
 use crate::people::activity::{self, Incoming, Taken as Outcome, Visits};
 use crate::people::late::{self, Speaks};
-use crate::people::merge;
 use crate::people::subject::Subject;
-use crate::store::{BackgroundTx, Tx};
+use crate::people::{holder, merge};
+use crate::store::{BackgroundTx, Tx, users as rows};
 
 /// What became of some records.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,14 @@ fn take_record(
     for entry in entries {
         let mut counts = Counts::default();
         let before = tx.registrations();
-        match tx.nested(|| take_entry(tx, project, entry, how, &mut counts)) {
+        let outcome = tx.nested(|| {
+            let outcome = take_entry(tx, project, entry, how, &mut counts)?;
+            if outcome.is_ok() && tx.registrations() > before {
+                note_beginning(tx, project, entry)?;
+            }
+            Ok(outcome)
+        });
+        match outcome {
             Ok(Ok(())) => {
                 let made = tx.registrations() - before;
                 match entry.subject().filter(|_| how.dry_run && made > 0) {
@@ -97,6 +104,16 @@ fn take_record(
         }
     }
     Ok(())
+}
+
+/// A person whom something of the past is the first word of is known since then: what a later record
+/// says of them is newer.
+fn note_beginning(tx: &Tx, project: ProjectId, entry: &Entry) -> Result<()> {
+    let (Some(subject), Some(at)) = (entry.subject(), entry.at()) else { return Ok(()) };
+    match holder::meant(tx, project, subject)? {
+        Some(user) => rows::set_known_since(tx, user.id, at.min(tx.now())),
+        None => Ok(()),
+    }
 }
 
 fn hash_of(subject: &Subject) -> u64 {
