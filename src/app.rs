@@ -7,6 +7,7 @@ pub mod figures;
 pub mod finding;
 mod heads;
 pub mod ledger_evidence;
+pub mod importing;
 pub mod readiness;
 mod regulations;
 pub mod scans;
@@ -109,6 +110,7 @@ struct Inner {
     sign_ins: sign_ins::InMemory,
     finding: finding::Finding,
     exports: Arc<Semaphore>,
+    importing: importing::Places,
 }
 
 /// Exports that are written at a time.
@@ -237,6 +239,7 @@ impl App {
                 sign_ins: sign_ins::InMemory::default(),
                 finding: finding::Finding::default(),
                 exports: Arc::new(Semaphore::new(EXPORTS)),
+                importing: importing::Places::default(),
             }),
             clock,
             actor: Actor::System,

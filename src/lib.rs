@@ -5,7 +5,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | `atomic_file`, `clock`, `error`, `edge`, `model`, `worker_signal`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
+//! | `atomic_file`, `clock`, `error`, `edge`, `model`, `forms`, `worker_signal`, `files`, `owner`, `disk`, `metrics`, `tls`, `trace`, `secrets` | small things that many need |
 //! | `ledger` | the append-only file of what was ordered: erasures, suppressions, ends of credentials |
 //! | `proof` | receipts, the audit log's chain, signatures |
 //! | `archive` | backups as files: packed, encrypted, listed, copied, unpacked |
@@ -16,6 +16,7 @@
 //! | `people` | users and what they do: taken in, found, changed, merged, kept out |
 //! | `erasure` | the trash, deletions, their jobs, proofs and receipts, the replay after a restore |
 //! | `export` | what is held, taken along: of a person or a project, as NDJSON or as a ZIP to read; links to it |
+//! | `imports` | the files that other products export, read record by record |
 //! | `app` | the handle that handlers, pages, commands and the worker hold |
 //! | `prove` | the proof of erasures: overwriting, searching, the receipt |
 //! | `backup` | backups made, scheduled and pruned |
@@ -41,6 +42,7 @@ pub mod disk;
 pub mod edge;
 pub mod error;
 pub mod files;
+pub mod forms;
 pub mod metrics;
 pub mod model;
 pub mod owner;
@@ -62,6 +64,7 @@ pub mod people;
 pub mod projects;
 
 pub mod export;
+pub mod imports;
 
 pub mod app;
 

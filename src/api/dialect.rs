@@ -21,16 +21,17 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
-use super::{body_key, broken, cors, forms, lenient};
+use super::{body_key, broken, cors, lenient};
 use crate::access::keyring::{Access, Allowance};
 use crate::app::App;
 use crate::edge;
 use crate::error::{Error, FieldError, Place, Result};
+use crate::forms;
 use crate::model::{Identifier, ProjectId, Received, Scope};
 use crate::proof::receipt::Token;
 use crate::trace::{LegalBasis, Source};
 use crate::web::Bodies;
-use crate::web::body::Whole;
+use crate::web::body::{Reader, Whole};
 use crate::web::buffers::Owner;
 use crate::web::{path_pattern, sender};
 
@@ -496,6 +497,23 @@ impl Call {
         self.body_within(limit, Whole::AtRate).await
     }
 
+    /// The body as it comes, for who keeps none of it: as packed as it is sent.
+    pub fn pieces(&mut self) -> Result<Reader> {
+        let limits = Bodies::of(&self.request)?.limits;
+        if let Some(coding) = self.header("content-encoding")?
+            && !matches!(coding.trim().to_ascii_lowercase().as_str(), "" | "identity" | "gzip" | "x-gzip")
+        {
+            return Err(Error::invalid(Place::Header, "Content-Encoding", "must be gzip or identity"));
+        }
+        let payload = self.payload.take().ok_or_else(|| Error::internal("a body is read twice"))?;
+        Ok(Reader::new(payload, limits, Whole::AtRate))
+    }
+
+    /// How long the body is, as packed as it is sent, if the client says so.
+    pub fn length(&self) -> Option<u64> {
+        self.request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
     async fn body_within(&mut self, limit: usize, whole: Whole) -> Result<Bytes> {
         if self.body.is_none()
             && let Some(payload) = self.payload.take()
@@ -587,6 +605,17 @@ impl Query {
     /// Each value of a parameter that may be given several times.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// [`Error::Invalid`] if there is another parameter than these.
+    pub fn only(&self, known: &[&str]) -> Result<()> {
+        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => {
+                let known = known.join(", ");
+                Err(Error::invalid(Place::Query, name, format!("is not known: use {known}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A number, if it is given. [`Error::Invalid`] if it is none.

@@ -8,7 +8,6 @@ mod body_key;
 mod broken;
 mod cors;
 pub mod dialect;
-mod forms;
 mod lenient;
 mod paths;
 

@@ -4,6 +4,7 @@
 
 mod backups;
 mod exports;
+mod imports;
 mod metrics;
 mod projects;
 mod proofs;
@@ -114,6 +115,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
     routes.extend(exports::routes());
+    routes.extend(imports::routes());
     routes.extend(metrics::routes());
     routes.extend(projects::routes());
     routes.extend(repairs::routes());

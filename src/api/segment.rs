@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use super::broken::{self, Envelope, Wrong};
 use super::dialect::{self, Answer, Call, Dialect, Literal, Route};
-use super::forms;
 use super::lenient::{self, Mended};
 use crate::app::App;
 use crate::error::{Error, FieldError, Place, Result};
+use crate::forms;
 use crate::model::Scope;
 use crate::people::activity;
 use message::Sending;

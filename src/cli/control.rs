@@ -23,8 +23,8 @@ use super::progress::{ProgressBar, Step};
 use crate::app::App;
 use crate::data_dir::{self, DataDir};
 
-/// The longest line that asks.
-const LINE_MAX: usize = 64 * 1024;
+/// The longest line that asks: an import may name thousands of files.
+const LINE_MAX: usize = 4 * 1024 * 1024;
 /// How long a caller may take to ask.
 const ASKING: Duration = Duration::from_secs(5);
 /// How long a caller may take to read a part of a file.

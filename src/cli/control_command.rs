@@ -10,6 +10,7 @@ use super::admin::Admin;
 use super::demo;
 use super::doctor;
 use super::export::Ordered;
+use super::import::Import;
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
 use super::project::{self, Settings};
@@ -57,6 +58,8 @@ pub enum ControlCommand {
     User(User),
     /// Writes a file beside its lines: see [`Ordered::write`].
     Export(Ordered),
+    /// Files named from the root on.
+    Import(Box<Import>),
     Demo {
         users: u32,
         heavy: u32,
@@ -104,6 +107,7 @@ impl ControlCommand {
             ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
             ControlCommand::User(user) => Ok(user.perform(app)?),
             ControlCommand::Export(_) => bail!("what is exported has to be written somewhere"),
+            ControlCommand::Import(import) => import.perform(app, progress),
             ControlCommand::Backup { folder } => {
                 check_folder(app, folder)?;
                 let path = backup::make(app, folder)?;

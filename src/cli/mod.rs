@@ -10,6 +10,7 @@ mod doctor;
 mod export;
 mod health;
 mod help;
+mod import;
 mod key;
 mod limits;
 mod listener;
@@ -73,6 +74,7 @@ enum Command {
     /// Find users
     #[command(subcommand)]
     User(user::User),
+    Import(Box<import::Import>),
     /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -265,6 +267,10 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             directory::must_be(&config.data)?;
             ControlCommand::User(user.with_text()?)
         }
+        Some(Command::Import(import)) => {
+            directory::must_be(&config.data)?;
+            ControlCommand::Import(Box::new(import.absolute()?))
+        }
         Some(Command::Clock(ClockCommand::Show)) => ControlCommand::ShowClock,
         Some(Command::Clock(ClockCommand::Confirm)) => ControlCommand::ConfirmClock,
         Some(Command::Demo(Demo { users, heavy, project, remove: false })) => {
@@ -283,6 +289,13 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
     bar.clear();
     let wrong = lines.iter().filter(|line| line.starts_with(inspect::WRONG)).count();
     let text = lines.iter().fold(String::new(), |text, line| text + line + "\n");
+    if let ControlCommand::Import(import) = &act {
+        out::print(&text).context("done, but the output could not be printed")?;
+        return Ok(match import.has_faults(&lines) {
+            true => ExitCode::from(import::WITH_FAULTS),
+            false => ExitCode::SUCCESS,
+        });
+    }
     match act {
         ControlCommand::Admin(admin) if admin.prints_link() => {
             out::once(&text)

@@ -44,8 +44,28 @@ pub enum Taken {
 /// Stores an event, with its user and its session created if need be. A hidden user
 /// stays hidden. A message that comes again is counted once.
 pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken> {
+    record_as(tx, project, incoming, Speaks::OfActivity, Visits::Opened)
+}
+
+/// Whether an event that names no session belongs to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visits {
+    /// To the one that runs; one is opened if none does.
+    Opened,
+    /// To none.
+    AsTold,
+}
+
+/// The same for what does not come in as it happens.
+pub(super) fn record_as(
+    tx: &Tx,
+    project: ProjectId,
+    incoming: &Incoming,
+    speaks: Speaks,
+    visits: Visits,
+) -> Result<Taken> {
     check(incoming)?;
-    let subject = match admission::receive(tx, project, &incoming.subject, incoming.at, Speaks::OfActivity)? {
+    let subject = match admission::receive(tx, project, &incoming.subject, incoming.at, speaks)? {
         Ok(subject) => subject,
         Err(dropped) => return Ok(Taken::Dropped(dropped)),
     };
@@ -64,7 +84,10 @@ pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken>
     }
     // Without a time of its own it happens now, which is after any erasure.
     let at = incoming.at.time().unwrap_or(tx.now()).min(tx.now()).max(since.saturating_add(1));
-    let (session, opened) = join_session(tx, &user, incoming, at)?;
+    let (session, opened) = match (visits, &incoming.session) {
+        (Visits::AsTold, None) => (None, false),
+        _ => join_session(tx, &user, incoming, at)?,
+    };
     let event = Event {
         session,
         kind: incoming.kind,

@@ -15,6 +15,9 @@ pub enum Speaks {
     ForThePerson,
     /// Without a time of its own it may be of any age.
     OfActivity,
+    /// It is a line of an import. Whatever time it has, it brings nobody back who was erased: it is taken
+    /// where somebody registered with the name since.
+    OfThePast,
 }
 
 /// Drops and counts a message that was said before the erasure of the person it names: by its
@@ -35,6 +38,7 @@ pub fn check(
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);
     let late = was_before
         || match (said, speaks) {
+            (_, Speaks::OfThePast) => !is_registered(tx, project, name)?,
             (Said::At { .. }, _) | (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
             (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable(_), _) => {
                 tx.now() - erased_at < UNDATED_LATE_PERIOD && !is_registered(tx, project, name)?

@@ -14,6 +14,7 @@ pub mod find;
 pub mod history;
 pub mod holder;
 pub mod identify;
+pub mod imports;
 pub mod interactions;
 pub mod late;
 pub mod listings;

@@ -1,7 +1,7 @@
 //! Registering: a name becomes a person's.
 
 use crate::error::{Error, Place, Result};
-use crate::model::{Identifier, Profile, ProfileChange, ProjectId, User};
+use crate::model::{Identifier, Profile, ProfileChange, ProjectId, User, UserId};
 use crate::people::holder::{alias_holder, holder, meant};
 use crate::people::subject::Subject;
 use crate::people::{names, profile};
@@ -84,6 +84,12 @@ pub fn visitor_named(tx: &Tx, project: ProjectId, name: &str) -> Result<Option<U
         aliases::release(tx, project, name)?;
     }
     Ok(None)
+}
+
+/// One more anonymous id of a visitor. The caller has found nobody who has it.
+pub fn link(tx: &Tx, project: ProjectId, name: &Identifier, visitor: UserId) -> Result<()> {
+    names::give(tx, project, name.as_str())?;
+    aliases::link(tx, project, name.as_str(), visitor)
 }
 
 /// The error for a message that names no user.

@@ -152,6 +152,22 @@ pub fn request(
     Ok((made.ok_or_else(|| Error::internal("a suppression is gone as it is made"))?, was_in))
 }
 
+/// Says why somebody was kept out, in words that came with them. Words that name the person are left out.
+pub(super) fn note_reason(
+    tx: &Tx,
+    project: ProjectId,
+    name: &Identifier,
+    reason: Option<&str>,
+) -> Result<()> {
+    let whom = Whom::Identifier(name.clone());
+    let meant = subjects::resolve(tx, project, &whom)?;
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+    let Some(reason) = reason.filter(|reason| reason_fault(reason, &meant).is_none()) else { return Ok(()) };
+    let (digest, source) =
+        (suppressions::digest_of(tx, project, Named::Identifier(name.as_str())), Source::Own.text());
+    suppressions::set_reason(tx, Which { project, subject: &digest, source: &source }, Some(reason))
+}
+
 /// It stays longer than the person: a name in it would outlive their erasure.
 fn reason_fault(reason: &str, meant: &Meant) -> Option<&'static str> {
     if reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control) {

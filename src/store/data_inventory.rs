@@ -604,6 +604,25 @@ pub const TABLES: &[Table] = &[
     ),
     ours("sign_in_rules", &[column("one", Bookkeeping), column("is_second_factor_needed", Bookkeeping)]),
     ours("recovery_codes", &[column("admin_id", Bookkeeping), column("digest", Bookkeeping)]),
+    ours(
+        "imports",
+        &[
+            column("id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("source", Bookkeeping),
+            column("size", Bookkeeping),
+            column("digest", Bookkeeping),
+            column("status", Bookkeeping),
+            column("record", Bookkeeping),
+            column("byte_offset", Bookkeeping),
+            column("counts", Bookkeeping),
+            column("faults", Bookkeeping),
+            column("again", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("updated_at", Bookkeeping),
+            column("finished_at", Bookkeeping),
+        ],
+    ),
 ];
 
 impl Table {

@@ -113,7 +113,7 @@ pub fn next_scheduled(db: &Db, project: ProjectId) -> Result<Option<JobId>> {
 
 /// Removes some of what is about the project alone. False: none is left.
 pub fn forget(tx: &Tx, project: ProjectId, limit: i64) -> Result<bool> {
-    const STEPS: [&str; 7] = [
+    const STEPS: [&str; 8] = [
         "UPDATE regulation_subjects SET digest = NULL WHERE (regulation_id, place) IN
              (SELECT regulation_id, place FROM regulation_subjects
               WHERE project_id = ?1 AND digest IS NOT NULL LIMIT ?2)",
@@ -127,6 +127,7 @@ pub fn forget(tx: &Tx, project: ProjectId, limit: i64) -> Result<bool> {
         "DELETE FROM old_secrets WHERE hash IN (SELECT hash FROM old_secrets WHERE project_id = ?1 LIMIT ?2)",
         "DELETE FROM admin_projects WHERE (admin_id, project_id) IN
              (SELECT admin_id, project_id FROM admin_projects WHERE project_id = ?1 LIMIT ?2)",
+        "DELETE FROM imports WHERE id IN (SELECT id FROM imports WHERE project_id = ?1 LIMIT ?2)",
     ];
     for sql in STEPS {
         if tx.execute(sql, params![project.0, limit])? > 0 {

@@ -5,6 +5,7 @@ use const_format::formatcp;
 use super::row::Row;
 use super::value::params;
 use super::{Db, Tx};
+use crate::clock::Millis;
 use crate::error::Result;
 use crate::model::{Handle, Interaction, Message};
 
@@ -54,6 +55,22 @@ pub fn insert(
         ],
     )?;
     Ok(message)
+}
+
+/// A message with the names, the place and the time that it had.
+pub fn insert_as_it_was(
+    tx: &Tx,
+    interaction: &Interaction,
+    (handle, parent, depth): (Handle, Option<Handle>, i64),
+    content: &str,
+    at: Millis,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO messages (id, handle, interaction_id, user_id, parent, depth, content, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![tx.next_id(), handle, interaction.id, interaction.user.0, parent, depth, content, at],
+    )?;
+    Ok(())
 }
 
 /// The message with this handle, and the handle of its interaction, of whichever user.

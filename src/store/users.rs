@@ -226,6 +226,20 @@ pub fn update(tx: &Tx, user: &User) -> Result<()> {
     Ok(())
 }
 
+/// The user is known since then. It moves back alone.
+pub fn set_created(tx: &Tx, id: UserId, at: Millis) -> Result<()> {
+    tx.execute("UPDATE users SET created_at = min(created_at, ?2) WHERE id = ?1", params![id.0, at])?;
+    Ok(())
+}
+
+/// A new user is known since then, and as of then.
+pub fn set_known_since(tx: &Tx, id: UserId, at: Millis) -> Result<()> {
+    let sql =
+        "UPDATE users SET created_at = min(created_at, ?2), updated_at = min(updated_at, ?2) WHERE id = ?1";
+    tx.execute(sql, params![id.0, at])?;
+    Ok(())
+}
+
 /// Moves the user to a state; `deleted_at` goes with it, and so does by what right.
 pub fn set_state(tx: &Tx, id: UserId, state: State, deleted_at: Option<Millis>) -> Result<()> {
     let legal_basis = if state == State::Hidden { tx.who().legal_basis } else { LegalBasis::Unstated };

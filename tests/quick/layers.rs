@@ -28,6 +28,7 @@ const ROOMS: &[Room] = &[
     Room { name: "metrics", may_use: &[], never: HTTP_AND_SQL },
     Room { name: "tls", may_use: &["clock", "files"], never: HTTP_AND_SQL },
     Room { name: "model", may_use: &["clock", "error", "trace"], never: HTTP_AND_SQL },
+    Room { name: "forms", may_use: &["clock", "model"], never: HTTP_AND_SQL },
     Room { name: "ledger", may_use: &["atomic_file", "clock", "error", "model"], never: HTTP_AND_SQL },
     Room {
         name: "proof",
@@ -84,6 +85,7 @@ const ROOMS: &[Room] = &[
         ],
         never: HTTP_AND_SQL,
     },
+    Room { name: "imports", may_use: &["clock", "error", "forms", "model", "people"], never: HTTP_AND_SQL },
     Room {
         name: "export",
         may_use: &[
@@ -114,6 +116,7 @@ const ROOMS: &[Room] = &[
             "access",
             "people",
             "erasure",
+            "imports",
             "tls",
         ],
         never: HTTP_AND_SQL,
@@ -137,7 +140,7 @@ const ROOMS: &[Room] = &[
         name: "api",
         may_use: &[
             "clock", "error", "edge", "model", "metrics", "proof", "store", "projects", "access", "people",
-            "erasure", "export", "app", "trace", "web",
+            "erasure", "export", "app", "trace", "web", "forms", "imports",
         ],
         never: &["rusqlite", "r2d2", "r2d2_sqlite", "askama", "askama_web"],
     },
@@ -236,6 +239,7 @@ const ROOMS: &[Room] = &[
             "export",
             "files",
             "inspect",
+            "imports",
             "ledger",
             "model",
             "owner",

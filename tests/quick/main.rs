@@ -9,6 +9,7 @@ mod clock;
 mod common;
 mod edge;
 mod export_contents;
+mod imports;
 mod kinds;
 mod layers;
 mod layout;

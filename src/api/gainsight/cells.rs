@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::api::dialect::Object;
 use crate::api::dialect::repairs::Repairs;
-use crate::api::forms;
 use crate::clock::Millis;
+use crate::forms;
 use crate::model::Attributes;
 
 pub const NO_OBJECT: &str = "must be an object";

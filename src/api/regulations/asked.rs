@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::api::dialect::{Call, Object, Query};
-use crate::api::forms;
 use crate::erasure::regulations::{Filter, PEOPLE_MAX, Position, Whole};
 use crate::error::{Error, Place, Result};
+use crate::forms;
 use crate::model::{Handle, Identifier, Progress, ProjectId, RegulationKind};
 use crate::projects;
 

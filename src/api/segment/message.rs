@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::agent;
 use crate::api::dialect::Object;
-use crate::api::{agent, forms};
 use crate::clock::Millis;
 use crate::error::{Error, Place, Result};
+use crate::forms;
 use crate::model::{Attributes, Device, Identifier, Kind, ProfileChange, Repair, Said};
 use crate::people::activity::Incoming;
 use crate::people::subject::Subject;

@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("14_deleted_projects.sql"),
     include_str!("15_message_keys.sql"),
     include_str!("16_exports.sql"),
+    include_str!("17_imports.sql"),
 ];
 
 /// How many there are.
