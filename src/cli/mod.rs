@@ -396,7 +396,12 @@ fn here(
     if let (ControlCommand::Demo { .. }, Ok(lines)) = (act, &mut outcome) {
         lines.push(format!("next: usher serve --data {}", data.path().display()));
     }
-    let signed = app.sign_audit_head();
+    // One that was killed before may have left bytes in what is free: no server has looked yet.
+    let scanned = match (act, &outcome) {
+        (ControlCommand::Import(_), Ok(_)) => app.store().full_scan(&|| true).map(drop),
+        _ => Ok(()),
+    };
+    let signed = app.sign_audit_head().and(scanned);
     app.stop();
     drop(copier);
     signed?;

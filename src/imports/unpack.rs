@@ -12,6 +12,9 @@ use zip::ZipArchive;
 use super::read::Stop;
 use super::text;
 
+/// Is given each file that is found inside, to be read.
+type See<'a> = &'a mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZIP: &[u8] = b"PK\x03\x04";
 /// What is not unpacked, and what can be done about it.
@@ -86,11 +89,7 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// Hands over each text of a file, unpacked and as UTF-8.
-pub fn unpack(
-    packed: Packed,
-    gauge: &Gauge,
-    see: &mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+pub fn unpack(packed: Packed, gauge: &Gauge, see: See<'_>) -> Result<(), Stop> {
     match packed {
         Packed::File(mut file) => {
             let mut first = [0; 4];
@@ -110,11 +109,7 @@ pub fn unpack(
 }
 
 /// The files in a ZIP, by their names.
-fn entries<R: Read + Seek>(
-    zipped: R,
-    gauge: &Gauge,
-    see: &mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+fn entries<R: Read + Seek>(zipped: R, gauge: &Gauge, see: See<'_>) -> Result<(), Stop> {
     let broken = |_: zip::result::ZipError| Stop::Unreadable("the ZIP is broken".to_owned());
     let mut archive = ZipArchive::new(zipped).map_err(broken)?;
     let names: Result<Vec<String>, _> =
@@ -158,11 +153,7 @@ fn is_data(name: &str) -> bool {
 }
 
 /// A file that may be packed with gzip.
-fn layer<R: BufRead>(
-    mut reader: R,
-    gauge: &Gauge,
-    see: &mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+fn layer<R: BufRead>(mut reader: R, gauge: &Gauge, see: See<'_>) -> Result<(), Stop> {
     let first = reader.fill_buf().map_err(Stop::unreadable)?;
     if first.starts_with(GZIP) {
         let unpacked = Bounded { inner: MultiGzDecoder::new(reader), gauge: gauge.clone() };
@@ -175,10 +166,7 @@ fn layer<R: BufRead>(
     plain(Bounded { inner: reader, gauge: gauge.clone() }, see)
 }
 
-fn plain<R: Read>(
-    reader: R,
-    see: &mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+fn plain<R: Read>(reader: R, see: See<'_>) -> Result<(), Stop> {
     let mut reader = BufReader::with_capacity(BUFFER, reader);
     let first = reader.fill_buf().map_err(Stop::unreadable)?;
     if let Some((_, why)) = OTHERS.iter().find(|(magic, _)| first.starts_with(magic)) {

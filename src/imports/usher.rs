@@ -9,7 +9,7 @@ use super::read::Understand;
 use super::{Source, segment};
 use crate::model::{Attributes, Device, Handle, Identifier, Kind, ProfileChange};
 use crate::people::activity::{Incoming, Visits};
-use crate::people::imports::{Conversation, Entry, Fault, Person, Piece, Said, Span};
+use crate::people::imports::{Conversation, Entry, Fault, Link, Person, Piece, Said, Span};
 use crate::people::subject::Subject;
 
 /// What the first line says.
@@ -67,7 +67,14 @@ impl Understand for Reader {
             ("alias", _) if record.contains_key("previousId") => segment::read(record, notes),
             ("alias", _) => {
                 let name = id(&record, "alias")?.ok_or_else(|| required("alias"))?;
-                Ok(vec![Entry::Name { subject: named(&record)?, name }])
+                let is = |field: &str| record.get(field).and_then(Value::as_bool);
+                Ok(vec![Entry::Name(Box::new(Link {
+                    subject: named(&record)?,
+                    name,
+                    at: time(&record, "createdAt")?,
+                    is_trusted: is("trusted").unwrap_or(true),
+                    is_shared: is("shared").unwrap_or(false),
+                }))])
             }
             ("session", _) => session(&record),
             ("recording", _) => recording(&record),

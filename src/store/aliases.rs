@@ -52,6 +52,21 @@ pub fn trust(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Dates a link back to when it was made, if that was before.
+pub fn date_back(tx: &Tx, project: ProjectId, anonymous_id: &str, at: Millis) -> Result<()> {
+    let sql =
+        "UPDATE aliases SET created_at = ?3 WHERE anonymous_id = ?1 AND project_id = ?2 AND created_at > ?3";
+    tx.execute(sql, params![anonymous_id, project.0, at])?;
+    Ok(())
+}
+
+/// A public credential alone had said whose it is.
+pub fn distrust(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
+    let sql = "UPDATE aliases SET is_trusted = 0 WHERE anonymous_id = ?1 AND project_id = ?2";
+    tx.execute(sql, params![anonymous_id, project.0])?;
+    Ok(())
+}
+
 /// Notes that somebody else's client has sent this anonymous id, too.
 pub fn note_shared(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Result<()> {
     let sql =

@@ -19,7 +19,7 @@ use super::{Db, from_sql, sequences};
 use crate::error::{Error, Result};
 
 /// What sequences are called; those of a project have its number besides.
-const SEQUENCES: [&str; 7] = ["job", "regulation", "admin", "project", "key", "receipt", "probe"];
+const SEQUENCES: [&str; 8] = ["job", "regulation", "admin", "project", "key", "receipt", "probe", "import"];
 /// What the file is called.
 const NAME: &str = "numbers";
 

@@ -119,7 +119,7 @@ pub fn mixpanel() -> Vec<u8> {
 pub fn amplitude() -> Vec<u8> {
     lines(each_event(|person, visit, event| {
         json!({
-            "event_type": "opened", "event_time": rfc3339(at(person, visit, event)).replace('T', " ").replace('Z', "000"),
+            "event_type": "opened", "event_time": rfc3339(at(person, visit, event)).replace('T', " ").replace('Z', ".000000"),
             "user_id": name(person), "device_id": format!("device-{person}"),
             "session_id": at(person, visit, 0), "event_properties": { "visit": visit },
             "user_properties": { "plan": "free" }, "$insert_id": format!("{person}-{visit}-{event}"),

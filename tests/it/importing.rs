@@ -1,7 +1,7 @@
 //! Files that are sent to be imported: what is taken, what is not, and that nobody comes back.
 
 use serde_json::{Value, json};
-use usher::clock::{DAY, HOUR, rfc3339};
+use usher::clock::{DAY, HOUR, rfc3339, rfc3339_millis};
 use usher::erasure::{self, trash};
 use usher::model::{Erasure, Origin};
 use usher::people::find;
@@ -24,7 +24,7 @@ fn import(server: &Server, key: &str, query: &str, body: impl Into<Vec<u8>>) -> 
 }
 
 fn track(user: &str, id: &str, at: i64) -> String {
-    let message = json!({ "type": "track", "event": "Opened", "userId": user, "messageId": id, "timestamp": rfc3339(at) });
+    let message = json!({ "type": "track", "event": "Opened", "userId": user, "messageId": id, "timestamp": rfc3339_millis(at) });
     format!("{message}\n")
 }
 

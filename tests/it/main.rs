@@ -115,6 +115,7 @@ mod replays;
 mod restore;
 mod restore_kills;
 mod restore_owner;
+mod round_trip;
 mod routes;
 mod scans;
 mod searches;

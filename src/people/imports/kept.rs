@@ -1,15 +1,15 @@
 //! What an export of ours has beside people and events: as it was, under the names that it had.
 
-use super::{Conversation, Counts, Piece, Said as Message, Span};
+use super::{Conversation, Counts, Link, Piece, Said as Message, Span};
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Place, Result};
-use crate::model::{Dropped, Identifier, ProjectId, Received, Said, User};
+use crate::model::{Dropped, ProjectId, Received, Said, User};
 use crate::people::late::{self, Speaks};
 use crate::people::subject::Subject;
 use crate::people::suppressions::{Policy, Source};
 use crate::people::{admission, holder, merge, registration, suppressions};
 use crate::store::users::Activity;
-use crate::store::{Tx, interactions, messages, recordings, sessions, users as rows};
+use crate::store::{Tx, aliases, interactions, messages, recordings, sessions, users as rows};
 
 /// The person a record is about, if they are taken in; created if need be.
 fn whose(tx: &Tx, project: ProjectId, subject: &Subject, at: Millis) -> Result<Received<User>> {
@@ -22,14 +22,8 @@ fn whose(tx: &Tx, project: ProjectId, subject: &Subject, at: Millis) -> Result<R
 }
 
 /// An anonymous id of a person.
-pub(super) fn name(
-    tx: &Tx,
-    project: ProjectId,
-    subject: &Subject,
-    name: &Identifier,
-    counts: &mut Counts,
-) -> Result<Received<()>> {
-    let said = Said::Nothing;
+pub(super) fn name(tx: &Tx, project: ProjectId, link: &Link, counts: &mut Counts) -> Result<Received<()>> {
+    let (said, Link { subject, name, .. }) = (Said::Nothing, link);
     for judged in [subject, &Subject { identifier: None, anonymous_id: Some(name.clone()) }] {
         if let Err(dropped) = late::check(tx, project, judged, said, Speaks::OfThePast)? {
             return Ok(Err(dropped));
@@ -41,16 +35,23 @@ pub(super) fn name(
     };
     if known.as_ref().is_some_and(|known| known.id == user.id) {
         counts.duplicates += 1;
-        return Ok(Ok(()));
-    }
-    match &subject.identifier {
-        Some(identifier) => merge::unite(tx, project, name, identifier).map(|_| Ok(())),
-        // Another name of a visitor who has none but such names.
-        None if known.is_none() && holder::holder(tx, project, name.as_str())?.is_none() => {
-            registration::link(tx, project, name, user.id).map(Ok)
+    } else {
+        match &subject.identifier {
+            Some(identifier) => _ = merge::unite(tx, project, name, identifier)?,
+            // Another name of a visitor who has none but such names.
+            None if known.is_none() && holder::holder(tx, project, name.as_str())?.is_none() => {
+                registration::link(tx, project, name, user.id)?;
+            }
+            None => return Err(Error::invalid(Place::Body, "alias", "is another user's")),
         }
-        None => Err(Error::invalid(Place::Body, "alias", "is another user's")),
+        if !link.is_trusted {
+            aliases::distrust(tx, project, name.as_str())?;
+        }
     }
+    if link.is_shared {
+        aliases::note_shared(tx, project, name.as_str())?;
+    }
+    link.at.map_or(Ok(()), |at| aliases::date_back(tx, project, name.as_str(), at)).map(Ok)
 }
 
 /// A session, with its whole length.

@@ -22,6 +22,19 @@ pub const FAULTS_KEPT: usize = 1_000;
 /// A clock that is ahead by more than this is wrong, and so is what it dated.
 pub const AHEAD: Millis = crate::clock::DAY;
 
+/// An anonymous id and whose it is, as an export of ours has it.
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub subject: Subject,
+    pub name: Identifier,
+    /// When it was linked.
+    pub at: Option<Millis>,
+    /// A key that is not public said so.
+    pub is_trusted: bool,
+    /// Another person's client has sent it, too.
+    pub is_shared: bool,
+}
+
 /// One thing that a record says.
 #[derive(Debug, Clone)]
 pub enum Entry {
@@ -34,10 +47,7 @@ pub enum Entry {
         at: Option<Millis>,
     },
     /// An anonymous id of a person, as an export of ours has it.
-    Name {
-        subject: Subject,
-        name: Identifier,
-    },
+    Name(Box<Link>),
     Session(Box<Span>),
     Recording(Box<Piece>),
     Conversation(Box<Conversation>),
@@ -64,10 +74,9 @@ impl Entry {
             Entry::Recording(piece) => Some(piece.at),
             Entry::Conversation(conversation) => Some(conversation.created_at),
             Entry::Message(said) => Some(said.created_at),
-            Entry::Person(_)
-            | Entry::Name { .. }
-            | Entry::Suppression { .. }
-            | Entry::ActivityErased { .. } => None,
+            Entry::Person(_) | Entry::Name(_) | Entry::Suppression { .. } | Entry::ActivityErased { .. } => {
+                None
+            }
         }
     }
 
@@ -77,9 +86,9 @@ impl Entry {
             Entry::Person(person) => &person.subject,
             Entry::Event(incoming, _) => &incoming.subject,
             Entry::Alias { subject, .. }
-            | Entry::Name { subject, .. }
             | Entry::Suppression { subject, .. }
             | Entry::ActivityErased { subject, .. } => subject,
+            Entry::Name(link) => &link.subject,
             Entry::Session(span) => &span.subject,
             Entry::Recording(piece) => &piece.subject,
             Entry::Conversation(conversation) => &conversation.subject,

@@ -155,7 +155,7 @@ fn take_entry(
             }
             merge::alias(tx, project, previous, subject, Said::at(at))
         }
-        Entry::Name { subject, name } => kept::name(tx, project, subject, name, counts),
+        Entry::Name(link) => kept::name(tx, project, link, counts),
         Entry::Session(span) => kept::session(tx, project, span, counts),
         Entry::Recording(piece) => kept::recording(tx, project, piece, counts),
         Entry::Conversation(conversation) => kept::conversation(tx, project, conversation, counts),
