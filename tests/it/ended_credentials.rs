@@ -9,7 +9,7 @@ use crate::admin::second_factor::{code, sign_in, turn_on};
 use crate::admin::{Browser, PASSWORD};
 use crate::harness::Server;
 use crate::process::{begin, directory, lines, refused, sqlite};
-use crate::replays::{House, LIVE};
+use crate::replays::{House, LIVE, live};
 
 const ACCOUNT: &str = "/admin/account";
 const NEW: &str = "another few random words";
@@ -153,7 +153,7 @@ fn a_change_that_a_kill_cut_off_keeps_nobody_out() {
     let server = Server::start();
     let owner = Browser::owner(&server);
     let dir = server.path().parent().expect("a folder").to_owned();
-    let left: Vec<_> = LIVE.iter().map(|name| std::fs::read(dir.join(name)).expect("a file")).collect();
+    let left = live(&dir);
     change_password(&owner);
     let now = server.clock.now();
     let dir = server.stop();

@@ -376,6 +376,10 @@ fn a_row_of_others_that_is_changed_is_noticed() {
             json!({ "type": "identify", "userId": kept[0].name, "anonymousId": "a visitor" }),
         ],
     );
+    // Somebody has a link to their data.
+    let link = json!({ "subject": { "identifier": kept[0].name } });
+    let reply = server.post("/api/exports").bearer(&server.project().all).json(link).send();
+    assert!((200..300).contains(&reply.status), "{}", reply.text);
     server.tick();
     let mut before = rows_of(&server, &kept);
     let empty: Vec<&str> =

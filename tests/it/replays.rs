@@ -365,6 +365,21 @@ fn after_a_restore_a_hidden_user_has_the_same_time_left() {
 /// The files as they are while the server runs: what a kill leaves.
 pub const LIVE: [&str; 3] = ["usher.db", "usher.db-wal", "secrets/ledger.head"];
 
+/// Those files as they are at one moment: the WAL may be folded in between two reads.
+pub fn live(dir: &Path) -> Vec<Vec<u8>> {
+    let read = || -> Vec<Vec<u8>> {
+        LIVE.iter().map(|name| std::fs::read(dir.join(name)).expect("a file")).collect()
+    };
+    let mut last = read();
+    loop {
+        let now = read();
+        if now == last {
+            return now;
+        }
+        last = now;
+    }
+}
+
 /// A program that is killed after it has written the ledger and before it commits: the return of
 /// somebody hidden, with another title, and an erasure. Whether the signed head is as old, too.
 fn cut_off(old_head: bool) -> House {
@@ -382,7 +397,7 @@ fn cut_off(old_head: bool) -> House {
         .expect("a session");
     assert_eq!(house.px("DELETE", "/v1/users/ann"), 200);
     let dir = house.server.path().parent().expect("a folder").to_owned();
-    let left: Vec<_> = LIVE.iter().map(|name| std::fs::read(dir.join(name)).expect("a file")).collect();
+    let left = live(&dir);
     house.server.clock.advance(HOUR);
     let body = json!({ "lastName": "Late" });
     let reply = house.server.put("/v1/users/ann").header(PX, &house.key).json(body).send();

@@ -104,7 +104,7 @@ fn each_way_goes_through_files_that_are_there() {
     let faults = faults(PAGE);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let ways = ways(PAGE);
-    assert_eq!(ways.len(), 3);
+    assert_eq!(ways.len(), 4);
     for (title, files) in ways {
         assert!(files.len() >= 8, "{title}: {files:?}");
     }

@@ -20,6 +20,8 @@ const ROUTES: &str = "
     GET  /admin/users/{user}               SignedIn
     POST /admin/users/{user}/hide          SignedIn
     POST /admin/users/{user}/restore       SignedIn
+    POST /admin/users/{user}/export        SignedIn
+    POST /admin/users/{user}/export-link   SignedIn
     GET  /admin/users/{user}/erase/{kind}  SignedIn
     POST /admin/users/{user}/erase/{kind}  SignedIn
     GET  /admin/trash                      SignedIn
@@ -56,6 +58,8 @@ const ROUTES: &str = "
     POST /admin/keys/{key}/rotate          SignedIn
     POST /admin/keys/{key}/end-old         SignedIn
     POST /admin/keys/{key}/revoke          SignedIn
+    GET  /x/{token}                        Everybody
+    POST /x/{token}                        Everybody
     GET  /admin/login/code                 Everybody
     POST /admin/login/code                 Everybody
     GET  /admin/account                    SignedIn
@@ -505,8 +509,12 @@ fn every_answer_forbids_scripts_frames_guessing_and_keeping() {
         for (name, value) in expected {
             assert_eq!(reply.header(name), Some(value), "{at} {}", reply.status);
         }
-        if reply.status != 303 {
-            is_page(reply, at);
+        match reply.status {
+            303 => {}
+            200 if at.ends_with("/export") => {
+                assert_eq!(reply.header("content-type"), Some("application/zip"), "{at}");
+            }
+            _ => is_page(reply, at),
         }
     }
     assert!(replies.iter().filter(|(_, reply)| reply.status == 200).count() >= 8);
