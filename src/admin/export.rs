@@ -104,6 +104,10 @@ async fn show(request: PageRequest) -> Answer {
 
 async fn fetch(request: PageRequest) -> Answer {
     let (token, pin) = (request.segment("token").to_owned(), request.form.text("pin").to_owned());
+    // A link that is none takes nobody's place.
+    if request.app.read(|db| links::look(db, &token, request.now))?.is_none() {
+        return gone(&request);
+    }
     let turn = request.app.exporting()?;
     let asked = token.clone();
     match request.app.write(move |tx| links::fetch(tx, &asked, &pin)).await? {

@@ -215,7 +215,8 @@ struct Draft {
 impl Draft {
     fn create(path: &Path) -> anyhow::Result<Draft> {
         let mut draft = path.as_os_str().to_owned();
-        draft.push(".part");
+        // Of its own: a kill may have left one.
+        draft.push(format!(".{:08x}.part", fastrand::u32(..)));
         let draft = PathBuf::from(draft);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
         let file = file.with_context(|| format!("cannot create {}", draft.display()))?;

@@ -20,6 +20,8 @@ const FILES_OF_WORKER: u64 = 16;
 const THREADS: usize = 24;
 /// What each of them has of memory beside its stack, at least.
 const MEMORY_OF_THREAD: usize = 128 * 1024;
+/// What all of them work with: names, bodies, pages of the database.
+const WORKING_MEMORY: usize = 96 * 1024 * 1024;
 
 /// Refuses where this process cannot have what it needs with so many threads for requests.
 pub fn check(workers: usize) -> anyhow::Result<()> {
@@ -43,7 +45,11 @@ fn check_threads(workers: usize) -> anyhow::Result<()> {
         })
     };
     let mut threads = Vec::new();
-    let outcome = (0..needed).try_for_each(|n| begin(n).map(|thread| threads.push(thread)));
+    let mut working: Vec<u8> = Vec::new();
+    let outcome = (0..needed)
+        .try_for_each(|n| begin(n).map(|thread| threads.push(thread)))
+        .and_then(|()| working.try_reserve_exact(WORKING_MEMORY).map_err(std::io::Error::other));
+    drop(black_box(working));
     drop(hold);
     for thread in threads {
         if thread.join().is_err() {

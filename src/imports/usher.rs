@@ -113,16 +113,16 @@ impl Reader {
     }
 
     fn next_person(&mut self, kind: &str, record: Object) -> Says {
-        let mut says = std::mem::take(&mut self.suppressions);
+        self.is_left_out = false;
         if kind == "end" {
             self.ended = true;
-            self.is_left_out = false;
-            return Ok(says);
+            return Ok(std::mem::take(&mut self.suppressions));
         }
         self.is_left_out = !self.revive && time(&record, "trashedAt")?.is_some();
-        if !self.is_left_out {
-            says.extend(person(&record)?);
-        }
+        let next = if self.is_left_out { Vec::new() } else { person(&record)? };
+        // After what may be at fault: the person before is kept out in any case.
+        let mut says = std::mem::take(&mut self.suppressions);
+        says.extend(next);
         Ok(says)
     }
 }
@@ -208,11 +208,14 @@ fn session(record: &Object) -> Says {
     }))])
 }
 
+/// The last place in a recording or a conversation: others follow on it.
+const PLACES: i64 = 1 << 31;
+
 fn recording(record: &Object) -> Says {
     let data = text(record, "data").ok_or_else(|| required("data"))?;
     let data = BASE64.decode(data.as_bytes());
     let data = data.map_err(|_| Fault::new("/data", "bad_data", "must be base64"))?;
-    let seq = record.get("seq").and_then(Value::as_i64).filter(|seq| *seq > 0);
+    let seq = record.get("seq").and_then(Value::as_i64).filter(|seq| (1..=PLACES).contains(seq));
     let content_type = text(record, "contentType").filter(|text| text.len() <= 255);
     Ok(vec![Entry::Recording(Box::new(Piece {
         subject: named(record)?,
@@ -249,12 +252,13 @@ fn conversation(record: &Object) -> Says {
 
 fn message(record: &Object) -> Says {
     let content = record.get("content").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let depth = record.get("depth").map_or(Some(0), Value::as_i64);
     Ok(vec![Entry::Message(Box::new(Said {
         subject: named(record)?,
         conversation: required_handle(record, "conversationId")?,
         handle: required_handle(record, "messageId")?,
         parent: handle(record, "parentId")?,
-        depth: record.get("depth").and_then(Value::as_i64).unwrap_or(0),
+        depth: depth.filter(|depth| (0..=PLACES).contains(depth)).ok_or_else(|| required("depth"))?,
         content: content.ok_or_else(|| required("content"))?.to_owned(),
         created_at: required_time(record, "createdAt")?,
     }))])

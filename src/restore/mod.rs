@@ -88,9 +88,10 @@ pub fn run(
         tell(Notice::Warning(ledgers::given_up(&done)));
     }
     let erased = clean(&app);
-    app.sign_audit_head()?;
+    let signed = app.sign_audit_head();
     app.stop();
     erased?;
+    signed?;
     Ok(Restored { made_at, done })
 }
 

@@ -10,7 +10,7 @@ use crate::harness::{Reply, START, Server};
 
 fn server() -> (Server, String) {
     let server = Server::start();
-    let key = server.key(Some(server.project().id), "ingest,read,write,delete");
+    let key = server.key(Some(server.project().id), "ingest,read,write,delete,admin");
     (server, key)
 }
 
@@ -260,7 +260,7 @@ fn more_faults_than_allowed_end_an_import() {
 #[test]
 fn who_may_not_is_refused() {
     let (server, key) = server();
-    for scopes in ["write,read", "ingest,read"] {
+    for scopes in ["write,read,delete", "ingest,write,read"] {
         let key = server.key(Some(server.project().id), scopes);
         send(&server, &key, "", track("ann", "m", START)).expect(403);
     }

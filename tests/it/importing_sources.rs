@@ -7,7 +7,7 @@ use crate::harness::Server;
 use crate::import_files::{self as files, PEOPLE};
 
 fn import(server: &Server, query: &str, body: &[u8]) -> Value {
-    let key = server.key(Some(server.project().id), "ingest,read,write");
+    let key = server.key(Some(server.project().id), "admin");
     let reply = server.post(&format!("/api/imports{query}")).bearer(&key).body(body, "text/plain").send();
     reply.expect(200).json()["data"].clone()
 }
@@ -130,7 +130,7 @@ fn columns_are_what_a_map_says() {
     let events = "who,what,when\n7,Paid,2026-01-05T10:00:00Z\n7,Left,2026-01-05T10:10:00Z\n";
     let map = "?type=track&map=userId%3Dwho,event%3Dwhat,timestamp%3Dwhen";
     assert_eq!(import(&server, map, events.as_bytes())["counts"]["events"], 2);
-    let key = server.key(Some(server.project().id), "ingest,write");
+    let key = server.key(Some(server.project().id), "admin");
     let reply =
         server.post("/api/imports?map=userId%3DNo").bearer(&key).body(table, "text/csv").send().expect(400);
     assert!(reply.text.contains("userId"), "{}", reply.text);

@@ -28,7 +28,7 @@ const PARAMETERS: [&str; 8] = ["from", "map", "type", "atImport", "revive", "dry
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::POST, "/api/imports", Some(Scope::Write), post_import),
+        Route::new(DIALECT, Method::POST, "/api/imports", Some(Scope::Admin), post_import),
         Route::new(DIALECT, Method::GET, "/api/imports", Some(Scope::Read), list_imports),
         Route::new(DIALECT, Method::GET, "/api/imports/{id}", Some(Scope::Read), get_import),
     ]
@@ -38,7 +38,8 @@ pub fn routes() -> Vec<Route> {
 /// of it; what was taken stays, also where the body breaks off. The same file goes on where it ended.
 ///
 /// In the query: `from` (auto, or a source's name), `map`, `type`, `atImport`, `revive`, `dryRun`,
-/// `restart`, `maxFaults`, as for `usher import`. The key needs the scope ingest as well.
+/// `restart`, `maxFaults`, as for `usher import`. A file says more than an app may: who is kept
+/// out, and how long ago somebody was seen; and what comes of it tells who is known.
 async fn post_import(mut call: Call) -> Answer {
     let (project, wanted) = (call.project()?, wanted(&call)?);
     let outcome = take(&mut call, project, wanted).await?;
@@ -58,7 +59,6 @@ async fn get_import(call: Call) -> Answer {
 }
 
 fn wanted(call: &Call) -> Result<Wanted> {
-    call.access()?.require(Scope::Ingest)?;
     let query = call.query()?;
     query.only(&PARAMETERS)?;
     let wrong = |field: &'static str| move |why: String| Error::invalid(Place::Query, field, why);
@@ -98,21 +98,22 @@ async fn take(call: &mut Call, project: ProjectId, wanted: Wanted) -> Result<Out
     let (send, receive) = channel(PIECES);
     let run = move || {
         let _place = place;
-        import(&app, project, wanted, size, Body { receive, piece: Bytes::new() })
+        import(&app, project, wanted, size, Body { receive, piece: Bytes::new(), is_whole: false })
     };
     let importing = tokio::task::spawn_blocking(run);
     let mut broken = None;
     loop {
         let piece = match pieces.next().await {
-            Ok(None) => break,
-            Ok(Some(piece)) => Some(piece),
+            Ok(None) => Piece::End,
+            Ok(Some(piece)) => Piece::Bytes(piece),
             Err(error) => {
                 broken = Some(error);
-                None
+                Piece::Broken
             }
         };
+        let is_last = !matches!(piece, Piece::Bytes(_));
         // It has ended, and says why; or the body has.
-        if send.send(piece).await.is_err() || broken.is_some() {
+        if send.send(piece).await.is_err() || is_last {
             break;
         }
     }
@@ -139,19 +140,31 @@ fn import(app: &App, project: ProjectId, wanted: Wanted, size: Option<u64>, body
     }
 }
 
-/// A body as a thread reads it. None among the pieces: it broke off.
+/// What comes of a body.
+enum Piece {
+    Bytes(Bytes),
+    End,
+    Broken,
+}
+
+/// A body as a thread reads it. It has ended where somebody says so: a request that is given up says
+/// nothing more.
 struct Body {
-    receive: Receiver<Option<Bytes>>,
+    receive: Receiver<Piece>,
     piece: Bytes,
+    is_whole: bool,
 }
 
 impl Read for Body {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
+            if self.is_whole {
+                return Ok(0);
+            }
             match self.receive.blocking_recv() {
-                Some(Some(piece)) => self.piece = piece,
-                Some(None) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-                None => return Ok(0),
+                Some(Piece::Bytes(piece)) => self.piece = piece,
+                Some(Piece::End) => self.is_whole = true,
+                Some(Piece::Broken) | None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             }
         }
         let read = self.piece.len().min(into.len());

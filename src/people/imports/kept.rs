@@ -30,6 +30,9 @@ pub(super) fn name(tx: &Tx, project: ProjectId, link: &Link, counts: &mut Counts
         }
     }
     let known = holder::alias_holder(tx, project, name.as_str())?;
+    if suppressions::covers_anonymous(tx, project, name.as_str())? {
+        return Ok(Err(Dropped::Suppressed));
+    }
     let Some(user) = holder::meant(tx, project, subject)? else {
         return Err(Error::invalid(Place::Body, "userId", "names no user of an earlier line"));
     };
@@ -37,7 +40,13 @@ pub(super) fn name(tx: &Tx, project: ProjectId, link: &Link, counts: &mut Counts
         counts.duplicates += 1;
     } else {
         match &subject.identifier {
-            Some(identifier) => _ = merge::unite(tx, project, name, identifier)?,
+            Some(identifier) => {
+                merge::unite(tx, project, name, identifier)?;
+                let held = holder::alias_holder(tx, project, name.as_str())?;
+                if held.is_none_or(|held| held.id != user.id) {
+                    return Err(Error::invalid(Place::Body, "alias", "is another user's"));
+                }
+            }
             // Another name of a visitor who has none but such names.
             None if known.is_none() && holder::holder(tx, project, name.as_str())?.is_none() => {
                 registration::link(tx, project, name, user.id)?;

@@ -39,6 +39,8 @@ pub struct Begun {
 /// read from its beginning; one that failed is.
 pub fn begin(tx: &BackgroundTx, file: &File, restart: bool) -> Result<Begun> {
     imports::prune(tx, file.project, tx.now() - KEPT_DAYS * DAY)?;
+    // One of unknown size may begin as another did: it is read from its beginning.
+    let restart = restart || file.size.is_none();
     let key = key_of(tx, file)?;
     let (counts, faults) = (text(&Counts::default())?, text(&Vec::<Fault>::new())?);
     let fresh = |id, again| Begun {

@@ -106,6 +106,16 @@ pub fn made(server: &Server, project: &TestProject, face: &str, pattern: &str, n
             let made = server.post("/api/exports").bearer(&project.all).json(body).send();
             hex(made.json()["data"]["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned())
         }
+        ("Native", "id") if pattern.starts_with("/api/imports/") => {
+            // A number of one digit would stand in the request's id, too.
+            let sql = "INSERT OR IGNORE INTO sequences (name, value) VALUES ('import', 918273645)";
+            server.sqlite().execute(sql, []).expect("a number");
+            let line = json!({"type": "identify", "userId": named.there, "messageId": named.there});
+            let made = server.post("/api/imports?from=segment").bearer(&project.all).json(line).send();
+            let id = made.json()["data"]["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();
+            let missing = id.parse::<i64>().expect("a number") + 12_345;
+            pair(id, missing.to_string())
+        }
         ("Native", "id") => {
             let body = json!({"subject": {"identifier": named.there}, "policy": "forever"});
             let made = server.post("/api/suppressions").bearer(&project.all).json(body).send();
