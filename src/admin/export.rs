@@ -104,7 +104,7 @@ async fn show(request: PageRequest) -> Answer {
 
 async fn fetch(request: PageRequest) -> Answer {
     let (token, pin) = (request.segment("token").to_owned(), request.form.text("pin").to_owned());
-    // A link that is none takes nobody's place.
+    // An unknown link takes no place from others.
     if request.app.read(|db| links::look(db, &token, request.now))?.is_none() {
         return gone(&request);
     }

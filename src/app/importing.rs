@@ -74,7 +74,7 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    /// Whose form a file has: as it was said, else as it looks. A table with a map is a table.
+    /// The source of a file: as given, else as detected. A table with a map is a table.
     pub fn detect(&self, packed: Packed) -> Result<Detected, String> {
         match (self.source, &self.map) {
             (Some(source), _) => Ok(Detected { source, words: String::new() }),

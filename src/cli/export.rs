@@ -1,4 +1,4 @@
-//! Exports, on the command line. The file is written by the command, whoever holds the directory.
+//! Exports, on the command line. The file is written by the command, beside a server and without one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};

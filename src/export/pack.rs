@@ -155,7 +155,7 @@ impl Export<'_> {
         pages::put_information(self, pack)?;
         pack.file("requests.json", |entry| requests::write(self, user, subject, entry))?;
         pages::put_index(self, user, &counts, &months, recordings, pack)?;
-        // Whoever was erased since is not in a pack that says it is whole.
+        // A user erased meanwhile is not in a pack that says it is whole.
         self.store.read(|db| subject.branches(db))?;
         self.put_manifest(&counts, pack)
     }

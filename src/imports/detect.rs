@@ -1,4 +1,4 @@
-//! Whose form a file has, told by how it begins.
+//! The source of a file, detected by how it begins.
 
 use serde_json::{Map, Value};
 
@@ -72,7 +72,7 @@ fn has_list(record: &Object) -> bool {
         && ["users", "visits"].iter().any(|name| record.get(*name).is_some_and(Value::is_array))
 }
 
-/// Whose form a file has, by its first bytes or the file itself. Err: why nobody's.
+/// The source of a file, by its first bytes or the file itself. Err: why it is unknown.
 pub fn detect(packed: Packed) -> Result<Detected, String> {
     let peek = match look(packed) {
         Ok(peek) => peek,

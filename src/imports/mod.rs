@@ -31,7 +31,7 @@ pub use detect::{Detected, PEEK, detect};
 pub use read::{Options, Stop, read};
 pub use unpack::{Gauge, Packed};
 
-/// Whose form a file has.
+/// The product that a file comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     Usher,

@@ -73,7 +73,7 @@ pub trait Understand {
         false
     }
 
-    /// What is left to be said at the end.
+    /// What is left to be said at the end; asked until it is nothing, or a fault.
     fn end(&mut self) -> Says {
         Ok(Vec::new())
     }
@@ -99,11 +99,19 @@ pub fn read(
 ) -> Result<(), Stop> {
     let mut reading = Reading { options, number: 0, line: 0, offset: 0, understand: of(options), see };
     unpack(packed, gauge, &mut |text| reading.text(text, head))?;
-    let says = reading.understand.end();
-    if matches!(&says, Ok(entries) if entries.is_empty()) {
-        return Ok(());
+    loop {
+        let says = reading.understand.end();
+        if matches!(&says, Ok(entries) if entries.is_empty()) {
+            return Ok(());
+        }
+        let is_fault = says.is_err();
+        // A number of its own: one that goes on after a kill passes over what was done.
+        reading.number += 1;
+        reading.hand_over(reading.line, reading.offset, says, Notes::default(), None)?;
+        if is_fault {
+            return Ok(());
+        }
     }
-    reading.hand_over(reading.line, reading.offset, says, Notes::default(), None)
 }
 
 fn of(options: &Options) -> Box<dyn Understand> {

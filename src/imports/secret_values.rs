@@ -3,10 +3,13 @@
 use serde_json::{Map, Value};
 
 /// A name with one of these in it, without regard to letter case, spaces and underscores.
-const INSIDE: [&str; 15] = [
+const INSIDE: [&str; 18] = [
     "password",
     "passwd",
     "passphrase",
+    "passcode",
+    "kennwort",
+    "hashedpass",
     "secret",
     "credential",
     "totp",
@@ -21,7 +24,8 @@ const INSIDE: [&str; 15] = [
     "mfainfo",
 ];
 /// A name that ends with one of these.
-const AT_THE_END: [&str; 4] = ["token", "salt", "cvv", "hashedpin"];
+const AT_THE_END: [&str; 8] =
+    ["token", "tokens", "tokenvalue", "salt", "salts", "cvv", "hashedpin", "sessioncookie"];
 
 /// What the fields are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,10 @@ pub enum About {
 pub fn is_secret(name: &str, about: About) -> bool {
     let name = plain(name);
     about == About::Person
-        && matches!(name.as_str(), "hash" | "pwd" | "pin" | "otp" | "mfa" | "ssn" | "digest")
+        && matches!(
+            name.as_str(),
+            "hash" | "pwd" | "pw" | "pass" | "pin" | "otp" | "mfa" | "ssn" | "digest" | "jwt"
+        )
         || INSIDE.iter().any(|word| name.contains(word))
         || AT_THE_END.iter().any(|word| name.ends_with(word))
 }

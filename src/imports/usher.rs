@@ -16,14 +16,20 @@ use crate::people::subject::Subject;
 pub const FORMAT: &str = "usher-export";
 const VERSION: i64 = 1;
 
+/// Who may have one person suppressed, each for themselves: more than an export has. A record says a
+/// bounded number of things.
+const SOURCES: usize = 16;
+
 #[derive(Default)]
 pub struct Reader {
     /// People in the trash are taken, too.
     revive: bool,
     /// The person of the lines that come is in the trash, and left out.
     is_left_out: bool,
-    /// Of the person of the lines before: to be said once those are done.
+    /// Of the person of the lines before: to be said once those are done, or another's come.
     suppressions: Vec<Entry>,
+    /// Whose those are.
+    suppressed: Option<Subject>,
     begun: bool,
     ended: bool,
 }
@@ -49,8 +55,11 @@ impl Understand for Reader {
         if kind == "suppression" {
             let Some(subject) = whose(&record)? else { return notes.skip() };
             let (until, reason) = (time(&record, "until")?, text(&record, "reason"));
+            let is_same = self.suppressed.as_ref() == Some(&subject) && self.suppressions.len() < SOURCES;
+            let says = if is_same { Vec::new() } else { std::mem::take(&mut self.suppressions) };
+            self.suppressed = Some(subject.clone());
             self.suppressions.push(Entry::Suppression { subject, until, reason });
-            return Ok(Vec::new());
+            return Ok(says);
         }
         let of_event = match kind.as_str() {
             "track" => Some(Kind::Event),
@@ -89,7 +98,7 @@ impl Understand for Reader {
     }
 
     fn end(&mut self) -> Says {
-        if self.begun && !self.ended {
+        if self.suppressions.is_empty() && self.begun && !self.ended {
             let why = "has no last line: the export was cut off, and what is there was taken";
             return Err(Fault::new("", "incomplete", why));
         }

@@ -16,7 +16,7 @@ pub enum Speaks {
     /// Without a time of its own it may be of any age.
     OfActivity,
     /// It is a line of an import. Whatever time it has, it brings nobody back who was erased: it is taken
-    /// where somebody registered with the name since.
+    /// where somebody registered with the name since, and it says that it is of later than the erasure.
     OfThePast,
 }
 
@@ -38,7 +38,7 @@ pub fn check(
     let was_before = said.latest().is_some_and(|latest| latest <= erased_at);
     let late = was_before
         || match (said, speaks) {
-            (_, Speaks::OfThePast) => !is_registered(tx, project, name)?,
+            (said, Speaks::OfThePast) => said.latest().is_none() || !is_registered(tx, project, name)?,
             (Said::At { .. }, _) | (Said::Nothing | Said::Sent(_), Speaks::ForThePerson) => false,
             (Said::Nothing | Said::Sent(_), Speaks::OfActivity) | (Said::Unreadable(_), _) => {
                 tx.now() - erased_at < UNDATED_LATE_PERIOD && !is_registered(tx, project, name)?

@@ -8,7 +8,7 @@ use crate::store::erased_identifiers::Named;
 pub const VISITOR: &str = "visitor-";
 
 /// Whom a message is about: a named user, an anonymous one, or both ids of one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     pub identifier: Option<Identifier>,
     pub anonymous_id: Option<Identifier>,

@@ -163,7 +163,7 @@ pub fn deletions(db: &Db, project: ProjectId, name: &str) -> Result<Vec<Job>> {
 }
 
 impl Store {
-    /// The suppressions of which this is the name, whoever asked for them.
+    /// The suppressions under this name, from every source.
     pub fn suppressions_of(
         &self,
         db: &Db,

@@ -108,6 +108,25 @@ fn a_list_without_times_brings_nobody_back() {
         let done = import(&server, &key, query, table);
         assert_eq!((&done["counts"]["erased"], &done["counts"]["users"]), (&json!(1), &json!(0)), "{query}");
     }
+    // Registered again, ann has none of what an undated list says of before; the twin, bob, has.
+    server.post("/v1/identify").bearer(&key).json(json!({ "userId": "ann" })).send().expect(200);
+    let table = "id,city\nann,Graz\nbob,Graz\n";
+    assert_eq!(import(&server, &key, "", table)["counts"]["erased"], 1);
+    assert_eq!(column(&server, "ann", "city"), None);
+    assert_eq!(column(&server, "bob", "city").as_deref(), Some("Graz"));
+}
+
+/// Of people without a line of their own, and in a file that was cut off.
+#[test]
+fn every_suppression_of_an_export_is_taken() {
+    let (server, key) = server();
+    let head = json!({ "format": "usher-export", "version": 1 });
+    let lines = (0..40).map(|n| json!({ "type": "suppression", "userId": format!("user-{n}") }));
+    let text = std::iter::once(head).chain(lines).map(|line| format!("{line}\n")).collect::<String>();
+    let done = import(&server, &key, "?from=usher", text);
+    assert_eq!((&done["counts"]["others"], &done["counts"]["faults"]), (&json!(40), &json!(1)), "{done}");
+    assert_eq!(done["faults"][0]["code"], "incomplete");
+    assert_eq!(count(&server, "suppressions"), 40);
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn whose(tx: &Tx, project: ProjectId, subject: &Subject, at: Millis) -> Result<R
 
 /// An anonymous id of a person.
 pub(super) fn name(tx: &Tx, project: ProjectId, link: &Link, counts: &mut Counts) -> Result<Received<()>> {
-    let (said, Link { subject, name, .. }) = (Said::Nothing, link);
+    let Link { subject, name, at, .. } = link;
+    let said = at.map_or(Said::Nothing, Said::at);
     for judged in [subject, &Subject { identifier: None, anonymous_id: Some(name.clone()) }] {
         if let Err(dropped) = late::check(tx, project, judged, said, Speaks::OfThePast)? {
             return Ok(Err(dropped));
@@ -60,7 +61,7 @@ pub(super) fn name(tx: &Tx, project: ProjectId, link: &Link, counts: &mut Counts
     if link.is_shared {
         aliases::note_shared(tx, project, name.as_str())?;
     }
-    link.at.map_or(Ok(()), |at| aliases::date_back(tx, project, name.as_str(), at)).map(Ok)
+    at.map_or(Ok(()), |at| aliases::date_back(tx, project, name.as_str(), at)).map(Ok)
 }
 
 /// A session, with its whole length.

@@ -164,7 +164,7 @@ fn what_is_asked_wrongly_is_named() {
     }
 }
 
-/// In the pages, by whoever may.
+/// In the pages, by an admin who may.
 #[test]
 fn an_admin_downloads_and_makes_links() {
     let server = Server::start();
