@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::admin::Admin;
 use super::demo;
 use super::doctor;
-use super::export::Ordered;
+use super::export_order::ExportOrder;
 use super::import::Import;
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
@@ -56,8 +56,8 @@ pub enum ControlCommand {
     Admin(Admin),
     Suppress(Suppress),
     User(User),
-    /// Writes a file beside its lines: see [`Ordered::write`].
-    Export(Ordered),
+    /// Writes a file beside its lines: see [`ExportOrder::write`].
+    Export(ExportOrder),
     /// Files named from the root on.
     Import(Box<Import>),
     Demo {

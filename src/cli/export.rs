@@ -6,29 +6,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use clap::{Args, ValueEnum};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use serde::{Deserialize, Serialize};
+use clap::Args;
 
 use super::control_command::ControlCommand;
+use super::export_order::ExportOrder;
 use super::progress::ProgressBar;
 use super::{control, directory, out};
-use crate::app::App;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::error::{Error, Place, Result};
-use crate::export::{self, Form, Person};
-use crate::model::{Identifier, Project, UserId};
-use crate::people::subjects::Subject;
-use crate::projects;
 use crate::start::LedgerChoice;
 use crate::trace::Actor;
 
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
-    ordered: Ordered,
+    ordered: ExportOrder,
     /// File to write; default: standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -37,110 +29,16 @@ pub struct Export {
     recipients: Vec<String>,
 }
 
-/// What is to be exported.
-#[derive(Debug, Args, Serialize, Deserialize)]
-pub struct Ordered {
-    /// Identifier of the user; - reads it from standard input
-    #[arg(value_name = "U", required_unless_present = "all", conflicts_with = "all")]
-    name: Option<String>,
-    /// Export all users of the project, as gzipped NDJSON
-    #[arg(long)]
-    all: bool,
-    /// Format of a user's export: a ZIP to read, or NDJSON for programs; not for --all
-    #[arg(long, value_enum, default_value_t = Format::Zip, conflicts_with = "all")]
-    format: Format,
-    /// Type of the identifier
-    #[arg(long, value_enum, default_value_t = By::Identifier)]
-    by: By,
-    /// Project key from `project list`; optional if there is only one project
-    #[arg(long, value_name = "KEY")]
-    project: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub enum Format {
-    Zip,
-    Ndjson,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
-pub enum By {
-    Identifier,
-    AnonymousId,
-    Id,
-    Email,
-}
-
-impl Ordered {
-    /// Writes it; the lines to print beside it.
-    pub fn write(&self, app: &App, out: &mut dyn Write) -> anyhow::Result<Vec<String>> {
-        let _turn = app.exporting()?;
-        let project = match &self.project {
-            Some(key) => app.read(|db| projects::by_key(db, key))?,
-            None => app.read(projects::only)?,
-        };
-        match &self.name {
-            Some(name) => self.write_person(app, project, name, out),
-            None => write_project(app, project, out),
-        }
-    }
-
-    fn write_person(
-        &self,
-        app: &App,
-        project: Project,
-        name: &str,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<Vec<String>> {
-        let (subject, id) = (subject(name, self.by)?, project.id);
-        let form = match self.format {
-            Format::Zip => Form::Zip,
-            Format::Ndjson => Form::Ndjson,
-        };
-        let person = app.write_blocking(move |tx| {
-            let user = export::whom(tx, id, &subject)?;
-            Person::take(tx, id, user.id, form)
-        })?;
-        person.write(app.store(), app.clock().now(), form, out)?;
-        Ok(Vec::new())
-    }
-}
-
-fn write_project(app: &App, project: Project, out: &mut dyn Write) -> anyhow::Result<Vec<String>> {
-    let noted = project.clone();
-    app.write_blocking(move |tx| export::note_project(tx, &noted))?;
-    let mut packed = GzEncoder::new(out, Compression::default());
-    let counts = export::write_project(app.store(), project, app.clock().now(), &mut packed)?;
-    packed.finish().map_err(|error| export::of_writing(&error))?;
-    let counts = counts.all().map(|(name, count)| format!("{count} {name}")).join(", ");
-    Ok(vec![format!("exported {counts}")])
-}
-
-fn subject(name: &str, by: By) -> Result<Subject> {
-    let fault = |why: &str| Error::invalid(Place::Body, "U", why);
-    let identifier = || Identifier::new(name).map_err(fault);
-    Ok(match by {
-        By::Identifier => Subject::Identifier(identifier()?),
-        By::AnonymousId => Subject::AnonymousId(identifier()?),
-        By::Id => Subject::Id(UserId(
-            name.parse().map_err(|_| fault("must be a user id, as the API and the pages show it"))?,
-        )),
-        By::Email => Subject::Email(name.to_owned()),
-    })
-}
-
 /// `usher export`.
 pub fn run(config: &Config, what: Export) -> anyhow::Result<()> {
     if config.read_only {
         bail!("an export is written down in the audit log: run the command without --read-only");
     }
     directory::must_be(&config.data)?;
-    let Export { mut ordered, output, recipients } = what;
-    if ordered.name.as_deref() == Some("-") {
-        ordered.name = Some(typed()?);
-    }
+    let Export { ordered, output, recipients } = what;
+    let ordered = ordered.with_name()?;
     let recipients = recipients.iter().map(|text| recipient(text)).collect::<anyhow::Result<Vec<_>>>()?;
-    let is_binary = ordered.all || ordered.format == Format::Zip || !recipients.is_empty();
+    let is_binary = ordered.is_binary() || !recipients.is_empty();
     let target = match &output {
         Some(path) => Target::File(Draft::create(path)?),
         None if is_binary && io::stdout().is_terminal() => {
@@ -156,16 +54,7 @@ pub fn run(config: &Config, what: Export) -> anyhow::Result<()> {
         .context("done, but the output could not be printed")
 }
 
-fn typed() -> anyhow::Result<String> {
-    if io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Name: ")?);
-    }
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).context("cannot read the name")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn perform(config: &Config, ordered: Ordered, out: &mut dyn Write) -> anyhow::Result<Vec<String>> {
+fn perform(config: &Config, ordered: ExportOrder, out: &mut dyn Write) -> anyhow::Result<Vec<String>> {
     let Some(data) = DataDir::hold(&config.data)? else {
         let act = ControlCommand::Export(ordered);
         return control::receive(&config.data, &act, &ProgressBar::default(), out);

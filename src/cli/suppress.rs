@@ -1,16 +1,13 @@
 //! Who is kept out, on the command line.
 
-use std::io::IsTerminal;
-
-use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use super::named::{By, subject, typed};
 use crate::app::App;
 use crate::clock;
 use crate::error::{Error, Place, Result};
-use crate::model::{Handle, Identifier, Project, UserId};
-use crate::people::subjects::Subject;
+use crate::model::{Handle, Project};
 use crate::people::suppressions;
 use crate::people::suppressions::{Policy, Suppression};
 use crate::projects;
@@ -83,14 +80,6 @@ pub struct Which {
     within: Within,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
-pub enum By {
-    Identifier,
-    AnonymousId,
-    Id,
-    Email,
-}
-
 impl Suppress {
     /// With the name from standard input, if it is to be read from there: a command's words stand
     /// in the shell's history and in the list of processes.
@@ -101,7 +90,7 @@ impl Suppress {
             Suppress::List { .. } => None,
         };
         if let Some(name) = name.filter(|name| *name == "-") {
-            *name = typed()?;
+            *name = typed("Name: ")?;
         }
         Ok(self)
     }
@@ -117,17 +106,8 @@ impl Suppress {
     }
 }
 
-fn typed() -> anyhow::Result<String> {
-    if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Name: ")?);
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the name")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 fn add(app: &App, person: &Person, days: Option<i64>, reason: Option<&str>) -> Result<Vec<String>> {
-    let (project, subject) = (person.within.project(app)?.id, subject(&person.name, person.by)?);
+    let (project, subject) = (person.within.project(app)?.id, subject("NAME", &person.name, person.by)?);
     let policy = match days {
         None => Policy::Forever,
         Some(days) => suppressions::days(Place::Body, "--days", days)?,
@@ -182,7 +162,7 @@ fn remove(app: &App, which: &Which) -> Result<Vec<String>> {
 }
 
 fn status(app: &App, within: &Within, name: &str, by: By) -> Result<Option<Option<Suppression>>> {
-    let (project, subject) = (within.project(app)?.id, subject(name, by)?);
+    let (project, subject) = (within.project(app)?.id, subject("NAME", name, by)?);
     let found = app.write_blocking(move |tx| suppressions::status(tx, project, &subject));
     found.map_err(by_flags)
 }
@@ -195,19 +175,6 @@ impl Within {
             None => app.read(projects::only),
         }
     }
-}
-
-fn subject(name: &str, by: By) -> Result<Subject> {
-    let fault = |why: &str| Error::invalid(Place::Body, "NAME", why);
-    let identifier = || Identifier::new(name).map_err(fault);
-    Ok(match by {
-        By::Identifier => Subject::Identifier(identifier()?),
-        By::AnonymousId => Subject::AnonymousId(identifier()?),
-        By::Id => Subject::Id(UserId(
-            name.parse().map_err(|_| fault("must be a user id, as the API and the pages show it"))?,
-        )),
-        By::Email => Subject::Email(name.to_owned()),
-    })
 }
 
 fn line(suppression: &Suppression) -> String {

@@ -1,12 +1,11 @@
 //! Users, on the command line.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::named::typed;
 use crate::app::App;
 use crate::error::{Error, Place, Result};
 use crate::model::{State, User as Person};
@@ -56,7 +55,7 @@ impl User {
     pub fn with_text(mut self) -> anyhow::Result<User> {
         let User::Find(find) = &mut self;
         if find.text == "-" {
-            find.text = typed()?;
+            find.text = typed("Find: ")?;
         }
         Ok(self)
     }
@@ -66,15 +65,6 @@ impl User {
         let User::Find(find) = self;
         find.perform(app)
     }
-}
-
-fn typed() -> anyhow::Result<String> {
-    if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Find: ")?);
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("cannot read the text to find")?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 impl Find {

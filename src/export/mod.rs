@@ -13,6 +13,7 @@ mod pages;
 mod read;
 mod requests;
 pub mod tables;
+mod zip_file;
 
 use std::io::{self, Write};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::ndjson::{Counts, SessionNames};
-use super::pack::Pack;
+use super::zip_file::Pack;
 use super::{Export, Subject, tables};
 use crate::clock::{self, Millis, written};
 use crate::error::{Error, Result};

@@ -6,7 +6,7 @@ use std::io::Write;
 use data_encoding::HEXLOWER;
 
 use super::ndjson::SessionNames;
-use super::pack::Pack;
+use super::zip_file::Pack;
 use super::{Export, Subject, lines, of_writing};
 use crate::clock::{Millis, rfc3339_millis};
 use crate::error::Result;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::fields::{self, Notes, Object, Says, id, id_of, record_id, required, text, time};
-use super::read::Understand;
 use super::secret_values::About;
+use super::understand::Understand;
 use super::{Source, traits};
 use crate::model::{Device, Identifier, Kind};
 use crate::people::activity::{Incoming, Visits};

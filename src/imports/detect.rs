@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use super::fields::Object;
 use super::secret_values::plain;
+use super::understand::Stop;
 use super::unpack::{Gauge, Packed, unpack};
-use super::{Source, columns, document, read::Stop, segment, table, users, usher};
+use super::{Source, columns, document, segment, table, users, usher};
 
 /// So much of a text is looked at.
 pub const PEEK: usize = 64 * 1024;

@@ -1,8 +1,8 @@
 //! Mixpanel's raw export of events, which has some of them twice, and its export of profiles.
 
 use super::fields::{self, Notes, Object, Says, id, message_id, record_id, required, text, time};
-use super::read::Understand;
 use super::secret_values::About;
+use super::understand::Understand;
 use super::{Source, traits};
 use crate::clock::Millis;
 use crate::model::{Device, Identifier, Kind};

@@ -19,6 +19,7 @@ mod segment;
 mod table;
 mod text;
 mod traits;
+mod understand;
 mod unpack;
 mod users;
 mod usher;
@@ -28,7 +29,8 @@ use std::str::FromStr;
 
 pub use columns::{Kind, Map};
 pub use detect::{Detected, PEEK, detect};
-pub use read::{Options, Stop, read};
+pub use read::{Options, read};
+pub use understand::Stop;
 pub use unpack::{Gauge, Packed};
 
 /// The product that a file comes from.

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use zip::ZipArchive;
 
-use super::read::Stop;
 use super::text;
+use super::understand::Stop;
 
 /// Is given each file that is found inside, to be read.
 type See<'a> = &'a mut dyn FnMut(Box<dyn Read + '_>) -> Result<(), Stop>;

@@ -5,7 +5,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
 
 use super::fields::{self, Notes, Object, Says, id, required, text, time};
-use super::read::Understand;
+use super::understand::Understand;
 use super::{Source, segment};
 use crate::model::{Attributes, Device, Handle, Identifier, Kind, ProfileChange};
 use crate::people::activity::{Incoming, Visits};

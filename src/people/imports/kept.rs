@@ -70,7 +70,7 @@ pub(super) fn session(tx: &Tx, project: ProjectId, span: &Span, counts: &mut Cou
     if to < from {
         return Err(Error::invalid(Place::Body, "endedAt", "must not be before startedAt"));
     }
-    super::take::checked(tx, Some(from))?;
+    super::times::checked(tx, Some(from))?;
     let user = match whose(tx, project, &span.subject, from)? {
         Ok(user) => user,
         Err(dropped) => return Ok(Err(dropped)),

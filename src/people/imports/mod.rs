@@ -5,6 +5,7 @@ mod kept;
 mod person;
 mod progress;
 mod take;
+mod times;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{AHEAD, Counts, Entry, Fault, How, Person, Record, kept, person};
+use super::times::{FUTURE, NO_TIME, checked, fault_of_time};
+use super::{Counts, Entry, Fault, How, Person, Record, kept, person};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::model::{Dropped, Identifier, ProjectId, Received, Said};
@@ -120,22 +121,6 @@ fn hash_of(subject: &Subject) -> u64 {
     let mut hasher = DefaultHasher::new();
     subject.judged_by().hash(&mut hasher);
     hasher.finish()
-}
-
-/// Fields of faults that are told apart by their code.
-const NO_TIME: &str = "no time";
-const FUTURE: &str = "future";
-
-fn fault_of_time(which: &str) -> Error {
-    Error::invalid(crate::error::Place::Body, which, "")
-}
-
-/// A record's own time. None: it has none, and needs none.
-pub(super) fn checked(tx: &Tx, at: Option<Millis>) -> Result<Option<Millis>> {
-    match at {
-        Some(at) if at > tx.now() + AHEAD => Err(fault_of_time(FUTURE)),
-        at => Ok(at),
-    }
 }
 
 fn take_entry(
