@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::columns::{self, Kind, Map};
 use super::fields::{Notes, Object, Says};
 use super::lines::Piece;
+use super::text::fill;
 use super::understand::{Stop, Understand};
-use super::unpack::{Gauge, Packed, fill, unpack};
+use super::unpack::{Gauge, Packed, unpack};
 use super::{
     Source, amplitude, auth0, detect, document, lines, matomo, mixpanel, posthog, segment, table, users,
     usher,

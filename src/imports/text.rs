@@ -42,7 +42,7 @@ impl<R: Read> Utf16<R> {
     /// Decodes some more. False: it is at its end.
     fn more(&mut self) -> io::Result<bool> {
         let mut bytes = [0; 16 * 1024];
-        let read = super::unpack::fill(&mut self.inner, &mut bytes)?;
+        let read = fill(&mut self.inner, &mut bytes)?;
         let units = bytes[..read].chunks_exact(2).map(|pair| (self.read)([pair[0], pair[1]]));
         let mut all: Vec<u16> = self.half.take().into_iter().chain(units).collect();
         let is_end = read < bytes.len();
@@ -69,4 +69,18 @@ impl<R: Read> Read for Utf16<R> {
         self.at += read;
         Ok(read)
     }
+}
+
+/// Fills what is there as far as the reader goes.
+pub fn fill(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }

@@ -93,7 +93,7 @@ pub fn unpack(packed: Packed, gauge: &Gauge, see: See<'_>) -> Result<(), Stop> {
     match packed {
         Packed::File(mut file) => {
             let mut first = [0; 4];
-            let read = fill(&mut file, &mut first).map_err(Stop::unreadable)?;
+            let read = text::fill(&mut file, &mut first).map_err(Stop::unreadable)?;
             file.rewind().map_err(Stop::unreadable)?;
             let counted = BufReader::with_capacity(BUFFER, Counted { inner: file, gauge: gauge.clone() });
             match first[..read] == *ZIP {
@@ -173,18 +173,4 @@ fn plain<R: Read>(reader: R, see: See<'_>) -> Result<(), Stop> {
         return Err(Stop::Unreadable((*why).to_owned()));
     }
     see(text::utf8(reader).map_err(Stop::unreadable)?)
-}
-
-/// Fills what is there as far as the reader goes.
-pub fn fill(reader: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    let mut done = 0;
-    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match reader.read(rest) {
-            Ok(0) => break,
-            Ok(read) => done += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
 }
