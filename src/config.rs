@@ -8,14 +8,10 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::access::keyring::Limit;
+use crate::access::rate_limit::{Limit, REQUESTS_A_MINUTE};
 use crate::edge::{Contact, Edge, Host, Network, PublicUrl};
 use crate::tls::Files;
 pub use listen::Listen;
-
-/// Requests a key may make a minute unless it is said otherwise: far more than a client
-/// that behaves, little enough to notice one in a loop.
-const REQUESTS_A_MINUTE: &str = "60000";
 
 #[derive(Debug, Clone, Args)]
 pub struct Config {

@@ -3,20 +3,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use governor::clock::{Clock as _, Reference};
-use governor::middleware::StateInformationMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-
 use crate::access::key_addresses::Allowed;
+use crate::access::rate_limit::{Allowance, KeyLimiter, Limit, Refusals};
 use crate::access::registration_limit::{Counting, NewPeople};
 use crate::access::{keys, rotation};
-use crate::clock::{Clock, DAY, HOUR, MINUTE, Millis, SECOND};
+use crate::clock::{Clock, DAY, HOUR, Millis};
 use crate::error::{Error, Result};
 use crate::model::{Credential, Key, KeyId, ProjectId, Scope, Scopes};
 use crate::projects;
@@ -24,9 +18,6 @@ use crate::projects::origins;
 use crate::secrets;
 use crate::store::Db;
 use crate::trace::{Actor, Source};
-
-/// Requests a key may make a minute, the same number at once. None: as many as it likes.
-pub type Limit = Option<NonZeroU32>;
 
 pub struct Keyring {
     clock: Clock,
@@ -36,17 +27,8 @@ pub struct Keyring {
     /// Secrets of keys that were revoked since their counts were taken.
     retired: Mutex<Vec<Secret>>,
     failed_sign_ins: Mutex<FailedSignIns>,
-    refused: Mutex<Refused>,
+    refusals: Refusals,
 }
-
-/// Requests without a good key that an address may make a minute, before each further one is
-/// told to wait.
-const REFUSALS_A_MINUTE: u32 = 600;
-/// Addresses that are counted at a time.
-const ADDRESSES_MAX: usize = 100_000;
-
-/// The minute, and the requests without a good key in it.
-type Refused = (i64, HashMap<Option<IpAddr>, u32>);
 
 /// So many sign-ins that fail in an hour are written down one by one, the rest in sums.
 const FAILED_SIGN_INS: u64 = 20;
@@ -98,7 +80,7 @@ pub struct Access {
     pub project: Option<ProjectId>,
     pub scopes: Scopes,
     is_public: bool,
-    limiter: Option<Limiter>,
+    limiter: Option<KeyLimiter>,
     /// When it last came from a browser, not written down yet; 0 for never.
     browser_at: AtomicI64,
     /// Reads that were not written down yet: the day in the upper half, their number in the
@@ -115,22 +97,10 @@ pub struct Access {
     refused_addresses: AtomicU64,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, StateInformationMiddleware>;
-
-/// Where a key stands with its limit after a request.
-#[derive(Debug, Clone, Copy)]
-pub struct Allowance {
-    pub limit: u32,
-    pub remaining: u32,
-    /// When it is whole again, in seconds since 1970.
-    pub reset: i64,
-    /// The request was one too many: the next one has a chance in so many seconds.
-    pub retry_after: Option<u64>,
-}
-
 impl Keyring {
     pub fn new(clock: Clock, limit: Limit) -> Keyring {
         let people = Arc::new(NewPeople::new(limit.is_none()));
+        let refusals = Refusals::new(clock.clone(), limit);
         Keyring {
             clock,
             limit,
@@ -138,7 +108,7 @@ impl Keyring {
             by_hash: RwLock::default(),
             retired: Mutex::default(),
             failed_sign_ins: Mutex::default(),
-            refused: Mutex::default(),
+            refusals,
         }
     }
 
@@ -260,37 +230,9 @@ impl Keyring {
         counts
     }
 
-    /// Counts a request without a good key. [`Error::RateLimited`] if it is one too many of this
-    /// address in this minute. Requests with a good key are never held up by it.
-    pub fn refuse(&self, address: Option<IpAddr>) -> Result<()> {
-        self.count_refusals(address, 1)
-    }
-
-    /// [`Error::RateLimited`] if this address has had all its refusals in this minute: asked before
-    /// something is done that costs much more than a look at a key.
-    pub fn may_be_refused(&self, address: Option<IpAddr>) -> Result<()> {
-        self.count_refusals(address, 0)
-    }
-
-    fn count_refusals(&self, address: Option<IpAddr>, more: u32) -> Result<()> {
-        if self.limit.is_none() {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let minute = now.div_euclid(MINUTE);
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.0 != minute || refused.1.len() >= ADDRESSES_MAX {
-            *refused = (minute, HashMap::new());
-        }
-        let before = refused.1.get(&address).copied().unwrap_or_default();
-        if more > 0 {
-            refused.1.insert(address, before.saturating_add(more));
-        }
-        if before < REFUSALS_A_MINUTE {
-            return Ok(());
-        }
-        let left = (minute + 1) * MINUTE - now;
-        Err(Error::RateLimited { retry_after: u64::try_from(left / SECOND).unwrap_or_default() + 1 })
+    /// Requests without a good key, by address.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Counts a sign-in that failed. True: it is to be written down; false: in a flood, it is
@@ -324,10 +266,7 @@ impl Keyring {
         scopes: Scopes,
         is_public: bool,
     ) -> Access {
-        let limiter = self.limit.map(|limit| {
-            RateLimiter::direct_with_clock(Quota::per_minute(limit), Monotonic(self.clock.clone()))
-                .with_middleware()
-        });
+        let limiter = self.limit.map(|limit| KeyLimiter::new(limit, self.clock.clone()));
         Access {
             key,
             project,
@@ -429,21 +368,8 @@ impl Access {
     }
 
     /// Counts a request, and says whether it is one too many. None without limit.
-    pub fn spend(&self, clock: &Clock) -> Option<Allowance> {
-        let now = clock.now();
-        let limiter = self.limiter.as_ref()?;
-        let (quota, remaining, retry_after) = match limiter.check() {
-            Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),
-            Err(refused) => {
-                let wait = refused.wait_time_from(Monotonic(clock.clone()).now());
-                let seconds = wait.as_millis().div_ceil(1_000).max(1);
-                (refused.quota(), 0, Some(u64::try_from(seconds).unwrap_or(u64::MAX)))
-            }
-        };
-        let limit = quota.burst_size().get();
-        let refill = quota.replenish_interval() * limit.saturating_sub(remaining);
-        let reset = now + i64::try_from(refill.as_millis()).unwrap_or(i64::MAX);
-        Some(Allowance { limit, remaining, reset: reset.div_euclid(1_000) + 1, retry_after })
+    pub fn spend(&self) -> Option<Allowance> {
+        self.limiter.as_ref().map(KeyLimiter::spend)
     }
 }
 
@@ -451,39 +377,4 @@ impl Access {
 fn unpack(packed: u64) -> Option<(Millis, u64)> {
     let (day, count) = (packed >> 32, packed & u64::from(u32::MAX));
     (count > 0).then(|| (i64::try_from(day).unwrap_or(0) * DAY, count))
-}
-
-/// Our clock, as the limiter wants it.
-#[derive(Clone)]
-struct Monotonic(Clock);
-
-/// Nanoseconds on that clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Instant(Nanos);
-
-impl governor::clock::Clock for Monotonic {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        Instant(self.0.monotonic().into())
-    }
-}
-
-impl std::ops::Add<Nanos> for Instant {
-    type Output = Instant;
-
-    fn add(self, more: Nanos) -> Instant {
-        Instant(self.0 + more)
-    }
-}
-
-impl Reference for Instant {
-    fn duration_since(&self, earlier: Instant) -> Nanos {
-        self.0.as_u64().saturating_sub(earlier.0.as_u64()).into()
-    }
-
-    fn saturating_sub(&self, duration: Nanos) -> Instant {
-        let (this, that) = (self.0.as_u64(), duration.as_u64());
-        Instant(this.checked_sub(that).unwrap_or(this).into())
-    }
 }

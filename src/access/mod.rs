@@ -10,6 +10,7 @@ pub mod key_ends;
 pub mod keyring;
 pub mod keys;
 pub mod passwords;
+pub mod rate_limit;
 pub mod registration_limit;
 pub mod roles;
 pub mod rotation;

@@ -16,9 +16,10 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Admin, JobId, Key, Project, ProjectId};
 use crate::projects;
 use crate::proof::audit::{Head, Link, Row as Logged};
+use crate::web::page_sizes;
 
 const PATH: &str = "/admin/audit";
-const PAGE: u32 = 100;
+const PAGE: u32 = page_sizes::ADMIN_AUDIT;
 /// Digits of a pseudonym that are shown; all of them are in its title.
 const SHORT: usize = 8;
 

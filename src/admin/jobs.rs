@@ -17,8 +17,9 @@ use crate::erasure::jobs;
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Job, JobId, JobStatus, Origin, Project, Reach};
 use crate::people::masks;
+use crate::web::page_sizes;
 
-const PAGE: u32 = 50;
+const PAGE: u32 = page_sizes::ADMIN;
 
 pub fn routes() -> Vec<Route> {
     vec![

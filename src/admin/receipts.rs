@@ -22,9 +22,10 @@ use crate::proof::form;
 use crate::proof::receipt::Receipt;
 use crate::proof::receipts::Listed;
 use crate::proof::signing::PublicKey;
+use crate::web::page_sizes;
 
 const CHECK: &str = "/admin/receipts/check";
-const PAGE: usize = 50;
+const PAGE: usize = page_sizes::ADMIN as usize;
 /// Receipts that are looked through at once for those of some projects.
 const STRETCH: usize = 100;
 /// One that names a backup for each hour of a month has some 100 KB; a form adds a half.

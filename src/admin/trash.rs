@@ -12,8 +12,9 @@ use crate::admin::scoped;
 use crate::clock::{DAY, Millis};
 use crate::error::{Error, Place, Result};
 use crate::model::{TRASH_PERIOD, User, UserId};
+use crate::web::page_sizes;
 
-const PAGE: u32 = 50;
+const PAGE: u32 = page_sizes::ADMIN;
 
 pub fn routes() -> Vec<Route> {
     vec![Route::new(Method::GET, "/admin/trash", Access::May(Permission::ListPeople), list)]

@@ -22,7 +22,8 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Body};
 use super::{body_key, broken, cors, lenient};
-use crate::access::keyring::{Access, Allowance};
+use crate::access::keyring::Access;
+use crate::access::rate_limit::Allowance;
 use crate::app::App;
 use crate::edge;
 use crate::error::{Error, FieldError, Place, Result};
@@ -153,7 +154,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     let Some(scope) = route.scope else { return Ok(()) };
     let access = match open(route, call).await {
         Err(error @ (Error::NoKey | Error::MalformedKey | Error::UnknownKey)) => {
-            call.app.keyring().refuse(call.refused_address())?;
+            call.app.keyring().refusals().count(call.refused_address())?;
             return Err(error);
         }
         opened => opened?,
@@ -162,7 +163,7 @@ async fn admit(route: &Route, call: &mut Call, allowance: &mut Option<Allowance>
     if call.request.headers().contains_key(header::ORIGIN) {
         access.note_browser(call.app.clock());
     }
-    let spent = access.spend(call.app.clock());
+    let spent = access.spend();
     // What a public credential has left would tell anybody of all its traffic.
     *allowance = spent.filter(|_| !access.is_public());
     if let Some(retry_after) = spent.and_then(|left| left.retry_after) {
@@ -554,7 +555,7 @@ impl Call {
     async fn key_in_body(&mut self, field: &'static str) -> Result<String> {
         let mut limit = self.body_max;
         if body::is_packed(self.request.headers()) {
-            self.app.keyring().may_be_refused(self.refused_address())?;
+            self.app.keyring().refusals().check(self.refused_address())?;
             limit = limit.min(KEY_INSIDE_MAX);
         }
         let body = self.body(limit).await?;

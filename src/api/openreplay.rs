@@ -15,9 +15,7 @@ use crate::model::{Event, Job, Project, Scope, Session, SessionId, User};
 use crate::people::{activity, find, holder};
 use crate::projects;
 use crate::store::Db;
-
-/// The longest list of jobs.
-const JOBS_MAX: u32 = 10_000;
+use crate::web::page_sizes::{self, PageSize};
 
 pub static DIALECT: &dyn Dialect = &OpenReplay;
 
@@ -185,8 +183,9 @@ async fn session_events(call: Call) -> Answer {
 async fn list_jobs(call: Call) -> Answer {
     let project = project(&call)?;
     let query = call.query()?;
-    let limit = number(&query, "limit", JOBS_MAX)?.unwrap_or(JOBS_MAX);
-    let page = number(&query, "page", u32::MAX / JOBS_MAX)?.unwrap_or(1);
+    let PageSize { usual, most } = page_sizes::OPENREPLAY_JOBS;
+    let limit = number(&query, "limit", most)?.unwrap_or(usual);
+    let page = number(&query, "page", u32::MAX / most)?.unwrap_or(1);
     let jobs =
         call.app.scan(move |db| jobs::scheduled_page(db, project.id, limit, (page - 1) * limit)).await?;
     Ok(data(jobs.iter().map(job_json).collect()))

@@ -18,7 +18,7 @@ use crate::projects;
 use crate::proof::hex::Hex;
 use crate::proof::receipt::{Backup, MentionsOf, ScanMode, Scrub};
 use crate::proof::receipts::{Last, ReceiptError, Stored};
-use crate::store::search::SearchTarget;
+use crate::store::fragment::SearchTarget;
 use crate::store::search_scope::SearchScope;
 use crate::store::{
     BackgroundTx, Emptied, Scope, Totals, Verdict, fragments, is_own, ledger_position, mentions, users,

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::erasure::jobs;
 use crate::error::Result;
 use crate::model::JobId;
-use crate::store::search::SearchTarget;
+use crate::store::fragment::SearchTarget;
 use crate::store::{BackgroundTx, Scope, Verdict, fragments};
 
 /// Jobs that one search is for: few have many fragments, and each search reads all files.

@@ -44,5 +44,5 @@ fn may_know(app: &App, request: &HttpRequest) -> bool {
     let Ok(access) = app.keyring().open(&key, || sender::address(request, app.edge())) else { return false };
     access.project.is_none()
         && access.require(Scope::Admin).is_ok()
-        && access.spend(app.clock()).is_none_or(|left| left.retry_after.is_none())
+        && access.spend().is_none_or(|left| left.retry_after.is_none())
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::access::keyring::{Keyring, Limit};
+use crate::access::keyring::Keyring;
+use crate::access::rate_limit::Limit;
 use crate::app::{App, Parts};
 use crate::archive;
 use crate::clock::{Clock, Millis};

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::search::{Fragment, SearchKey, SearchTarget};
+use super::fragment::{Fragment, SearchKey, SearchTarget};
 use super::value::{Value, params};
 use super::{Db, Tx, jobs};
 use crate::error::{Error, Result};

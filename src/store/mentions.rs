@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::data_inventory;
-use super::search::{Fragment, Scanner, SearchKey, SearchTarget};
+use super::fragment::{Fragment, SearchKey, SearchTarget};
+use super::search::Scanner;
 use super::value::params;
 use super::{Db, Store, Tx};
 use crate::error::Result;

@@ -40,6 +40,7 @@ pub mod export;
 pub mod export_links;
 pub mod figures;
 pub mod file_kind;
+pub mod fragment;
 pub mod fragments;
 pub mod history;
 pub mod imports;
@@ -429,7 +430,7 @@ impl Store {
     }
 
     /// The key that [`fragments`] were taken down with.
-    pub fn search_key(&self) -> search::SearchKey {
+    pub fn search_key(&self) -> fragment::SearchKey {
         search_key(&self.secret)
     }
 
@@ -559,8 +560,8 @@ fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Db) -> Result<T>) -> Result<
 }
 
 /// The key that [`fragments`] are taken down with.
-pub fn search_key(secret: &[u8; 32]) -> search::SearchKey {
-    search::SearchKey::new(keyed(secret, "search", &[]))
+pub fn search_key(secret: &[u8; 32]) -> fragment::SearchKey {
+    fragment::SearchKey::new(keyed(secret, "search", &[]))
 }
 
 /// The ledger of erasures beside a database.
@@ -737,7 +738,7 @@ impl<'a> Tx<'a> {
     }
 
     /// What is searched for is keyed with.
-    fn search_key(&self) -> search::SearchKey {
+    fn search_key(&self) -> fragment::SearchKey {
         search_key(self.secret())
     }
 }

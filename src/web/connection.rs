@@ -16,6 +16,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::Limits;
 
+/// Bytes that are read of a connection before what was read is looked at. The HTTP library reads as
+/// long as something comes, up to 128 KiB, and keeps a buffer of that size for each connection.
+const AT_ONCE: usize = 16 * 1024;
+
 /// The requests of one connection that are being answered.
 #[derive(Clone, Default)]
 pub struct InFlight(Arc<AtomicU32>);
@@ -46,6 +50,8 @@ pub struct Watched<T> {
     in_flight: InFlight,
     idle: Duration,
     write: Duration,
+    /// Bytes that were read since the reader last had to wait.
+    read: usize,
     /// Something was last written, or a request last in flight.
     active: Instant,
     quiet: Option<Pin<Box<Sleep>>>,
@@ -60,6 +66,7 @@ impl<T> Watched<T> {
             in_flight: InFlight::default(),
             idle: limits.idle,
             write: limits.write,
+            read: 0,
             active: Instant::now(),
             quiet: None,
             stuck: None,
@@ -121,9 +128,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read >= AT_ONCE {
+            self.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = into.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, into) {
-            Poll::Pending => self.nothing_read(cx),
-            ready => ready,
+            Poll::Pending => {
+                self.read = 0;
+                self.nothing_read(cx)
+            }
+            ready => {
+                self.read += into.filled().len() - before;
+                ready
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod buffers;
 pub mod connection;
 pub mod host;
 pub mod limits;
+pub mod page_sizes;
 pub mod path_pattern;
 pub mod piped;
 pub mod sender;

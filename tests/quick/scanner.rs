@@ -5,8 +5,9 @@ use std::fs;
 use usher::model::JobId;
 use usher::store::Scope;
 use usher::store::file_kind::FileKind;
+use usher::store::fragment::{Fragment, SearchKey, SearchTarget};
 use usher::store::layout::PAGE;
-use usher::store::search::{Found, Fragment, Scanner, SearchKey, SearchTarget};
+use usher::store::search::{Found, Scanner};
 
 use crate::common::app::TestApp;
 

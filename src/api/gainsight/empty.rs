@@ -4,19 +4,17 @@
 use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
-use super::paging::{self, SIZE_MAX, unknown_scroll};
+use super::paging::{self, unknown_scroll};
 use crate::api::dialect::{Answer, Call};
 use crate::error::{Error, Place};
-
-/// The vendor's limit for what is listed by page numbers.
-const NUMBERED_SIZE_MAX: u32 = 200;
+use crate::web::page_sizes;
 
 /// `{"accounts":[],…}`. Usher keeps users and what they did. A user's `accountId` is kept as a
 /// field of that user; an account of its own, with a name and a plan, is not.
 pub async fn accounts(call: Call) -> Answer {
     call.project()?;
     let query = call.query_with_list("filter")?;
-    paging::size(&query, SIZE_MAX)?;
+    paging::size(&query, page_sizes::GAINSIGHT)?;
     // No page has one.
     if query.get("scrollId").is_some_and(|text| !text.is_empty()) {
         return Err(unknown_scroll());
@@ -43,7 +41,7 @@ pub async fn knowledge_bots(call: Call) -> Answer {
 fn numbered(call: &Call, key: &str) -> Answer {
     call.project()?;
     let query = call.query_with_list("filter")?;
-    paging::size(&query, NUMBERED_SIZE_MAX)?;
+    paging::size(&query, page_sizes::GAINSIGHT_NUMBERED)?;
     let number = match query.get("pageNumber").filter(|text| !text.is_empty()) {
         Some(text) => text.parse::<u32>().map_err(|_| {
             Error::invalid(Place::Query, "pageNumber", "must be a whole number, 0 for the first page")

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::cells;
 use super::event_filter::Condition;
-use super::paging::{self, SIZE, SIZE_MAX, unknown_scroll};
+use super::paging::{self, unknown_scroll};
 use super::shown::{List, list};
 use crate::api::dialect::{Answer, Call, Query};
 use crate::clock::{DAY, Millis};
@@ -21,6 +21,7 @@ use crate::people::history;
 use crate::people::history::{History, Order, Place};
 use crate::people::listings::Direction;
 use crate::store::Db;
+use crate::web::page_sizes;
 
 /// "Default window of event lists: the last day".
 const WINDOW: Millis = DAY;
@@ -76,13 +77,13 @@ impl Search {
         let filters: Vec<String> =
             query.all("filter").filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
         let sort = given("sort").unwrap_or_default().to_owned();
-        let size = paging::size(query, SIZE_MAX)?;
+        let size = paging::size(query, page_sizes::GAINSIGHT)?;
         let (start, end) = (date(query, "dateRangeStart")?, date(query, "dateRangeEnd")?);
         let Some(text) = given("scrollId") else {
             let condition = Condition::parse(&filters, list)?;
             let order = order(&sort)?;
             let (from, to) = window((start, end), condition.span(), now)?;
-            let (list_name, size) = (list.name.to_owned(), size.unwrap_or(SIZE));
+            let (list_name, size) = (list.name.to_owned(), size.unwrap_or(page_sizes::GAINSIGHT.usual));
             let scroll =
                 Scroll { project, list: list_name, filters, sort, size, from, to, total: None, after: None };
             return Ok(Search { list, condition, order, scroll });
@@ -141,7 +142,7 @@ impl Search {
 
 impl Scroll {
     fn is_possible(&self) -> bool {
-        (1..=SIZE_MAX).contains(&self.size)
+        (1..=page_sizes::GAINSIGHT.most).contains(&self.size)
             && self.to.checked_sub(self.from).is_some_and(|length| length <= WINDOW_MAX)
             && self.total.is_some_and(|total| total >= 0)
             && self.after.is_some()

@@ -5,17 +5,13 @@ use serde::de::DeserializeOwned;
 
 use crate::api::dialect::Query;
 use crate::error::{Error, Place, Result};
-
-/// On a page, unless the request says otherwise.
-pub const SIZE: u32 = 25;
-pub const SIZE_MAX: u32 = 1_000;
+use crate::web::page_sizes::PageSize;
 
 /// `pageSize`, if it is given and not empty.
-pub fn size(query: &Query, most: u32) -> Result<Option<u32>> {
+pub fn size(query: &Query, of: PageSize) -> Result<Option<u32>> {
     let Some(text) = query.get("pageSize").filter(|text| !text.is_empty()) else { return Ok(None) };
-    let size = text.parse().ok().filter(|size| (1..=most).contains(size));
-    let fault = || Error::invalid(Place::Query, "pageSize", format!("must be from 1 to {most}"));
-    size.ok_or_else(fault).map(Some)
+    let size = text.parse().ok().and_then(|size| of.asked(Some(size)));
+    size.ok_or_else(|| Error::invalid(Place::Query, "pageSize", of.bounds())).map(Some)
 }
 
 /// A scrollId says what was asked for and how far it has come: nothing is kept for it here.

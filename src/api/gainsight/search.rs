@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 
 use super::fields::{FIELDS, Home, user_json};
 use super::filter::Condition;
-use super::paging::{self, SIZE, SIZE_MAX};
+use super::paging;
 use crate::api::dialect::Query;
 use crate::error::{Error, Place, Result};
 use crate::model::{ProjectId, User};
 use crate::people::listings;
 use crate::people::listings::{Direction, Field, Filter, Key, Names, Paging, Position};
 use crate::store::Db;
+use crate::web::page_sizes;
 
 const SORTS_MAX: usize = 10;
 
@@ -48,9 +49,9 @@ impl Search {
         let filters: Vec<String> =
             query.all("filter").filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
         let sort = given("sort").unwrap_or_default().to_owned();
-        let size = paging::size(query, SIZE_MAX)?;
+        let size = paging::size(query, page_sizes::GAINSIGHT)?;
         let Some(text) = given("scrollId") else {
-            let size = size.unwrap_or(SIZE);
+            let size = size.unwrap_or(page_sizes::GAINSIGHT.usual);
             return Search::of(Scroll { project, filters, sort, size, total: None, after: None });
         };
         let unknown = || Error::invalid(Place::Query, "scrollId", "was not issued by this server");
@@ -82,7 +83,7 @@ impl Search {
             Key::Text(_) => is_text(*field),
             Key::Number(_) => !is_text(*field),
         };
-        (1..=SIZE_MAX).contains(size)
+        (1..=page_sizes::GAINSIGHT.most).contains(size)
             && *total >= 0
             && after.keys.len() == order.len()
             && after.keys.iter().zip(order).all(fits)

@@ -13,10 +13,7 @@ use crate::error::{Error, Place, Result};
 use crate::model::{ProjectId, Scope};
 use crate::people::search;
 use crate::people::search::{Among, Asked, Depth, Filter, cursor, shown};
-
-/// A page has so many, unless it is said.
-const USUAL: i64 = 50;
-const MOST: i64 = 1_000;
+use crate::web::page_sizes;
 
 const FIELDS: [&str; 4] = ["q", "filter", "limit", "cursor"];
 const FILTERS: [&str; 6] = ["state", "anonymous", "country", "seenAfter", "seenBefore", "data"];
@@ -54,15 +51,14 @@ fn asked(call: &Call, project: ProjectId, body: &Object) -> Result<Asked> {
     known(body, &FIELDS, "")?;
     let text = body.text("q")?.ok_or_else(|| fault("q", "is required"))?;
     search::check(&text).map_err(|why| fault("q", &why))?;
-    let limit = body.number("limit")?.unwrap_or(USUAL);
-    let limit = usize::try_from(limit).ok().filter(|_| (1..=MOST).contains(&limit));
+    let limit = page_sizes::NATIVE.asked(body.number("limit")?);
     let mut asked = Asked {
         projects: vec![project],
         ids: search::ids(&text),
         text,
         filter: filter(&body.object("filter")?)?,
         after: None,
-        limit: limit.ok_or_else(|| fault("limit", "must be from 1 to 1000"))?,
+        limit: limit.ok_or_else(|| fault("limit", &page_sizes::NATIVE.bounds()))? as usize,
         depth: Depth::Parts,
     };
     if let Some(text) = body.text("cursor")? {

@@ -12,12 +12,9 @@ use crate::model::{Handle, Identifier, Scope, UserId};
 use crate::people::subjects::Subject;
 use crate::people::suppressions;
 use crate::people::suppressions::{Policy, Suppression};
+use crate::web::page_sizes;
 
 const PATH: &str = "/api/suppressions";
-/// A page has so many, unless it is said.
-const USUAL: i64 = 50;
-const MOST: i64 = 1_000;
-
 pub fn routes() -> Vec<Route> {
     let delete = Some(Scope::Delete);
     vec![
@@ -130,9 +127,8 @@ pub(super) fn subject(body: &Object) -> Result<Subject> {
 }
 
 fn paging(query: &Query) -> Result<(u32, Option<Handle>)> {
-    let limit = query.number("limit")?.unwrap_or(USUAL);
-    let limit = u32::try_from(limit).ok().filter(|_| (1..=MOST).contains(&limit));
-    let limit = limit.ok_or_else(|| Error::invalid(Place::Query, "limit", "must be from 1 to 1000"))?;
+    let limit = page_sizes::NATIVE.asked(query.number("limit")?);
+    let limit = limit.ok_or_else(|| Error::invalid(Place::Query, "limit", page_sizes::NATIVE.bounds()))?;
     let after = query.get("cursor").map(|text| {
         handle(text).ok_or_else(|| Error::invalid(Place::Query, "cursor", "is not a cursor from this list"))
     });

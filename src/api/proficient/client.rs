@@ -29,6 +29,7 @@ use crate::people::callers::Caller;
 use crate::people::interactions::Listing;
 use crate::people::messages::New;
 use crate::people::{interactions, messages, users};
+use crate::web::page_sizes;
 
 pub static DIALECT: &dyn Dialect = &Client;
 
@@ -245,10 +246,8 @@ fn caller(call: &Call, scope: Scope) -> Result<Caller> {
     })
 }
 
-/// "Must be an integer ranging from 1 to 100. Defaults to 20."
 fn limit(query: &Query) -> Result<u32> {
-    let limit = query.number("limit")?.unwrap_or(20);
-    let limit = u32::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
+    let limit = page_sizes::PROFICIENT.asked(query.number("limit")?);
     limit.ok_or_else(|| Error::invalid(Place::Query, "limit", "must be an integer from 1 to 100"))
 }
 

@@ -13,6 +13,7 @@ use crate::people::find;
 use crate::people::listings::Direction;
 use crate::people::seen::{Column, Listing, Order, Period};
 use crate::store::Db;
+use crate::web::page_sizes::{self, PageSize};
 
 /// One user.
 pub enum Target {
@@ -137,7 +138,8 @@ fn page(body: &Object, faults: &mut Faults) -> Page {
             number.map(|number| fits(number).ok_or_else(|| Error::invalid(Place::Body, field, message())));
         faults.keep(checked.transpose()).flatten().unwrap_or(usual)
     };
-    Page { limit: whole("limit", 1, 1_000, 100), offset: whole("offset", 0, u32::MAX, 0) }
+    let PageSize { usual, most } = page_sizes::VEMETRIC;
+    Page { limit: whole("limit", 1, most, usual), offset: whole("offset", 0, u32::MAX, 0) }
 }
 
 /// A stretch of time, as it is shown: in whole seconds, of which the last one is part of it.

@@ -15,11 +15,10 @@ use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Identifier, ProjectId};
 use crate::people::listings::{Direction, Field, Filter, Listing};
 use crate::people::session_parts::{Column, Page};
+use crate::web::page_sizes;
 
 /// "validate:\"min=946684800000\"": the year 2000.
 const EARLIEST: Millis = 946_684_800_000;
-const LIMIT: u32 = 50;
-const LIMIT_MAX: i64 = 200;
 const QUERY_MAX: usize = 100;
 const NAME_MAX: usize = 200;
 
@@ -183,12 +182,12 @@ fn bounds(start: Option<Millis>, end: Option<Millis>) -> (Millis, Millis) {
 pub fn jobs(call: &Call) -> Result<Page> {
     let query = call.query()?;
     let number = |name| query.get(name).and_then(|text| text.parse::<i64>().ok());
-    let limit = number("limit").filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let limit = page_sizes::OPENREPLAY_V2.asked(number("limit"));
     Ok(part(limit, number("page").filter(|page| *page >= 1)))
 }
 
-fn part(limit: Option<i64>, page: Option<i64>) -> Page {
-    let limit = limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(LIMIT);
+fn part(limit: Option<u32>, page: Option<i64>) -> Page {
+    let limit = limit.unwrap_or(page_sizes::OPENREPLAY_V2.usual);
     let before = u32::try_from(page.unwrap_or(1).saturating_sub(1)).unwrap_or(u32::MAX);
     Page { limit, offset: before.saturating_mul(limit) }
 }
@@ -267,17 +266,18 @@ impl Body {
     /// `limit` and `page`: "min=1,max=200" and "min=1".
     fn page(&mut self, needed: Needed) -> Result<Page> {
         let (limit, page) = (self.number("limit")?, self.number("page")?);
+        let most = i64::from(page_sizes::OPENREPLAY_V2.most);
         for (field, name, number) in [("limit", "Limit", limit), ("page", "Page", page)] {
             match number {
                 None if needed == Needed::Yes => self.broken(field, name, "required", "is required"),
                 Some(number) if number < 1 => self.broken(field, name, "min", "must be at least 1"),
-                Some(number) if field == "limit" && number > LIMIT_MAX => {
-                    self.broken(field, name, "max", "must be at most 200");
+                Some(number) if field == "limit" && number > most => {
+                    self.broken(field, name, "max", &format!("must be at most {most}"));
                 }
                 _ => {}
             }
         }
-        Ok(part(limit, page))
+        Ok(part(page_sizes::OPENREPLAY_V2.asked(limit), page))
     }
 
     /// `sortOrder`: "oneof=asc desc". The latest come first, unless it is said.
