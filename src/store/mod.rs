@@ -42,6 +42,7 @@ pub mod figures;
 pub mod file_kind;
 pub mod fragments;
 pub mod history;
+pub mod holds;
 pub mod imports;
 pub mod interactions;
 pub mod jobs;
