@@ -258,6 +258,11 @@ pub fn parse_rfc3339(text: &str) -> Option<Millis> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
+/// The same, or a date alone, which is its midnight, UTC.
+pub fn parse_time_or_date(text: &str) -> Option<Millis> {
+    parse_rfc3339(text).or_else(|| parse_without_offset(&format!("{text}T00:00:00")))
+}
+
 /// Reads an ISO 8601 time without an offset, as UTC.
 pub fn parse_without_offset(text: &str) -> Option<Millis> {
     let time = text.parse::<jiff::civil::DateTime>().ok()?;

@@ -61,6 +61,9 @@ pub enum Error {
     NameTaken { what: &'static str, name: String },
     #[error("this user is suppressed: nothing is stored for them")]
     Suppressed,
+    /// A legal hold or a restriction keeps it from being erased.
+    #[error("{0}")]
+    Held(String),
     /// A job that is completed or cancelled cannot be cancelled.
     #[error("the job has already ended")]
     JobEnded,

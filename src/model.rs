@@ -208,6 +208,8 @@ pub struct User {
     pub freed_identifier: Option<String>,
     /// Activity up to this instant is gone, or going.
     pub activity_erased_at: Option<Millis>,
+    /// Since then the data is only kept (GDPR Art. 18). None: it is not.
+    pub restricted_at: Option<Millis>,
 }
 
 impl User {

@@ -18,6 +18,10 @@ pub enum Permission {
     /// Move people to the trash, and restore them.
     MovePeople,
     ErasePeople,
+    /// Put people under a legal hold or a restriction, and end both; see why.
+    HoldPeople,
+    /// See that there are holds and restrictions, and until when.
+    SeeHolds,
     /// Take along all that is held of a person, or make a link by which the person does.
     ExportPeople,
     SeeJobs,
@@ -39,19 +43,21 @@ pub enum Permission {
 }
 
 use Permission::{
-    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, ExportPeople, FindPeople, ListPeople,
-    MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups, SeeClock, SeeJobs,
-    SeeProjects, SeeReceipts, SeeValues,
+    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, ExportPeople, FindPeople, HoldPeople,
+    ListPeople, MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups,
+    SeeClock, SeeHolds, SeeJobs, SeeProjects, SeeReceipts, SeeValues,
 };
 
 impl Permission {
-    pub const ALL: [Permission; 19] = [
+    pub const ALL: [Permission; 21] = [
         FindPeople,
         ListPeople,
         SeeValues,
         RevealValues,
         MovePeople,
         ErasePeople,
+        HoldPeople,
+        SeeHolds,
         ExportPeople,
         SeeJobs,
         RunJobs,
@@ -84,6 +90,8 @@ pub fn permissions(role: Role) -> &'static [Permission] {
             RevealValues,
             MovePeople,
             ErasePeople,
+            HoldPeople,
+            SeeHolds,
             ExportPeople,
             SeeJobs,
             RunJobs,
@@ -95,7 +103,7 @@ pub fn permissions(role: Role) -> &'static [Permission] {
             ChangeSettings,
         ],
         Role::Support => &[FindPeople, RevealValues, MovePeople],
-        Role::Auditor => &[SeeJobs, SeeReceipts, SeeAudit],
+        Role::Auditor => &[SeeHolds, SeeJobs, SeeReceipts, SeeAudit],
     }
 }
 

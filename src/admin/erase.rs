@@ -11,13 +11,14 @@ use super::page_request::{Access, Answer, PageRequest, Route};
 use super::paths;
 use super::receipt_tokens::Tokens;
 use super::show::{Count, plain};
-use super::user::{self, Head};
+use super::user::{self, Head, Held};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::erasure;
 use crate::erasure::{preview, token};
 use crate::error::{Error, Place, Result};
 use crate::model::{Erasure, Origin, User, UserId};
+use crate::people::holds;
 use crate::projects;
 use crate::trace::LegalBasis;
 
@@ -35,6 +36,8 @@ struct ErasePage {
     page: Page,
     user: Head,
     kind: &'static str,
+    /// Nothing can be erased.
+    hold: Option<Held>,
     rows: Vec<FateLine>,
     goes: Count,
     stays: Count,
@@ -121,9 +124,10 @@ async fn page(request: &PageRequest, id: UserId, kind: Erasure, typed: Typed) ->
         let user = scoped::held(db, &reach, id, now)?;
         check(&user, kind)?;
         let (project, outlook) = (projects::get(db, user.project)?, preview::dry_run(db, &user, kind)?);
-        Ok((user, project, outlook))
+        let hold = holds::kept(db, user.clone())?.hold;
+        Ok((user, project, outlook, hold))
     });
-    let (user, project, outlook) = read.await?;
+    let (user, project, outlook, hold) = read.await?;
     user::note_view(request, &user).await?;
     let (rows, goes, stays) = holdings::fates(&user, kind, &outlook);
     let (must_type_what, must_type) = must_type(&user);
@@ -140,6 +144,7 @@ async fn page(request: &PageRequest, id: UserId, kind: Erasure, typed: Typed) ->
         page: request.page("users", format!("Erase {}", head.heading))?,
         user: head,
         kind: kind.as_str(),
+        hold: hold.map(|hold| Held::new(&hold, request.may(Permission::HoldPeople), now)),
         rows,
         goes,
         stays,

@@ -9,6 +9,10 @@ pub enum Flash {
     SignedOut,
     Hidden(UserId),
     Restored,
+    Held,
+    Released,
+    Restricted,
+    Unrestricted,
     /// What is erased, and the job that takes the rows.
     Erasing(Erasure, JobId),
     Cancelled(JobId),
@@ -53,6 +57,10 @@ impl Flash {
             Flash::SignedOut => "signed-out".into(),
             Flash::Hidden(user) => format!("hidden.{user}"),
             Flash::Restored => "restored".into(),
+            Flash::Held => "held".into(),
+            Flash::Released => "released".into(),
+            Flash::Restricted => "restricted".into(),
+            Flash::Unrestricted => "unrestricted".into(),
             Flash::Erasing(erasure, job) => format!("{}.{job}", erasure.as_str()),
             Flash::Cancelled(job) => format!("cancelled.{job}"),
             Flash::Retried(job) => format!("retried.{job}"),
@@ -85,6 +93,10 @@ impl Flash {
             ("signed-out", None) => Flash::SignedOut,
             ("hidden", Some(user)) => Flash::Hidden(UserId(user)),
             ("restored", None) => Flash::Restored,
+            ("held", None) => Flash::Held,
+            ("released", None) => Flash::Released,
+            ("restricted", None) => Flash::Restricted,
+            ("unrestricted", None) => Flash::Unrestricted,
             ("cancelled", Some(job)) => Flash::Cancelled(JobId(job)),
             ("retried", Some(job)) => Flash::Retried(JobId(job)),
             ("handed-over", Some(job)) => Flash::HandedOver(JobId(job)),
@@ -115,6 +127,12 @@ impl Flash {
             Flash::SignedOut => "You are signed out.".into(),
             Flash::Hidden(_) => "The user is in the trash.".into(),
             Flash::Restored => "The user is restored with the full history.".into(),
+            Flash::Held => "The user is under a legal hold.".into(),
+            Flash::Released => "The hold is released. Deletions that waited for it begin now.".into(),
+            Flash::Restricted => "The processing of the user's data is restricted.".into(),
+            Flash::Unrestricted => {
+                "The restriction is lifted. Deletions that waited for it begin now.".into()
+            }
             Flash::Erasing(Erasure::Account, job) => {
                 format!("Account deleted, activity kept (job {job}).")
             }

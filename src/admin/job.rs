@@ -40,6 +40,8 @@ struct JobPage {
     what: &'static str,
     status: &'static str,
     overdue: bool,
+    /// It is due and waits for the end of a hold or a restriction.
+    held: bool,
     /// What the person is to be handed; shown until it was.
     token: Option<String>,
     steps: Vec<Stage>,
@@ -91,8 +93,11 @@ struct Problem {
 
 async fn show(request: PageRequest) -> Answer {
     let (id, reach, now) = (request.job()?, request.reach(), request.now);
-    let (projects, job) =
-        request.app.read(|db| Ok((scoped::projects(db, &reach)?, scoped::job(db, &reach, id)?)))?;
+    let (projects, job, held) = request.app.read(|db| {
+        let job = scoped::job(db, &reach, id)?;
+        let held = jobs::is_held(db, &job)?;
+        Ok((scoped::projects(db, &reach)?, job, held))
+    })?;
     let token = match request.sign_in_token().filter(|_| !request.is_head()) {
         Some(sign_in) => request.shared::<Tokens>()?.of(&sign_in, id),
         None => None,
@@ -106,7 +111,8 @@ async fn show(request: PageRequest) -> Answer {
         in_project: job.number,
         what: what(job.erasure),
         status: job.status.as_str(),
-        overdue: job.is_overdue(now),
+        overdue: job.is_overdue(now) && !held,
+        held,
         steps: stages(&job, now),
         facts: Facts {
             user_href: user_href(&job, &projects).filter(|_| request.may(Permission::FindPeople)),

@@ -1,5 +1,7 @@
 //! Jobs: erasures that wait for their hour or work in the background.
 
+use std::collections::HashSet;
+
 use actix_web::http::{Method, StatusCode};
 use askama::Template;
 
@@ -51,6 +53,8 @@ struct Row {
     origin: &'static str,
     status: &'static str,
     overdue: bool,
+    /// It is due and waits for the end of a hold or a restriction.
+    held: bool,
     attempts: i64,
     error: Option<String>,
     progress: Option<Progress>,
@@ -81,9 +85,15 @@ async fn list(request: PageRequest) -> Answer {
     let read = request.app.scan(move |db| {
         let found = scoped::jobs(db, &reach, below, PAGE + 1)?;
         let running = scoped::any_running(db, &reach, &found)?;
-        Ok((scoped::projects(db, &reach)?, found, running))
+        let mut held = HashSet::new();
+        for job in &found {
+            if jobs::is_held(db, job)? {
+                held.insert(job.id);
+            }
+        }
+        Ok((scoped::projects(db, &reach)?, found, running, held))
     });
-    let (projects, mut found, running) = read.await?;
+    let (projects, mut found, running, held) = read.await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
     let off = request.query.some("refresh").filter(|refresh| *refresh == "off");
@@ -93,7 +103,7 @@ async fn list(request: PageRequest) -> Answer {
     };
     let page = JobsPage {
         page: request.page("jobs", "Jobs")?,
-        jobs: found.iter().map(|job| row(&request, job, &projects, now)).collect(),
+        jobs: found.iter().map(|job| row(&request, job, held.contains(&job.id), &projects, now)).collect(),
         running,
         refresh: running && off.is_none(),
         first: below.map(|_| link(None)),
@@ -107,7 +117,7 @@ fn below(request: &PageRequest) -> Result<Option<JobId>> {
     request.query.some("below").map(|text| text.parse().map(JobId).map_err(fault)).transpose()
 }
 
-fn row(request: &PageRequest, job: &Job, projects: &[Project], now: Millis) -> Row {
+fn row(request: &PageRequest, job: &Job, held: bool, projects: &[Project], now: Millis) -> Row {
     Row {
         number: job.id,
         what: what(job.erasure),
@@ -116,7 +126,8 @@ fn row(request: &PageRequest, job: &Job, projects: &[Project], now: Millis) -> R
         project: name(&names(projects), job.project),
         origin: origin(job.origin),
         status: job.status.as_str(),
-        overdue: job.is_overdue(now),
+        overdue: job.is_overdue(now) && !held,
+        held,
         attempts: job.attempts,
         error: error(request, job),
         progress: Progress::of(job),

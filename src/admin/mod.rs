@@ -19,6 +19,7 @@ mod export;
 mod fields;
 mod flash;
 mod holdings;
+mod holds;
 mod ids;
 mod ingest_token;
 mod job;
@@ -74,6 +75,7 @@ pub fn routes() -> Vec<Route> {
         user::routes(),
         erase::routes(),
         export::routes(),
+        holds::routes(),
         trash::routes(),
         jobs::routes(),
         job::routes(),

@@ -41,6 +41,8 @@ pub struct Can {
     pub find: bool,
     pub list: bool,
     pub erase: bool,
+    pub hold: bool,
+    pub see_holds: bool,
     pub export: bool,
     pub jobs: bool,
     pub run_jobs: bool,
@@ -63,6 +65,8 @@ impl Can {
             find: may(Permission::FindPeople),
             list: may(Permission::ListPeople),
             erase: may(Permission::ErasePeople),
+            hold: may(Permission::HoldPeople),
+            see_holds: may(Permission::SeeHolds),
             export: may(Permission::ExportPeople),
             jobs: may(Permission::SeeJobs),
             run_jobs: may(Permission::RunJobs),
@@ -238,6 +242,7 @@ fn words(error: &Error) -> (StatusCode, &'static str, String) {
         Error::IdentifierTaken
         | Error::NameTaken { .. }
         | Error::JobEnded
+        | Error::Held(_)
         | Error::Suppressed
         | Error::Ambiguous(_)
         | Error::Conflict(_) => (StatusCode::CONFLICT, "Not possible now", capital(&error.to_string())),

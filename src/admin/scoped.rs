@@ -8,7 +8,8 @@ use crate::clock::Millis;
 use crate::erasure::{jobs, receipts};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobId, JobStatus, Key, KeyId, Project, ProjectId, Reach, User, UserId};
-use crate::people::{find, listings};
+use crate::people::holds::Kept;
+use crate::people::{find, holds, listings};
 use crate::projects;
 use crate::proof::receipts::Listed;
 use crate::store::{Db, keys};
@@ -78,6 +79,18 @@ pub fn trash(
             return Ok(found);
         }
     }
+}
+
+/// Who is held or restricted behind an id, the oldest user first.
+pub fn kept(db: &Db, reach: &Reach, after: UserId, limit: usize) -> Result<Vec<Kept>> {
+    let most = u32::try_from(limit).unwrap_or(u32::MAX);
+    let mut found = Vec::new();
+    for project in projects(db, reach)? {
+        found.extend(holds::list(db, project.id, after, most)?);
+    }
+    found.sort_by_key(|kept| kept.user.id);
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// [`Error::JobNotFound`].

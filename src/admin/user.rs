@@ -16,7 +16,9 @@ use crate::clock::Millis;
 use crate::erasure::trash;
 use crate::error::{Error, Result};
 use crate::model::{Attributes, Event, Project, Reach, State, TRASH_PERIOD, User, UserId};
-use crate::people::find::Held;
+use crate::people::find::Held as Rows;
+use crate::people::holds;
+use crate::people::holds::Hold;
 use crate::people::{activity, find, masks, person};
 use crate::projects;
 use crate::store::Db;
@@ -43,6 +45,9 @@ struct UserPage {
     page: Page,
     user: Head,
     hidden: Option<Hidden>,
+    hold: Option<Held>,
+    restricted: Option<Time>,
+    may_hold: bool,
     stats: Stats,
     profile: Vec<Pair>,
     ids: Vec<Pair>,
@@ -76,6 +81,24 @@ struct Hidden {
     due: Time,
 }
 
+/// A hold, as far as the admin may see it.
+pub struct Held {
+    pub since: Time,
+    /// None: until it is released.
+    pub until: Option<Time>,
+    pub reason: Option<String>,
+}
+
+impl Held {
+    pub fn new(hold: &Hold, shows_reason: bool, now: Millis) -> Held {
+        Held {
+            since: Time::new(hold.created_at, now),
+            until: hold.until.map(|until| Time::new(until, now)),
+            reason: hold.reason.as_deref().filter(|_| shows_reason).map(plain),
+        }
+    }
+}
+
 struct Stats {
     sessions: Count,
     events: Count,
@@ -100,7 +123,8 @@ struct Entry {
 struct Found {
     user: User,
     project: Project,
-    held: Vec<Held>,
+    hold: Option<Hold>,
+    held: Vec<Rows>,
     aliases: Vec<String>,
     activity: Vec<Event>,
 }
@@ -155,7 +179,7 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
     let masked = !request.may(Permission::SeeValues);
     let hidden = if masked { masks::hidden(&found.user) } else { Vec::new() };
     let found = if masked { found.masked() } else { found };
-    let Found { user, project, held, aliases, mut activity } = found;
+    let Found { user, project, hold, held, aliases, mut activity } = found;
     let more_activity = activity.len() > ACTIVITY as usize;
     activity.truncate(ACTIVITY as usize);
     let choice = |hidden: &masks::Hidden| Choice {
@@ -174,6 +198,10 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
             since: time(since),
             due: time(since + TRASH_PERIOD),
         }),
+        hold: hold.map(|hold| Held::new(&hold, request.may(Permission::HoldPeople), now)),
+        restricted: user.restricted_at.map(time),
+        may_hold: request.may(Permission::HoldPeople)
+            && !matches!(user.state, State::Erasing | State::Merged),
         stats: Stats {
             sessions: Count(user.session_count),
             events: Count(user.event_count),
@@ -254,6 +282,7 @@ fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
     };
     Ok(Found {
         project: projects::get(db, user.project)?,
+        hold: holds::kept(db, user.clone())?.hold,
         held: find::inventory(db, &user)?,
         aliases: find::anonymous_ids(db, &user, ALIASES + 1)?,
         activity,

@@ -113,6 +113,7 @@ async fn list(request: PageRequest) -> Answer {
         true => Depth::Parts,
         false => Depth::WholeValues,
     };
+    let sees = (depth, request.may(Permission::ErasePeople));
     let app = request.app.clone();
     let (projects, chosen, mut shown) = request
         .app
@@ -126,7 +127,7 @@ async fn list(request: PageRequest) -> Answer {
                 (false, _) => {
                     let among = projects.iter().map(|project| project.id);
                     let among = among.filter(|id| chosen.is_none_or(|one| one == *id)).collect();
-                    find(db, &app, among, &text, depth, cursor.as_deref(), now)?
+                    find(db, &app, among, &text, sees, cursor.as_deref(), now)?
                 }
             };
             Ok((projects, chosen, shown))
@@ -202,13 +203,13 @@ fn newest(mut users: Vec<User>) -> Shown {
     Shown { users, next, ..Shown::default() }
 }
 
-/// What is found of a text. [`Error::Invalid`] on `cursor`.
+/// What is found of a text, and whether restricted users are. [`Error::Invalid`] on `cursor`.
 fn find(
     db: &Db,
     app: &App,
     projects: Vec<ProjectId>,
     text: &str,
-    depth: Depth,
+    (depth, finds_restricted): (Depth, bool),
     cursor: Option<&str>,
     now: Millis,
 ) -> Result<Shown> {
@@ -224,6 +225,7 @@ fn find(
         after: None,
         limit: PAGE as usize,
         depth,
+        finds_restricted,
     };
     if let Some(text) = cursor {
         let spot = search::cursor::read(app.store(), &asked, text);

@@ -297,6 +297,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NameTaken { .. }
         | Error::Ambiguous(_)
         | Error::Conflict(_)
+        | Error::Held(_)
         | Error::Suppressed => StatusCode::CONFLICT,
         Error::Unavailable(_)
         | Error::DiskFull

@@ -90,6 +90,7 @@ fn message(error: &Error) -> String {
         | Error::TooSlow
         | Error::NameTaken { .. }
         | Error::JobEnded
+        | Error::Held(_)
         | Error::Suppressed
         | Error::Ambiguous(_)
         | Error::Conflict(_)

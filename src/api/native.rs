@@ -4,6 +4,7 @@
 
 mod backups;
 mod exports;
+mod holds;
 mod imports;
 mod metrics;
 mod projects;
@@ -86,6 +87,7 @@ fn code(error: &Error) -> &'static str {
         Error::NameTaken { .. } => "name_taken",
         Error::JobEnded => "job_ended",
         Error::Suppressed => "suppressed",
+        Error::Held(_) => "held",
         Error::Ambiguous(_) => "ambiguous",
         Error::Conflict(_) => "conflict",
         Error::Unavailable(_)
@@ -115,6 +117,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
     routes.extend(exports::routes());
+    routes.extend(holds::routes());
     routes.extend(imports::routes());
     routes.extend(metrics::routes());
     routes.extend(projects::routes());

@@ -65,6 +65,7 @@ fn code(error: &Error) -> &'static str {
         | Error::NameTaken { .. }
         | Error::Ambiguous(_)
         | Error::Conflict(_)
+        | Error::Held(_)
         | Error::Suppressed => "conflict",
         Error::RateLimited { .. }
         | Error::Unavailable(_)

@@ -117,6 +117,7 @@ fn code(error: &Error) -> &'static str {
         | Error::Ambiguous(_)
         | Error::Conflict(_)
         | Error::JobEnded
+        | Error::Held(_)
         | Error::Suppressed => "CONFLICT",
         Error::Unavailable(_)
         | Error::DiskFull

@@ -10,6 +10,7 @@ use super::admin::Admin;
 use super::demo;
 use super::doctor;
 use super::export_order::ExportOrder;
+use super::hold::{Hold, Person};
 use super::import::Import;
 use super::key::{self, Key, Overlap};
 use super::progress::Progress;
@@ -55,6 +56,8 @@ pub enum ControlCommand {
     },
     Admin(Admin),
     Suppress(Suppress),
+    Hold(Hold),
+    Release(Person),
     User(User),
     /// Writes a file beside its lines: see [`ExportOrder::write`].
     Export(ExportOrder),
@@ -105,6 +108,8 @@ impl ControlCommand {
             }
             ControlCommand::Admin(admin) => Ok(admin.perform(app)?),
             ControlCommand::Suppress(suppress) => Ok(suppress.perform(app)?),
+            ControlCommand::Hold(hold) => Ok(hold.perform(app)?),
+            ControlCommand::Release(person) => Ok(person.release(app)?),
             ControlCommand::User(user) => Ok(user.perform(app)?),
             ControlCommand::Export(_) => bail!("what is exported has to be written somewhere"),
             ControlCommand::Import(import) => import.perform(app, progress),

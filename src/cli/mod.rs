@@ -11,6 +11,7 @@ mod export;
 mod export_order;
 mod health;
 mod help;
+mod hold;
 mod import;
 mod key;
 mod limits;
@@ -73,13 +74,17 @@ enum Command {
     /// Manage the admins who can sign in to the admin pages
     #[command(subcommand)]
     Admin(admin::Admin),
-    /// Find users
+    /// Find users, list who is held, restrict processing
     #[command(subcommand)]
     User(user::User),
     Import(Box<import::Import>),
     /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
+    /// Put a user under a legal hold: nothing of theirs is erased before it ends
+    Hold(hold::Hold),
+    /// Release a user from a legal hold; what waited for it begins
+    Release(hold::Person),
     /// Export all data of a user, or of a whole project
     Export(export::Export),
     /// Show or confirm the clock
@@ -264,6 +269,14 @@ fn carry_out(Cli { config, log_format: format, command }: Cli) -> anyhow::Result
             // Before it asks for a name.
             directory::must_be(&config.data)?;
             ControlCommand::Suppress(suppress.with_name()?)
+        }
+        Some(Command::Hold(hold)) => {
+            directory::must_be(&config.data)?;
+            ControlCommand::Hold(hold.with_name()?)
+        }
+        Some(Command::Release(person)) => {
+            directory::must_be(&config.data)?;
+            ControlCommand::Release(person.with_name()?)
         }
         Some(Command::User(user)) => {
             directory::must_be(&config.data)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::hold::{Person as Named, Within};
 use super::named::typed;
 use crate::app::App;
 use crate::error::{Error, Place, Result};
@@ -18,6 +19,12 @@ use crate::projects;
 pub enum User {
     /// Find users by any part of their identifiers, e-mails and names, one per line
     Find(Find),
+    /// List users who are under a legal hold or whose processing is restricted, one per line
+    Held(Within),
+    /// Restrict the processing of a user's data (GDPR Art. 18): it is kept, and in no list
+    Restrict(Named),
+    /// Lift the restriction
+    Unrestrict(Named),
 }
 
 #[derive(Debug, Args, Serialize, Deserialize)]
@@ -52,18 +59,28 @@ pub enum States {
 impl User {
     /// With the text from standard input, if it is to be read from there: a command's words stand in the
     /// shell's history and in the list of processes.
-    pub fn with_text(mut self) -> anyhow::Result<User> {
-        let User::Find(find) = &mut self;
-        if find.text == "-" {
-            find.text = typed("Find: ")?;
-        }
-        Ok(self)
+    pub fn with_text(self) -> anyhow::Result<User> {
+        Ok(match self {
+            User::Restrict(person) => User::Restrict(person.with_name()?),
+            User::Unrestrict(person) => User::Unrestrict(person.with_name()?),
+            User::Find(mut find) => {
+                if find.text == "-" {
+                    find.text = typed("Find: ")?;
+                }
+                User::Find(find)
+            }
+            listed @ User::Held(_) => listed,
+        })
     }
 
     /// The lines to print.
     pub fn perform(&self, app: &App) -> Result<Vec<String>> {
-        let User::Find(find) = self;
-        find.perform(app)
+        match self {
+            User::Find(find) => find.perform(app),
+            User::Held(within) => within.list(app),
+            User::Restrict(person) => person.restrict(app),
+            User::Unrestrict(person) => person.unrestrict(app),
+        }
     }
 }
 
@@ -88,6 +105,7 @@ impl Find {
             after: None,
             limit: usize::from(self.limit),
             depth: Depth::Parts,
+            finds_restricted: true,
         };
         if let Some(text) = &self.cursor {
             let spot = cursor::read(app.store(), &asked, text);

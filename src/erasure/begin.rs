@@ -5,12 +5,12 @@
 //! emptied and what stays comes from the registry of holdings.
 
 use crate::clock::Millis;
-use crate::erasure::{delete_rows, token};
+use crate::erasure::{delete_rows, jobs, token};
 use crate::error::{Error, Result};
 use crate::model::{Erasure, Identifier, Job, JobStatus, Origin, ProjectId, State, User};
 use crate::people::erasures::{enter, insert, run, scrubbed};
 use crate::people::expired::{gone_at, is_of_another};
-use crate::people::{holder, merge, person, references, suppressions};
+use crate::people::{holder, holds, merge, person, references, suppressions};
 use crate::proof::receipt::{self, Token};
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::fragments::FragmentCollector;
@@ -35,6 +35,17 @@ pub fn begin_for(
 ) -> Result<Job> {
     let job = insert(tx, user, erasure, origin, legal_basis)?;
     start(tx, job, Some(user))
+}
+
+/// Begins to erase everything of one of many, whom a caller named so; who is kept from it is erased by a job
+/// that waits for the end of the hold.
+pub fn begin_or_wait(tx: &Tx, user: &User, name: &Identifier, legal_basis: LegalBasis) -> Result<Job> {
+    // Of many nobody asked for this one by themselves: it is as if it were scheduled.
+    let user = &merge::with_namesake(tx, user)?;
+    match holds::blocks(tx, user, Origin::Schedule, legal_basis)? {
+        None => begin_for(tx, user, Erasure::Everything, Origin::Request, legal_basis),
+        Some(_) => jobs::wait(tx, user, name, legal_basis),
+    }
 }
 
 /// Begins the erasure of a person's activity up to an instant again, as the ledger orders it.
@@ -83,7 +94,8 @@ pub fn may_begin(user: &User, erasure: Erasure) -> bool {
 }
 
 /// Puts a user out of sight for a job that begins now. With nobody to erase, only the name
-/// that the job was asked by is left to go.
+/// that the job was asked by is left to go. Every erasure comes by here: [`Error::Held`] if the user is
+/// kept from it.
 pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
     let Some(user) = user else {
         job.begun_at = Some(tx.now());
@@ -97,6 +109,9 @@ pub fn start(tx: &Tx, mut job: Job, user: Option<&User>) -> Result<Job> {
         Origin::Ledger => user.clone(),
         _ => merge::with_namesake(tx, user)?,
     };
+    if let Some(block) = holds::blocks(tx, user, job.origin, job.legal_basis)? {
+        return Err(block.error());
+    }
     job.subject = Some(receipt::subject(&token::salt(tx, user), &token::name(tx, user)?).0);
     job.came_at = Some(came_at(tx, user)?);
     enter(tx, &job, user, None)?;

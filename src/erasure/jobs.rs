@@ -12,12 +12,13 @@ use crate::ledger::{Act, Pseudonym, Request};
 use crate::model::{
     Erasure, Identifier, Job, JobId, JobStatus, Origin, ProjectId, State, Step as JobStep, User,
 };
-use crate::people::{erasures, holder, person, references};
+use crate::people::{bindings, erasures, holder, holds, person, references};
 use crate::proof::figures::JobNumbers;
 use crate::proof::receipt::{self, Token};
 use crate::store::data_inventory;
 use crate::store::jobs::Bounds;
 use crate::store::{BackgroundTx, Db, ErasingTx, Tx, audit, jobs, mentions, sequences, users as rows};
+use crate::trace::LegalBasis;
 
 /// Jobs of a project that wait for names that nobody has, at most.
 const UNKNOWN_MAX: u32 = 1_000;
@@ -28,9 +29,12 @@ const ATTEMPTS: i64 = 5;
 
 /// A job that erases the user who has this identifier at the next midnight, UTC. It is answered under
 /// the name that it was asked by, also where it is not kept under it: see [`references`].
-/// [`Error::RateLimited`] where too many wait for names that nobody has.
+/// [`Error::RateLimited`] where too many wait for names that nobody has; [`Error::Held`].
 pub fn schedule(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> Result<Job> {
     let user = holder::named(tx, project, identifier.as_str())?;
+    if let Some(user) = &user {
+        holds::check(tx, user)?;
+    }
     if user.is_none() && jobs::waiting_for_unknown(tx, project, UNKNOWN_MAX)? >= UNKNOWN_MAX {
         // At midnight they are done.
         let left = (next_midnight(tx.now()) - tx.now()) / SECOND;
@@ -60,19 +64,50 @@ pub fn schedule(tx: &ErasingTx, project: ProjectId, identifier: &Identifier) -> 
     )?;
     identifier.as_str().clone_into(&mut job.reference);
     tx.append_to_ledger(Act::Scheduled { request: Pseudonym(job.receipt), project, name, due: job.start_at });
-    // Whom it is for is told as of now: it is the user who has the name at midnight.
-    let subject = user.map(|user| person::pseudonym(tx, &user));
-    let reason = Some(receipt::right(job.origin, job.legal_basis));
+    note_scheduled(tx, &job, user.as_ref())?;
+    tx.wake_worker();
+    Ok(job)
+}
+
+/// Whom it is for is told as of now: it is the user who has the name at midnight.
+fn note_scheduled(tx: &Tx, job: &Job, user: Option<&User>) -> Result<()> {
     audit::append(
         tx,
         &audit::Entry {
             action: "schedule erasure",
-            subject,
-            project: Some(project),
+            subject: user.map(|user| person::pseudonym(tx, user)),
+            project: Some(job.project),
             job: Some(job.id),
-            reason,
+            reason: Some(receipt::right(job.origin, job.legal_basis)),
         },
-    )?;
+    )
+}
+
+/// Whether a job waits for the end of a hold or a restriction.
+pub fn is_held(db: &Db, job: &Job) -> Result<bool> {
+    Ok(job.bound_user.is_some() && jobs::is_held(db, job.id)?)
+}
+
+/// A job that erases a user once nothing keeps them from it. It is due, and bound to the user at once:
+/// nobody who has the name later is meant.
+pub fn wait(tx: &Tx, user: &User, asked: &Identifier, legal_basis: LegalBasis) -> Result<Job> {
+    let meant = name_of(Some(user), asked);
+    let new = jobs::New {
+        project: user.project,
+        erasure: Erasure::Everything,
+        origin: Origin::Schedule,
+        reference: meant,
+        legal_basis,
+        asked_at: tx.now(),
+        start_at: tx.now(),
+        receipt: None,
+        bounds: Some(data_inventory::bounds(tx, &rows::members(tx, user.id)?)?),
+    };
+    let job = jobs::insert(tx, &new)?;
+    let (request, name) = (Pseudonym(job.receipt), tx.names().name(user.project, meant));
+    tx.append_to_ledger(Act::Scheduled { request, project: user.project, name, due: job.start_at });
+    note_scheduled(tx, &job, Some(user))?;
+    bindings::bind(tx, job.clone(), Some(user))?;
     tx.wake_worker();
     Ok(job)
 }

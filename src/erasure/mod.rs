@@ -14,4 +14,6 @@ pub mod timekeeping;
 pub mod token;
 pub mod trash;
 
-pub use begin::{begin, begin_again, begin_for, by_identifier, may_begin, start, with_switches};
+pub use begin::{
+    begin, begin_again, begin_for, begin_or_wait, by_identifier, may_begin, start, with_switches,
+};

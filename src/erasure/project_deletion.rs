@@ -10,6 +10,7 @@ use crate::erasure::jobs;
 use crate::error::{Error, Place, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Credential, Erasure, Origin, Project, ProjectId, State};
+use crate::people::holds;
 use crate::projects;
 use crate::secrets;
 pub use crate::store::deleted_projects::Counts;
@@ -47,9 +48,11 @@ pub fn begin_confirmed(
 }
 
 /// Deletes a project: from now on nobody finds it, its keys and its token open nothing, and it has no
-/// settings. Its users are erased by [`step`]. [`Error::ProjectNotFound`].
+/// settings. Its users are erased by [`step`]. [`Error::ProjectNotFound`]; [`Error::Held`] while somebody of
+/// them is kept from being erased.
 pub fn begin(tx: &ErasingTx, id: ProjectId, origin: Origin) -> Result<Project> {
     let project = projects::get(tx, id)?;
+    holds::check_project(tx, id)?;
     for key in key_rows::list(tx)? {
         if key.project == Some(id) && key.revoked_at.is_none() {
             keys::revoke(tx, key.id)?;
@@ -71,6 +74,7 @@ pub fn begin(tx: &ErasingTx, id: ProjectId, origin: Origin) -> Result<Project> {
 
 fn mark(tx: &Tx, project: &Project, origin: Origin, legal_basis: LegalBasis) -> Result<()> {
     rows::mark(tx, &Deletion { project: project.id, origin, legal_basis })?;
+    holds::forget_project(tx, project.id)?;
     let entry =
         audit::Entry { action: "delete project", project: Some(project.id), ..audit::Entry::default() };
     audit::append(tx, &entry)?;

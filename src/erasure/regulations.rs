@@ -9,8 +9,8 @@ use crate::erasure;
 use crate::erasure::token;
 use crate::error::{Error, Result};
 use crate::model::{
-    Erasure, Handle, Identifier, JobId, JobStatus, Origin, Progress, Project, ProjectId, Regulated,
-    RegulatedJob, Regulation, RegulationKind,
+    Handle, Identifier, JobId, JobStatus, Progress, Project, ProjectId, Regulated, RegulatedJob, Regulation,
+    RegulationKind,
 };
 use crate::people::suppressions::{Digest, Policy, Source};
 use crate::people::{erasures, holder, suppressions};
@@ -98,8 +98,7 @@ fn carry_out_for(
     let user = if kind.erases() { holder::named(tx, project, person.as_str())? } else { None };
     let erasure = match &user {
         Some(user) => {
-            let job =
-                erasure::begin_for(tx, user, Erasure::Everything, Origin::Request, tx.who().legal_basis)?;
+            let job = erasure::begin_or_wait(tx, user, person, tx.who().legal_basis)?;
             Some((job.id, token::of(tx, &job, user)))
         }
         None => None,
@@ -218,6 +217,8 @@ fn progress(regulation: &Regulation, people: &[Regulated]) -> (Progress, Option<
 /// What is shown of one of the people: what stands for whom is erased, or is kept out.
 pub fn shown(kind: RegulationKind, one: &Regulated) -> String {
     match (&one.job, &one.digest) {
+        // Its reference is still a name: that somebody waits for a hold is not told.
+        (Some(job), _) if job.status == JobStatus::Scheduled => one.stand_in.clone(),
         (Some(job), _) => job.reference.clone(),
         // A digest is of the name: shown for the erased, it would tell that they were.
         (None, Some(digest)) if !kind.erases() => suppressions::shown(digest),

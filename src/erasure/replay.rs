@@ -11,7 +11,7 @@ use crate::erasure::{jobs, project_deletion, token, trash};
 use crate::error::Result;
 use crate::ledger::{Act, Ended, Lost, Orders, Pseudonym, ReplayAction, Request, Seen, Standing, fate};
 use crate::model::{Erasure, JobStatus, Origin, ProjectId, State, User, UserId};
-use crate::people::{names, suppressions};
+use crate::people::{holds, names, suppressions};
 use crate::projects as houses;
 use crate::proof::receipt::Receipt;
 use crate::store::{
@@ -35,6 +35,8 @@ pub struct Replayed {
     pub projects: u64,
     /// Names that are kept out again, or let in.
     pub suppressions: u64,
+    /// People who are held or restricted again, or no longer.
+    pub holds: u64,
     /// People erased because a receipt says so, where the ledger was lost.
     pub by_receipts: u64,
 }
@@ -50,11 +52,12 @@ pub enum LagCause {
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Replayed { erased, hidden, revived, keys, projects, suppressions, .. } = self;
+        let Replayed { erased, hidden, revived, keys, projects, suppressions, holds, .. } = self;
         write!(
             f,
             "{erased} people erased again, {hidden} hidden, {revived} revived, {keys} credentials ended, \
-             {projects} projects deleted, {suppressions} names kept out or let in"
+             {projects} projects deleted, {suppressions} names kept out or let in, {holds} people held, restricted or \
+             released"
         )
     }
 }
@@ -223,7 +226,8 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
         }
     }
     let standing = Standing { state: user.state, hidden_since: user.deleted_at };
-    match fate(standing, &orders.for_person(&people)) {
+    let ordered = orders.for_person(&people);
+    match fate(standing, &ordered) {
         ReplayAction::Erase => {
             erasure::begin_for(tx, user, Erasure::Everything, Origin::Ledger, tx.who().legal_basis)?;
             done.erased += 1;
@@ -260,6 +264,7 @@ fn settle(tx: &Tx, orders: &Orders, behind: LagCause, user: &User, done: &mut Re
             done.erased += u64::from(lose_activity(tx, user, activity)?);
         }
     }
+    done.holds += u64::from(holds::replay(tx, user.id, &ordered)?);
     Ok(())
 }
 

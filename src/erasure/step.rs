@@ -10,7 +10,7 @@ use crate::erasure::{delete_rows, jobs, project_deletion, trash};
 use crate::error::{Error, Result};
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Job, TRASH_PERIOD};
-use crate::people::{bindings, interactions, merge, names, repairs, suppressions};
+use crate::people::{bindings, holds, interactions, merge, names, repairs, suppressions};
 use crate::store::{BackgroundTx, Db, Tx, export_links, jobs as rows, message_keys, users};
 
 /// A chunk of background work holds the writer no longer than about this.
@@ -32,8 +32,12 @@ pub fn step(tx: &BackgroundTx) -> Result<Step> {
     let deadline = Instant::now() + CHUNK;
     let mut step = Step::default();
     while Instant::now() < deadline {
-        if start_due(tx)? {
-            step.began += u64::from(tx.trusts_clock());
+        // Before what waits for it.
+        if holds::end_due(tx)? {
+            continue;
+        }
+        if let Some(due) = start_due(tx)? {
+            step.began += u64::from(due == Due::Begun);
         } else if trash::sweep(tx)? {
             step.reaped += 1;
         } else if let Some(job) = rows::next_erasing(tx, tx.now())? {
@@ -68,22 +72,37 @@ fn advance(tx: &Tx, job: Job, deadline: Instant, step: &mut Step) -> Result<()> 
     Ok(())
 }
 
+/// What became of a job that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Begun,
+    /// It waits, and means from now on whom it meant at its hour.
+    Bound,
+}
+
 /// Begins the scheduled job that is due first, if one is. As long as the clock is not trusted it is
-/// bound to whom it means, and waits.
-fn start_due(tx: &Tx) -> Result<bool> {
+/// bound to whom it means, and waits; so does a job for a user who is held.
+fn start_due(tx: &Tx) -> Result<Option<Due>> {
     if !tx.trusts_clock() {
         return bind_due(tx);
     }
     let Some(mut job) = rows::first_scheduled(tx)?.filter(|job| job.start_at <= tx.now()) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let user = names::meant(tx, &job)?;
+    let mut user = names::meant(tx, &job)?;
+    if let Some(found) = &user {
+        let found = merge::with_namesake(tx, found)?;
+        if holds::blocks(tx, &found, job.origin, job.legal_basis)?.is_some() {
+            return bindings::bind(tx, job, Some(&found)).map(|()| Some(Due::Bound));
+        }
+        user = Some(found);
+    }
     job.bound_user = None;
     let request = Pseudonym(job.receipt);
     erasure::start(tx, job, user.as_ref())?;
     // After what it took: a crash that tears the two apart leaves it pending.
     tx.append_to_ledger(Act::Begun { request });
-    Ok(true)
+    Ok(Some(Due::Begun))
 }
 
 fn prune(tx: &Tx) -> Result<bool> {
@@ -106,14 +125,15 @@ pub fn next_due(db: &Db, trusts_clock: bool) -> Result<Option<Millis>> {
     let scheduled = scheduled.map(|job| job.start_at);
     let retry = rows::first_retry(db)?;
     let hidden = users::hidden_since(db)?.filter(|_| trusts_clock).map(|at| at + TRASH_PERIOD);
-    Ok([scheduled, retry, hidden].into_iter().flatten().min())
+    let held = holds::next_end(db, trusts_clock)?;
+    Ok([scheduled, retry, hidden, held].into_iter().flatten().min())
 }
 
 /// Binds the job that is due first, if one is that was not bound.
-fn bind_due(tx: &Tx) -> Result<bool> {
+fn bind_due(tx: &Tx) -> Result<Option<Due>> {
     let Some(job) = rows::first_unbound(tx)?.filter(|job| job.start_at <= tx.now()) else {
-        return Ok(false);
+        return Ok(None);
     };
     let user = names::meant(tx, &job)?;
-    bindings::bind(tx, job, user.as_ref()).map(|()| true)
+    bindings::bind(tx, job, user.as_ref()).map(|()| Some(Due::Bound))
 }

@@ -5,7 +5,7 @@ use crate::erasure::{begin, token};
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{Erasure, Origin, ProfileChange, State, User, UserId};
-use crate::people::{merge, names, person, profile};
+use crate::people::{holds, merge, names, person, profile};
 use crate::proof::receipt::{self, Token};
 use crate::store::{ErasingTx, NormalTx, Tx, aliases, audit, users, waiting};
 
@@ -46,15 +46,18 @@ pub fn return_to_trash(tx: &Tx, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Begins the erasure of the user that has been hidden longest, if that is 7 days.
+/// Begins the erasure of the user that has been hidden longest and that nothing keeps, if that is 7 days.
 pub fn sweep(tx: &Tx) -> Result<bool> {
     if !tx.trusts_clock() {
         return Ok(false);
     }
-    let oldest = users::hidden(tx, None, 1)?.pop();
-    match oldest.filter(|user| user.is_ripe(tx.now())) {
-        Some(user) => begin::begin_for(tx, &user, Erasure::Everything, Origin::Reaper, tx.who().legal_basis)
-            .map(|_| true),
-        None => Ok(false),
+    let Some(user) = users::first_hidden(tx)?.filter(|user| user.is_ripe(tx.now())) else {
+        return Ok(false);
+    };
+    let (user, legal_basis) = (merge::with_namesake(tx, &user)?, tx.who().legal_basis);
+    // Who is held as a part of the user keeps it from now on.
+    if holds::blocks(tx, &user, Origin::Reaper, legal_basis)?.is_none() {
+        begin::begin_for(tx, &user, Erasure::Everything, Origin::Reaper, legal_basis)?;
     }
+    Ok(true)
 }

@@ -29,6 +29,10 @@ const INTERNAL: Place = LeftOut("bookkeeping of this installation, with nothing 
 const FREED: Place =
     LeftOut("of a person whose 7 days in the trash are over: they can be given nothing any more");
 
+const HOLD: Place = LeftOut(
+    "of a legal hold: notes on a claim, which whoever answers the request decides about (GDPR Art. 15(4), 23(1)(j))",
+);
+
 pub const PARTS: &[Part] = &[
     Part {
         table: "users",
@@ -63,6 +67,7 @@ pub const PARTS: &[Part] = &[
             ("freed_at", FREED),
             ("freed_identifier", FREED),
             ("hidden_as", INTERNAL),
+            ("restricted_at", INTERNAL),
         ],
     },
     Part {
@@ -89,6 +94,18 @@ pub const PARTS: &[Part] = &[
             ("created_at", FREED),
             ("is_trusted", FREED),
             ("is_shared", FREED),
+        ],
+    },
+    Part {
+        table: "holds",
+        lines: "",
+        columns: &[
+            ("id", NUMBER),
+            ("user_id", NESTED),
+            ("project_id", NESTED),
+            ("created_at", HOLD),
+            ("until", HOLD),
+            ("reason", HOLD),
         ],
     },
     Part {

@@ -80,6 +80,22 @@ pub enum Act {
         erasure: Erasure,
         cutoff: Option<Millis>,
     },
+    /// Nothing of the person may be erased from now on.
+    Held {
+        person: Pseudonym,
+        /// None: until it is released.
+        until: Option<Millis>,
+    },
+    Released {
+        person: Pseudonym,
+    },
+    /// The person's data is only kept from now on (GDPR Art. 18).
+    Restricted {
+        person: Pseudonym,
+    },
+    Unrestricted {
+        person: Pseudonym,
+    },
     /// As version 0.1 wrote [`Act::CredentialEnded`] of a key.
     KeyRevoked {
         key: Pseudonym,
@@ -201,7 +217,17 @@ impl Entry {
                 }
             }
             Act::Cancelled { request } | Act::Begun { request } => field("request", &quoted(request)),
-            Act::Hidden { person } | Act::Revived { person } => field("person", &quoted(person)),
+            Act::Hidden { person }
+            | Act::Revived { person }
+            | Act::Released { person }
+            | Act::Restricted { person }
+            | Act::Unrestricted { person } => field("person", &quoted(person)),
+            Act::Held { person, until } => {
+                field("person", &quoted(person));
+                if let Some(until) = until {
+                    field("until", until);
+                }
+            }
             Act::Erased { person, erasure, cutoff } => {
                 field("person", &quoted(person));
                 field("erasure", &quoted(erasure.as_str()));
@@ -278,6 +304,10 @@ impl Act {
             Act::Hidden { .. } => "hidden",
             Act::Revived { .. } => "revived",
             Act::Erased { .. } => "erased",
+            Act::Held { .. } => "held",
+            Act::Released { .. } => "released",
+            Act::Restricted { .. } => "restricted",
+            Act::Unrestricted { .. } => "unrestricted",
             Act::KeyRevoked { .. } => "key_revoked",
             Act::CredentialEnded { .. } => "credential_ended",
             Act::CredentialEnds { .. } => "credential_ends",
@@ -311,6 +341,13 @@ impl Act {
                     .ok_or("`erasure` must be account, activity or everything")?,
                 cutoff: if fields.has("cutoff") { Some(fields.signed("cutoff")?) } else { None },
             },
+            "held" => Act::Held {
+                person: fields.pseudonym("person")?,
+                until: if fields.has("until") { Some(fields.signed("until")?) } else { None },
+            },
+            "released" => Act::Released { person: fields.pseudonym("person")? },
+            "restricted" => Act::Restricted { person: fields.pseudonym("person")? },
+            "unrestricted" => Act::Unrestricted { person: fields.pseudonym("person")? },
             "key_revoked" => Act::KeyRevoked { key: fields.pseudonym("key")? },
             "credential_ended" => Act::CredentialEnded { credential: fields.pseudonym("credential")? },
             "credential_ends" => Act::CredentialEnds {

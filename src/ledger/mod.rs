@@ -61,7 +61,8 @@ pub use look::{Seen as Looked, look};
 pub use mac_key::{MacKey, hkdf};
 pub use replay_estimate::ReplayEstimate;
 pub use state::{
-    Bound, Ended, Erase, Lost, Orders, PersonOrders, ReplayAction, Request, Seen, Standing, Suppressing, fate,
+    Bound, Ended, Erase, Holding, Lost, Orders, PersonOrders, ReplayAction, Request, Restricting, Seen,
+    Standing, Suppressing, fate,
 };
 pub use upgrade::{upgrade, version_of};
 

@@ -61,6 +61,33 @@ pub(super) struct Person {
     account: Option<Millis>,
     activity: Option<Cutoff>,
     seen: Option<Last>,
+    hold: Option<Said<Holding>>,
+    restriction: Option<Said<Restricting>>,
+}
+
+/// What was said last of something, and when.
+#[derive(Debug, Clone, Copy)]
+struct Said<T> {
+    seq: u64,
+    at: Millis,
+    what: T,
+}
+
+/// Whether a person may be erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// Not, until then; None: until it is released.
+    Held {
+        until: Option<Millis>,
+    },
+    Released,
+}
+
+/// Whether a person's data is only kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restricting {
+    Restricted,
+    Unrestricted,
 }
 
 /// The latest cut-off, and when it was ordered.
@@ -142,6 +169,9 @@ pub struct PersonOrders {
     pub hidden_at: Option<Millis>,
     /// Revived, and not hidden again.
     pub revived: bool,
+    /// What was said last of a hold, and when.
+    pub hold: Option<(Millis, Holding)>,
+    pub restriction: Option<(Millis, Restricting)>,
 }
 
 impl From<&[Entry]> for Orders {
@@ -200,7 +230,14 @@ impl Orders {
             Act::Bound { request, person } => {
                 self.bound.insert(request, Bound { at, person });
             }
-            Act::Hidden { .. } | Act::Revived { .. } | Act::Erased { .. } | Act::Void { .. } => {}
+            Act::Hidden { .. }
+            | Act::Revived { .. }
+            | Act::Erased { .. }
+            | Act::Held { .. }
+            | Act::Released { .. }
+            | Act::Restricted { .. }
+            | Act::Unrestricted { .. }
+            | Act::Void { .. } => {}
             Act::Anew { lost, seq } => self.lost = Some(Lost { ledger: lost, seq }),
         }
         if let Some((who, ordered)) = order(entry) {
@@ -259,6 +296,22 @@ impl Orders {
             acts.extend(match whole.activity {
                 Some(new) if own.activity.is_none_or(|own| own.cutoff < new.cutoff) => {
                     erased(new.at, Erasure::Activity, Some(new.cutoff))
+                }
+                _ => None,
+            });
+            acts.extend(match whole.hold {
+                Some(last) if own.hold.map(|own| own.what) != Some(last.what) => Some(match last.what {
+                    Holding::Held { until } => (last.at, Act::Held { person, until }),
+                    Holding::Released => (last.at, Act::Released { person }),
+                }),
+                _ => None,
+            });
+            acts.extend(match whole.restriction {
+                Some(last) if own.restriction.map(|own| own.what) != Some(last.what) => {
+                    Some(match last.what {
+                        Restricting::Restricted => (last.at, Act::Restricted { person }),
+                        Restricting::Unrestricted => (last.at, Act::Unrestricted { person }),
+                    })
                 }
                 _ => None,
             });
@@ -367,7 +420,13 @@ pub(super) fn order(entry: &Entry) -> Option<(Pseudonym, Person)> {
     let at = entry.at;
     let none = Person::default();
     let seen = |seen| Person { seen: Some(Last { seq: entry.seq, at, seen }), ..none };
+    let hold = |what| Person { hold: Some(Said { seq: entry.seq, at, what }), ..none };
+    let restriction = |what| Person { restriction: Some(Said { seq: entry.seq, at, what }), ..none };
     match entry.act {
+        Act::Held { person, until } => Some((person, hold(Holding::Held { until }))),
+        Act::Released { person } => Some((person, hold(Holding::Released))),
+        Act::Restricted { person } => Some((person, restriction(Restricting::Restricted))),
+        Act::Unrestricted { person } => Some((person, restriction(Restricting::Unrestricted))),
         Act::Hidden { person } => Some((person, seen(Seen::HiddenSince(at)))),
         Act::Revived { person } => Some((person, seen(Seen::Live))),
         Act::Erased { person, erasure, cutoff } => {
@@ -411,6 +470,8 @@ impl Person {
             account: self.account.or(other.account),
             activity: self.activity.max(other.activity),
             seen: [self.seen, other.seen].into_iter().flatten().max_by_key(|last| last.seq),
+            hold: later(self.hold, other.hold),
+            restriction: later(self.restriction, other.restriction),
         }
     }
 
@@ -434,8 +495,15 @@ impl Person {
                 _ => None,
             },
             revived: seen == Some(Seen::Live),
+            hold: self.hold.map(|last| (last.at, last.what)),
+            restriction: self.restriction.map(|last| (last.at, last.what)),
         }
     }
+}
+
+/// What was said later.
+fn later<T>(one: Option<Said<T>>, other: Option<Said<T>>) -> Option<Said<T>> {
+    [one, other].into_iter().flatten().max_by_key(|said| said.seq)
 }
 
 /// The state that a person has in the database.

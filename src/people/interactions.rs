@@ -5,7 +5,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Place, Result};
 use crate::model::{Handle, Identifier, Interaction, Said, User, UserId};
 use crate::people::callers::Caller;
-use crate::people::{find, person, profile, suppressions};
+use crate::people::{find, holds, person, profile, suppressions};
 use crate::secrets;
 use crate::store::interactions::Page;
 use crate::store::{Db, ErasingTx, NormalTx, Tx, interactions, messages, users as rows};
@@ -111,6 +111,7 @@ pub fn rename(tx: &NormalTx, caller: &Caller, handle: Handle, name: Option<&str>
 pub fn delete(tx: &ErasingTx, caller: &Caller, handle: Handle) -> Result<Interaction> {
     let user = caller.reader(tx)?;
     let interaction = find(tx, &user, handle)?;
+    holds::check(tx, &user)?;
     interactions::mark_deleted(tx, interaction.id)?;
     person::append_to_audit_log(tx, &user, "delete interaction")?;
     take(tx, interaction.id)?;

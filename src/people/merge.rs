@@ -3,7 +3,6 @@
 //! A merge is one step deep: only an anonymous user is merged, and only into a named one,
 //! who is never merged itself.
 
-use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::ledger::Act;
 use crate::model::{
@@ -12,8 +11,8 @@ use crate::model::{
 use crate::people::late::Speaks;
 use crate::people::subject::Subject;
 use crate::people::{
-    admission, erasures, holder, late, names, person, placeholders, profile, public, registration, repairs,
-    suppressions,
+    admission, erasures, holder, holds, late, names, person, placeholders, profile, public, registration,
+    repairs, suppressions,
 };
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::users::Activity;
@@ -209,11 +208,12 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
         // would take the named user along.
         person::append_to_ledger(tx, &visitor, |person| Act::Revived { person })?;
     }
-    let activity = activity_since(tx, &visitor, named.activity_since())?;
+    let activity = activity_since(tx, &visitor, &named)?;
     aliases::relink(tx, visitor.id, named.id)?;
     data_inventory::clear_person(tx, visitor.id)?;
     rows::set_merged(tx, visitor.id, named.id)?;
     rows::note_merged(tx, &visitor, named.id)?;
+    holds::carry_over(tx, &visitor, &named)?;
     jobs::rebind(tx, visitor.id, named.id)?;
     rows::add_activity(tx, named.id, activity)?;
     let change = filling(&named.profile, visitor.profile);
@@ -228,7 +228,8 @@ fn absorb(tx: &Tx, named: User, visitor: User) -> Result<User> {
 
 /// What the visitor's activity adds to the named user's counters. If the named user had its
 /// own erased up to `since`, the visitor's is as old as that, and leaves.
-fn activity_since(tx: &Tx, visitor: &User, since: Millis) -> Result<Activity> {
+fn activity_since(tx: &Tx, visitor: &User, named: &User) -> Result<Activity> {
+    let since = named.activity_since();
     if visitor.first_seen.is_none_or(|first| first > since) {
         return Ok(Activity {
             sessions: visitor.session_count,
@@ -237,7 +238,10 @@ fn activity_since(tx: &Tx, visitor: &User, since: Millis) -> Result<Activity> {
             last: visitor.last_seen,
         });
     }
-    erasures::begin_before(tx, visitor, since)?;
+    // Else it leaves when the hold is over.
+    if !holds::keeps_either(tx, visitor, named)? {
+        erasures::begin_before(tx, visitor, since)?;
+    }
     let since = since.max(visitor.activity_since());
     let (events, first) = events::tally(tx, visitor.id, since)?;
     Ok(Activity {

@@ -13,6 +13,7 @@ pub mod expired;
 pub mod find;
 pub mod history;
 pub mod holder;
+pub mod holds;
 pub mod identify;
 pub mod imports;
 pub mod interactions;

@@ -45,6 +45,8 @@ pub struct Asked {
     pub after: Option<Spot>,
     pub limit: usize,
     pub depth: Depth,
+    /// Whether whose data is restricted is found by a whole value: by those who may erase them.
+    pub finds_restricted: bool,
 }
 
 /// How much the caller may find.
@@ -190,6 +192,9 @@ impl Search<'_> {
             found = find::whole(self.db, projects, text.trim(), ids, self.now)?;
         }
         for (user, whole) in found.into_iter().filter(|(user, _)| self.passes(user)) {
+            if user.restricted_at.is_some() && !self.asked.finds_restricted {
+                continue;
+            }
             let by = &mut all.entry(user.id).or_insert_with(|| Match { user, by: Vec::new() }).by;
             let named = match whole {
                 Whole::Identifier => Named::Field(Field::Identifier),
@@ -263,7 +268,7 @@ impl Search<'_> {
     /// The row decides.
     fn judge(&mut self, user: User, query: &Query) {
         let names = Names::of(&user);
-        if self.passes(&user) && query.matches(&names).is_some() {
+        if self.is_listed(&user) && query.matches(&names).is_some() {
             let by = query.where_in(&names).into_iter();
             let by = by.map(|(field, tier)| (Named::Field(field), How::of(tier))).collect();
             self.found.users.push(Match { user, by });
@@ -273,7 +278,7 @@ impl Search<'_> {
     fn suggest(&mut self, names: &Find, query: &Query) -> Result<()> {
         for id in names.near(&self.asked.projects, query, NEAR) {
             let Some(user) = users::by_id(self.db, None, id)? else { continue };
-            if !self.passes(&user) || !self.asked.projects.contains(&user.project) {
+            if !self.is_listed(&user) || !self.asked.projects.contains(&user.project) {
                 continue;
             }
             let Some(field) = nearest(query, &Names::of(&user)) else { continue };
@@ -302,7 +307,7 @@ impl Search<'_> {
                 all.extend(found.into_iter().map(|user| (user, field)));
             }
         }
-        all.retain(|(user, _)| self.passes(user) && !whole.iter().any(|one| one.user.id == user.id));
+        all.retain(|(user, _)| self.is_listed(user) && !whole.iter().any(|one| one.user.id == user.id));
         all.sort_by_key(|(user, _)| Reverse(user.id));
         let place = |id: UserId| Place(Tier::Start, Reverse(id));
         for (user, field) in
@@ -320,6 +325,11 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same for what only a part of a name has found, which no restricted user is.
+    fn is_listed(&self, user: &User) -> bool {
+        user.restricted_at.is_none() && self.passes(user)
     }
 
     /// Whether a user may be listed here, and the filter lets it through.

@@ -93,6 +93,7 @@ pub fn as_if_created(
             freed_identifier: None,
             hidden_as: None,
             activity_erased_at: None,
+            restricted_at: None,
         }),
     }
 }

@@ -266,6 +266,23 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "holds",
+        label: "legal holds",
+        subject: Subject::User,
+        key: "id",
+        at: "created_at",
+        account: ErasureEffect::Leaves,
+        activity: ErasureEffect::Stays,
+        columns: &[
+            column("id", Bookkeeping),
+            column("user_id", Bookkeeping),
+            column("project_id", Bookkeeping),
+            column("created_at", Bookkeeping),
+            column("until", Bookkeeping),
+            column("reason", Person("NULL")),
+        ],
+    },
+    Table {
         name: "users",
         label: "profile",
         subject: Subject::Itself,
@@ -303,6 +320,7 @@ pub const TABLES: &[Table] = &[
             column("freed_at", Bookkeeping),
             column("freed_identifier", Person("NULL")),
             column("hidden_as", Bookkeeping),
+            column("restricted_at", Bookkeeping),
         ],
     },
     Table {

@@ -50,13 +50,14 @@ pub struct Stretch {
     pub end: i64,
 }
 
-/// Some live users of a project behind an id, the oldest first.
+/// Some live users of a project behind an id, the oldest first; nobody whose data is only kept.
 pub fn people(db: &Db, project: ProjectId, after: UserId, end: i64) -> Result<Vec<User>> {
     const PEOPLE: u32 = 50;
     let sql = formatcp!(
-        "SELECT {} FROM users WHERE state = 'live' AND project_id = ?1 AND id > ?2 AND id <= ?3
+        "SELECT {} FROM users WHERE state = 'live' AND project_id = ?1 AND id > ?2 AND id <= ?3 AND {}
          ORDER BY id LIMIT {PEOPLE}",
-        users::COLUMNS
+        users::COLUMNS,
+        users::NOT_RESTRICTED
     );
     db.rows(sql, params![project.0, after.0, end], users::read)
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use const_format::formatcp;
 
-use super::users::{Direction, Filter};
+use super::users::{Direction, Filter, NOT_RESTRICTED};
 use super::value::{Value, params};
 use super::{Db, events, sessions};
 use crate::clock::Millis;
@@ -45,7 +45,7 @@ pub fn people(db: &Db, project: ProjectId, who: &Filter, seen: Millis, after: Us
     let sql = format!(
         "SELECT id, activity_erased_at, event_count, session_count FROM users
          WHERE state = 'live' AND project_id = ?1 AND identifier IS NOT NULL AND last_seen >= ?2
-             AND id > ?3 AND {who}
+             AND id > ?3 AND {who} AND {NOT_RESTRICTED}
          ORDER BY id LIMIT {CHUNK}"
     );
     db.rows(&sql, &values, |row| {

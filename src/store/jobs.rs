@@ -295,11 +295,23 @@ pub fn any_under(db: &Db, project: ProjectId, origin: Origin, references: [&str;
     Ok(db.row(sql, params![one, other, project.0, origin.as_str()], |_| Ok(()))?.is_some())
 }
 
-/// The scheduled job that is due first.
+/// It is bound to a person who is held, or whose data is only kept and who did not ask for it themselves.
+const IS_HELD: &str = "(EXISTS (SELECT 1 FROM holds WHERE holds.user_id = jobs.bound_user)
+    OR jobs.ground <> 'request' AND EXISTS
+        (SELECT 1 FROM users WHERE users.id = jobs.bound_user AND users.restricted_at IS NOT NULL))";
+
+/// The scheduled job that is due first, of those that no hold keeps waiting.
 pub fn first_scheduled(db: &Db) -> Result<Option<Job>> {
-    let sql =
-        formatcp!("SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' ORDER BY start_at, id LIMIT 1");
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' AND NOT {IS_HELD} ORDER BY start_at, id LIMIT 1"
+    );
     db.row(sql, params![], read)
+}
+
+/// Whether a job waits for the end of a hold or of a restriction.
+pub fn is_held(db: &Db, id: JobId) -> Result<bool> {
+    let sql = formatcp!("SELECT 1 FROM jobs WHERE id = ?1 AND status = 'scheduled' AND {IS_HELD}");
+    Ok(db.row(sql, params![id.0], |_| Ok(()))?.is_some())
 }
 
 /// The one of those that is due first and not bound to anybody.

@@ -43,6 +43,7 @@ pub mod file_kind;
 pub mod fragment;
 pub mod fragments;
 pub mod history;
+pub mod holds;
 pub mod imports;
 pub mod interactions;
 pub mod jobs;

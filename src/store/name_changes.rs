@@ -20,8 +20,8 @@ use crate::find::{Change, Names};
 use crate::model::{ProjectId, UserId};
 
 /// Users that are found by name: live ones, and hidden ones until their names are free; none of a deleted
-/// project.
-const IS_NAMED: &str = "state IN ('live', 'hidden') AND freed_at IS NULL
+/// project, and none whose data is only kept.
+const IS_NAMED: &str = "state IN ('live', 'hidden') AND freed_at IS NULL AND restricted_at IS NULL
     AND u.project_id NOT IN (SELECT id FROM projects WHERE deleted_at IS NOT NULL)";
 
 const TRIGGERS: &str = "
@@ -34,11 +34,13 @@ CREATE TEMP TRIGGER IF NOT EXISTS name_gone AFTER DELETE ON main.users BEGIN
     INSERT OR IGNORE INTO changed_names (id, project_id) VALUES (old.id, old.project_id);
 END;
 CREATE TEMP TRIGGER IF NOT EXISTS name_changed AFTER UPDATE OF
-    identifier, email, claimed_email, display_name, first_name, last_name, state, freed_at ON main.users
+    identifier, email, claimed_email, display_name, first_name, last_name, state, freed_at,
+    restricted_at ON main.users
 WHEN new.identifier IS NOT old.identifier OR new.email IS NOT old.email
     OR new.claimed_email IS NOT old.claimed_email OR new.display_name IS NOT old.display_name
     OR new.first_name IS NOT old.first_name OR new.last_name IS NOT old.last_name
     OR new.state <> old.state OR new.freed_at IS NOT old.freed_at
+    OR new.restricted_at IS NOT old.restricted_at
 BEGIN
     INSERT OR IGNORE INTO changed_names (id, project_id) VALUES (new.id, new.project_id);
 END;

@@ -159,7 +159,11 @@ fn behind(order: &[(Field, Direction)], after: &Position) -> Vec<Part> {
 impl Part {
     fn read(self, db: &Db, paging: &Paging, order: &[(Field, Direction)], limit: usize) -> Result<Vec<User>> {
         let mut values = vec![Value::from(paging.project.0)];
-        let mut which = format!("state = 'live' AND project_id = ?1 AND {}", paging.filter.sql(&mut values));
+        let mut which = format!(
+            "state = 'live' AND project_id = ?1 AND {} AND {}",
+            users::NOT_RESTRICTED,
+            paging.filter.sql(&mut values)
+        );
         let rest = self.same.len();
         for (key, (field, _)) in self.same.into_iter().zip(order) {
             which.push_str(" AND ");

@@ -14,7 +14,11 @@ use crate::trace::LegalBasis;
 pub(super) const COLUMNS: &str = "id, project_id, incarnation, state, identifier, email, first_name, last_name, \
     display_name, avatar_url, country, city, live_mode, attributes, extra, created_at, updated_at, \
     first_seen, last_seen, session_count, event_count, deleted_at, activity_erased_at, claimed_email, freed_at, \
-    freed_identifier, hidden_as";
+    freed_identifier, hidden_as, restricted_at";
+
+/// As the lists of many have it: whose data is only kept is in none. Through an index of these few, so that
+/// an index that has all a list needs goes on having it.
+pub(super) const NOT_RESTRICTED: &str = "id NOT IN (SELECT id FROM users WHERE restricted_at IS NOT NULL)";
 
 pub(super) fn read(row: &Row) -> Result<User> {
     let freed_at: Option<Millis> = row.get(24)?;
@@ -51,6 +55,7 @@ pub(super) fn read(row: &Row) -> Result<User> {
         hidden_as: row.get(26)?,
         freed_identifier: row.get(25)?,
         activity_erased_at: row.get(22)?,
+        restricted_at: row.get(27)?,
     })
 }
 
@@ -195,6 +200,7 @@ pub fn insert(tx: &Tx, project: ProjectId, identifier: Option<&str>, profile: &P
         hidden_as: None,
         freed_identifier: None,
         activity_erased_at: None,
+        restricted_at: None,
     })
 }
 
@@ -373,22 +379,12 @@ pub fn cut_hidden(tx: &Tx) -> Result<usize> {
     )
 }
 
-/// Hidden users of all projects, the longest hidden first, those who wait among them; `after` is
-/// the last one seen.
-pub fn hidden(db: &Db, after: Option<(Millis, UserId)>, limit: u32) -> Result<Vec<User>> {
-    let (at, id) = after.unwrap_or((Millis::MIN, UserId(i64::MIN)));
-    let sql = formatcp!(
-        "SELECT {COLUMNS} FROM users WHERE state = 'hidden' AND (deleted_at, id) > (?1, ?2)
-         ORDER BY deleted_at, id LIMIT ?3"
-    );
-    db.rows(sql, params![at, id.0, limit], read)
-}
-
-/// The same, but for those of deleted projects.
+/// Hidden users of all projects but deleted ones, the longest hidden first, those who wait among them; `after`
+/// is the last one seen.
 pub fn in_trash(db: &Db, (at, id): (Millis, UserId), limit: u32) -> Result<Vec<User>> {
     let sql = formatcp!(
         "SELECT {COLUMNS} FROM users WHERE state = 'hidden' AND (deleted_at, id) > (?1, ?2)
-             AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)
+             AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL) AND {NOT_RESTRICTED}
          ORDER BY deleted_at, id LIMIT ?3"
     );
     db.rows(sql, params![at, id.0, limit], read)
@@ -397,7 +393,7 @@ pub fn in_trash(db: &Db, (at, id): (Millis, UserId), limit: u32) -> Result<Vec<U
 /// Live users of a project below an id, the newest first.
 pub fn newest(db: &Db, project: ProjectId, below: UserId, limit: u32) -> Result<Vec<User>> {
     let sql = formatcp!(
-        "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND id < ?2
+        "SELECT {COLUMNS} FROM users WHERE state = 'live' AND project_id = ?1 AND id < ?2 AND {NOT_RESTRICTED}
          ORDER BY id DESC LIMIT ?3"
     );
     db.rows(sql, params![project.0, below.0, limit], read)
@@ -417,6 +413,7 @@ pub fn newest_hidden(
         "SELECT {COLUMNS} FROM users
          WHERE state = 'hidden' AND freed_at IS NULL AND deleted_at > ?2 AND (?1 IS NULL OR project_id = ?1)
              AND +id < ?3 AND project_id IN (SELECT id FROM projects WHERE deleted_at IS NULL)
+             AND restricted_at IS NULL
          ORDER BY +id DESC LIMIT ?4"
     );
     db.rows(sql, params![project.map(|project| project.0), since, below.0, limit], read)
@@ -428,10 +425,26 @@ pub fn count_hidden_until(db: &Db, at: Millis) -> Result<i64> {
     Ok(db.row(sql, params![at], |row| row.get(0))?.unwrap_or_default())
 }
 
-/// When the user that has been hidden longest was hidden.
+/// Who may be reaped: nobody who is held, or whose data is only kept.
+const MAY_LEAVE: &str = "state = 'hidden' AND restricted_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.user_id = users.id)";
+
+/// The user that has been hidden longest, of those that may be reaped.
+pub fn first_hidden(db: &Db) -> Result<Option<User>> {
+    let sql = formatcp!("SELECT {COLUMNS} FROM users WHERE {MAY_LEAVE} ORDER BY deleted_at, id LIMIT 1");
+    db.row(sql, params![], read)
+}
+
+/// When the user that has been hidden longest was hidden, of those that may be reaped.
 pub fn hidden_since(db: &Db) -> Result<Option<Millis>> {
-    let sql = "SELECT deleted_at FROM users WHERE state = 'hidden' ORDER BY deleted_at LIMIT 1";
+    let sql = formatcp!("SELECT deleted_at FROM users WHERE {MAY_LEAVE} ORDER BY deleted_at LIMIT 1");
     db.row(sql, params![], |row| row.get(0))
+}
+
+/// The person's data is only kept since then, or no longer only kept.
+pub fn set_restricted(tx: &Tx, id: UserId, since: Option<Millis>) -> Result<()> {
+    tx.execute("UPDATE users SET restricted_at = ?2 WHERE id = ?1", params![id.0, since])?;
+    Ok(())
 }
 
 /// A column by which lists are filtered and ordered.
@@ -560,7 +573,7 @@ impl Direction {
 
 impl Listing {
     fn condition(&self) -> (String, Vec<Value<'static>>) {
-        let mut sql = String::from("state = 'live' AND project_id = ?1");
+        let mut sql = format!("state = 'live' AND project_id = ?1 AND {NOT_RESTRICTED}");
         let mut values = vec![Value::from(self.project.0)];
         for filter in &self.filters {
             sql.push_str(" AND ");

@@ -384,7 +384,7 @@ fn a_row_of_others_that_is_changed_is_noticed() {
     let mut before = rows_of(&server, &kept);
     let empty: Vec<&str> =
         before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| *table).collect();
-    assert_eq!(empty, ["freed_aliases", "jobs"]);
+    assert_eq!(empty, ["freed_aliases", "holds", "jobs"]);
     let one = format!("(SELECT id FROM users WHERE identifier = '{}')", kept[0].name);
     for change in [
         format!("UPDATE users SET updated_at = updated_at + 1 WHERE id = {one}"),

@@ -28,11 +28,11 @@ fn the_help_of_all_is_the_commands_a_line_each() {
         let commands = commands.split("\n\n").next().expect("a part");
         let named = commands.lines().map(|line| line.split_whitespace().next().expect("a name"));
         let known = [
-            "serve", "project", "key", "admin", "user", "import", "suppress", "export", "clock", "demo",
-            "backup", "restore", "verify", "doctor", "health", "help",
+            "serve", "project", "key", "admin", "user", "import", "suppress", "hold", "release", "export",
+            "clock", "demo", "backup", "restore", "verify", "doctor", "health", "help",
         ];
         assert_eq!(named.collect::<Vec<_>>(), known, "{said}");
-        assert!(said.lines().count() < 30, "{said}");
+        assert!(said.lines().count() < 34, "{said}");
         assert!(said.contains("usher serve"), "{said}");
     }
 }

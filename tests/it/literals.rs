@@ -81,6 +81,12 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ("Native", "DELETE", "/api/projects/{projectKey}", NONE),
     ("Native", "PATCH", "/api/projects/{projectKey}", NONE),
     ("Native", "DELETE", "/api/suppressions/{id}", NONE),
+    ("Native", "GET", "/api/users/{id}/hold", NONE),
+    ("Native", "POST", "/api/users/{id}/hold", NONE),
+    ("Native", "DELETE", "/api/users/{id}/hold", NONE),
+    ("Native", "GET", "/api/users/{id}/restriction", NONE),
+    ("Native", "POST", "/api/users/{id}/restriction", NONE),
+    ("Native", "DELETE", "/api/users/{id}/restriction", NONE),
 ];
 
 #[test]

@@ -44,6 +44,7 @@ mod hardened;
 mod harness;
 mod held_wal;
 mod help;
+mod holds;
 mod import_files;
 mod importing;
 mod importing_cli;

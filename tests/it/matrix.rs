@@ -5,7 +5,7 @@ mod callers;
 mod others;
 mod things;
 
-pub use things::activity;
+pub use things::{CALLER, activity, interaction, user_id};
 
 use usher::api;
 

@@ -41,6 +41,7 @@ fn a_job_tells_its_step_its_times_its_counts_and_its_receipt() {
             "erasedAt",
             "erasure",
             "finishedAt",
+            "held",
             "id",
             "mentions",
             "origin",

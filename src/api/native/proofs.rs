@@ -24,7 +24,8 @@ pub fn routes() -> Vec<Route> {
 
 /// A job of the key's project, by its number or by its receipt's id, with which the token of a
 /// deletion's answer begins: how far it is, when each step was done, how many rows of each
-/// kind it took, and, once it is completed, the number of its receipt.
+/// kind it took, and, once it is completed, the number of its receipt. `held`: it is due, and waits for the
+/// end of a hold or a restriction.
 /// [`Error::JobNotFound`].
 async fn get_job(call: Call) -> Answer {
     let project = call.project()?;
@@ -37,7 +38,11 @@ async fn get_job(call: Call) -> Answer {
         }
     };
     match job {
-        Ok(job) => Ok(HttpResponse::Ok().json(json!({ "data": job_json(&job) }))),
+        Ok(job) => {
+            let mut shown = job_json(&job);
+            shown["held"] = call.app.read(|db| jobs::is_held(db, &job))?.into();
+            Ok(HttpResponse::Ok().json(json!({ "data": shown })))
+        }
         Err(Error::ReceiptNotFound) => Err(Error::JobNotFound),
         Err(error) => Err(error),
     }

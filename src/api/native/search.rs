@@ -60,6 +60,7 @@ fn asked(call: &Call, project: ProjectId, body: &Object) -> Result<Asked> {
         after: None,
         limit: limit.ok_or_else(|| fault("limit", &page_sizes::NATIVE.bounds()))? as usize,
         depth: Depth::Parts,
+        finds_restricted: call.access()?.scopes.has(Scope::Delete),
     };
     if let Some(text) = body.text("cursor")? {
         let spot = cursor::read(call.app.store(), &asked, &text);
@@ -92,14 +93,10 @@ fn filter(filter: &Object) -> Result<Filter> {
     })
 }
 
-/// A date alone is its midnight, UTC.
 fn time(filter: &Object, name: &str) -> Result<Option<Millis>> {
     let at = match filter.0.get(name) {
         None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => {
-            let midnight = || clock::parse_without_offset(&format!("{text}T00:00:00"));
-            clock::parse_rfc3339(text).or_else(midnight)
-        }
+        Some(Value::String(text)) => clock::parse_time_or_date(text),
         Some(number) => number.as_i64().filter(|at| *at >= 0),
     };
     let form = "must be an RFC 3339 time with an offset, a date, or milliseconds since 1970";

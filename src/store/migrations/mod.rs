@@ -27,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("15_message_keys.sql"),
     include_str!("16_exports.sql"),
     include_str!("17_imports.sql"),
+    include_str!("19_holds.sql"),
 ];
 
 /// How many there are.

@@ -162,6 +162,7 @@ fn erasing_everything_previews_confirms_and_leaves_nothing() {
             "Anonymous ids 0 will be deleted",
             "Visitors merged into the user 0 will be deleted",
             "Links to download the data 0 will be deleted",
+            "Legal holds 0 will be deleted",
             "Profile 1 will be deleted",
             "Jobs that name the user 0 will be deleted",
         ]
@@ -212,6 +213,7 @@ fn erasing_the_account_keeps_its_activity_under_the_id() {
         "Anonymous ids 0 will be deleted",
         "Visitors merged into the user 0 will be kept",
         "Links to download the data 0 will be deleted",
+        "Legal holds 0 will be deleted",
         "Profile profile emptied 1 will be deleted",
         "Jobs that name the user 0 will be deleted",
     ];
@@ -259,6 +261,7 @@ fn erasing_the_activity_leaves_the_account_which_goes_on() {
         "Anonymous ids 0 will be kept",
         "Visitors merged into the user 0 will be kept",
         "Links to download the data 0 will be kept",
+        "Legal holds 0 will be kept",
         "Profile counters reset to zero 1 will be kept",
         "Jobs that name the user 0 will be kept",
     ];

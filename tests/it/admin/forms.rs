@@ -24,6 +24,11 @@ const ROUTES: &str = "
     POST /admin/users/{user}/export-link   SignedIn
     GET  /admin/users/{user}/erase/{kind}  SignedIn
     POST /admin/users/{user}/erase/{kind}  SignedIn
+    GET  /admin/holds                      SignedIn
+    POST /admin/users/{user}/hold          SignedIn
+    POST /admin/users/{user}/release       SignedIn
+    POST /admin/users/{user}/restrict      SignedIn
+    POST /admin/users/{user}/unrestrict    SignedIn
     GET  /admin/trash                      SignedIn
     GET  /admin/jobs                       SignedIn
     GET  /admin/jobs/{job}                 SignedIn
@@ -151,6 +156,7 @@ impl House {
             "sign_in_rules",
             "admin_projects",
             "admin_links",
+            "holds",
         ];
         let mut all = Vec::new();
         for table in tables {

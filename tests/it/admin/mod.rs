@@ -9,6 +9,7 @@ mod door;
 mod find;
 mod forms;
 mod guesses;
+mod holds;
 mod job;
 mod keys;
 mod masks;

@@ -176,7 +176,7 @@ fn a_users_page_has_profile_ids_figures_and_activity() {
         &format!("Identifier ann Usher, Vemetric {id} Proficient AI u_{id} Alloy {:024x}", id.0),
         "Anonymous id visitor 7",
         "Events, interactions and logs 1,235",
-        "Anonymous ids 1 Visitors merged into the user 0 Links to download the data 0 Profile 1 Jobs that name the user 0",
+        "Anonymous ids 1 Visitors merged into the user 0 Links to download the data 0 Legal holds 0 Profile 1 Jobs that name the user 0",
         "page /pricing https://app.example.com/pricing {\"from\":\"ad\"}",
         "Only the latest 50 entries are shown.",
     ] {

@@ -229,7 +229,7 @@ fn each_role_opens_what_the_table_says_and_nothing_else() {
 #[test]
 fn the_menu_shows_each_role_its_own_pages_alone() {
     let server = Server::start();
-    let sections = ["users", "trash", "jobs", "receipts", "audit", "backups", "projects", "admins"];
+    let sections = ["users", "trash", "holds", "jobs", "receipts", "audit", "backups", "projects", "admins"];
     for (role, is_of_all) in Role::ALL.into_iter().flat_map(|role| [(role, true), (role, false)]) {
         let reach = if is_of_all { Reach::All } else { Reach::Only(vec![server.project().id]) };
         let browser = signed_in(&server, &format!("{} {is_of_all}", role.as_str()), role, &reach);

@@ -25,6 +25,7 @@ const MARKS: &[(&str, &str)] = &[
     ("export_information.html", "<th scope=\"row\">Complaint</th>"),
     ("export_link.html", "<h2 id=\"new-link\">"),
     ("export_timeline.html", "What was recorded, the newest first."),
+    ("holds.html", "<table class=\"ledger people holds\">"),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
     ("key.html", "<h2 id=\"revoke\">"),
@@ -73,6 +74,9 @@ fn every_template_is_rendered_by_some_page() {
         vec![guest.get(&server.setup_path), guest.get("/admin/login"), guest.get("/admin/nothing")];
     let browser = Browser::owner(&server);
     browser.post(&format!("{}/hide", page_of(bob)), &[]).expect(303);
+    browser.post(&format!("{}/restrict", page_of(bob)), &[]).expect(303);
+    pages.push(browser.get("/admin/holds"));
+    browser.post(&format!("{}/unrestrict", page_of(bob)), &[]).expect(303);
     let paths = ["/admin/users", "/admin/trash", "/admin/jobs", "/admin/projects"];
     pages.extend(paths.map(|path| browser.get(path)));
     pages.push(browser.get(&page_of(ann)));

@@ -3,7 +3,8 @@
 
 use usher::clock::Millis;
 use usher::ledger::{
-    Act, Ended, Entry, Erase, Orders, PersonOrders, Pseudonym, ReplayAction, Request, Seen, Standing, fate,
+    Act, Ended, Entry, Erase, Holding, Orders, PersonOrders, Pseudonym, ReplayAction, Request, Restricting,
+    Seen, Standing, fate,
 };
 use usher::model::{Erasure, ProjectId, State};
 
@@ -213,7 +214,8 @@ fn void_entries_are_dropped_before_all_else() {
 /// Every state, with every order that can be: what is to be done.
 #[test]
 fn each_state_has_its_fate_under_each_order() {
-    let orders = |erase, hidden_at, revived| PersonOrders { erase, hidden_at, revived };
+    let orders =
+        |erase, hidden_at, revived| PersonOrders { erase, hidden_at, revived, ..PersonOrders::default() };
     let nothing = orders(None, None, false);
     let hide = orders(None, Some(50), false);
     let revive = orders(None, None, true);
@@ -275,4 +277,36 @@ fn each_state_has_its_fate_under_each_order() {
             assert_eq!(fate(Standing { state, hidden_since }, orders), expected, "{state:?}: {orders:?}");
         }
     }
+}
+
+#[test]
+fn a_hold_is_what_the_last_entry_says_of_any_part_of_the_person() {
+    let held = |person, until| Act::Held { person, until };
+    let none = PersonOrders::default();
+    let told = |at, hold| PersonOrders { hold: Some((at, hold)), ..none };
+    of_ann(&[held(ANN, Some(99))], told(10, Holding::Held { until: Some(99) }));
+    of_ann(&[held(ANN, None), Act::Released { person: ANN }], told(20, Holding::Released));
+    of_ann(&[held(BEN, None)], none);
+    let both = orders(&[held(VISITOR, None), hidden(ANN)]);
+    let seen = both.for_person(&[ANN, VISITOR]);
+    assert_eq!((seen.hold, seen.hidden_at), (Some((10, Holding::Held { until: None })), Some(20)));
+    assert_eq!(both.complement(&[ANN, VISITOR])[0], (10, held(ANN, None)));
+    assert_eq!(orders(&[held(ANN, None), held(VISITOR, None)]).complement(&[ANN, VISITOR]), []);
+}
+
+#[test]
+fn a_restriction_is_what_the_last_entry_says() {
+    let told = |at, what| PersonOrders { restriction: Some((at, what)), ..PersonOrders::default() };
+    let restricted = Act::Restricted { person: ANN };
+    of_ann(std::slice::from_ref(&restricted), told(10, Restricting::Restricted));
+    of_ann(&[restricted, Act::Unrestricted { person: ANN }], told(20, Restricting::Unrestricted));
+}
+
+/// The twin: a hold takes nothing back of an erasure that was ordered.
+#[test]
+fn a_hold_after_an_erasure_leaves_it_ordered() {
+    let found = orders(&[erased(ANN, Erasure::Everything), Act::Held { person: ANN, until: None }]);
+    let ordered = found.for_person(&[ANN]);
+    let live = Standing { state: State::Live, hidden_since: None };
+    assert_eq!(fate(live, &ordered), ReplayAction::Erase);
 }

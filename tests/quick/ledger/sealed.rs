@@ -31,9 +31,13 @@ const LINES_2: &str = r#"{"format":"usher-ledger","version":2,"ledger":"abababab
 {"seq":8,"at":1795557308000,"act":"unsuppressed","project":3,"subject":"55555555555555555555555555555555","name":"44444444444444444444444444444444","source":"","chain":"d928436af21b9c9118b83f096339a690024f58aea755a9ae1d2a66e7ef05b452","mac":"59791f20eaa1fafa3ba328a0797419b06b57ae231df020199bbd75ade162cdf8"}
 {"seq":9,"at":1795557309000,"act":"credential_ended","credential":"66666666666666666666666666666666","chain":"5a11f9e34b6f063541c55e1555d9da775271bd2e9eb138044002f4281080ff87","mac":"95d55dd49a0cd5aae42652656da2d03169523ca0ec7bb98eb3a443dd298a84cd"}
 {"seq":10,"at":1795557310000,"act":"anew","lost":"77777777777777777777777777777777","entries":17,"chain":"9aefa5cc71194bfd2ac424bd8f5de58f0882d9e6b3e2412fd456839fccdb9c92","mac":"1417bc04042c9054ff54b0c4ea8607811997edd0ff1a0878450a28474de9c6bf"}
+{"seq":11,"at":1795557311000,"act":"held","person":"33333333333333333333333333333333","until":1795564800000,"chain":"7c4309ea1c7fee396f03120ee916de0e2bb27e1b629de33548f63d0b0acc3e37","mac":"00282427106e97d0087940c38a900b626866b0010ad9ed1bcf12fdfabec5c5d9"}
+{"seq":12,"at":1795557312000,"act":"released","person":"33333333333333333333333333333333","chain":"7c0a878e384a1c706b9ba5fe727650ecf6b59de8420cee40851b74ef5d0680bb","mac":"6f1004a5cdc24cb9b36c6bf49c690065f5275027717380f2b00cba325d47f785"}
+{"seq":13,"at":1795557313000,"act":"restricted","person":"33333333333333333333333333333333","chain":"d8cde2b40c747a7d2d6b9c3859a127ba834c7454376091ac512a41cc2b0cec00","mac":"782794fd8effef60f33ce3552dcdee79b6c178456cfa6431410a48eacf59319c"}
+{"seq":14,"at":1795557314000,"act":"unrestricted","person":"33333333333333333333333333333333","chain":"f5e83badb1610f4924c242cf0332ea230429329fa0ee5f2bc905a1ab5d3dcb4f","mac":"cdb1a2222026f2187c2429143582f491321ba5fee65f3a0534b809af392c596a"}
 "#;
 /// A line that goes on from there, of an act that is none yet.
-const HELD: &str = r#"{"seq":11,"at":1795557311000,"act":"held","person":"33333333333333333333333333333333","until":1795564800000,"chain":"7c4309ea1c7fee396f03120ee916de0e2bb27e1b629de33548f63d0b0acc3e37","mac":"00282427106e97d0087940c38a900b626866b0010ad9ed1bcf12fdfabec5c5d9"}
+const NEWER: &str = r#"{"seq":15,"at":1795557315000,"act":"paused","person":"33333333333333333333333333333333","chain":"49ac170e8843196d52cf72ae5f9e5348281c4badd2913c1d42e04aadef65ccbf","mac":"eaeed187bb03ac43415f658aa3bf47caee33ffa3e7113351fb0e4f86d786bb71"}
 "#;
 
 /// Of those lines: the secret has the bytes 0 to 31.
@@ -70,6 +74,10 @@ fn the_lines_of_a_ledger_never_change() {
         Act::Unsuppressed { project, subject, name: Some(kept_out), source: AskedBy::Unknown },
         Act::CredentialEnded { credential: pseudonym(0x66) },
         Act::Anew { lost: LedgerId([0x77; 16]), seq: 17 },
+        Act::Held { person, until: Some(until) },
+        Act::Released { person },
+        Act::Restricted { person },
+        Act::Unrestricted { person },
     ];
     let found = Ledger::open(&fixture.path(), None, &of_lines()).expect("a ledger").1;
     assert_eq!(found.iter().map(|entry| entry.act.clone()).collect::<Vec<_>>(), acts);
@@ -81,14 +89,14 @@ fn the_lines_of_a_ledger_never_change() {
 #[test]
 fn an_act_that_is_not_known_is_refused_by_its_name() {
     let fixture = Fixture::new();
-    fixture.write(format!("{LINES_2}{HELD}").as_bytes());
+    fixture.write(format!("{LINES_2}{NEWER}").as_bytes());
     let refusal = Ledger::open(&fixture.path(), None, &of_lines()).map(drop).expect_err("a newer act");
-    assert!(matches!(&refusal, LedgerError::NewerAct { line: 12, act, .. } if act == "held"), "{refusal}");
+    assert!(matches!(&refusal, LedgerError::NewerAct { line: 16, act, .. } if act == "paused"), "{refusal}");
     assert!(refusal.to_string().contains("start the newer program that wrote it"), "{refusal}");
     // The twin: one that somebody without the secret has put there is damage.
-    fixture.write(format!("{LINES_2}{}", HELD.replacen("held", "hold", 1)).as_bytes());
+    fixture.write(format!("{LINES_2}{}", NEWER.replacen("paused", "pauses", 1)).as_bytes());
     let refusal = Ledger::open(&fixture.path(), None, &of_lines()).map(drop).expect_err("damage");
-    assert!(matches!(refusal, LedgerError::Damaged { line: 12, .. }), "{refusal}");
+    assert!(matches!(refusal, LedgerError::Damaged { line: 16, .. }), "{refusal}");
 }
 
 /// Positions of version 1 in its lines.
@@ -235,9 +243,9 @@ fn a_copy_of_version_1_is_brought_over_as_its_ledger_was() {
         to.follow_ledger(&fixture.path(), LINES_2.len() as u64).expect("it follows");
         assert_eq!(fs::read_to_string(&copy).expect("a copy"), LINES_2, "{lines} lines");
         // From there on it is followed as any other.
-        fixture.write(format!("{LINES_2}{HELD}").as_bytes());
-        let added = to.follow_ledger(&fixture.path(), (LINES_2.len() + HELD.len()) as u64);
-        assert_eq!(added.expect("it follows"), HELD.len() as u64);
+        fixture.write(format!("{LINES_2}{NEWER}").as_bytes());
+        let added = to.follow_ledger(&fixture.path(), (LINES_2.len() + NEWER.len()) as u64);
+        assert_eq!(added.expect("it follows"), NEWER.len() as u64);
         fixture.write(LINES_2.as_bytes());
     }
     // The twins: a copy that has more, or something else, is left as it is.
