@@ -17,6 +17,8 @@ pub enum Permission {
     RevealValues,
     /// Move people to the trash, and restore them.
     MovePeople,
+    /// Change the profile of people.
+    EditPeople,
     ErasePeople,
     /// Take along all that is held of a person, or make a link by which the person does.
     ExportPeople,
@@ -39,18 +41,19 @@ pub enum Permission {
 }
 
 use Permission::{
-    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, ExportPeople, FindPeople, ListPeople,
-    MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups, SeeClock, SeeJobs,
-    SeeProjects, SeeReceipts, SeeValues,
+    ChangeCredentials, ChangeSettings, ConfirmClock, EditPeople, ErasePeople, ExportPeople, FindPeople,
+    ListPeople, MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups,
+    SeeClock, SeeJobs, SeeProjects, SeeReceipts, SeeValues,
 };
 
 impl Permission {
-    pub const ALL: [Permission; 19] = [
+    pub const ALL: [Permission; 20] = [
         FindPeople,
         ListPeople,
         SeeValues,
         RevealValues,
         MovePeople,
+        EditPeople,
         ErasePeople,
         ExportPeople,
         SeeJobs,
@@ -83,6 +86,7 @@ pub fn permissions(role: Role) -> &'static [Permission] {
             SeeValues,
             RevealValues,
             MovePeople,
+            EditPeople,
             ErasePeople,
             ExportPeople,
             SeeJobs,
