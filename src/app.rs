@@ -2,6 +2,7 @@
 
 mod audit_head;
 pub mod backups;
+pub mod condition;
 pub mod due;
 pub mod figures;
 pub mod finding;

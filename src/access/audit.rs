@@ -13,3 +13,14 @@ pub fn before(db: &Db, seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
 pub fn signed(db: &Db) -> Result<Option<Head>> {
     audit::last_head(db)
 }
+
+/// Rows about any of these names of people before one, the newest first.
+pub fn about(db: &Db, subjects: &[[u8; 16]], seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
+    let mut found = Vec::new();
+    for subject in subjects {
+        found.extend(audit::of_subject_before(db, subject, seq, limit)?);
+    }
+    found.sort_by_key(|link| std::cmp::Reverse(link.row.seq));
+    found.truncate(limit as usize);
+    Ok(found)
+}

@@ -17,6 +17,8 @@ pub enum Permission {
     RevealValues,
     /// Move people to the trash, and restore them.
     MovePeople,
+    /// Change the profile of people.
+    EditPeople,
     ErasePeople,
     /// Put people under a legal hold or a restriction, and end both; see why.
     HoldPeople,
@@ -43,18 +45,19 @@ pub enum Permission {
 }
 
 use Permission::{
-    ChangeCredentials, ChangeSettings, ConfirmClock, ErasePeople, ExportPeople, FindPeople, HoldPeople,
-    ListPeople, MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit, SeeBackups,
-    SeeClock, SeeHolds, SeeJobs, SeeProjects, SeeReceipts, SeeValues,
+    ChangeCredentials, ChangeSettings, ConfirmClock, EditPeople, ErasePeople, ExportPeople, FindPeople,
+    HoldPeople, ListPeople, MakeProjects, ManageAdmins, MovePeople, RevealValues, RunJobs, SeeAudit,
+    SeeBackups, SeeClock, SeeHolds, SeeJobs, SeeProjects, SeeReceipts, SeeValues,
 };
 
 impl Permission {
-    pub const ALL: [Permission; 21] = [
+    pub const ALL: [Permission; 22] = [
         FindPeople,
         ListPeople,
         SeeValues,
         RevealValues,
         MovePeople,
+        EditPeople,
         ErasePeople,
         HoldPeople,
         SeeHolds,
@@ -89,6 +92,7 @@ pub fn permissions(role: Role) -> &'static [Permission] {
             SeeValues,
             RevealValues,
             MovePeople,
+            EditPeople,
             ErasePeople,
             HoldPeople,
             SeeHolds,

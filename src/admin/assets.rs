@@ -1,4 +1,4 @@
-//! The style sheet and the icon, which are part of the program.
+//! The style sheet, the script and the icon, which are part of the program.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -11,12 +11,22 @@ use rust_embed::{Embed, EmbeddedFile};
 struct Files;
 
 const SHEET: &str = "usher.css";
+const SCRIPT: &str = "usher.js";
 
-/// The address of the style sheet. It has a mark of the content in it, so a browser may
-/// keep what it got there for ever.
+/// The address of the style sheet.
 pub fn sheet() -> String {
-    let mark = Files::get(SHEET).map(|file| mark(&file)).unwrap_or_default();
-    format!("/static/{SHEET}?v={mark}")
+    address(SHEET)
+}
+
+/// The address of the script.
+pub fn script() -> String {
+    address(SCRIPT)
+}
+
+/// It has a mark of the content in it, so a browser may keep what it got there for ever.
+fn address(name: &str) -> String {
+    let mark = Files::get(name).map(|file| mark(&file)).unwrap_or_default();
+    format!("/static/{name}?v={mark}")
 }
 
 /// Answers any request under `/static`.
@@ -55,6 +65,7 @@ fn file_answer(request: &HttpRequest, kind: &'static str, file: EmbeddedFile) ->
 fn content_type(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
+        "js" => Some("text/javascript; charset=utf-8"),
         "svg" => Some("image/svg+xml"),
         _ => None,
     }

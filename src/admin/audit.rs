@@ -59,9 +59,9 @@ struct Row {
 }
 
 /// Who did something: in words, and as the log has it, if that is something else.
-struct Doer {
-    name: String,
-    logged: Option<String>,
+pub struct Doer {
+    pub name: String,
+    pub logged: Option<String>,
 }
 
 /// A long name by its beginning.
@@ -140,7 +140,7 @@ fn project_name(names: &HashMap<ProjectId, String>, project: i64) -> String {
 }
 
 /// An actor by its name: the log has its number, which is never another's.
-fn doer(actor: &str, admins: &[Admin], keys: &[Key]) -> Doer {
+pub fn doer(actor: &str, admins: &[Admin], keys: &[Key]) -> Doer {
     let number = |prefix: &str| actor.strip_prefix(prefix)?.parse::<i64>().ok();
     let admin = number("admin ").and_then(|id| admins.iter().find(|admin| admin.id.0 == id));
     let key = number("key ").and_then(|id| keys.iter().find(|key| key.id.0 == id));

@@ -42,7 +42,7 @@ async fn show(request: PageRequest) -> Answer {
     let wall = request.app.clock().wall();
     let (trash, due) = request.app.scan(move |db| step::held_up(db, wall)).await?;
     let page = ClockPage {
-        page: request.page("", "Clock")?,
+        page: request.page("clock", "Clock")?,
         why: capital(&time.standing.to_string()),
         is_trusted: time.standing.is_trusted(),
         wall: Time::new(wall, time.now),

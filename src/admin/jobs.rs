@@ -36,6 +36,8 @@ pub fn routes() -> Vec<Route> {
 struct JobsPage {
     page: Page,
     jobs: Vec<Row>,
+    /// Failed ones alone are listed.
+    only_failed: bool,
     /// A job is at work.
     running: bool,
     /// The page is to renew itself.
@@ -82,8 +84,12 @@ impl Progress {
 
 async fn list(request: PageRequest) -> Answer {
     let (below, reach, now) = (below(&request)?, request.reach(), request.now);
+    let only_failed = only_failed(&request)?;
     let read = request.app.scan(move |db| {
-        let found = scoped::jobs(db, &reach, below, PAGE + 1)?;
+        let found = match only_failed {
+            true => scoped::failed_jobs(db, &reach, below, PAGE + 1)?,
+            false => scoped::jobs(db, &reach, below, PAGE + 1)?,
+        };
         let running = scoped::any_running(db, &reach, &found)?;
         let mut held = HashSet::new();
         for job in &found {
@@ -99,17 +105,27 @@ async fn list(request: PageRequest) -> Answer {
     let off = request.query.some("refresh").filter(|refresh| *refresh == "off");
     let link = |below: Option<JobId>| {
         let below = below.map(|id| id.to_string());
-        address("/admin/jobs", &[("below", below.as_deref()), ("refresh", off)])
+        let status = only_failed.then_some("failed");
+        address("/admin/jobs", &[("status", status), ("below", below.as_deref()), ("refresh", off)])
     };
     let page = JobsPage {
         page: request.page("jobs", "Jobs")?,
         jobs: found.iter().map(|job| row(&request, job, held.contains(&job.id), &projects, now)).collect(),
+        only_failed,
         running,
         refresh: running && off.is_none(),
         first: below.map(|_| link(None)),
         next: found.last().filter(|_| more).map(|last| link(Some(last.id))),
     };
     request.html(StatusCode::OK, &page)
+}
+
+fn only_failed(request: &PageRequest) -> Result<bool> {
+    match request.query.some("status") {
+        None => Ok(false),
+        Some("failed") => Ok(true),
+        Some(_) => Err(Error::invalid(Place::Query, "status", "must be failed")),
+    }
 }
 
 fn below(request: &PageRequest) -> Result<Option<JobId>> {

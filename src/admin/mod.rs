@@ -10,6 +10,8 @@ mod admins;
 mod assets;
 mod audit;
 mod backups;
+mod badges;
+mod chart;
 mod clock;
 mod cookies;
 mod csrf;
@@ -17,6 +19,7 @@ mod device;
 mod erase;
 mod export;
 mod fields;
+mod find;
 mod flash;
 mod holdings;
 mod holds;
@@ -30,6 +33,7 @@ mod keys;
 mod link;
 mod login_throttle;
 mod outside;
+mod overview;
 mod page;
 mod page_request;
 mod paths;
@@ -51,6 +55,10 @@ mod sign_in_code;
 mod theme;
 mod trash;
 mod user;
+mod user_edit;
+mod user_records;
+mod user_search;
+mod user_timeline;
 mod users;
 
 use std::rc::Rc;
@@ -71,8 +79,12 @@ pub fn routes() -> Vec<Route> {
         setup::routes(),
         sign_in::routes(),
         theme::routes(),
+        find::routes(),
         users::routes(),
         user::routes(),
+        user_edit::routes(),
+        user_timeline::routes(),
+        user_records::routes(),
         erase::routes(),
         export::routes(),
         holds::routes(),

@@ -5,6 +5,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::badges::Badges;
 use super::cookies::{self, Jar};
 use super::flash::FlashView;
 use super::{assets, csrf};
@@ -22,6 +23,8 @@ pub struct Page {
     pub theme: &'static str,
     /// The address of the style sheet, which changes with its content.
     pub sheet: String,
+    /// The address of the script, without which every page works.
+    pub script: String,
     pub flash: Option<FlashView>,
     pub form_token: String,
     pub admin_name: String,
@@ -33,6 +36,8 @@ pub struct Page {
     pub is_read_only: bool,
     /// Which links and buttons are shown.
     pub can: Can,
+    /// What needs a person.
+    pub badges: Badges,
 }
 
 /// What the admin may do, as far as links and buttons lead there. The routes ask once more.
@@ -40,6 +45,8 @@ pub struct Page {
 pub struct Can {
     pub find: bool,
     pub list: bool,
+    pub values: bool,
+    pub edit: bool,
     pub erase: bool,
     pub hold: bool,
     pub see_holds: bool,
@@ -64,6 +71,8 @@ impl Can {
         Can {
             find: may(Permission::FindPeople),
             list: may(Permission::ListPeople),
+            values: may(Permission::SeeValues),
+            edit: may(Permission::EditPeople),
             erase: may(Permission::ErasePeople),
             hold: may(Permission::HoldPeople),
             see_holds: may(Permission::SeeHolds),
@@ -101,9 +110,9 @@ pub fn sentence(what: &str, message: &str) -> String {
     format!("{what} {message}.")
 }
 
-/// Headers of everything under `/admin`: nothing is loaded, framed, sent elsewhere or kept.
+/// Headers of everything under `/admin`: nothing is loaded but our own files, framed, sent elsewhere or kept.
 pub fn set_security_headers(headers: &mut HeaderMap) {
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
                   base-uri 'none'; frame-ancestors 'none'";
     let values = [
         (header::CONTENT_SECURITY_POLICY, policy),
@@ -166,6 +175,7 @@ pub fn message(
             section: "",
             theme: cookies::theme(&Jar::of(request)),
             sheet: assets::sheet(),
+            script: assets::script(),
             flash: None,
             form_token: String::new(),
             admin_name: String::new(),
@@ -173,6 +183,7 @@ pub fn message(
             clock: None,
             is_read_only: false,
             can: Can::default(),
+            badges: Badges::default(),
         },
         status: Some(status.as_u16()),
         text,

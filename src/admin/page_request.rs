@@ -14,6 +14,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use askama::Template;
 
+use super::badges::Badges;
 use super::cookies::{self, Jar};
 use super::csrf::{self, CsrfTokens};
 use super::fields::{FORM_MAX, Fields};
@@ -338,12 +339,13 @@ impl PageRequest {
     /// What every page has, for one of a section of the menu.
     pub fn page(&self, section: &'static str, title: impl Into<String>) -> Result<Page> {
         let jar = Jar::of(&self.request);
-        let path = self.request.uri().path_and_query().map_or("/admin/users", |path| path.as_str());
+        let path = self.request.uri().path_and_query().map_or(paths::HOME, |path| path.as_str());
         Ok(Page {
             title: title.into(),
             section,
             theme: cookies::theme(&jar),
             sheet: super::assets::sheet(),
+            script: super::assets::script(),
             flash: jar.get(cookies::FLASH).and_then(|text| Flash::read(&text)).map(Flash::view),
             form_token: self.csrf.token()?,
             admin_name: self.signed_in.as_ref().map(|who| who.admin.name.clone()).unwrap_or_default(),
@@ -351,7 +353,14 @@ impl PageRequest {
             can: self.admin().map(Can::of).unwrap_or_default(),
             clock: self.signed_in.as_ref().and_then(|_| self.clock()),
             is_read_only: self.app.is_read_only(),
+            badges: self.badges(),
         })
+    }
+
+    /// A page that can be shown is shown without them.
+    fn badges(&self) -> Badges {
+        let Ok(admin) = self.admin() else { return Badges::default() };
+        self.app.read(|db| Badges::of(db, admin, self.now)).unwrap_or_default()
     }
 
     fn clock(&self) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use crate::model::{JobId, Project};
 
+/// The first page.
+pub const HOME: &str = "/admin/";
 pub const PROJECTS: &str = "/admin/projects";
 pub const LOGIN: &str = "/admin/login";
 pub const LOGIN_CODE: &str = "/admin/login/code";

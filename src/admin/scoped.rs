@@ -14,7 +14,7 @@ use crate::projects;
 use crate::proof::receipts::Listed;
 use crate::store::{Db, keys};
 
-/// People of the trash that are read at once, to find those of some projects.
+/// People of the trash, or failed jobs, that are read at once, to find those of some projects.
 const STRETCH: u32 = 500;
 
 pub fn projects(db: &Db, reach: &Reach) -> Result<Vec<Project>> {
@@ -108,6 +108,21 @@ pub fn jobs(db: &Db, reach: &Reach, below: Option<JobId>, limit: u32) -> Result<
     found.sort_by_key(|job| Reverse(job.id));
     found.truncate(limit as usize);
     Ok(found)
+}
+
+/// Those of them that failed.
+pub fn failed_jobs(db: &Db, reach: &Reach, mut below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
+    let mut found = Vec::new();
+    loop {
+        let read = crate::store::jobs::list_failed(db, below, STRETCH)?;
+        let is_last = read.len() < STRETCH as usize;
+        below = read.last().map(|job| job.id);
+        found.extend(read.into_iter().filter(|job| reach.has(job.project)));
+        if is_last || found.len() >= limit as usize {
+            found.truncate(limit as usize);
+            return Ok(found);
+        }
+    }
 }
 
 /// Whether a job is at work: any, or one of those listed for an admin of some projects.

@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use super::login_throttle::LoginThrottle;
 use super::page::{self, Page};
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::paths;
 use crate::access::{admins, sign_ins};
 use crate::app::App;
 use crate::clock::HOUR;
@@ -82,7 +83,7 @@ async fn set(request: PageRequest) -> Answer {
         return Ok(closed);
     }
     match owner(&request).await {
-        Ok(secret) => Ok(request.go("/admin/users").cookie(request.jar().sign_in(&secret)).finish()),
+        Ok(secret) => Ok(request.go(paths::HOME).cookie(request.jar().sign_in(&secret)).finish()),
         Err(Error::Invalid(faults)) => {
             let fault = faults.into_iter().next();
             let (field, text) = match fault.as_ref().map(|fault| (fault.field.as_str(), &fault.message)) {

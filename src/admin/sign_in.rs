@@ -8,17 +8,15 @@ use super::flash::{Flash, FlashView};
 use super::login_throttle::{Guest, LoginThrottle};
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
-use super::paths::{LOGIN as PATH, LOGIN_CODE};
+use super::paths::{HOME, LOGIN as PATH, LOGIN_CODE};
 use super::pending_sign_in::Halfway;
 use super::receipt_tokens::Tokens;
-use super::{cookies, csrf, device, show};
+use super::{cookies, csrf, device, overview, show};
 use crate::access::roles::Permission;
 use crate::access::{admins, roles, second_factor};
 use crate::error::{Error, Result};
 use crate::model::Admin;
 use crate::trace::Actor;
-
-const HOME: &str = "/admin/users";
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -40,12 +38,15 @@ struct SignInPage {
 }
 
 async fn home(request: PageRequest) -> Answer {
-    Ok(request.go(first_page(request.admin()?)).finish())
+    match first_page(request.admin()?) {
+        HOME => overview::show(request).await,
+        other => Ok(request.go(other).finish()),
+    }
 }
 
-/// The first page that the role has.
+/// The first page that the role has: who does not work with lists and jobs has nothing to overlook.
 fn first_page(admin: &Admin) -> &'static str {
-    if roles::may(admin, Permission::FindPeople) { HOME } else { "/admin/jobs" }
+    if roles::may(admin, Permission::SeeJobs) { HOME } else { "/admin/users" }
 }
 
 /// Where one wanted to go; the first page of all for those who wanted nothing else.

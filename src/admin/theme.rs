@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use super::cookies;
 use super::csrf;
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::paths;
 use crate::error::{Error, Place};
 
 pub fn routes() -> Vec<Route> {
@@ -17,6 +18,6 @@ async fn choose(request: PageRequest) -> Answer {
         "auto" => request.jar().removal(cookies::THEME),
         _ => return Err(Error::invalid(Place::Body, "theme", "must be light, dark or auto")),
     };
-    let next = csrf::local(request.form.text("next")).unwrap_or("/admin/users");
+    let next = csrf::local(request.form.text("next")).unwrap_or(paths::HOME);
     Ok(request.go(next).cookie(cookie).finish())
 }

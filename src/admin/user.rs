@@ -8,18 +8,19 @@ use super::flash::Flash;
 use super::page::{Page, sentence};
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time, beginning, left, plain};
-use super::users::{Choice, heading, nameless, state_label};
-use super::{holdings, ids};
+use super::users::{Choice, Row, heading, nameless, state_label};
+use super::{holdings, ids, users};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
+use crate::app::App;
 use crate::clock::Millis;
 use crate::erasure::trash;
 use crate::error::{Error, Result};
-use crate::model::{Attributes, Event, Project, Reach, State, TRASH_PERIOD, User, UserId};
+use crate::model::{Attributes, Event, Project, ProjectId, Reach, State, TRASH_PERIOD, User, UserId};
 use crate::people::find::Held as Rows;
 use crate::people::holds;
 use crate::people::holds::Hold;
-use crate::people::{activity, find, masks, person};
+use crate::people::{activity, find, masks, person, same_person};
 use crate::projects;
 use crate::store::Db;
 
@@ -54,6 +55,8 @@ struct UserPage {
     holdings: Vec<holdings::Line>,
     activity: Vec<Entry>,
     more_activity: bool,
+    /// Users with the same e-mail, for roles that see values.
+    same: Vec<Row>,
     /// Values are masked; those that can be uncovered.
     masked: bool,
     values: Vec<Choice>,
@@ -110,6 +113,8 @@ struct Pair {
     label: String,
     value: String,
     mono: bool,
+    /// What a button copies: None where it is shown otherwise, or masked.
+    copy: Option<String>,
 }
 
 struct Entry {
@@ -127,6 +132,8 @@ struct Found {
     held: Vec<Rows>,
     aliases: Vec<String>,
     activity: Vec<Event>,
+    same: Vec<User>,
+    projects: Vec<Project>,
 }
 
 impl Found {
@@ -171,15 +178,16 @@ struct Uncovering {
 
 async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering) -> Answer {
     let (id, reach, now) = (request.user()?, request.reach(), request.now);
-    let found = request.app.scan(move |db| found(db, &reach, id, now)).await?;
+    let masked = !request.may(Permission::SeeValues);
+    let same = (!masked).then(|| (request.app.clone(), request.may(Permission::ErasePeople)));
+    let found = request.app.scan(move |db| found(db, same.as_ref(), &reach, id, now)).await?;
     if found.user.id != id {
         return Ok(request.go(&path(found.user.id)).finish());
     }
     note_view(request, &found.user).await?;
-    let masked = !request.may(Permission::SeeValues);
     let hidden = if masked { masks::hidden(&found.user) } else { Vec::new() };
     let found = if masked { found.masked() } else { found };
-    let Found { user, project, hold, held, aliases, mut activity } = found;
+    let Found { user, project, hold, held, aliases, mut activity, same, projects } = found;
     let more_activity = activity.len() > ACTIVITY as usize;
     activity.truncate(ACTIVITY as usize);
     let choice = |hidden: &masks::Hidden| Choice {
@@ -188,6 +196,7 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
         key: hidden.key.clone(),
     };
     let time = |at: Millis| Time::new(at, now);
+    let project_names = users::names(&projects);
     let head = Head::new(&user, &project);
     let page = UserPage {
         // The theme's buttons lead back to it, also from the answer to a form.
@@ -213,6 +222,7 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
         holdings: holdings::lines(&user, &held),
         activity: activity.iter().map(|event| entry(event, now)).collect(),
         more_activity,
+        same: same.iter().map(|user| users::row(user, &project_names, now)).collect(),
         masked,
         values: hidden.iter().map(choice).collect(),
         revealed: uncovering.revealed,
@@ -248,7 +258,8 @@ async fn reveal(request: PageRequest) -> Answer {
         .await;
     match revealed {
         Ok(hidden) => {
-            let revealed = Pair { label: plain(&hidden.label), value: plain(&hidden.value), mono: true };
+            let revealed =
+                Pair { label: plain(&hidden.label), value: plain(&hidden.value), mono: true, copy: None };
             let uncovering = Uncovering { revealed: Some(revealed), ..Uncovering::default() };
             page(&request, StatusCode::OK, uncovering).await
         }
@@ -265,14 +276,37 @@ async fn reveal(request: PageRequest) -> Answer {
     }
 }
 
+/// The person of a request's path and the project, once it is written down that somebody looks. None: the
+/// address is that of a visitor who was merged.
+pub async fn look_at(request: &PageRequest) -> Result<Option<(User, Project)>> {
+    let (id, reach, now) = (request.user()?, request.reach(), request.now);
+    let (user, project) = request.app.read(|db| {
+        let user = scoped::held(db, &reach, id, now)?;
+        Ok((user.clone(), projects::get(db, user.project)?))
+    })?;
+    if user.id != id {
+        return Ok(None);
+    }
+    note_view(request, &user).await?;
+    Ok(Some((user, project)))
+}
+
 /// Writes down that this person is looked at. What cannot be written down is not shown.
 pub async fn note_view(request: &PageRequest, user: &User) -> Result<()> {
     let user = user.clone();
     request.app.write(move |tx| person::note_view(tx, &user)).await
 }
 
-fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
+/// `same`: asks who may be the same person; true: restricted users, too.
+fn found(db: &Db, same: Option<&(App, bool)>, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
     let user = scoped::held(db, reach, id, now)?;
+    let projects = scoped::projects(db, reach)?;
+    let ids: Vec<ProjectId> = projects.iter().map(|project| project.id).collect();
+    let is_shown = matches!(user.state, State::Live | State::Hidden);
+    let same = match same.filter(|_| is_shown) {
+        Some((app, restricted)) => same_person::find(db, app.find(), &user, &ids, *restricted, now)?,
+        None => Vec::new(),
+    };
     let activity = match user.state {
         // It is gone for every caller; how much is left may be seen, what it is may not.
         State::Waiting | State::Erasing | State::Merged => Vec::new(),
@@ -287,6 +321,8 @@ fn found(db: &Db, reach: &Reach, id: UserId, now: Millis) -> Result<Found> {
         aliases: find::anonymous_ids(db, &user, ALIASES + 1)?,
         activity,
         user,
+        same,
+        projects,
     })
 }
 
@@ -304,7 +340,12 @@ fn profile(user: &User, now: Millis) -> Vec<Pair> {
         ("Country", &profile.country),
         ("City", &profile.city),
     ];
-    let pair = |label: &str, value: &str, mono| Pair { label: label.to_owned(), value: plain(value), mono };
+    let pair = |label: &str, value: &str, mono| Pair {
+        label: label.to_owned(),
+        value: plain(value),
+        mono,
+        copy: None,
+    };
     let mut pairs: Vec<Pair> =
         texts.into_iter().filter_map(|(label, value)| Some(pair(label, value.as_deref()?, false))).collect();
     if !profile.live_mode {
@@ -324,14 +365,20 @@ fn profile(user: &User, now: Millis) -> Vec<Pair> {
 
 /// Everything the user may be called by.
 fn names(user: &User, aliases: &[String]) -> Vec<Pair> {
-    let pair = |label: &str, value: String| Pair { label: label.to_owned(), value, mono: true };
+    // What is copied is the value itself, also where the page shows characters by their numbers.
+    let pair = |label: &str, value: &str| Pair {
+        label: label.to_owned(),
+        value: plain(value),
+        mono: true,
+        copy: (!value.contains(masks::WHOLE)).then(|| value.to_owned()),
+    };
     let mut pairs = Vec::new();
-    pairs.extend(user.identifier.as_deref().map(|identifier| pair("Identifier", plain(identifier))));
-    pairs.extend(ids::forms(user.id).map(|(label, form)| pair(label, form)));
+    pairs.extend(user.identifier.as_deref().map(|identifier| pair("Identifier", identifier)));
+    pairs.extend(ids::forms(user.id).map(|(label, form)| pair(label, &form)));
     let shown = ALIASES as usize;
-    pairs.extend(aliases.iter().take(shown).map(|alias| pair("Anonymous id", plain(alias))));
+    pairs.extend(aliases.iter().take(shown).map(|alias| pair("Anonymous id", alias)));
     if aliases.len() > shown {
-        pairs.push(pair("Anonymous ids", "and more".into()));
+        pairs.push(Pair { label: "Anonymous ids".into(), value: "and more".into(), mono: false, copy: None });
     }
     pairs
 }
@@ -345,14 +392,18 @@ fn entry(event: &Event, now: Millis) -> Entry {
     }
 }
 
-/// The address of an event, and its values as JSON.
 fn data(url: Option<&str>, values: &Attributes) -> String {
+    beginning(&whole_data(url, values), DATA)
+}
+
+/// The address of an event, and its values as JSON.
+pub fn whole_data(url: Option<&str>, values: &Attributes) -> String {
     let values = match values.is_empty() {
         true => None,
         false => serde_json::to_string(values).ok(),
     };
     let parts: Vec<&str> = [url, values.as_deref()].into_iter().flatten().collect();
-    beginning(&plain(&parts.join(" ")), DATA)
+    plain(&parts.join(" "))
 }
 
 async fn hide(request: PageRequest) -> Answer {

@@ -2,30 +2,31 @@
 
 use std::collections::HashMap;
 
+use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::web;
 use askama::Template;
 
-use super::ids;
 use super::page::{self, Page};
-use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Count, Time, plain};
+use super::user_search::{self, Asked, NAMED, SEEN, SORTS, STATES};
 use crate::access::roles::Permission;
-use crate::admin::scoped;
-use crate::app::App;
-use crate::clock::Millis;
-use crate::error::{Error, Place, Result};
-use crate::model::{JobId, Project, ProjectId, Reach, State, User, UserId};
-use crate::people::search::{Among, Depth, Filter};
-use crate::people::{masks, search};
-use crate::proof::receipt;
-use crate::store::Db;
+use crate::clock::{Millis, rfc3339};
+use crate::export::{self, tables};
+use crate::model::{Project, ProjectId, State, User, UserId};
 
+pub const PATH: &str = "/admin/users";
+const CSV: &str = "/admin/users.csv";
 /// Users on a page.
-const PAGE: u32 = 50;
+const PAGE: usize = 50;
+/// Users in a file.
+const CSV_ROWS: usize = 1_000;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/admin/users", Access::May(Permission::FindPeople), list)]
+    vec![
+        Route::new(Method::GET, PATH, Access::May(Permission::FindPeople), list),
+        Route::new(Method::GET, CSV, Access::May(Permission::ExportPeople), csv),
+    ]
 }
 
 #[derive(Template)]
@@ -34,27 +35,30 @@ struct UsersPage {
     page: Page,
     q: String,
     projects: Vec<Choice>,
+    filters: Vec<Select>,
+    country: String,
+    /// Filters that are set, each with the way out of it.
+    chips: Vec<Direct>,
     filtered: bool,
     project_chosen: bool,
     /// Without a search, all users are listed.
     lists: bool,
     /// Whole values alone are found.
     is_whole: bool,
-    /// Pages that the text names by itself.
-    directs: Vec<Direct>,
     users: Vec<Row>,
     /// Searches for those who are called nearly so.
     suggestions: Vec<Direct>,
     is_truncated: bool,
     note: Option<String>,
+    csv: Option<String>,
     first: Option<String>,
     next: Option<String>,
 }
 
 /// A link, and what it leads to.
-struct Direct {
-    href: String,
-    label: String,
+pub struct Direct {
+    pub href: String,
+    pub label: String,
 }
 
 /// A project to choose.
@@ -64,117 +68,59 @@ pub struct Choice {
     pub selected: bool,
 }
 
-struct Row {
-    id: UserId,
-    identifier: Option<String>,
-    display_name: Option<String>,
-    email: Option<String>,
-    project: String,
-    sessions: Count,
-    events: Count,
-    last_seen: Option<Time>,
-    state: &'static str,
-    state_label: &'static str,
+/// A filter with its choices.
+struct Select {
+    name: &'static str,
+    label: &'static str,
+    /// What it says when nothing is chosen; None: the first choice is what is.
+    none: Option<&'static str>,
+    choices: Vec<Choice>,
 }
 
-/// What the query asks for.
-struct Asked {
-    text: String,
-    project: Option<String>,
-    below: Option<UserId>,
-    cursor: Option<String>,
-}
-
-/// What a page shows.
-#[derive(Default)]
-struct Shown {
-    users: Vec<User>,
-    next: Option<Next>,
-    suggestions: Vec<String>,
-    is_truncated: bool,
-    note: Option<&'static str>,
-    /// The names are still being read.
-    is_early: bool,
-}
-
-/// Where the next page begins.
-enum Next {
-    Below(UserId),
-    Cursor(String),
+pub struct Row {
+    pub id: UserId,
+    pub identifier: Option<String>,
+    pub display_name: Option<String>,
+    pub email: Option<String>,
+    pub project: String,
+    pub sessions: Count,
+    pub events: Count,
+    pub last_seen: Option<Time>,
+    pub state: &'static str,
+    pub state_label: &'static str,
 }
 
 async fn list(request: PageRequest) -> Answer {
-    let asked = asked(&request)?;
-    let now = request.now;
-    let (text, key, below, cursor) =
-        (asked.text.clone(), asked.project.clone(), asked.below, asked.cursor.clone());
-    let (reach, lists) = (request.reach(), request.may(Permission::ListPeople));
-    let depth = match lists && request.may(Permission::SeeValues) {
-        true => Depth::Parts,
-        false => Depth::WholeValues,
-    };
-    let sees = (depth, request.may(Permission::ErasePeople));
-    let app = request.app.clone();
-    let (projects, chosen, mut shown) = request
-        .app
-        .scan(move |db| {
-            let projects = scoped::projects(db, &reach)?;
-            let chosen =
-                key.map(|key| scoped::project(db, &reach, &key)).transpose()?.map(|project| project.id);
-            let shown = match (text.is_empty(), lists) {
-                (true, true) => newest(scoped::newest(db, &reach, chosen, below, PAGE + 1, now)?),
-                (true, false) => Shown::default(),
-                (false, _) => {
-                    let among = projects.iter().map(|project| project.id);
-                    let among = among.filter(|id| chosen.is_none_or(|one| one == *id)).collect();
-                    find(db, &app, among, &text, sees, cursor.as_deref(), now)?
-                }
-            };
-            Ok((projects, chosen, shown))
-        })
-        .await?;
-    let names = names(&projects);
-    if !request.may(Permission::SeeValues) {
-        shown.users = shown.users.iter().map(masks::user).collect();
-    }
-    let link = |text: &str, cursor: Option<&str>, below: Option<UserId>| {
-        let (below, text) = (below.map(|id| id.to_string()), Some(text).filter(|text| !text.is_empty()));
-        let project = asked.project.as_deref();
-        let query = [("q", text), ("project", project), ("below", below.as_deref()), ("cursor", cursor)];
-        address("/admin/users", &query)
-    };
-    let is_first = asked.below.is_none() && asked.cursor.is_none();
+    let asked = Asked::of(&request)?;
+    let view = user_search::view(&request, &asked, PAGE).await?;
+    let (lists, sees) = (request.may(Permission::ListPeople), request.may(Permission::SeeValues));
+    let shown = &view.shown;
     let status = match shown.is_early && shown.users.is_empty() {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };
-    let directs = match is_first && !asked.text.is_empty() {
-        true => {
-            let (app, reach, text) = (request.app.clone(), request.reach(), asked.text.trim().to_owned());
-            let (jobs, receipts) = (request.may(Permission::SeeJobs), request.may(Permission::SeeReceipts));
-            let look = move || directs(&app, &reach, &text, jobs, receipts);
-            web::block(look).await.map_err(Error::internal)??
-        }
-        false => Vec::new(),
+    let suggest = |text: &String| Direct {
+        href: Asked { text: text.clone(), ..asked.first() }.address(PATH),
+        label: plain(text),
     };
-    let suggest = |text: String| Direct { href: link(&text, None, None), label: plain(&text) };
     let page = UsersPage {
         page: request.page("users", "Users")?,
-        filtered: !asked.text.is_empty() || chosen.is_some(),
-        project_chosen: chosen.is_some(),
+        filtered: asked.is_filtered(),
+        project_chosen: view.chosen.is_some(),
         lists,
-        is_whole: depth == Depth::WholeValues,
-        projects: choices(&projects, chosen),
-        first: (!is_first).then(|| link(&asked.text, None, None)),
-        next: shown.next.map(|next| match next {
-            Next::Below(id) => link("", None, Some(id)),
-            Next::Cursor(cursor) => link(&asked.text, Some(&cursor), None),
-        }),
-        directs,
-        suggestions: shown.suggestions.into_iter().map(suggest).collect(),
+        is_whole: view.is_whole,
+        projects: choices(&view.projects, view.chosen),
+        filters: if lists && sees { selects(&asked) } else { Vec::new() },
+        country: asked.country.clone().unwrap_or_default(),
+        chips: if lists && sees { chips(&asked) } else { Vec::new() },
+        csv: (request.may(Permission::ExportPeople) && !shown.users.is_empty())
+            .then(|| asked.first().address(CSV)),
+        first: (!asked.is_first()).then(|| asked.first().address(PATH)),
+        next: shown.next.clone().map(|next| asked.behind(next).address(PATH)),
+        suggestions: shown.suggestions.iter().map(suggest).collect(),
         is_truncated: shown.is_truncated,
         note: shown.note.map(page::capital),
-        users: shown.users.iter().map(|user| row(user, &names, now)).collect(),
+        users: view.rows(request.now),
         q: asked.text.clone(),
     };
     let mut answer = request.html(status, &page)?;
@@ -184,101 +130,95 @@ async fn list(request: PageRequest) -> Answer {
     Ok(answer)
 }
 
-fn asked(request: &PageRequest) -> Result<Asked> {
-    let fault = |_| Error::invalid(Place::Query, "below", "must be the id of a user");
-    let below = request.query.some("below").map(|text| text.parse().map(UserId).map_err(fault));
-    Ok(Asked {
-        text: request.query.text("q").to_owned(),
-        project: request.query.some("project").map(str::to_owned),
-        below: below.transpose()?,
-        cursor: request.query.some("cursor").map(str::to_owned),
-    })
-}
-
-/// Of all users, one more than fits.
-fn newest(mut users: Vec<User>) -> Shown {
-    let is_more = users.len() > PAGE as usize;
-    users.truncate(PAGE as usize);
-    let next = users.last().filter(|_| is_more).map(|last| Next::Below(last.id));
-    Shown { users, next, ..Shown::default() }
-}
-
-/// What is found of a text, and whether restricted users are. [`Error::Invalid`] on `cursor`.
-fn find(
-    db: &Db,
-    app: &App,
-    projects: Vec<ProjectId>,
-    text: &str,
-    (depth, finds_restricted): (Depth, bool),
-    cursor: Option<&str>,
-    now: Millis,
-) -> Result<Shown> {
-    if search::check(text).is_err() {
-        // Nobody is called so.
-        return Ok(Shown::default());
-    }
-    let mut asked = search::Asked {
-        projects,
-        text: text.to_owned(),
-        ids: ids::read(text.trim()),
-        filter: Filter { state: Among::Both, ..Filter::default() },
-        after: None,
-        limit: PAGE as usize,
-        depth,
-        finds_restricted,
+fn selects(asked: &Asked) -> Vec<Select> {
+    let select = |name, label, none, known: &[(&str, &str)], chosen: &Option<String>| {
+        let choice = |(key, name): &(&str, &str)| Choice {
+            key: (*key).to_owned(),
+            name: page::capital(name).trim_end_matches('.').to_owned(),
+            selected: chosen.as_deref() == Some(*key),
+        };
+        Select { name, label, none, choices: known.iter().map(choice).collect() }
     };
-    if let Some(text) = cursor {
-        let spot = search::cursor::read(app.store(), &asked, text);
-        let fault = || Error::invalid(Place::Query, "cursor", "is no cursor of this search");
-        asked.after = Some(spot.ok_or_else(fault)?);
-    }
-    let found = match search::search(db, app.find(), &asked, now) {
-        Err(Error::Unavailable(search::BUILDING)) => {
-            return Ok(Shown { note: Some(search::BUILDING), is_early: true, ..Shown::default() });
-        }
-        found => found?,
+    vec![
+        select("state", "State", Some("Live and in trash"), &STATES, &asked.state),
+        select("anonymous", "Identifier", Some("With and without"), &NAMED, &asked.anonymous),
+        select("seen", "Last seen", Some("Any time"), &SEEN, &asked.seen),
+        select("sort", "Order", None, &SORTS, &asked.sort),
+    ]
+}
+
+fn chips(asked: &Asked) -> Vec<Direct> {
+    let words = |known: &[(&str, &str)], chosen: &Option<String>| {
+        let chosen = chosen.as_deref()?;
+        known.iter().find(|(key, _)| *key == chosen).map(|(_, words)| (*words).to_owned())
     };
-    let next = found.next.map(|spot| Next::Cursor(search::cursor::write(app.store(), &asked, spot)));
-    Ok(Shown {
-        users: found.users.into_iter().map(|one| one.user).collect(),
-        next,
-        suggestions: found.suggestions.into_iter().map(|one| one.value).collect(),
-        is_truncated: found.is_truncated,
-        note: found.note,
-        is_early: false,
-    })
+    let first = asked.first();
+    let chips = [
+        (words(&STATES, &asked.state), Asked { state: None, ..first.clone() }),
+        (words(&NAMED, &asked.anonymous), Asked { anonymous: None, ..first.clone() }),
+        (
+            asked.country.as_deref().map(|country| format!("country {}", plain(country))),
+            Asked { country: None, ..first.clone() },
+        ),
+        (words(&SEEN, &asked.seen), Asked { seen: None, ..first.clone() }),
+        (words(&SORTS, &asked.sort), Asked { sort: None, ..first }),
+    ];
+    let chip = |(label, without): (Option<String>, Asked)| {
+        Some(Direct { href: without.address(PATH), label: label? })
+    };
+    chips.into_iter().filter_map(chip).collect()
 }
 
-/// What else has this text for a number or an id: a job, a receipt. It may wait for a receipt that is
-/// being written.
-fn directs(app: &App, reach: &Reach, text: &str, of_jobs: bool, of_receipts: bool) -> Result<Vec<Direct>> {
-    let mut directs = Vec::new();
-    if let Some(id) = text.parse().ok().map(JobId).filter(|_| of_jobs) {
-        match app.read(|db| scoped::job(db, reach, id)) {
-            Ok(job) => {
-                directs.push(Direct {
-                    href: format!("/admin/jobs/{}", job.id),
-                    label: format!("Job {}", job.id),
-                });
-            }
-            Err(Error::JobNotFound) => {}
-            Err(error) => return Err(error),
-        }
+/// What a page and those behind it show, for a spreadsheet: the same that the admin sees, up to a bound.
+async fn csv(request: PageRequest) -> Answer {
+    let asked = Asked::of(&request)?;
+    let view = user_search::view(&request, &asked.first(), CSV_ROWS).await?;
+    let rows = view.shown.users.len();
+    let project = view.chosen;
+    request.app.write(move |tx| export::note_list(tx, project, rows)).await?;
+    let names = view.names();
+    let time = |at: Option<Millis>| at.map(rfc3339).unwrap_or_default();
+    let mut text = String::new();
+    let mut put = |cells: &[&str]| {
+        let cells: Vec<String> = cells.iter().map(|cell| tables::cell(cell)).collect();
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    };
+    put(&[
+        "id",
+        "identifier",
+        "name",
+        "email",
+        "country",
+        "project",
+        "sessions",
+        "events",
+        "registered",
+        "last seen",
+        "state",
+    ]);
+    for user in &view.shown.users {
+        put(&[
+            &user.id.to_string(),
+            user.identifier.as_deref().unwrap_or_default(),
+            &user.name().unwrap_or_default(),
+            user.profile.email.as_deref().unwrap_or_default(),
+            user.profile.country.as_deref().unwrap_or_default(),
+            &name(&names, user.project),
+            &user.session_count.to_string(),
+            &user.event_count.to_string(),
+            &rfc3339(user.created_at),
+            &time(user.last_seen),
+            state_label(user.state),
+        ]);
     }
-    if let Some(id) = text.parse::<receipt::Id>().ok().filter(|_| of_receipts) {
-        let listed = app.receipts().of_id(id);
-        if let Some(listed) = listed
-            && scoped::receipt(app, reach, &listed)?
-        {
-            let (href, label) =
-                (format!("/admin/receipts/{}", listed.number), format!("Receipt {}", listed.number));
-            directs.push(Direct { href, label });
-        }
-    }
-    Ok(directs)
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/csv; charset=utf-8");
+    answer.insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"users.csv\""));
+    Ok(answer.body(text))
 }
 
-fn row(user: &User, names: &HashMap<ProjectId, String>, now: Millis) -> Row {
+pub fn row(user: &User, names: &HashMap<ProjectId, String>, now: Millis) -> Row {
     Row {
         id: user.id,
         identifier: user.identifier.as_deref().map(plain),

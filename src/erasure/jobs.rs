@@ -210,6 +210,11 @@ pub fn scheduled(db: &Db, project: ProjectId, number: i64) -> Result<Job> {
     if job.origin == Origin::Schedule { Ok(job) } else { Err(Error::JobNotFound) }
 }
 
+/// Jobs about a user whose name is known: at work, waiting, or over and asked for by the name. The newest first.
+pub fn about(db: &Db, user: &User, limit: u32) -> Result<Vec<Job>> {
+    jobs::about(db, user.project, user.id, user.identifier.as_deref(), limit)
+}
+
 /// All jobs below a number, the newest first.
 pub fn list(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
     jobs::list(db, None, below, limit)

@@ -210,6 +210,14 @@ pub fn note_person(tx: &NormalTx, user: &User, how: &str) -> Result<()> {
     audit::append(tx, &entry)
 }
 
+/// The same for a list of people, which shows one line of each: of a project, or of all.
+pub fn note_list(tx: &NormalTx, project: Option<ProjectId>, people: usize) -> Result<()> {
+    let reason = format!("{people} users");
+    let entry =
+        audit::Entry { action: "export list", project, reason: Some(&reason), ..audit::Entry::default() };
+    audit::append(tx, &entry)
+}
+
 /// The same for a whole project.
 pub fn note_project(tx: &NormalTx, project: &Project) -> Result<()> {
     let entry =

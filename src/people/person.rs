@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::ledger::{Act, Pseudonym};
 use crate::model::{Incarnation, User};
-use crate::store::{NormalTx, Store, Tx, audit, users};
+use crate::store::{Db, NormalTx, Store, Tx, audit, users};
 
 /// Writes an act on a user down in the ledger: for each registration that makes it up.
 pub fn append_to_ledger(tx: &Tx, user: &User, act: impl Fn(Pseudonym) -> Act) -> Result<()> {
@@ -33,6 +33,12 @@ pub fn pseudonym(tx: &Tx, user: &User) -> [u8; 16] {
 /// The same for who reads the log.
 pub fn known_as(store: &Store, incarnation: &Incarnation) -> [u8; 16] {
     store.keyed(SUBJECT, &[incarnation])[..16].try_into().unwrap_or_default()
+}
+
+/// The names in the audit log of all registrations that make a person up.
+pub fn all_known_as(db: &Db, store: &Store, user: &User) -> Result<Vec<[u8; 16]>> {
+    let incarnations = users::incarnations(db, user)?;
+    Ok(incarnations.iter().map(|incarnation| known_as(store, incarnation)).collect())
 }
 
 /// Somebody looks at a person's page.

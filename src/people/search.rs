@@ -332,20 +332,25 @@ impl Search<'_> {
         user.restricted_at.is_none() && self.passes(user)
     }
 
-    /// Whether a user may be listed here, and the filter lets it through.
     fn passes(&self, user: &User) -> bool {
-        let filter = &self.asked.filter;
+        self.asked.filter.passes(user, self.now)
+    }
+}
+
+impl Filter {
+    /// Whether a user may be listed, and the filter lets it through.
+    pub fn passes(&self, user: &User, now: Millis) -> bool {
         let is_among = match user.state {
-            State::Live => filter.state != Among::Trash,
-            State::Hidden => user.is_revivable(self.now) && filter.state != Among::Live,
+            State::Live => self.state != Among::Trash,
+            State::Hidden => user.is_revivable(now) && self.state != Among::Live,
             State::Waiting | State::Detached | State::Erasing | State::Merged => false,
         };
         is_among
-            && filter.anonymous.is_none_or(|anonymous| user.identifier.is_none() == anonymous)
-            && filter.country.as_ref().is_none_or(|country| user.profile.country.as_ref() == Some(country))
-            && filter.seen_after.is_none_or(|after| user.last_seen.is_some_and(|seen| seen > after))
-            && filter.seen_before.is_none_or(|before| user.last_seen.is_some_and(|seen| seen < before))
-            && filter.data.iter().all(|(name, value)| user.profile.attributes.get(name) == Some(value))
+            && self.anonymous.is_none_or(|anonymous| user.identifier.is_none() == anonymous)
+            && self.country.as_ref().is_none_or(|country| user.profile.country.as_ref() == Some(country))
+            && self.seen_after.is_none_or(|after| user.last_seen.is_some_and(|seen| seen > after))
+            && self.seen_before.is_none_or(|before| user.last_seen.is_some_and(|seen| seen < before))
+            && self.data.iter().all(|(name, value)| user.profile.attributes.get(name) == Some(value))
     }
 }
 

@@ -96,6 +96,15 @@ pub fn of_subject(db: &Db, subject: &[u8; 16], seq: u64) -> Result<Vec<Link>> {
     db.rows(sql, params![*subject, i64::try_from(seq).map_err(Error::internal)?], read)
 }
 
+/// Rows about one registration before one, the newest first.
+pub fn of_subject_before(db: &Db, subject: &[u8; 16], seq: Option<u64>, limit: u32) -> Result<Vec<Link>> {
+    let below = seq.map_or(Ok(i64::MAX), i64::try_from).map_err(Error::internal)?;
+    let sql = const_format::formatcp!(
+        "SELECT {COLUMNS} FROM audit WHERE subject = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+    );
+    db.rows(sql, params![*subject, below, limit], read)
+}
+
 /// The numbers of rows that no log has: the first one is 1.
 pub fn strays(db: &Db) -> Result<Vec<i64>> {
     db.rows("SELECT seq FROM audit WHERE seq < 1 ORDER BY seq", params![], |row| row.get(0))

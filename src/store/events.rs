@@ -95,6 +95,46 @@ pub fn timeline(db: &Db, branches: &[(UserId, Millis)], stretch: Stretch) -> Res
     db.rows(TIMELINE, values, read)
 }
 
+/// A place in a timeline: the time of an event, and its number.
+pub type Place = (Millis, i64);
+
+/// A part of a timeline, the newest first.
+pub struct Looked {
+    pub events: Vec<(Place, Event)>,
+    /// So many were looked at that it ends here, though there may be more.
+    pub stopped: Option<Place>,
+}
+
+/// Up to `limit` events before a place, of one kind or of all. Looks at `most` of them.
+pub fn before(
+    db: &Db,
+    (user, since): (UserId, Millis),
+    (at, number): Place,
+    wanted: Option<Kind>,
+    (limit, most): (usize, usize),
+) -> Result<Looked> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS}, id FROM events
+         WHERE user_id = ?1 AND at > ?2 AND at <= ?3 AND (at < ?3 OR id < ?4)
+         ORDER BY at DESC, id DESC"
+    );
+    let mut looked = Looked { events: Vec::new(), stopped: None };
+    let mut seen = 0;
+    db.walk(sql, params![user.0, since, at, number], |row| {
+        let place = (row.get(3)?, row.get(COLUMN_COUNT)?);
+        seen += 1;
+        if wanted.is_none() || wanted == Some(kind(row)?) {
+            looked.events.push((place, read(row)?));
+        }
+        let is_full = looked.events.len() == limit;
+        if !is_full && seen == most {
+            looked.stopped = Some(place);
+        }
+        Ok(if is_full || seen == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(looked)
+}
+
 /// A session's events, the oldest first. `span` are its start and end.
 pub fn of_session(
     db: &Db,

@@ -235,6 +235,18 @@ pub fn by_receipt(db: &Db, receipt: ReceiptId) -> Result<Option<Job>> {
     db.row(sql, params![receipt], read)
 }
 
+/// Jobs at work on a user, and those that were asked for by a name, the newest first. Reads an index entry
+/// for each.
+pub fn about(db: &Db, project: ProjectId, user: UserId, name: Option<&str>, limit: u32) -> Result<Vec<Job>> {
+    let sql = formatcp!(
+        "SELECT {COLUMNS} FROM jobs WHERE id IN (
+            SELECT id FROM jobs WHERE user_id = ?1
+            UNION SELECT id FROM jobs WHERE ?2 IS NOT NULL AND reference = ?2 AND project_id = ?3
+         ) ORDER BY id DESC LIMIT ?4"
+    );
+    db.rows(sql, params![user.0, name, project.0, limit], read)
+}
+
 /// The scheduled jobs that name this.
 pub fn waiting_for(db: &Db, project: ProjectId, reference: &str) -> Result<Vec<Job>> {
     let sql = formatcp!(
@@ -275,6 +287,13 @@ pub fn list(db: &Db, project: Option<ProjectId>, below: Option<JobId>, limit: u3
             db.rows(sql, params![below, limit], read)
         }
     }
+}
+
+/// Failed jobs below a number, the newest first. Reads those through their index.
+pub fn list_failed(db: &Db, below: Option<JobId>, limit: u32) -> Result<Vec<Job>> {
+    let sql =
+        formatcp!("SELECT {COLUMNS} FROM jobs WHERE status = 'failed' AND id < ?1 ORDER BY id DESC LIMIT ?2");
+    db.rows(sql, params![below.map_or(i64::MAX, |id| id.0), limit], read)
 }
 
 /// The project's jobs that were caused in one way, the newest first.

@@ -58,6 +58,7 @@ pub mod messages;
 pub mod name_changes;
 pub mod old_secrets;
 mod open_read_only;
+pub mod overview;
 pub mod pages;
 pub mod projects;
 pub mod recordings;

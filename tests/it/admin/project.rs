@@ -88,6 +88,8 @@ fn no_page_needs_a_project() {
     server.tick();
     for page in [
         "/admin/users",
+        "/admin/",
+        "/admin/find?q=1",
         "/admin/users?q=ann",
         "/admin/trash",
         "/admin/jobs",

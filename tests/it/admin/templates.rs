@@ -26,6 +26,7 @@ const MARKS: &[(&str, &str)] = &[
     ("export_link.html", "<h2 id=\"new-link\">"),
     ("export_timeline.html", "What was recorded, the newest first."),
     ("holds.html", "<table class=\"ledger people holds\">"),
+    ("find.html", "<h1>Find</h1>"),
     ("job.html", "<ol class=\"steps\">"),
     ("jobs.html", "<table class=\"ledger jobs\">"),
     ("key.html", "<h2 id=\"revoke\">"),
@@ -34,6 +35,7 @@ const MARKS: &[(&str, &str)] = &[
     ("login.html", "<form method=\"post\" action=\"/admin/login\""),
     ("macros.html", "<svg class=\"icon\""),
     ("message.html", "<p class=\"muted mono\">"),
+    ("overview.html", "<h2 id=\"needs\">"),
     ("password.html", "<form method=\"post\" action=\"/admin/password\""),
     ("project.html", "<h2 id=\"rename\">"),
     ("projects.html", "<h2 id=\"projects\">"),
@@ -49,6 +51,11 @@ const MARKS: &[(&str, &str)] = &[
     ("sign_in_code.html", "<form method=\"post\" action=\"/admin/login/code\""),
     ("trash.html", "<table class=\"ledger people trash\">"),
     ("user.html", "<h2 id=\"held\">"),
+    ("user_access.html", "Who looked at this user"),
+    ("user_edit.html", "<h2 id=\"edit\">"),
+    ("user_jobs.html", "Jobs that are done name nobody"),
+    ("user_raw.html", "As the API shows it"),
+    ("user_timeline.html", "Timeline, newest first"),
     ("users.html", "role=\"search\""),
 ];
 
@@ -80,6 +87,10 @@ fn every_template_is_rendered_by_some_page() {
     let paths = ["/admin/users", "/admin/trash", "/admin/jobs", "/admin/projects"];
     pages.extend(paths.map(|path| browser.get(path)));
     pages.push(browser.get(&page_of(ann)));
+    for tab in ["edit", "timeline", "jobs", "access", "raw"] {
+        pages.push(browser.get(&format!("{}/{tab}", page_of(ann))));
+    }
+    pages.extend(["/admin/", "/admin/find"].map(|path| browser.get(path)));
     pages.push(browser.get(&format!("{}/erase/account", page_of(ann))));
     let link = browser.post(&format!("{}/export-link", page_of(ann)), &[]);
     let path = &link.text[link.text.find("/x/").expect("a link")..];

@@ -3,6 +3,7 @@
 
 pub mod chromium;
 mod cross_site;
+mod finding;
 mod second_factor;
 
 use actix_web::rt::System;
@@ -23,7 +24,7 @@ async fn set_up(tab: &Tab, server: &Server) {
     tab.write("#password", PASSWORD).await;
     tab.write("#password_again", PASSWORD).await;
     tab.follow("button[type=submit]").await;
-    assert_eq!(tab.path().await, "/admin/users");
+    assert_eq!(tab.path().await, "/admin/");
 }
 
 /// The background work that is due. On a thread of its own, for it waits for the writer.
@@ -50,12 +51,12 @@ fn an_owner_does_a_days_work_in_the_pages() {
         let (_driver, tab) = chromium::start(programs, server.url("")).await;
         set_up(&tab, &server).await;
         // Out, and in again by keyboard alone: the name has the focus.
-        tab.follow("form[action='/admin/logout'] button").await;
+        tab.follow("#sign-out button").await;
         assert!(tab.text().await.contains("You are signed out."));
         tab.keys("mia").await;
         tab.keys(&Key::Tab).await;
         tab.keys(&format!("{PASSWORD}{}", char::from(Key::Enter))).await;
-        tab.follow("a[href='/admin/users'][aria-current], .menu a[href='/admin/users']").await;
+        tab.follow(".menu a[href='/admin/users']").await;
 
         // Finds a user, hides it, and thinks better of it.
         tab.write("#q", "ANN@example.com").await;
@@ -139,7 +140,7 @@ fn an_owner_does_a_days_work_in_the_pages() {
         tab.follow(&format!("form[action='/admin/keys/{id}/revoke'] button")).await;
         server.get("/users").bearer(&key).send().expect(401);
 
-        tab.follow("form[action='/admin/logout'] button").await;
+        tab.follow("#sign-out button").await;
         tab.open("/admin/jobs").await;
         assert_eq!(tab.path().await, "/admin/login");
         assert_eq!(tab.complaints(), [] as [&str; 0]);
@@ -207,7 +208,16 @@ fn every_page_fits_a_phone_and_has_no_barrier() {
 
         let user = format!("/admin/users/{ann}");
         let pages = [
+            "/admin/".to_owned(),
+            "/admin/find?q=1".to_owned(),
+            "/admin/find?q=nobody".to_owned(),
             "/admin/users".to_owned(),
+            "/admin/users?state=live&seen=30&sort=seen&country=DE".to_owned(),
+            format!("{user}/edit"),
+            format!("{user}/timeline"),
+            format!("{user}/jobs"),
+            format!("{user}/access"),
+            format!("{user}/raw"),
             "/admin/users?q=nobody".to_owned(),
             user.clone(),
             format!("/admin/users/{hidden}"),
@@ -267,7 +277,7 @@ fn every_page_fits_a_phone_and_has_no_barrier() {
         check(&tab, "a new key").await;
         tab.open("/admin/projects").await;
         check(&tab, "keys").await;
-        tab.follow("form[action='/admin/logout'] button").await;
+        tab.follow("#sign-out button").await;
         check(&tab, "signed out").await;
         tab.write("#name", "mia").await;
         tab.write("#password", "a guess").await;

@@ -8,7 +8,7 @@ use super::{PASSWORD, check, set_up};
 use crate::admin::second_factor::code;
 use crate::harness::Server;
 
-const ACCOUNT: &str = "a[href='/admin/account']";
+const ACCOUNT: &str = ".account a[href='/admin/account']";
 
 async fn text_of(tab: &Tab, css: &str) -> String {
     let text = tab.run(&format!("return document.querySelector('{css}').textContent")).await;
@@ -16,7 +16,7 @@ async fn text_of(tab: &Tab, css: &str) -> String {
 }
 
 async fn give_password(tab: &Tab) {
-    tab.follow("form[action='/admin/logout'] button").await;
+    tab.follow("#sign-out button").await;
     tab.write("#name", "mia").await;
     tab.write("#password", PASSWORD).await;
     tab.follow("button[type=submit]").await;
@@ -59,7 +59,7 @@ fn a_second_factor_is_set_up_and_signs_in_without_a_script() {
         check(&tab, "a wrong code").await;
         tab.write("#code", &code(&secret, &server)).await;
         tab.follow("button[type=submit]").await;
-        assert_eq!(tab.path().await, "/admin/users");
+        assert_eq!(tab.path().await, "/admin/");
         give_password(&tab).await;
         // The field has the focus, and Enter sends it.
         tab.keys(&format!("{recovery}\u{e007}")).await;
