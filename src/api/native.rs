@@ -25,9 +25,10 @@ use crate::clock::{self, Millis};
 use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Device, Dropped, Identifier, Kind, ProjectId, Repair, Scope};
 use crate::people::activity::{Incoming, Taken};
+use crate::people::recorder::Recorder;
+use crate::people::recordings;
 use crate::people::repairs::{self as repaired, OVER_THE_HOUR};
 use crate::people::subject::Subject;
-use crate::people::{activity, recordings};
 use crate::store::NormalTx;
 use crate::trace::RequestId;
 
@@ -204,8 +205,9 @@ fn take(
 ) -> Result<(Counts, Vec<(usize, Error)>)> {
     let mut counts = Counts::default();
     let mut refused = Vec::new();
+    let mut recorder = Recorder::new(tx, project);
     for (done, (index, incoming)) in entries.iter().enumerate() {
-        match tx.nested(|| activity::record(tx, project, incoming)) {
+        match recorder.record(incoming) {
             Ok(Taken::Stored) => counts.stored += 1,
             Ok(Taken::Again) => counts.again += 1,
             Ok(Taken::Dropped(Dropped::Late)) => counts.late += 1,
@@ -221,6 +223,7 @@ fn take(
             Err(error) => refused.push((*index, error)),
         }
     }
+    recorder.settle()?;
     Ok((counts, refused))
 }
 

@@ -29,6 +29,7 @@ pub mod placeholders;
 pub mod profile;
 pub mod public;
 pub mod reasons;
+pub mod recorder;
 pub mod recordings;
 pub mod references;
 pub mod registration;

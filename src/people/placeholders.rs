@@ -32,7 +32,8 @@ pub fn in_force(intake: &Intake) -> Vec<String> {
     intake.placeholders.clone().unwrap_or_else(|| USUAL.map(str::to_owned).into())
 }
 
-fn is_in(intake: &Intake, name: &str) -> bool {
+/// Whether a name is one of them.
+pub(super) fn is_in(intake: &Intake, name: &str) -> bool {
     let name = name.trim();
     match &intake.placeholders {
         Some(own) => own.iter().any(|one| one.trim().eq_ignore_ascii_case(name)),

@@ -27,6 +27,9 @@ pub fn note(tx: &Tx, project: ProjectId, repair: Repair) -> Result<()> {
 
 /// Counts those of one request, each kind once.
 pub fn note_all(tx: &Tx, project: ProjectId, all: &[Repair]) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
     let mut times: BTreeMap<Repair, i64> = BTreeMap::new();
     for repair in all {
         // Fields are told apart among the newest alone.

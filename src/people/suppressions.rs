@@ -331,6 +331,11 @@ pub fn covers_anonymous(tx: &Tx, project: ProjectId, anonymous_id: &str) -> Resu
     Ok(kept_out_as(tx, project, &Named::as_anonymous(anonymous_id))?.is_some())
 }
 
+/// Whether one of several names is kept out.
+pub(super) fn keeps_out(tx: &Tx, project: ProjectId, names: &[Named]) -> Result<bool> {
+    Ok(kept_out_as(tx, project, names)?.is_some())
+}
+
 /// The first of several names that is kept out.
 fn kept_out_as<'a>(tx: &Tx, project: ProjectId, names: &[Named<'a>]) -> Result<Option<Named<'a>>> {
     for named in names {

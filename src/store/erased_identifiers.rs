@@ -85,6 +85,12 @@ pub fn any(db: &Db, project: ProjectId, before: Millis) -> Result<bool> {
     Ok(db.row(sql, params![project.0, before], |_| Ok(()))?.is_some())
 }
 
+/// Whether a project has any at all.
+pub fn any_ever(db: &Db, project: ProjectId) -> Result<bool> {
+    let sql = "SELECT 1 FROM erased_identifiers WHERE project_id = ?1 LIMIT 1";
+    Ok(db.row(sql, params![project.0], |_| Ok(()))?.is_some())
+}
+
 /// The latest of several names'.
 pub fn erased_as(tx: &Tx, project: ProjectId, names: &[Named]) -> Result<Option<Millis>> {
     let mut latest = None;

@@ -10,7 +10,7 @@ use super::value::{odd_row, params};
 use super::{Db, Tx, sessions};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
-use crate::model::{Event, Kind, SessionId, UserId};
+use crate::model::{Attributes, Event, Kind, SessionId, UserId};
 
 pub(super) const COLUMNS: &str = "session_id, kind, name, at, message_id, url, data";
 pub(super) const COLUMN_COUNT: usize = 7;
@@ -43,22 +43,66 @@ pub fn exists(tx: &Tx, user: UserId, message_id: &str) -> Result<bool> {
 }
 
 pub fn insert(tx: &Tx, user: UserId, event: &Event) -> Result<()> {
+    write(tx, INSERT, user, &NewEvent::of(event)).map(drop)
+}
+
+/// False: the user has one under this message id already, and nothing is written. Keys of 0.1 are not
+/// looked for.
+pub fn insert_once(tx: &Tx, user: UserId, event: &NewEvent) -> Result<bool> {
+    const ONCE: &str = formatcp!("{INSERT} ON CONFLICT (user_id, message_key) DO NOTHING");
+    Ok(write(tx, ONCE, user, event)? > 0)
+}
+
+/// Whether an event under this message id may lie under a key of 0.1.
+pub fn may_have_old_key(tx: &Tx, message_id: &str) -> bool {
+    tx.message_keys().old(message_id).is_some()
+}
+
+/// An event on its way in.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEvent<'a> {
+    pub session: Option<SessionId>,
+    pub kind: Kind,
+    pub name: &'a str,
+    pub at: Millis,
+    pub message_id: &'a str,
+    pub url: Option<&'a str>,
+    pub data: &'a Attributes,
+}
+
+impl<'a> NewEvent<'a> {
+    fn of(event: &'a Event) -> NewEvent<'a> {
+        NewEvent {
+            session: event.session,
+            kind: event.kind,
+            name: &event.name,
+            at: event.at,
+            message_id: &event.message_id,
+            url: event.url.as_deref(),
+            data: &event.data,
+        }
+    }
+}
+
+const INSERT: &str = "INSERT INTO events
+    (user_id, message_key, session_id, kind, name, at, message_id, url, data)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+fn write(tx: &Tx, sql: &str, user: UserId, event: &NewEvent) -> Result<usize> {
     tx.execute(
-        "INSERT INTO events (user_id, message_key, session_id, kind, name, at, message_id, url, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        sql,
         params![
             user.0,
-            tx.message_keys().of(&event.message_id),
+            tx.message_keys().of(event.message_id),
             event.session.map(|session| session.0),
             event.kind.as_str(),
             event.name,
             event.at,
             event.message_id,
             event.url,
-            serde_json::to_string(&event.data).map_err(Error::internal)?,
+            serde_json::to_string(event.data).map_err(Error::internal)?,
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// A stretch of a user's timeline.

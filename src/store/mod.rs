@@ -19,6 +19,7 @@ mod read_only;
 mod reserve;
 mod row;
 mod rows;
+mod savepoints;
 mod scrub;
 mod sealing;
 mod value;
@@ -107,6 +108,7 @@ pub use priority::{Background, BackgroundTx, Erasing, ErasingTx, Normal, NormalT
 pub use read_only::Access;
 use reserve::DiskReserve;
 use row::Row;
+use savepoints::{Opening, Savepoints};
 use scrub::Scrub;
 pub use scrub::{Emptied, Totals};
 pub use sealing::Purpose;
@@ -217,6 +219,7 @@ pub struct Tx<'a> {
     registrations: Cell<u32>,
     /// How many people may be registered, and in how many seconds again. None: any number.
     room: Cell<Option<(u32, u64)>>,
+    savepoints: Savepoints,
     resources: &'a WriterContext,
 }
 
@@ -614,8 +617,21 @@ fn pool(path: &Path, size: u32, access: Access) -> Result<Pool<SqliteConnectionM
 }
 
 impl<'a> Tx<'a> {
-    fn new(conn: &'a Connection, time: Reading, who: Who, resources: &'a WriterContext) -> Tx<'a> {
-        Tx { db: Db { conn }, time, who, registrations: Cell::new(0), room: Cell::new(None), resources }
+    fn new(
+        conn: &'a Connection,
+        (time, who): (Reading, Who),
+        opening: Opening,
+        resources: &'a WriterContext,
+    ) -> Tx<'a> {
+        Tx {
+            db: Db { conn },
+            time,
+            who,
+            registrations: Cell::new(0),
+            room: Cell::new(None),
+            savepoints: Savepoints::new(opening),
+            resources,
+        }
     }
 
     /// The transaction's time: one instant, however long it runs.
@@ -706,26 +722,6 @@ impl<'a> Tx<'a> {
         self.resources.worker_signal.ring();
     }
 
-    /// Runs `part` in a savepoint of its own: if it fails, what it wrote is undone and
-    /// the rest of the transaction goes on.
-    pub fn nested<T>(&self, part: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.execute("SAVEPOINT part", &[])?;
-        let (entered, registrations) = (self.resources.ledger_writer.entered(), self.registrations());
-        let outcome = part();
-        if outcome.is_err() {
-            self.registrations.set(registrations);
-            self.resources.ledger_writer.forget(entered);
-        }
-        // After a full disk there is no transaction to go on with; the writer sees to it.
-        if outcome.is_err() && !self.conn.is_autocommit() {
-            self.execute("ROLLBACK TO part", &[])?;
-        }
-        if !self.conn.is_autocommit() {
-            self.execute("RELEASE part", &[])?;
-        }
-        outcome
-    }
-
     fn secret(&self) -> &[u8; 32] {
         &self.resources.secret
     }
@@ -797,8 +793,20 @@ impl Db<'_> {
 impl Tx<'_> {
     /// Runs one statement; the number of rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<usize> {
+        self.savepoints.before_write(self.conn)?;
         let mut statement = self.conn.prepare_cached(sql).map_err(from_sql)?;
         statement.execute(params_from_iter(params)).map_err(from_sql)
+    }
+
+    /// The same for a statement that returns the row it wrote.
+    fn execute_for_row<T>(
+        &self,
+        sql: &str,
+        params: &[Value],
+        read: impl FnOnce(&Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.savepoints.before_write(self.conn)?;
+        self.row(sql, params, read)
     }
 }
 

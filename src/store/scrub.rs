@@ -161,7 +161,8 @@ impl Scrub {
             return Ok(());
         }
         let changed = self.transaction(conn, || {
-            some.iter().try_fold(0, |changed, number| Ok(changed + u64::from(scrub(conn, *number)?)))
+            let pages = page_count(conn)?;
+            some.iter().try_fold(0, |changed, number| Ok(changed + u64::from(scrub(conn, *number, pages)?)))
         })?;
         some.iter().for_each(|number| _ = self.suspects.remove(number));
         self.seen = Scrub::frames(conn)?;
@@ -234,13 +235,16 @@ impl Scrub {
     }
 }
 
-fn scrub(conn: &Connection, number: u32) -> Result<bool> {
+fn page_count(conn: &Connection) -> Result<u32> {
+    conn.prepare_cached("PRAGMA page_count")
+        .and_then(|mut count| count.query_row([], |row| row.get(0)))
+        .map_err(from_sql)
+}
+
+/// `pages` is how many the file has.
+fn scrub(conn: &Connection, number: u32, pages: u32) -> Result<bool> {
     // A page past the end: the file was shortened since.
     let Some(mut page) = read(conn, number)? else { return Ok(false) };
-    let pages = conn
-        .prepare_cached("PRAGMA page_count")
-        .and_then(|mut count| count.query_row([], |row| row.get(0)))
-        .map_err(from_sql)?;
     let trees = Trees { pages, read: &|other| read(conn, other).ok().flatten() };
     if !trees.have(number, &page) {
         return Ok(false);

@@ -15,7 +15,7 @@ pub(super) const RAISE: &str = "INSERT INTO sequences (name, value) VALUES (?1, 
 /// The next number of the sequence `name`, from 1.
 pub fn next(tx: &Tx, name: &str) -> Result<i64> {
     let number = tx
-        .row(
+        .execute_for_row(
             "INSERT INTO sequences (name, value) VALUES (?1, 1)
              ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
             params![name],

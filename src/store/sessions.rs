@@ -144,6 +144,87 @@ pub fn add_event(tx: &Tx, id: SessionId, kind: Kind, at: Millis) -> Result<()> {
     Ok(())
 }
 
+/// What several events add to a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Growth {
+    /// The start of its span, where that moves. None: it stays, and the index of starts is left alone.
+    pub started_at: Option<Millis>,
+    pub ended_at: Millis,
+    pub events: i64,
+    pub pages: i64,
+    pub errors: i64,
+}
+
+/// Counts events in, and stretches the span over them.
+pub fn grow(tx: &Tx, id: SessionId, growth: &Growth) -> Result<()> {
+    const COUNTERS: &str = "ended_at = max(ended_at, ?2), event_count = event_count + ?3, \
+        page_count = page_count + ?4, error_count = error_count + ?5";
+    let Growth { started_at, ended_at, events, pages, errors } = *growth;
+    match started_at {
+        Some(started_at) => tx.execute(
+            formatcp!("UPDATE sessions SET started_at = min(started_at, ?6), {COUNTERS} WHERE id = ?1"),
+            params![id.0, ended_at, events, pages, errors, started_at],
+        )?,
+        None => tx.execute(
+            formatcp!("UPDATE sessions SET {COUNTERS} WHERE id = ?1"),
+            params![id.0, ended_at, events, pages, errors],
+        )?,
+    };
+    Ok(())
+}
+
+/// An id for a session that is written later.
+pub fn new_id(tx: &Tx) -> SessionId {
+    SessionId(tx.next_id())
+}
+
+/// A session that several events have opened and made.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened<'a> {
+    pub id: SessionId,
+    pub project: ProjectId,
+    pub user: UserId,
+    pub external_id: Option<&'a str>,
+    pub started_at: Millis,
+    pub ended_at: Millis,
+    pub events: i64,
+    pub pages: i64,
+    pub errors: i64,
+    pub device: &'a Device,
+}
+
+/// Writes it once, as [`insert`] and [`add_event`] would have left it.
+pub fn insert_grown(tx: &Tx, session: &Opened) -> Result<()> {
+    tx.execute(
+        "INSERT INTO sessions (id, project_id, user_id, external_id, started_at, ended_at, event_count,
+             page_count, error_count, os, browser, device, country, opened_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params![
+            session.id.0,
+            session.project.0,
+            session.user.0,
+            session.external_id,
+            session.started_at,
+            session.ended_at,
+            session.events,
+            session.pages,
+            session.errors,
+            session.device.os,
+            session.device.browser,
+            session.device.device,
+            session.device.country,
+            tx.who().actor.key_number(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Whether a session of the user, other than this one, began then or later.
+pub fn any_since(db: &Db, user: UserId, at: Millis, other_than: SessionId) -> Result<bool> {
+    let sql = "SELECT 1 FROM sessions WHERE user_id = ?1 AND started_at >= ?2 AND id <> ?3 LIMIT 1";
+    Ok(db.row(sql, params![user.0, at, other_than.0], |_| Ok(()))?.is_some())
+}
+
 /// What the user's sessions were on, those that began after `since` and lie partly within the
 /// bounds (inclusive): each kind of device once.
 pub fn devices(db: &Db, user: UserId, since: Millis, (from, to): (Millis, Millis)) -> Result<Vec<Device>> {

@@ -288,15 +288,63 @@ pub struct Activity {
     pub last: Option<Millis>,
 }
 
+/// Without a newest time the index of when users were last seen is left alone.
 pub fn add_activity(tx: &Tx, id: UserId, activity: Activity) -> Result<()> {
-    tx.execute(
-        "UPDATE users SET session_count = max(0, session_count + ?2), event_count = max(0, event_count + ?3),
-             first_seen = coalesce(min(first_seen, ?4), first_seen, ?4),
-             last_seen = coalesce(max(last_seen, ?5), last_seen, ?5)
-         WHERE id = ?1",
-        params![id.0, activity.sessions, activity.events, activity.first, activity.last],
-    )?;
+    const COUNTERS: &str = "session_count = max(0, session_count + ?2), event_count = max(0, event_count + ?3), \
+        first_seen = coalesce(min(first_seen, ?4), first_seen, ?4)";
+    match activity.last {
+        Some(last) => tx.execute(
+            formatcp!(
+                "UPDATE users SET {COUNTERS}, last_seen = coalesce(max(last_seen, ?5), last_seen, ?5)
+                 WHERE id = ?1"
+            ),
+            params![id.0, activity.sessions, activity.events, activity.first, last],
+        )?,
+        None => tx.execute(
+            formatcp!("UPDATE users SET {COUNTERS} WHERE id = ?1"),
+            params![id.0, activity.sessions, activity.events, activity.first],
+        )?,
+    };
     Ok(())
+}
+
+/// What taking in activity asks of somebody who has a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub id: UserId,
+    pub is_live: bool,
+    pub last_seen: Option<Millis>,
+    pub activity_erased_at: Option<Millis>,
+}
+
+fn standing(row: &Row) -> Result<Standing> {
+    Ok(Standing {
+        id: UserId(row.get(0)?),
+        is_live: row.text(1)? == State::Live.as_str(),
+        last_seen: row.get(2)?,
+        activity_erased_at: row.get(3)?,
+    })
+}
+
+/// How whoever has this identifier stands.
+pub fn standing_by_identifier(db: &Db, project: ProjectId, identifier: &str) -> Result<Option<Standing>> {
+    let sql = "SELECT id, state, last_seen, activity_erased_at FROM users
+               WHERE identifier = ?1 AND project_id = ?2";
+    db.row(sql, params![identifier, project.0], standing)
+}
+
+/// The same by anonymous id.
+pub fn standing_by_alias(db: &Db, project: ProjectId, anonymous_id: &str) -> Result<Option<Standing>> {
+    let sql = "SELECT users.id, state, last_seen, activity_erased_at
+               FROM aliases JOIN users ON users.id = aliases.user_id AND users.project_id = aliases.project_id
+               WHERE anonymous_id = ?1 AND aliases.project_id = ?2";
+    db.row(sql, params![anonymous_id, project.0], standing)
+}
+
+/// Whether anonymous users' rows are still moving to the user.
+pub fn has_others(db: &Db, id: UserId) -> Result<bool> {
+    let sql = "SELECT 1 FROM users WHERE merged_into = ?1 LIMIT 1";
+    Ok(db.row(sql, params![id.0], |_| Ok(()))?.is_some())
 }
 
 /// Removes the row itself. What refers to it must be gone.

@@ -1,7 +1,8 @@
 //! The one writing thread.
 //!
-//! It takes all closures that wait, runs each in a savepoint of its own, commits
-//! once, and only then answers them: durable before the answer, one fsync for many.
+//! It takes all closures that wait, runs each in a savepoint of its own (see
+//! [`super::savepoints`]), commits once, and only then answers them: durable before
+//! the answer, one fsync for many.
 //! Background work (erasing in chunks) waits behind the requests. Between groups it
 //! scrubs pages and checkpoints; see [`super::scrub`].
 //!
@@ -25,6 +26,7 @@ use super::alarm::Alarm;
 use super::boot;
 use super::priority::WritePriority;
 use super::reserve::DiskReserve;
+use super::savepoints::{Around, Opening};
 use super::scrub::{Emptied, Scrub};
 use super::wal_watch::WalWatch;
 use super::{Tx, WriterContext, from_sql};
@@ -40,6 +42,16 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 /// Frames in the WAL at which the writer checkpoints: 4 MiB. With more, a caller who writes while
 /// they are folded in waits longer: at 4,000 up to 70 ms.
 const CHECKPOINT_FRAMES: i32 = 1_000;
+/// The same while requests come in crowds: a page that they write again and again is scrubbed and folded in
+/// once. It is below the four times at which nobody is served until all is folded in.
+const CHECKPOINT_FRAMES_IN_CROWDS: i32 = 3 * CHECKPOINT_FRAMES;
+/// So many requests in one group are a crowd.
+const CROWD: usize = 8;
+/// After a crowd the next one is waited for, for that long: pages that all of them write, and the sync, are
+/// then written for many.
+const GATHER_TIME: Duration = Duration::from_micros(200);
+/// After a crowd nobody came for that long: the WAL is folded in.
+const QUIET_TIME: Duration = Duration::from_millis(10);
 /// Pages are scrubbed for about this long between two groups.
 const FOLD_TIME: Duration = Duration::from_millis(8);
 /// What waits behind requests gets a turn after this long, whatever comes.
@@ -104,6 +116,16 @@ enum Next {
     /// Nothing waits.
     Idle,
     Stop,
+}
+
+/// When the WAL is to be folded in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Folding {
+    No,
+    /// Once nobody comes for a while.
+    WhenQuiet,
+    /// Between one group and the next.
+    Now,
 }
 
 /// A queued closure with the place its answer goes to.
@@ -308,10 +330,12 @@ impl Shared {
     /// behind them gets its turn, so that neither starves. While the WAL is being folded in,
     /// what is behind them waits until it is `overdue`, for it may write faster than pages
     /// are scrubbed; and nothing is waited for.
-    fn next(&self, last: WritePriority, folding: bool, overdue: bool) -> Next {
+    fn next(&self, last: WritePriority, folding: Folding, overdue: bool) -> Next {
+        let is_folding = folding == Folding::Now;
         let mut queues = self.queues();
+        let mut is_quiet = false;
         loop {
-            if (overdue || last == WritePriority::Normal && !folding)
+            if (overdue || last == WritePriority::Normal && !is_folding)
                 && let Some(behind) = queues.background.pop_front()
             {
                 return Next::BackgroundTask(behind);
@@ -320,7 +344,7 @@ impl Shared {
                 let count = queues.requests.len().min(GROUP_MAX);
                 return Next::Group(queues.requests.drain(..count).collect());
             }
-            if folding {
+            if is_folding || is_quiet {
                 return Next::Idle;
             }
             if let Some(behind) = queues.background.pop_front() {
@@ -329,7 +353,22 @@ impl Shared {
             if queues.stopping {
                 return Next::Stop;
             }
-            queues = self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            if folding == Folding::No {
+                queues = self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                let waited = self.wake.wait_timeout(queues, QUIET_TIME);
+                let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                (queues, is_quiet) = (again, timeout.timed_out());
+            }
+        }
+    }
+
+    /// Lets a group gather that is about as large as the one before.
+    fn gather(&self, before: usize) {
+        let waiting = self.queues().requests.len();
+        if before >= CROWD && waiting < before / 2 {
+            // Not on the condition: each request would wake the thread.
+            std::thread::sleep(GATHER_TIME);
         }
     }
 }
@@ -365,6 +404,8 @@ enum Cause {
     Disk,
     Damage,
     Fault,
+    /// What failed cannot be undone by itself: each is to run alone.
+    Shared,
 }
 
 impl TransactionFailure {
@@ -374,7 +415,7 @@ impl TransactionFailure {
             Cause::Busy(why) => Error::Unavailable(why),
             Cause::Disk => Error::DiskFails(self.text.clone()),
             Cause::Damage => Error::Damaged(self.text.clone()),
-            Cause::Fault => Error::internal(&self.text),
+            Cause::Fault | Cause::Shared => Error::internal(&self.text),
         }
     }
 
@@ -388,22 +429,40 @@ impl Thread {
         self.conn.wal_hook(Some(note_frames));
         let mut last = WritePriority::Background;
         let mut turn = Instant::now();
+        // How many requests were in the last group.
+        let mut crowd = 0;
         loop {
-            let folding = self.unfolded() >= CHECKPOINT_FRAMES;
-            match shared.next(last, folding, turn.elapsed() > PATIENCE) {
+            let unfolded = self.unfolded();
+            let folding = match crowd >= CROWD {
+                true if unfolded >= CHECKPOINT_FRAMES_IN_CROWDS => Folding::Now,
+                false if unfolded >= CHECKPOINT_FRAMES => Folding::Now,
+                true if unfolded >= CHECKPOINT_FRAMES => Folding::WhenQuiet,
+                _ => Folding::No,
+            };
+            let is_overdue = turn.elapsed() > PATIENCE;
+            if folding != Folding::Now && !is_overdue {
+                shared.gather(crowd);
+            }
+            let mut folds = folding == Folding::Now;
+            match shared.next(last, folding, is_overdue) {
                 Next::Group(tasks) => {
                     last = WritePriority::Normal;
+                    crowd = tasks.len();
                     self.commit(tasks);
                 }
                 Next::BackgroundTask(behind) => {
                     last = WritePriority::Background;
+                    crowd = 0;
                     self.go_behind(behind);
                     turn = Instant::now();
                 }
-                Next::Idle => {}
+                Next::Idle => {
+                    crowd = 0;
+                    folds = true;
+                }
                 Next::Stop => break,
             }
-            if folding || self.watch.is_time_to_try() {
+            if folds || self.watch.is_time_to_try() {
                 // It had its turn behind the requests.
                 last = WritePriority::Background;
                 self.fold();
@@ -507,7 +566,7 @@ impl Thread {
             let mut group = Vec::with_capacity(waiting.len());
             match self.attempt(&mut waiting, &mut group) {
                 Ok(()) => group.into_iter().for_each(|task| task.answer(None)),
-                Err(_) if group.len() + waiting.len() > 1 => {
+                Err(fault) if group.len() + waiting.len() > 1 || fault.cause == Cause::Shared => {
                     // Which of them ended the transaction may not be known (a full disk
                     // shows at COMMIT): alone, each meets its own fate.
                     for mut task in group.into_iter().chain(waiting.drain(..)) {
@@ -533,7 +592,7 @@ impl Thread {
         let began = Instant::now();
         let mut outcome = Ok(());
         while let Some(mut task) = waiting.pop_front() {
-            outcome = self.one(&mut task);
+            outcome = self.one(&mut task, Opening::WhenNeeded);
             group.push(task);
             if outcome.is_err() || began.elapsed() > GROUP_TIME {
                 break;
@@ -563,12 +622,13 @@ impl Thread {
     }
 
     fn alone(&self, task: &mut Box<dyn Task>) -> Result<(), TransactionFailure> {
-        let mut outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
+        let mut outcome =
+            self.begin().and_then(|()| self.one(task, Opening::AtOnce)).and_then(|()| self.end());
         if let Err(fault) = &outcome
             && self.makes_room(fault, std::iter::once(&*task))
         {
             self.abandon();
-            outcome = self.begin().and_then(|()| self.one(task)).and_then(|()| self.end());
+            outcome = self.begin().and_then(|()| self.one(task, Opening::AtOnce)).and_then(|()| self.end());
         }
         if let Err(fault) = &outcome {
             self.tell("a write failed", fault);
@@ -615,9 +675,9 @@ impl Thread {
     }
 
     /// One task in its savepoint. TransactionFailure: the whole transaction is lost.
-    fn one(&self, task: &mut Box<dyn Task>) -> Result<(), TransactionFailure> {
-        self.sql("SAVEPOINT task")?;
-        let tx = Tx::new(&self.conn, task.clock().read(), task.who(), &self.resources);
+    fn one(&self, task: &mut Box<dyn Task>, opening: Opening) -> Result<(), TransactionFailure> {
+        let tx = Tx::new(&self.conn, (task.clock().read(), task.who()), opening, &self.resources);
+        tx.savepoints.enter(&self.conn, Around::Closure).map_err(failed)?;
         let entered = self.resources.ledger_writer.entered();
         let good = catch_unwind(AssertUnwindSafe(|| task.run(&tx))).unwrap_or_else(|_| {
             log::error!("a write panicked");
@@ -643,10 +703,14 @@ impl Thread {
             log::error!("a write failed: {what}");
         }
         if !good {
-            self.sql("ROLLBACK TO task")?;
             self.resources.ledger_writer.forget(entered);
         }
-        self.sql("RELEASE task")
+        tx.savepoints.end(&self.conn, good).map_err(failed)?;
+        if tx.savepoints.are_lost() {
+            let text = "a write of a group cannot be undone by itself".to_owned();
+            return Err(TransactionFailure { text, cause: Cause::Shared });
+        }
+        Ok(())
     }
 
     fn sql(&self, sql: &str) -> Result<(), TransactionFailure> {

@@ -310,7 +310,7 @@ fn no_dialect_knows_another_and_only_store_has_sql() {
 /// Tables are one SQL text and four kinds of values: another engine can keep them.
 #[test]
 fn tables_do_not_know_sqlite() {
-    const ENGINE: [&str; 15] = [
+    const ENGINE: [&str; 16] = [
         "backup",
         "freelist",
         "ids",
@@ -323,6 +323,7 @@ fn tables_do_not_know_sqlite() {
         "read_only",
         "row",
         "rows",
+        "savepoints",
         "scrub",
         "wal_pairing",
         "writer",

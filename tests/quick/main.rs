@@ -17,6 +17,7 @@ mod ledger;
 mod map;
 mod metrics_text;
 mod proof;
+mod recorder;
 mod registry;
 mod repair_reasons;
 mod scanner;

@@ -11,8 +11,9 @@ use crate::api::dialect::{Answer, Call, Object};
 use crate::error::{Error, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, Said};
 use crate::people::activity::Incoming;
+use crate::people::recorder::Recorder;
+use crate::people::repairs as repaired;
 use crate::people::subject::Subject;
-use crate::people::{activity, repairs as repaired};
 use crate::store::NormalTx;
 
 /// The rules' own names for what an event of this API has, and its names.
@@ -32,7 +33,9 @@ pub async fn create(mut call: Call) -> Answer {
     let counted = repairs.counted();
     let record = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &counted)?;
-        activity::record(tx, project, &event)
+        let mut recorder = Recorder::new(tx, project);
+        recorder.record(&event)?;
+        recorder.settle()
     };
     let written = call.app.write(record).await;
     written.map_err(|error| renamed(error, OF_EVENTS))?;

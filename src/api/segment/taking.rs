@@ -12,6 +12,7 @@ use crate::api::lenient::{self, Mended};
 use crate::error::{Error, FieldError, Place, Result};
 use crate::model::{Dropped, Kind, ProfileChange, ProjectId, Received, Repair, TOO_DEEP};
 use crate::people::activity::Taken;
+use crate::people::recorder::Recorder;
 use crate::people::{activity, identify, merge, repairs};
 use crate::store::{NormalTx, Tx};
 
@@ -228,8 +229,15 @@ fn take_all(
 ) -> Result<Outcome> {
     let mut counted = counted.to_vec();
     let mut all = Outcome::default();
+    let mut recorder = Recorder::new(tx, project);
     for (done, (index, message)) in messages.iter().enumerate() {
-        let mut outcome = tx.nested(|| take(tx, project, message));
+        let mut outcome = match message {
+            Message::Event(incoming) => recorder.record(incoming).map(received),
+            _ => {
+                recorder.settle()?;
+                tx.nested(|| take(tx, project, message))
+            }
+        };
         if let Some((smaller, repair)) = without_attributes(message, &outcome) {
             outcome = tx.nested(|| take(tx, project, &smaller));
             all.repaired.push((*index, repair));
@@ -253,8 +261,16 @@ fn take_all(
             }
         }
     }
+    recorder.settle()?;
     repairs::note_all(tx, project, &counted)?;
     Ok(all)
+}
+
+fn received(taken: Taken) -> Received<()> {
+    match taken {
+        Taken::Dropped(why) => Err(why),
+        Taken::Stored | Taken::Again => Ok(()),
+    }
 }
 
 /// The same message without attributes, where they outgrew what a profile may hold, or cannot be read
@@ -277,10 +293,7 @@ fn without_attributes(message: &Message, outcome: &Result<Received<()>>) -> Opti
 
 fn take(tx: &Tx, project: ProjectId, message: &Message) -> Result<Received<()>> {
     match message {
-        Message::Event(incoming) => Ok(match activity::record(tx, project, incoming)? {
-            Taken::Dropped(why) => Err(why),
-            Taken::Stored | Taken::Again => Ok(()),
-        }),
+        Message::Event(incoming) => activity::record(tx, project, incoming).map(received),
         Message::Identify { subject, change, said } => {
             Ok(identify::identify(tx, project, subject, change, *said)?.map(drop))
         }
