@@ -76,6 +76,10 @@ pub struct Config {
     #[arg(long, env = "USHER_FIND", value_name = "ON", value_enum, default_value_t = Find::On, global = true)]
     pub find: Find,
 
+    /// Serve the API reference at /docs and the OpenAPI documents; they hold no data and need no key
+    #[arg(long, env = "USHER_DOCS", value_name = "ON", value_enum, default_value_t = Docs::On, global = true)]
+    pub docs: Docs,
+
     /// Hours between automatic backups to DATA/backups; default: no automatic backups
     #[arg(long, env = "USHER_BACKUP_EVERY", value_name = "HOURS", global = true,
           value_parser = clap::value_parser!(u16).range(1..=8_784))]
@@ -120,6 +124,13 @@ pub enum Find {
     Off,
 }
 
+/// Whether the reference of the APIs is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Docs {
+    On,
+    Off,
+}
+
 impl Config {
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
@@ -130,6 +141,7 @@ impl Config {
             .with_contact(self.security_contact.clone())
             .with_hosts(self.api_host.clone())
             .with_tls(self.tls_cert.is_some())
+            .with_docs(self.docs == Docs::On)
     }
 
     /// The files of the certificate, where the server is to speak TLS itself. What does not go together.

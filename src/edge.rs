@@ -21,6 +21,8 @@ pub struct Edge {
     listen: OnceLock<Vec<SocketAddr>>,
     /// The server itself speaks TLS.
     tls: bool,
+    /// The reference of the APIs is closed.
+    is_undocumented: bool,
     /// A peer that is not trusted sent one of [`FORWARDING`].
     unproven: AtomicBool,
     /// An address was built without a public URL, and the log says so.
@@ -44,6 +46,16 @@ impl Edge {
     /// The same, of a server that speaks TLS itself or does not.
     pub fn with_tls(self, tls: bool) -> Edge {
         Edge { tls, ..self }
+    }
+
+    /// The same, with the reference of the APIs closed or open.
+    pub fn with_docs(self, are_open: bool) -> Edge {
+        Edge { is_undocumented: !are_open, ..self }
+    }
+
+    /// Whether the reference of the APIs is open.
+    pub fn has_docs(&self) -> bool {
+        !self.is_undocumented
     }
 
     /// Whether the server itself speaks TLS.

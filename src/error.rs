@@ -105,6 +105,8 @@ pub struct FieldError {
     pub place: Place,
     /// Path to the field, as the caller wrote it: `traits.email`, `limit`.
     pub field: String,
+    /// The same as a JSON pointer, where the dots of a path would not tell it.
+    pub pointer: Option<String>,
     pub message: String,
 }
 
@@ -161,7 +163,7 @@ impl Error {
 
 impl FieldError {
     pub fn new(place: Place, field: impl Into<String>, message: impl Into<String>) -> FieldError {
-        FieldError { place, field: field.into(), message: message.into() }
+        FieldError { place, field: field.into(), pointer: None, message: message.into() }
     }
 }
 

@@ -22,6 +22,7 @@
 //! | `backup` | backups made, scheduled and pruned |
 //! | `web` | what `api` and `admin` share of HTTP |
 //! | `api`, `admin` | the vendors' APIs and our own; the pages |
+//! | `docs` | the reference of the APIs: OpenAPI documents and pages, made from the table of routes |
 //! | `worker` | the background threads |
 //! | `data_dir` | what lies in a data directory, and that one process holds it |
 //! | `start` | an app put together from a data directory, with the checks of every start |
@@ -75,6 +76,8 @@ pub mod web;
 
 pub mod admin;
 pub mod api;
+
+pub mod docs;
 
 pub mod worker;
 

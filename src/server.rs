@@ -27,6 +27,7 @@ use crate::admin::{self, Halfway, LoginThrottle, SetupLink, Tokens};
 use crate::api;
 use crate::app::{App, figures};
 use crate::clock::{DAY, rfc3339};
+use crate::docs;
 use crate::edge::{Edge, FORWARDING};
 use crate::error::{Error, Result};
 use crate::metrics::CONTENT_TYPE;
@@ -166,6 +167,7 @@ fn mount(config: &mut web::ServiceConfig) {
         .route("/.well-known/security.txt", get_or_head().to(security_txt))
         .route("/", get_or_head().to(home))
         .configure(admin::mount)
+        .configure(docs::mount)
         .configure(api::mount);
 }
 

@@ -66,6 +66,7 @@ use std::rc::Rc;
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
+pub use assets::sheet;
 pub use link::path as password_path;
 pub use login_throttle::{Guest, LoginThrottle};
 pub use page_request::{Access, Route};

@@ -2,6 +2,8 @@
 //! header `x-api-version`, or first in the path, as older clients send it.
 //! Source: seeds/003, and the npm client `alloy-node` 2.2.1.
 
+mod words;
+
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -24,6 +26,14 @@ const VERSIONS: &str = "must be 2025-09, or in paths 2023-01, 2023-06, 2023-12 o
 struct Alloy;
 
 impl Dialect for Alloy {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
@@ -60,16 +70,58 @@ pub fn routes() -> Vec<Route> {
     let logs = ["/users/{userId}/logs", "/{version}/users/{userId}/logs"];
     let mut routes = Vec::new();
     for path in users {
-        routes.push(Route::new(DIALECT, Method::GET, path, Some(Scope::Read), list_users));
-        routes.push(Route::new(DIALECT, Method::POST, path, Some(Scope::Write), create_user));
+        routes.push(Route::new(
+            DIALECT,
+            Method::GET,
+            path,
+            Some(Scope::Read),
+            list_users,
+            words::list_users(path),
+        ));
+        routes.push(Route::new(
+            DIALECT,
+            Method::POST,
+            path,
+            Some(Scope::Write),
+            create_user,
+            words::create_user(path),
+        ));
     }
     for path in user {
-        routes.push(Route::new(DIALECT, Method::GET, path, Some(Scope::Read), get_user));
-        routes.push(Route::new(DIALECT, Method::PUT, path, Some(Scope::Write), update_user));
-        routes.push(Route::new(DIALECT, Method::DELETE, path, Some(Scope::Delete), delete_user));
+        routes.push(Route::new(
+            DIALECT,
+            Method::GET,
+            path,
+            Some(Scope::Read),
+            get_user,
+            words::get_user(path),
+        ));
+        routes.push(Route::new(
+            DIALECT,
+            Method::PUT,
+            path,
+            Some(Scope::Write),
+            update_user,
+            words::update_user(path),
+        ));
+        routes.push(Route::new(
+            DIALECT,
+            Method::DELETE,
+            path,
+            Some(Scope::Delete),
+            delete_user,
+            words::delete_user(path),
+        ));
     }
     for path in logs {
-        routes.push(Route::new(DIALECT, Method::DELETE, path, Some(Scope::Delete), delete_logs));
+        routes.push(Route::new(
+            DIALECT,
+            Method::DELETE,
+            path,
+            Some(Scope::Delete),
+            delete_logs,
+            words::delete_logs(path),
+        ));
     }
     routes
 }

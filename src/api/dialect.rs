@@ -21,7 +21,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
-use super::{body_key, broken, cors, lenient};
+use super::doc::{Doc, In};
+use super::{body_key, broken, check, cors, lenient};
 use crate::access::keyring::Access;
 use crate::access::rate_limit::Allowance;
 use crate::app::App;
@@ -63,6 +64,18 @@ pub trait Dialect: Sync {
     /// The error as this API's clients know it. Status and body; the headers that go
     /// with some errors are added by [`answer`].
     fn error(&self, error: &Error) -> HttpResponse;
+
+    /// How OpenAPI says where the key stands.
+    fn key_scheme(&self) -> Value;
+
+    /// The schema of an error's body.
+    fn error_schema(&self) -> Value;
+
+    /// Whether a request is refused that has fields or parameters which its route's words do not name.
+    /// Vendors' servers ignore them, and their clients send them.
+    fn is_strict(&self) -> bool {
+        false
+    }
 }
 
 /// A handler's answer.
@@ -81,7 +94,8 @@ pub struct Route {
     pub scope: Option<Scope>,
     /// Pages of other sites may send to it: see `cors.rs`.
     pub browsers: bool,
-    body_max: usize,
+    pub doc: Rc<Doc>,
+    pub body_max: usize,
     handler: Handler,
 }
 
@@ -97,13 +111,23 @@ impl Route {
         path: &'static str,
         scope: Option<Scope>,
         handler: F,
+        doc: Doc,
     ) -> Route
     where
         F: Fn(Call) -> Fut + 'static,
         Fut: Future<Output = Answer> + 'static,
     {
         let handler: Handler = Rc::new(move |call| Box::pin(handler(call)));
-        Route { method, path, dialect, scope, browsers: false, body_max: BODY_MAX, handler }
+        Route {
+            method,
+            path,
+            dialect,
+            scope,
+            browsers: false,
+            doc: Rc::new(doc),
+            body_max: BODY_MAX,
+            handler,
+        }
     }
 
     /// The same for what browsers send from pages of other sites.
@@ -135,10 +159,12 @@ pub async fn serve(
         body_max: route.body_max,
         payload: Some(payload),
         body: None,
+        strict: route.dialect.is_strict().then(|| Rc::clone(&route.doc)),
         access: None,
     };
     let mut allowance = None;
-    let outcome = match admit(route, &mut call, &mut allowance).await {
+    let admitted = admit(route, &mut call, &mut allowance).await;
+    let outcome = match admitted.and_then(|()| call.check_query()) {
         Ok(()) => (route.handler)(call).await,
         Err(error) => Err(error),
     };
@@ -363,6 +389,8 @@ pub struct Call {
     body_max: usize,
     payload: Option<Payload>,
     body: Option<Body>,
+    /// The words to which the request has to keep.
+    strict: Option<Rc<Doc>>,
     access: Option<Arc<Access>>,
 }
 
@@ -411,6 +439,27 @@ impl Call {
             return Err(Error::invalid(Place::Query, name, "must be given once"));
         }
         Ok(Query(pairs))
+    }
+
+    /// [`Error::Invalid`] with all parameters that the route does not name, or that are not as it says.
+    fn check_query(&self) -> Result<()> {
+        let Some(doc) = &self.strict else { return Ok(()) };
+        let query = self.query()?;
+        let mut faults = Vec::new();
+        for (name, text) in &query.0 {
+            match doc.of(In::Query).find(|parameter| parameter.name == name) {
+                Some(parameter) => {
+                    let value = coerced(&parameter.schema, text);
+                    let found = check::faults(Place::Query, &parameter.schema, &value);
+                    faults.extend(found.into_iter().map(|fault| FieldError { field: name.clone(), ..fault }));
+                }
+                None => {
+                    let known: Vec<&str> = doc.of(In::Query).map(|parameter| parameter.name).collect();
+                    faults.push(FieldError::new(Place::Query, name.as_str(), check::not_known(&known)));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
 
     /// [`Error::Invalid`] if it is there, but not in ASCII.
@@ -526,9 +575,22 @@ impl Call {
         if body.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(body) }
     }
 
-    /// The body as a JSON object. [`Error::BadJson`] if it is none.
+    /// The body as a JSON object. [`Error::BadJson`] if it is none. [`Error::Invalid`] with all that does not
+    /// fit the route's words, where the API is strict.
     pub async fn object(&mut self) -> Result<Object> {
-        self.read_object(|object| object).await
+        let doc = self.strict.as_ref().and_then(|doc| doc.body.as_ref());
+        let schema = doc.map(|body| body.schema.clone());
+        self.read_object(move |object| {
+            let Object(fields) = object?;
+            let Some(schema) = schema else { return Ok(Object(fields)) };
+            let value = Value::Object(fields);
+            let faults = check::faults(Place::Body, &schema, &value);
+            match value {
+                Value::Object(fields) if faults.is_empty() => Ok(Object(fields)),
+                _ => Err(Error::Invalid(faults)),
+            }
+        })
+        .await
     }
 
     /// What a reader makes of the body as a JSON object: aside, if it is large.
@@ -594,6 +656,16 @@ fn key_of(body: &[u8], field: &str, app: &App) -> Result<String> {
     };
     let key = value.and_then(|value| serde_json::from_str::<String>(value.get()).ok());
     key.filter(|key| !key.is_empty()).ok_or(Error::NoKey)
+}
+
+/// A parameter's text as what its schema wants, if it can be read as that.
+fn coerced(schema: &Value, text: &str) -> Value {
+    let read = match schema["type"].as_str() {
+        Some("integer") => text.parse::<i64>().ok().map(Value::from),
+        Some("boolean") => text.parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    read.unwrap_or_else(|| text.into())
 }
 
 /// A query's parameters, each at most once, unless its route takes several.

@@ -14,6 +14,7 @@ mod paging;
 mod preferences;
 mod search;
 mod shown;
+mod words;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -37,6 +38,14 @@ const KEY: &str = "X-APTRINSIC-API-KEY";
 struct Gainsight;
 
 impl Dialect for Gainsight {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "apiKey", "in": "header", "name": "X-APTRINSIC-API-KEY" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         let Some(value) = dialect::key_header(request, KEY)? else { return dialect::authorization(request) };
         let key = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
@@ -127,29 +136,107 @@ pub fn routes() -> Vec<Route> {
     let user_model = "/v1/admin/model/user/attributes";
     let account_model = "/v1/admin/model/account/attributes";
     let mut routes = vec![
-        Route::new(DIALECT, Method::DELETE, user, Some(Scope::Delete), delete_user),
-        Route::new(DIALECT, Method::DELETE, "/v1/users/delete", Some(Scope::Delete), delete_named),
-        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Write), create_user),
-        Route::new(DIALECT, Method::PUT, user, Some(Scope::Write), update_user),
-        Route::new(DIALECT, Method::PUT, "/v1/users/update", Some(Scope::Write), update_named),
-        Route::new(DIALECT, Method::GET, user, Some(Scope::Read), get_user),
-        Route::new(DIALECT, Method::GET, "/v1/users", Some(Scope::Read), list_users),
-        Route::new(DIALECT, Method::POST, "/v1/events/custom", Some(Scope::Ingest), events::create),
-        Route::new(DIALECT, Method::GET, user_model, Some(Scope::Read), attributes::of_users),
-        Route::new(DIALECT, Method::GET, account_model, Some(Scope::Read), attributes::of_accounts),
-        Route::new(DIALECT, Method::GET, "/v1/events/{kind}", Some(Scope::Read), history::events),
+        Route::new(DIALECT, Method::DELETE, user, Some(Scope::Delete), delete_user, words::delete_user()),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            "/v1/users/delete",
+            Some(Scope::Delete),
+            delete_named,
+            words::delete_named(),
+        ),
+        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Write), create_user, words::create_user()),
+        Route::new(DIALECT, Method::PUT, user, Some(Scope::Write), update_user, words::update_user()),
+        Route::new(
+            DIALECT,
+            Method::PUT,
+            "/v1/users/update",
+            Some(Scope::Write),
+            update_named,
+            words::update_named(),
+        ),
+        Route::new(DIALECT, Method::GET, user, Some(Scope::Read), get_user, words::get_user()),
+        Route::new(DIALECT, Method::GET, "/v1/users", Some(Scope::Read), list_users, words::list_users()),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/v1/events/custom",
+            Some(Scope::Ingest),
+            events::create,
+            words::create(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            user_model,
+            Some(Scope::Read),
+            attributes::of_users,
+            words::of_users(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            account_model,
+            Some(Scope::Read),
+            attributes::of_accounts,
+            words::of_accounts(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/events/{kind}",
+            Some(Scope::Read),
+            history::events,
+            words::events(),
+        ),
         Route::new(
             DIALECT,
             Method::GET,
             "/v1/survey/responses",
             Some(Scope::Read),
             history::survey_responses,
+            words::survey_responses(),
         ),
-        Route::new(DIALECT, Method::GET, "/v1/accounts", Some(Scope::Read), empty::accounts),
-        Route::new(DIALECT, Method::GET, "/v1/segment", Some(Scope::Read), empty::segments),
-        Route::new(DIALECT, Method::GET, "/v1/feature", Some(Scope::Read), empty::features),
-        Route::new(DIALECT, Method::GET, "/v1/articles", Some(Scope::Read), empty::articles),
-        Route::new(DIALECT, Method::GET, "/v1/kcbot", Some(Scope::Read), empty::knowledge_bots),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/accounts",
+            Some(Scope::Read),
+            empty::accounts,
+            words::accounts(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/segment",
+            Some(Scope::Read),
+            empty::segments,
+            words::segments(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/feature",
+            Some(Scope::Read),
+            empty::features,
+            words::features(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/articles",
+            Some(Scope::Read),
+            empty::articles,
+            words::articles(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v1/kcbot",
+            Some(Scope::Read),
+            empty::knowledge_bots,
+            words::knowledge_bots(),
+        ),
     ];
     routes.extend(denylist::routes());
     routes.extend(preferences::routes());

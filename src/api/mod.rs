@@ -6,10 +6,13 @@ mod agent;
 mod body;
 mod body_key;
 mod broken;
+pub mod check;
 mod cors;
 pub mod dialect;
+pub mod doc;
 mod lenient;
 mod paths;
+pub mod schema;
 
 mod alloy;
 mod gainsight;

@@ -12,6 +12,7 @@ mod proofs;
 mod repairs;
 mod search;
 mod suppressions;
+mod words;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, mime};
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::dialect::{self, Answer, Call, Dialect, Literal, Object, Route};
-use super::streamed;
+use super::{check, streamed};
 use crate::access::keyring::Access;
 use crate::clock::{self, Millis};
 use crate::error::{Error, FieldError, Place, Result};
@@ -36,12 +37,38 @@ pub static DIALECT: &dyn Dialect = &Native;
 
 /// The most entries of one request.
 const BATCH_MAX: usize = 1_000;
+/// What an entry may have.
+const ENTRY: [&str; 11] = [
+    "type",
+    "kind",
+    "userId",
+    "anonymousId",
+    "name",
+    "at",
+    "timestamp",
+    "messageId",
+    "sessionId",
+    "url",
+    "data",
+];
 /// The largest piece of a recording: 8 MiB.
 const PIECE_MAX: usize = 8 * 1024 * 1024;
 
 struct Native;
 
 impl Dialect for Native {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::problem()
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
@@ -55,17 +82,18 @@ impl Dialect for Native {
         };
         let faults = dialect::faults(error);
         HttpResponse::build(status).content_type("application/problem+json").json(json!({
-            "type": "about:blank",
+            "type": format!("/docs#problem-{}", code(error)),
             "title": status.canonical_reason(),
             "status": status.as_u16(),
             "detail": detail,
             "code": code(error),
-            "request_id": RequestId::current().map(|id| id.to_string()),
+            "requestId": RequestId::current().map(|id| id.to_string()),
             "errors": faults.iter().map(fault_json).collect::<Vec<Value>>(),
         }))
     }
 }
 
+/// An error's code, by which clients tell it.
 fn code(error: &Error) -> &'static str {
     match error {
         Error::NoKey | Error::MalformedKey | Error::UnknownKey => "unauthorized",
@@ -105,15 +133,30 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     let mut routes = vec![
-        Route::new(DIALECT, Method::POST, "/api/activity", Some(Scope::Ingest), post_activity),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/api/activity",
+            Some(Scope::Ingest),
+            post_activity,
+            words::post_activity(),
+        ),
         Route::new(
             DIALECT,
             Method::PUT,
             "/api/sessions/{id}/recording",
             Some(Scope::Ingest),
             append_recording,
+            words::append_recording(),
         ),
-        Route::new(DIALECT, Method::GET, "/api/sessions/{id}/recording", Some(Scope::Read), get_recording),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/sessions/{id}/recording",
+            Some(Scope::Read),
+            get_recording,
+            words::get_recording(),
+        ),
     ];
     routes.extend(proofs::routes());
     routes.extend(backups::routes());
@@ -232,6 +275,9 @@ fn read(entry: Value, message_id: impl FnOnce() -> Option<String>) -> Result<Inc
         return Err(Error::invalid(Place::Body, "activity", "must be an object"));
     };
     let entry = Object(map);
+    if let Some(name) = entry.0.keys().find(|name| !ENTRY.contains(&name.as_str())) {
+        return Err(Error::invalid(Place::Body, name.as_str(), check::not_known(&ENTRY)));
+    }
     let kind = kind(&entry)?;
     let subject = Subject {
         identifier: entry.optional_identifier("userId")?,
@@ -349,6 +395,19 @@ fn field(name: &str) -> &str {
     if name == "properties" { "data" } else { name }
 }
 
+/// A fault, and where it stands in the request.
 fn fault_json(fault: &FieldError) -> Value {
-    json!({ "field": fault.field, "message": fault.message })
+    let mut shown = json!({ "field": fault.field, "message": fault.message });
+    match fault.place {
+        Place::Body => {
+            let pointer = || match fault.field.as_str() {
+                "body" => String::new(),
+                field => format!("/{}", field.replace(['.', '['], "/").replace(']', "")),
+            };
+            shown["pointer"] = fault.pointer.clone().unwrap_or_else(pointer).into();
+        }
+        Place::Path | Place::Query => shown["parameter"] = fault.field.as_str().into(),
+        Place::Header => shown["header"] = fault.field.as_str().into(),
+    }
+    shown
 }

@@ -3,6 +3,7 @@
 //! other paths and words for the same people and jobs, is in `v2`.
 
 pub mod v2;
+mod words;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -22,6 +23,14 @@ pub static DIALECT: &dyn Dialect = &OpenReplay;
 struct OpenReplay;
 
 impl Dialect for OpenReplay {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "apiKey", "in": "header", "name": "Authorization" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::errors()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
@@ -71,13 +80,21 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/users/{userId}", Some(Scope::Read), get_user),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/v1/{projectKey}/users/{userId}",
+            Some(Scope::Read),
+            get_user,
+            words::get_user(),
+        ),
         Route::new(
             DIALECT,
             Method::DELETE,
             "/api/v1/{projectKey}/users/{userId}",
             Some(Scope::Delete),
             delete_user,
+            words::delete_user(),
         ),
         Route::new(
             DIALECT,
@@ -85,6 +102,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/users/{userId}/sessions",
             Some(Scope::Read),
             user_sessions,
+            words::user_sessions(),
         ),
         Route::new(
             DIALECT,
@@ -92,19 +110,56 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/sessions/{sessionId}/events",
             Some(Scope::Read),
             session_events,
+            words::session_events(),
         ),
-        Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/jobs", Some(Scope::Read), list_jobs),
-        Route::new(DIALECT, Method::GET, "/api/v1/{projectKey}/jobs/{jobId}", Some(Scope::Read), get_job),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/v1/{projectKey}/jobs",
+            Some(Scope::Read),
+            list_jobs,
+            words::list_jobs(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/v1/{projectKey}/jobs/{jobId}",
+            Some(Scope::Read),
+            get_job,
+            words::get_job(),
+        ),
         Route::new(
             DIALECT,
             Method::DELETE,
             "/api/v1/{projectKey}/jobs/{jobId}",
             Some(Scope::Delete),
             cancel_job,
+            words::cancel_job(),
         ),
-        Route::new(DIALECT, Method::GET, "/api/v1/projects", Some(Scope::Read), list_projects),
-        Route::new(DIALECT, Method::POST, "/api/v1/projects", Some(Scope::Admin), create_project),
-        Route::new(DIALECT, Method::GET, "/api/v1/projects/{projectKey}", Some(Scope::Read), get_project),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/v1/projects",
+            Some(Scope::Read),
+            list_projects,
+            words::list_projects(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/api/v1/projects",
+            Some(Scope::Admin),
+            create_project,
+            words::create_project(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/v1/projects/{projectKey}",
+            Some(Scope::Read),
+            get_project,
+            words::get_project(),
+        ),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! Source: seeds/004, and the vendor's JavaScript client.
 
 pub mod client;
+mod words;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
@@ -21,6 +22,14 @@ pub static DIALECT: &dyn Dialect = &Proficient;
 struct Proficient;
 
 impl Dialect for Proficient {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
@@ -93,11 +102,25 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/users", Some(Scope::Read), list_users),
-        Route::new(DIALECT, Method::POST, "/users", Some(Scope::Write), create_user),
-        Route::new(DIALECT, Method::GET, "/users/{user_id}", Some(Scope::Read), get_user),
-        Route::new(DIALECT, Method::POST, "/users/{user_id}", Some(Scope::Write), update_user),
-        Route::new(DIALECT, Method::DELETE, "/users/{user_id}", Some(Scope::Delete), delete_user),
+        Route::new(DIALECT, Method::GET, "/users", Some(Scope::Read), list_users, words::list_users()),
+        Route::new(DIALECT, Method::POST, "/users", Some(Scope::Write), create_user, words::create_user()),
+        Route::new(DIALECT, Method::GET, "/users/{user_id}", Some(Scope::Read), get_user, words::get_user()),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/users/{user_id}",
+            Some(Scope::Write),
+            update_user,
+            words::update_user(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            "/users/{user_id}",
+            Some(Scope::Delete),
+            delete_user,
+            words::delete_user(),
+        ),
     ]
 }
 

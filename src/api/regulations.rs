@@ -14,6 +14,7 @@
 mod asked;
 mod shown;
 mod singly;
+mod words;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,6 +34,14 @@ const BODY_MAX: usize = 6 * 1024 * 1024;
 struct Regulations;
 
 impl Dialect for Regulations {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         let Some(value) = dialect::key_header(request, dialect::AUTHORIZATION)? else { return Ok(None) };
         let value = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
@@ -105,15 +114,30 @@ pub fn routes() -> Vec<Route> {
     let cloud = "/regulations/cloudsources/{sourceId}";
     let (delete, read) = (Some(Scope::Delete), Some(Scope::Read));
     let mut routes = vec![
-        Route::new(DIALECT, Method::POST, all, delete, create).body_max(BODY_MAX),
-        Route::new(DIALECT, Method::GET, all, read, list),
-        Route::new(DIALECT, Method::GET, one, read, get),
-        Route::new(DIALECT, Method::DELETE, one, delete, cancel),
-        Route::new(DIALECT, Method::POST, source, delete, create_of_source).body_max(BODY_MAX),
-        Route::new(DIALECT, Method::GET, source, read, list_of_source),
-        Route::new(DIALECT, Method::POST, cloud, delete, create_of_cloud_source),
+        Route::new(DIALECT, Method::POST, all, delete, create, words::create()).body_max(BODY_MAX),
+        Route::new(DIALECT, Method::GET, all, read, list, words::list_all()),
+        Route::new(DIALECT, Method::GET, one, read, get, words::get()),
+        Route::new(DIALECT, Method::DELETE, one, delete, cancel, words::cancel()),
+        Route::new(DIALECT, Method::POST, source, delete, create_of_source, words::create_of_source())
+            .body_max(BODY_MAX),
+        Route::new(DIALECT, Method::GET, source, read, list_of_source, words::list_of_source()),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            cloud,
+            delete,
+            create_of_cloud_source,
+            words::create_of_cloud_source(),
+        ),
         // Who is kept out is shown to those who can keep people out.
-        Route::new(DIALECT, Method::GET, "/suppressions", delete, list_suppressions),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/suppressions",
+            delete,
+            list_suppressions,
+            words::list_suppressions(),
+        ),
     ];
     routes.extend(singly::routes(BODY_MAX));
     routes

@@ -8,6 +8,7 @@ mod browser;
 mod key;
 mod message;
 mod taking;
+mod words;
 
 use std::borrow::Cow;
 
@@ -46,6 +47,14 @@ const MESSAGES_MAX: usize = broken::MESSAGES_MAX;
 struct Segment;
 
 impl Dialect for Segment {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "basic", "description": "The key is the user, without a password." })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         key::of(request)
     }
@@ -90,7 +99,11 @@ pub fn routes() -> Vec<Route> {
     // RudderStack's browser client where the page is left, and of June's for Python.
     for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/sdk/batch"] {
         let (method, path, scope) = post(path);
-        routes.push(Route::new(DIALECT, method, path, scope, batch).from_browsers().body_max(BATCH_MAX));
+        routes.push(
+            Route::new(DIALECT, method, path, scope, batch, words::batch())
+                .from_browsers()
+                .body_max(BATCH_MAX),
+        );
     }
     // The browser's client puts the first letter of the type into the path.
     let kinds = [
@@ -104,7 +117,8 @@ pub fn routes() -> Vec<Route> {
     for (kind, whole, letter) in kinds {
         for path in [whole, letter] {
             let (method, path, scope) = post(path);
-            let route = Route::new(DIALECT, method, path, scope, move |call| single(call, kind));
+            let route =
+                Route::new(DIALECT, method, path, scope, move |call| single(call, kind), words::single(kind));
             routes.push(route.from_browsers().body_max(SINGLE_MAX));
         }
     }

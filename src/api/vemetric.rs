@@ -8,6 +8,7 @@ mod faults;
 mod filters;
 mod hub;
 mod ingest;
+mod words;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,6 +34,14 @@ static HUB: &dyn Dialect = &Hub;
 struct Vemetric;
 
 impl Dialect for Vemetric {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         dialect::authorization(request)
     }
@@ -53,6 +62,14 @@ impl Dialect for Vemetric {
 struct Hub;
 
 impl Dialect for Hub {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "apiKey", "in": "header", "name": "Token" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         let Some(value) = dialect::key_header(request, "Token")? else { return Ok(None) };
         let token = value.to_str().map_err(|_| Error::MalformedKey)?.trim();
@@ -133,26 +150,33 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/v1/users/single", Some(Scope::Read), get_user),
-        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users),
-        Route::new(DIALECT, Method::POST, "/v1/users/events", Some(Scope::Read), list_events),
-        Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project),
-        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track)
+        Route::new(DIALECT, Method::GET, "/v1/users/single", Some(Scope::Read), get_user, words::get_user()),
+        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users, words::list_users()),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/v1/users/events",
+            Some(Scope::Read),
+            list_events,
+            words::list_events(),
+        ),
+        Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project, words::get_project()),
+        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track, words::track())
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update)
+        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update, words::update())
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify)
+        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify, words::identify())
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset)
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset, words::reset())
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave)
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave, words::leave())
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::GET, "/up", None, ingest::up),
+        Route::new(HUB, Method::GET, "/up", None, ingest::up, words::up()),
     ]
 }
 

@@ -22,6 +22,7 @@ pub use crate::common::START;
 use crate::common::app::{AppOptions, TestApp};
 pub use crate::common::app::{TestProject, event, named};
 use crate::common::folder;
+use crate::contract;
 
 #[derive(Default)]
 pub struct Options {
@@ -32,6 +33,8 @@ pub struct Options {
     /// Of proxies in front: addresses or ranges.
     pub trusted_proxies: Vec<&'static str>,
     pub security_contact: Option<&'static str>,
+    /// The reference of the APIs is closed.
+    pub docs_off: bool,
     /// Further hosts of the APIs.
     pub api_hosts: Vec<&'static str>,
     /// Of the certificate, where it speaks TLS itself.
@@ -115,7 +118,7 @@ impl Server {
             options.public_url.map(|url| url.parse().expect("a public URL")),
             options.trusted_proxies.iter().map(|text| text.parse().expect("a network")).collect(),
         );
-        let edge = edge.with_tls(options.tls.is_some());
+        let edge = edge.with_tls(options.tls.is_some()).with_docs(!options.docs_off);
         if let Some(files) = options.tls {
             app.shows(usher::tls::Certificates::open(files, served.clock.clone()).expect("a certificate"));
         }
@@ -300,7 +303,7 @@ impl Request<'_> {
         };
         let mut response = sent.expect("an answer");
         let status = response.status().as_u16();
-        let headers = response
+        let headers: Vec<(String, String)> = response
             .headers()
             .iter()
             .map(|(name, value)| {
@@ -313,6 +316,7 @@ impl Request<'_> {
             let fault = format!("{} {}: {status} {text}", self.method, self.path);
             self.server.faults.lock().expect("faults").push(fault);
         }
+        contract::check(&self.method, &self.path, status, &headers, &text);
         Reply { status, headers, bytes, text }
     }
 }

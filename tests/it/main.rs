@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 #[path = "../common/mod.rs"]
 mod common;
+mod contract;
 mod damage;
 mod damaged_files;
 mod deleted_projects;
@@ -108,6 +109,7 @@ mod public_quotas;
 mod public_recordings;
 mod read_only_serve;
 mod readiness;
+mod reference;
 mod regulations;
 mod regulations_singly;
 mod release;

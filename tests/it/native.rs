@@ -9,7 +9,7 @@ use usher::people::{activity, find};
 
 use crate::harness::{Reply, Request, START, Server, encode, fields};
 
-const PROBLEM: [&str; 7] = ["code", "detail", "errors", "request_id", "status", "title", "type"];
+const PROBLEM: [&str; 7] = ["code", "detail", "errors", "requestId", "status", "title", "type"];
 
 fn send(server: &Server, entries: Value) -> Reply {
     send_with(server, &server.project().all, entries)
@@ -48,9 +48,16 @@ fn refused(reply: Reply, status: u16, code: &str) -> Value {
     assert_eq!(fields(&problem), PROBLEM);
     assert_eq!(problem["code"], code);
     assert_eq!(problem["status"], status);
-    assert_eq!(problem["type"], "about:blank");
-    assert_eq!(problem["request_id"].as_str(), reply.header("x-request-id"));
-    problem["errors"].clone()
+    assert_eq!(problem["type"], format!("/docs#problem-{code}"));
+    assert_eq!(problem["requestId"].as_str(), reply.header("x-request-id"));
+    let mut errors = problem["errors"].clone();
+    for error in errors.as_array_mut().expect("a list") {
+        let fault = error.as_object_mut().expect("an object");
+        // Where it stands, besides the field.
+        let places = ["pointer", "parameter", "header"].map(|place| fault.remove(place));
+        assert_eq!(places.iter().flatten().count(), 1, "{problem}");
+    }
+    errors
 }
 
 /// A session of a user, seen now.

@@ -141,7 +141,7 @@ impl Route {
             "Native" => {
                 assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{at}");
                 assert_eq!(body["status"], status, "{at}");
-                vec![&body["title"], &body["detail"], &body["code"], &body["request_id"]]
+                vec![&body["title"], &body["detail"], &body["code"], &body["requestId"]]
             }
             other => panic!("{other} has no shape here"),
         };

@@ -152,6 +152,7 @@ const ROOMS: &[Room] = &[
         ],
         never: SQL,
     },
+    Room { name: "docs", may_use: &["admin", "api", "app", "error", "model", "trace"], never: SQL },
     Room {
         name: "worker",
         may_use: &[
@@ -218,7 +219,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "server",
-        may_use: &["admin", "api", "app", "clock", "edge", "error", "metrics", "model", "trace", "web"],
+        may_use: &[
+            "admin", "api", "app", "clock", "docs", "edge", "error", "metrics", "model", "trace", "web",
+        ],
         never: SQL,
     },
     Room {

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Object, Route};
 use crate::error::{Error, Place, Result};
 use crate::model::{Identifier, ProjectId, Scope, User};
@@ -26,10 +26,38 @@ pub fn routes() -> Vec<Route> {
     let (read, write) = (Some(Scope::Read), Some(Scope::Write));
     let of_version = |(all, one, names): (&'static str, &'static str, &'static [&'static str])| {
         [
-            Route::new(DIALECT, Method::GET, one, read, move |call| get(call, names)),
-            Route::new(DIALECT, Method::POST, all, read, move |call| get_named(call, names)),
-            Route::new(DIALECT, Method::PUT, one, write, move |call| put(call, names)),
-            Route::new(DIALECT, Method::PUT, all, write, move |call| put_named(call, names)),
+            Route::new(
+                DIALECT,
+                Method::GET,
+                one,
+                read,
+                move |call| get(call, names),
+                words::get_preferences(names),
+            ),
+            Route::new(
+                DIALECT,
+                Method::POST,
+                all,
+                read,
+                move |call| get_named(call, names),
+                words::get_preferences_named(names),
+            ),
+            Route::new(
+                DIALECT,
+                Method::PUT,
+                one,
+                write,
+                move |call| put(call, names),
+                words::put_preferences(names),
+            ),
+            Route::new(
+                DIALECT,
+                Method::PUT,
+                all,
+                write,
+                move |call| put_named(call, names),
+                words::put_preferences_named(names),
+            ),
         ]
     };
     versions.into_iter().flat_map(of_version).collect()

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Route};
 use crate::app::backups::{self, Backup, Stay};
 use crate::clock;
@@ -12,7 +12,14 @@ use crate::error::Error;
 use crate::model::Scope;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::GET, "/api/backups", Some(Scope::Admin), get_backups)]
+    vec![Route::new(
+        DIALECT,
+        Method::GET,
+        "/api/backups",
+        Some(Scope::Admin),
+        get_backups,
+        words::get_backups(),
+    )]
 }
 
 /// The backups of the installation, the newest first. `erasuresSince` is the most that a

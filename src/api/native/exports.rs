@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-use super::{DIALECT, suppressions};
+use super::{DIALECT, suppressions, words};
 use crate::api::dialect::{Answer, Call, Object, Route};
 use crate::clock::rfc3339;
 use crate::error::{Error, Place, Result};
@@ -24,11 +24,11 @@ const PAGE: u32 = 100;
 pub fn routes() -> Vec<Route> {
     let scope = Some(Scope::Export);
     vec![
-        Route::new(DIALECT, Method::GET, "/api/users/{id}/export", scope, export),
-        Route::new(DIALECT, Method::POST, LINKS, scope, create_link),
-        Route::new(DIALECT, Method::GET, LINKS, scope, list_links),
-        Route::new(DIALECT, Method::GET, LINK, scope, get_link),
-        Route::new(DIALECT, Method::DELETE, LINK, scope, end_link),
+        Route::new(DIALECT, Method::GET, "/api/users/{id}/export", scope, export, words::export()),
+        Route::new(DIALECT, Method::POST, LINKS, scope, create_link, words::create_link()),
+        Route::new(DIALECT, Method::GET, LINKS, scope, list_links, words::list_links()),
+        Route::new(DIALECT, Method::GET, LINK, scope, get_link, words::get_link()),
+        Route::new(DIALECT, Method::DELETE, LINK, scope, end_link, words::end_link()),
     ]
 }
 
@@ -119,14 +119,6 @@ async fn end_link(call: Call) -> Answer {
 }
 
 fn wish(body: &Object) -> Result<Wish> {
-    const KNOWN: [&str; 4] = ["subject", "days", "downloads", "pin"];
-    if let Some(name) = body.0.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(Error::invalid(
-            Place::Body,
-            name,
-            format!("is not known here: there are {}", KNOWN.join(", ")),
-        ));
-    }
     Ok(Wish {
         days: body.number("days")?.unwrap_or(links::DAYS),
         downloads: body.number("downloads")?.unwrap_or(links::DOWNLOADS),

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Object, Route};
 use crate::clock::{self, Millis, rfc3339};
 use crate::error::{Error, Place, Result};
@@ -23,13 +23,13 @@ const PAGE: u32 = 100;
 pub fn routes() -> Vec<Route> {
     let (delete, admin) = (Some(Scope::Delete), Some(Scope::Admin));
     vec![
-        Route::new(DIALECT, Method::GET, "/api/holds", delete, list),
-        Route::new(DIALECT, Method::GET, HOLD, delete, get),
-        Route::new(DIALECT, Method::POST, HOLD, admin, hold),
-        Route::new(DIALECT, Method::DELETE, HOLD, admin, release),
-        Route::new(DIALECT, Method::GET, RESTRICTION, delete, get),
-        Route::new(DIALECT, Method::POST, RESTRICTION, delete, restrict),
-        Route::new(DIALECT, Method::DELETE, RESTRICTION, delete, unrestrict),
+        Route::new(DIALECT, Method::GET, "/api/holds", delete, list, words::list_holds()),
+        Route::new(DIALECT, Method::GET, HOLD, delete, get, words::get_hold()),
+        Route::new(DIALECT, Method::POST, HOLD, admin, hold, words::hold()),
+        Route::new(DIALECT, Method::DELETE, HOLD, admin, release, words::release()),
+        Route::new(DIALECT, Method::GET, RESTRICTION, delete, get, words::get_hold()),
+        Route::new(DIALECT, Method::POST, RESTRICTION, delete, restrict, words::restrict()),
+        Route::new(DIALECT, Method::DELETE, RESTRICTION, delete, unrestrict, words::unrestrict()),
     ]
 }
 

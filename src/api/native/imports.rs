@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Query, Route};
 use crate::app::App;
 use crate::app::importing::{Job, Outcome, Status, Wanted, with_head};
@@ -24,13 +24,33 @@ use crate::trace::Actor;
 const PIECES: usize = 8;
 /// Imports in one page of the list.
 const PAGE: u32 = 100;
-const PARAMETERS: [&str; 8] = ["from", "map", "type", "atImport", "revive", "dryRun", "restart", "maxFaults"];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::POST, "/api/imports", Some(Scope::Admin), post_import),
-        Route::new(DIALECT, Method::GET, "/api/imports", Some(Scope::Read), list_imports),
-        Route::new(DIALECT, Method::GET, "/api/imports/{id}", Some(Scope::Read), get_import),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/api/imports",
+            Some(Scope::Admin),
+            post_import,
+            words::post_import(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/imports",
+            Some(Scope::Read),
+            list_imports,
+            words::list_imports(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/imports/{id}",
+            Some(Scope::Read),
+            get_import,
+            words::get_import(),
+        ),
     ]
 }
 
@@ -60,7 +80,6 @@ async fn get_import(call: Call) -> Answer {
 
 fn wanted(call: &Call) -> Result<Wanted> {
     let query = call.query()?;
-    query.only(&PARAMETERS)?;
     let wrong = |field: &'static str| move |why: String| Error::invalid(Place::Query, field, why);
     let source = query.get("from").filter(|from| *from != "auto");
     let max_faults = query.number("maxFaults")?.map(u64::try_from).transpose();
@@ -81,8 +100,8 @@ fn wanted(call: &Call) -> Result<Wanted> {
 
 fn before(call: &Call) -> Result<i64> {
     let query: Query = call.query()?;
-    query.only(&["before"])?;
-    Ok(query.number("before")?.unwrap_or(i64::MAX))
+    let fault = || Error::invalid(Place::Query, "cursor", "is no cursor of this list");
+    query.get("cursor").map_or(Ok(i64::MAX), |text| text.parse().map_err(|_| fault()))
 }
 
 fn id(call: &Call) -> Result<i64> {
@@ -190,7 +209,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
 fn list_json(found: &[Import]) -> Value {
     let next = found.last().filter(|_| found.len() == PAGE as usize).map(|last| last.id.to_string());
     let data: Vec<Value> = found.iter().map(|import| import_json(import, false)).collect();
-    json!({ "data": data, "nextBefore": next })
+    json!({ "data": data, "nextCursor": next })
 }
 
 fn import_json(import: &Import, with_faults: bool) -> Value {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Route};
 use crate::app::figures;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::metrics;
 use crate::model::Scope;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::GET, "/metrics", Some(Scope::Read), get_metrics)]
+    vec![Route::new(DIALECT, Method::GET, "/metrics", Some(Scope::Read), get_metrics, words::get_metrics())]
 }
 
 async fn get_metrics(call: Call) -> Answer {

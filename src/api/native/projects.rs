@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{self, Answer, Call, Object, Route};
 use crate::clock::rfc3339;
 use crate::erasure::project_deletion::begin_confirmed;
@@ -21,9 +21,16 @@ const FOREVER: &str = "forever";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Admin), get_project),
-        Route::new(DIALECT, Method::PATCH, PATH, Some(Scope::Admin), change_project),
-        Route::new(DIALECT, Method::DELETE, PATH, Some(Scope::Admin), delete_project),
+        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Admin), get_project, words::get_project()),
+        Route::new(DIALECT, Method::PATCH, PATH, Some(Scope::Admin), change_project, words::change_project()),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            PATH,
+            Some(Scope::Admin),
+            delete_project,
+            words::delete_project(),
+        ),
     ]
 }
 

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Route};
 use crate::clock::{self, Millis};
 use crate::erasure::{jobs, receipts};
@@ -16,9 +16,23 @@ use crate::proof::receipt::{self, Gone};
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/api/jobs/{jobId}", Some(Scope::Read), get_job),
-        Route::new(DIALECT, Method::GET, "/api/receipts/{number}", Some(Scope::Read), get_receipt),
-        Route::new(DIALECT, Method::POST, "/api/receipts/check", Some(Scope::Read), check_receipt),
+        Route::new(DIALECT, Method::GET, "/api/jobs/{jobId}", Some(Scope::Read), get_job, words::get_job()),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/api/receipts/{number}",
+            Some(Scope::Read),
+            get_receipt,
+            words::get_receipt(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/api/receipts/check",
+            Some(Scope::Read),
+            check_receipt,
+            words::check_receipt(),
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Route};
 use crate::clock;
 use crate::error::{Error, Place, Result};
@@ -15,7 +15,14 @@ use crate::people::repairs;
 use crate::people::repairs::{Count, DAYS, Recent};
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::GET, "/api/repairs", Some(Scope::Read), get_repairs)]
+    vec![Route::new(
+        DIALECT,
+        Method::GET,
+        "/api/repairs",
+        Some(Scope::Read),
+        get_repairs,
+        words::get_repairs(),
+    )]
 }
 
 /// Counts of the last days, today included, and the newest hundred one by one. `key` is the name of

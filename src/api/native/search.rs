@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::Value;
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Object, Route};
 use crate::clock::{self, Millis};
 use crate::error::{Error, Place, Result};
@@ -15,11 +15,8 @@ use crate::people::search;
 use crate::people::search::{Among, Asked, Depth, Filter, cursor, shown};
 use crate::web::page_sizes;
 
-const FIELDS: [&str; 4] = ["q", "filter", "limit", "cursor"];
-const FILTERS: [&str; 6] = ["state", "anonymous", "country", "seenAfter", "seenBefore", "data"];
-
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::POST, "/api/users/search", Some(Scope::Read), find)]
+    vec![Route::new(DIALECT, Method::POST, "/api/users/search", Some(Scope::Read), find, words::find())]
 }
 
 /// `{"q", "filter"?, "limit"?, "cursor"?}` → `{"data", "suggestions", "truncated", "nextCursor"}`. What is
@@ -48,7 +45,6 @@ async fn find(mut call: Call) -> Answer {
 }
 
 fn asked(call: &Call, project: ProjectId, body: &Object) -> Result<Asked> {
-    known(body, &FIELDS, "")?;
     let text = body.text("q")?.ok_or_else(|| fault("q", "is required"))?;
     search::check(&text).map_err(|why| fault("q", &why))?;
     let limit = page_sizes::NATIVE.asked(body.number("limit")?);
@@ -70,7 +66,6 @@ fn asked(call: &Call, project: ProjectId, body: &Object) -> Result<Asked> {
 }
 
 fn filter(filter: &Object) -> Result<Filter> {
-    known(filter, &FILTERS, "filter.")?;
     let within = |name: &str, error: Error| match error {
         Error::Invalid(faults) => {
             fault(&format!("filter.{name}"), faults.first().map_or("", |fault| &fault.message))
@@ -101,17 +96,6 @@ fn time(filter: &Object, name: &str) -> Result<Option<Millis>> {
     };
     let form = "must be an RFC 3339 time with an offset, a date, or milliseconds since 1970";
     at.map(Some).ok_or_else(|| fault(&format!("filter.{name}"), form))
-}
-
-/// A mistyped filter would be none.
-fn known(object: &Object, names: &[&str], prefix: &str) -> Result<()> {
-    match object.0.keys().find(|name| !names.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => {
-            let name = format!("{prefix}{name}");
-            Err(fault(&name, &format!("is not known here: there are {}", names.join(", "))))
-        }
-    }
 }
 
 fn fault(field: &str, why: &str) -> Error {

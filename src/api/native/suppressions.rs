@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, words};
 use crate::api::dialect::{Answer, Call, Object, Query, Route};
 use crate::clock::rfc3339;
 use crate::error::{Error, Place, Result};
@@ -18,11 +18,18 @@ const PATH: &str = "/api/suppressions";
 pub fn routes() -> Vec<Route> {
     let delete = Some(Scope::Delete);
     vec![
-        Route::new(DIALECT, Method::POST, PATH, delete, create),
+        Route::new(DIALECT, Method::POST, PATH, delete, create, words::create()),
         // Who is kept out is shown to those who can keep people out.
-        Route::new(DIALECT, Method::GET, PATH, delete, list),
-        Route::new(DIALECT, Method::POST, "/api/suppressions/check", Some(Scope::Admin), check),
-        Route::new(DIALECT, Method::DELETE, "/api/suppressions/{id}", delete, end),
+        Route::new(DIALECT, Method::GET, PATH, delete, list, words::list_all()),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/api/suppressions/check",
+            Some(Scope::Admin),
+            check,
+            words::check(),
+        ),
+        Route::new(DIALECT, Method::DELETE, "/api/suppressions/{id}", delete, end, words::end()),
     ]
 }
 

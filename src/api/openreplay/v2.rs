@@ -12,6 +12,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
+use super::words::v2 as words;
 use super::{data, job_json, project};
 use crate::api::dialect::{self, Answer, Call, Dialect, Literal, Route};
 use crate::erasure::jobs;
@@ -25,6 +26,14 @@ pub static DIALECT: &dyn Dialect = &V2;
 struct V2;
 
 impl Dialect for V2 {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "bearer" })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::errors()
+    }
+
     /// The vendor takes a key after the word Bearer alone; the older API takes a bare one.
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         let value = dialect::key_header(request, dialect::AUTHORIZATION)?;
@@ -76,23 +85,46 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/v2/api/public/projects", Some(Scope::Read), list_projects),
-        Route::new(DIALECT, Method::POST, "/v2/api/public/projects", Some(Scope::Admin), create_project),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v2/api/public/projects",
+            Some(Scope::Read),
+            list_projects,
+            words::list_projects(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/v2/api/public/projects",
+            Some(Scope::Admin),
+            create_project,
+            words::create_project(),
+        ),
         Route::new(
             DIALECT,
             Method::GET,
             "/v2/api/public/projects/{projectKey}",
             Some(Scope::Read),
             get_project,
+            words::get_project(),
         ),
         // POSTs of the vendor that only read.
-        Route::new(DIALECT, Method::POST, "/v2/api/public/{projectKey}/users", Some(Scope::Read), list_users),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/v2/api/public/{projectKey}/users",
+            Some(Scope::Read),
+            list_users,
+            words::list_users(),
+        ),
         Route::new(
             DIALECT,
             Method::GET,
             "/v2/api/public/{projectKey}/users/{userID}",
             Some(Scope::Read),
             get_user,
+            words::get_user(),
         ),
         Route::new(
             DIALECT,
@@ -100,6 +132,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users/{userID}",
             Some(Scope::Delete),
             delete_user,
+            words::delete_user(),
         ),
         Route::new(
             DIALECT,
@@ -107,6 +140,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users/{userID}/sessions",
             Some(Scope::Read),
             user_sessions,
+            words::user_sessions(),
         ),
         Route::new(
             DIALECT,
@@ -114,14 +148,23 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/sessions/{sessionID}/events",
             Some(Scope::Read),
             session_events,
+            words::session_events(),
         ),
-        Route::new(DIALECT, Method::GET, "/v2/api/public/{projectKey}/jobs", Some(Scope::Read), list_jobs),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/v2/api/public/{projectKey}/jobs",
+            Some(Scope::Read),
+            list_jobs,
+            words::list_jobs(),
+        ),
         Route::new(
             DIALECT,
             Method::GET,
             "/v2/api/public/{projectKey}/jobs/{jobID}",
             Some(Scope::Read),
             get_job,
+            words::get_job(),
         ),
         Route::new(
             DIALECT,
@@ -129,6 +172,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/jobs/{jobID}",
             Some(Scope::Delete),
             cancel_job,
+            words::cancel_job(),
         ),
     ]
 }

@@ -18,6 +18,7 @@
 //! [ours] A user in the trash stays there: what is added is kept with the user, and all
 //! else is answered as for a user that is unknown.
 
+use super::words::client as words;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -40,6 +41,14 @@ const HMAC: &str = "x-proficient-user-hmac";
 struct Client;
 
 impl Dialect for Client {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "apiKey", "in": "header", "name": "X-PROFICIENT-API-KEY" })
+    }
+
+    fn error_schema(&self) -> Value {
+        crate::api::proficient::words::error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         let key =
             dialect::key_header(request, KEY)?.map(|value| value.to_str().map_err(|_| Error::MalformedKey));
@@ -62,19 +71,54 @@ pub fn routes() -> Vec<Route> {
     // A public key has no other scope; what else a call needs is the caller's affair.
     let scope = Some(Scope::Ingest);
     vec![
-        Route::new(DIALECT, Method::GET, "/agents", scope, list_agents),
-        Route::new(DIALECT, Method::GET, "/agents/{agent_id}", scope, get_agent),
-        Route::new(DIALECT, Method::GET, "/interactions", scope, list_interactions),
-        Route::new(DIALECT, Method::POST, "/interactions", scope, create_interaction),
-        Route::new(DIALECT, Method::GET, "/interactions/{interaction_id}", scope, get_interaction),
-        Route::new(DIALECT, Method::POST, "/interactions/{interaction_id}", scope, update_interaction),
-        Route::new(DIALECT, Method::DELETE, "/interactions/{interaction_id}", scope, delete_interaction),
-        Route::new(DIALECT, Method::GET, "/messages", scope, list_messages),
-        Route::new(DIALECT, Method::POST, "/messages", scope, create_message),
-        Route::new(DIALECT, Method::GET, "/messages/{message_id}", scope, get_message),
-        Route::new(DIALECT, Method::POST, "/messages/{message_id}/ask", scope, ask),
-        Route::new(DIALECT, Method::GET, "/users/{user_id}", scope, get_user),
-        Route::new(DIALECT, Method::POST, "/users/{user_id}", scope, update_user),
+        Route::new(DIALECT, Method::GET, "/agents", scope, list_agents, words::list_agents()),
+        Route::new(DIALECT, Method::GET, "/agents/{agent_id}", scope, get_agent, words::get_agent()),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/interactions",
+            scope,
+            list_interactions,
+            words::list_interactions(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/interactions",
+            scope,
+            create_interaction,
+            words::create_interaction(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::GET,
+            "/interactions/{interaction_id}",
+            scope,
+            get_interaction,
+            words::get_interaction(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::POST,
+            "/interactions/{interaction_id}",
+            scope,
+            update_interaction,
+            words::update_interaction(),
+        ),
+        Route::new(
+            DIALECT,
+            Method::DELETE,
+            "/interactions/{interaction_id}",
+            scope,
+            delete_interaction,
+            words::delete_interaction(),
+        ),
+        Route::new(DIALECT, Method::GET, "/messages", scope, list_messages, words::list_messages()),
+        Route::new(DIALECT, Method::POST, "/messages", scope, create_message, words::create_message()),
+        Route::new(DIALECT, Method::GET, "/messages/{message_id}", scope, get_message, words::get_message()),
+        Route::new(DIALECT, Method::POST, "/messages/{message_id}/ask", scope, ask, words::ask()),
+        Route::new(DIALECT, Method::GET, "/users/{user_id}", scope, get_user, words::get_user()),
+        Route::new(DIALECT, Method::POST, "/users/{user_id}", scope, update_user, words::update_user()),
     ]
 }
 

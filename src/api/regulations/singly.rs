@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
+use super::words::singly as words;
 use super::{DIALECT, asked, shown};
 use crate::api::dialect::{Answer, Call, Object, Route};
 use crate::erasure::regulations;
@@ -20,9 +21,10 @@ const PAGE: usize = 100;
 pub fn routes(body_max: usize) -> Vec<Route> {
     let one = "/v2/regulations/{regulateId}";
     vec![
-        Route::new(DIALECT, Method::POST, PATH, Some(Scope::Delete), create).body_max(body_max),
-        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Read), list),
-        Route::new(DIALECT, Method::DELETE, one, Some(Scope::Delete), cancel),
+        Route::new(DIALECT, Method::POST, PATH, Some(Scope::Delete), create, words::create())
+            .body_max(body_max),
+        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Read), list, words::list_all()),
+        Route::new(DIALECT, Method::DELETE, one, Some(Scope::Delete), cancel, words::cancel()),
     ]
 }
 

@@ -8,7 +8,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::{DIALECT, SINGLE_MAX, key};
+use super::{DIALECT, SINGLE_MAX, key, words};
 use crate::api::dialect::{self, Answer, Call, Dialect, Route};
 use crate::clock::rfc3339;
 use crate::edge::PublicUrl;
@@ -28,6 +28,14 @@ static SETTINGS: &dyn Dialect = &OfSettings { unknown: StatusCode::NOT_FOUND };
 static SOURCE_CONFIG: &dyn Dialect = &OfSettings { unknown: StatusCode::BAD_REQUEST };
 
 impl Dialect for OfSettings {
+    fn key_scheme(&self) -> Value {
+        json!({ "type": "http", "scheme": "basic", "description": "The key is the user, without a password." })
+    }
+
+    fn error_schema(&self) -> Value {
+        words::settings_error()
+    }
+
     fn key(&self, request: &HttpRequest) -> Result<Option<String>> {
         key::of(request)
     }
@@ -45,12 +53,22 @@ impl Dialect for OfSettings {
 pub fn routes() -> Vec<Route> {
     let settings = "/v1/projects/{writeKey}/settings";
     vec![
-        Route::new(SETTINGS, Method::GET, settings, None, get_settings).from_browsers(),
-        Route::new(SOURCE_CONFIG, Method::GET, "/sourceConfig", None, get_source_config).from_browsers(),
-        Route::new(SOURCE_CONFIG, Method::HEAD, "/sourceConfig", None, probe).from_browsers(),
-        Route::new(DIALECT, Method::POST, "/v1/m", None, forget).from_browsers(),
-        Route::new(DIALECT, Method::POST, "/rsaMetrics", None, forget_rudders).from_browsers(),
-        Route::new(DIALECT, Method::POST, "/v1/merge", Some(Scope::Ingest), merge)
+        Route::new(SETTINGS, Method::GET, settings, None, get_settings, words::get_settings())
+            .from_browsers(),
+        Route::new(
+            SOURCE_CONFIG,
+            Method::GET,
+            "/sourceConfig",
+            None,
+            get_source_config,
+            words::get_source_config(),
+        )
+        .from_browsers(),
+        Route::new(SOURCE_CONFIG, Method::HEAD, "/sourceConfig", None, probe, words::probe()).from_browsers(),
+        Route::new(DIALECT, Method::POST, "/v1/m", None, forget, words::forget()).from_browsers(),
+        Route::new(DIALECT, Method::POST, "/rsaMetrics", None, forget_rudders, words::forget_rudders())
+            .from_browsers(),
+        Route::new(DIALECT, Method::POST, "/v1/merge", Some(Scope::Ingest), merge, words::merge())
             .from_browsers()
             .body_max(SINGLE_MAX),
     ]
