@@ -32,6 +32,8 @@ struct FindPage {
     page: Page,
     q: String,
     note: Option<String>,
+    /// The names are still being read: that nobody was found means nothing yet.
+    is_early: bool,
     users: Vec<Row>,
     suggestions: Vec<Direct>,
     /// The list of users with the same text.
@@ -66,6 +68,7 @@ async fn show(request: PageRequest) -> Answer {
     let page = FindPage {
         page: request.page("", "Find")?,
         note: shown.note.map(page::capital),
+        is_early: shown.is_early,
         all: (!rows.is_empty()).then_some(all),
         is_more: shown.next.is_some(),
         users: rows,

@@ -59,7 +59,7 @@ impl Asked {
         let among = |name: &str, choices: &[(&str, &str)]| match some(name) {
             Some(value) if !choices.iter().any(|(known, _)| *known == value) => {
                 let known: Vec<&str> = choices.iter().map(|(known, _)| *known).collect();
-                Err(Error::invalid(Place::Query, name, &format!("must be one of {}", known.join(", "))))
+                Err(Error::invalid(Place::Query, name, format!("must be one of {}", known.join(", "))))
             }
             value => Ok(value),
         };

@@ -32,8 +32,9 @@ pub fn find(
         .flatten()
         .map(|text| text.trim())
         .collect();
-    texts.sort_unstable();
-    texts.dedup();
+    // Each costs a look at all names in memory: one that differs in case alone finds the same.
+    texts.sort_unstable_by_key(|text| text.to_lowercase());
+    texts.dedup_by_key(|text| text.to_lowercase());
     let mut found: Vec<User> = Vec::new();
     for text in texts.into_iter().filter(|text| search::check(text).is_ok()) {
         let asked = Asked {

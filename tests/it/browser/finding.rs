@@ -54,6 +54,7 @@ fn a_user_and_a_job_are_found_by_keys() {
 fn on_a_telephone_the_menu_is_a_drawer_with_the_sign_out() {
     let Some(programs) = Programs::found() else { return };
     let server = Server::start();
+    server.seed(&format!("{}@example.com", "m".repeat(200))).events(3).insert();
     System::new().block_on(async {
         let (_driver, tab) = chromium::start(programs, server.url("")).await;
         set_up(&tab, &server).await;
@@ -70,6 +71,10 @@ fn on_a_telephone_the_menu_is_a_drawer_with_the_sign_out() {
         assert_eq!(tab.run(small).await, 0, "targets of 24 px at least");
         tab.follow(".drawer a[href='/admin/trash']").await;
         assert_eq!(tab.path().await, "/admin/trash");
+        // A user takes two lines, not a card.
+        tab.open("/admin/users").await;
+        let height = "return document.querySelector('.people tbody tr').getBoundingClientRect().height < 64";
+        assert_eq!(tab.run(height).await, true);
         tab.press(".drawer > summary").await;
         tab.follow(".drawer button[form='sign-out']").await;
         assert!(tab.text().await.contains("You are signed out."));
