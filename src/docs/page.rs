@@ -23,6 +23,7 @@ struct Row {
     place: &'static str,
     kind: String,
     is_required: bool,
+    /// As HTML.
     says: String,
 }
 
@@ -39,7 +40,8 @@ struct Shown {
     method: String,
     path: &'static str,
     says: &'static str,
-    more: &'static str,
+    /// As HTML.
+    more: String,
     scope: Option<&'static str>,
     rows: Vec<Row>,
     curl: String,
@@ -52,6 +54,12 @@ pub struct Code {
     pub code: &'static str,
     pub status: u16,
     pub says: &'static str,
+}
+
+impl Code {
+    fn prose(&self) -> String {
+        prose(self.says)
+    }
 }
 
 /// All codes. A test holds that there are no others.
@@ -233,7 +241,7 @@ fn shown(route: &Route) -> Shown {
         method: route.method.to_string(),
         path: route.path,
         says: doc.says,
-        more: doc.more,
+        more: prose(doc.more),
         scope: route.scope.map(|scope| scope.as_str()),
         rows,
         curl: curl(route),
@@ -265,7 +273,7 @@ fn of_parameter(parameter: &Parameter) -> Row {
         place,
         kind: kind(&parameter.schema),
         is_required: parameter.is_required,
-        says: parameter.says.to_owned(),
+        says: prose(parameter.says),
     }
 }
 
@@ -280,7 +288,7 @@ fn fields(before: &str, schema: &Value, rows: &mut Vec<Row>) {
             place: "body",
             kind: kind(field),
             is_required: required.contains(&name.as_str()),
-            says: field["description"].as_str().unwrap_or_default().to_owned(),
+            says: prose(field["description"].as_str().unwrap_or_default()),
         });
         fields(&format!("{full}."), field, rows);
         fields(&format!("{full}[]."), &field["items"], rows);
@@ -349,6 +357,17 @@ fn curl(route: &Route) -> String {
         }
     }
     lines.join(" \\\n  ")
+}
+
+/// Sentences of ours as HTML: what stands between backticks is code.
+fn prose(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let pieces = escaped.split('`').enumerate();
+    let marked = pieces.map(|(n, piece)| match n % 2 {
+        0 => piece.to_owned(),
+        _ => format!("<code>{piece}</code>"),
+    });
+    marked.collect()
 }
 
 fn plain(schema: &Value) -> String {

@@ -13,13 +13,15 @@ pub fn error() -> Value {
 
 /// The version stands in the header, or in the path.
 fn versioned(doc: Doc, path: &str) -> Doc {
-    let version = json!({ "type": "string", "examples": ["2025-09"] });
     if path.contains("{version}") {
-        let old = "2023-01, 2023-06, 2023-12 or 2024-03.";
-        doc.path("version", json!({ "type": "string", "examples": ["2024-03"] }), old)
+        doc.path("version", one_of(&super::IN_PATHS), "A version of the vendor's.")
     } else {
-        doc.header("x-api-version", version, "2025-09, by which a request is known to be of this API.")
-            .required()
+        doc.header(
+            "x-api-version",
+            one_of(&[super::IN_HEADER]),
+            "By this a request is known to be of this API.",
+        )
+        .required()
     }
 }
 

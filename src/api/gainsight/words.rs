@@ -128,7 +128,9 @@ pub fn delete_named() -> Doc {
 pub fn create_user() -> Doc {
     Doc::says("Creates a user, or updates one that is there; one in the trash comes back.")
         .takes(told(true))
+        .more("By the header X-APTRINSIC-API-KEY it is known to be this API's: without it the path is Vemetric's.")
         .gives(201, done())
+        .gives(401, object([("error", free(json!({ "code": "UNAUTHORIZED" })))]))
         .fails(&[fails::taken])
 }
 

@@ -138,7 +138,7 @@ pub fn append_recording() -> Doc {
              told that the piece was accepted, whatever sessions there are.",
         )
         .path("id", text("7"), SESSION)
-        .takes_bytes("video/webm", "(bytes)")
+        .takes_bytes("application/octet-stream", "(bytes)")
         .gives(200, data(either(&[whole, object([("accepted", flag(true))])])))
         .fails(&[fails::session, fails::ambiguous])
 }
@@ -372,7 +372,7 @@ pub fn post_import() -> Doc {
     let doc = on(doc, "revive", "Users in the trash come back.");
     let doc = on(doc, "dryRun", "Says what would be taken, and takes nothing.");
     let doc = on(doc, "restart", "From the beginning, also of a file that was begun.");
-    doc.takes_bytes("application/x-ndjson", "{\"type\":\"identify\",\"userId\":\"ann\"}\n")
+    doc.takes_bytes("application/octet-stream", "{\"type\":\"identify\",\"userId\":\"ann\"}\n")
         .gives(200, data(outcome))
         .fails(&[fails::conflict])
 }
@@ -576,7 +576,7 @@ pub fn create() -> Doc {
     .more("201, or 200 if they were kept out already, which is from now on by this policy.")
     .takes(object([
         ("subject", subject()),
-        ("policy", text("forever")),
+        ("policy", say(text("forever"), "`forever`, or `days` with a number of them.")),
         ("days?", or_null(json!({ "type": "integer" }))),
         ("reason?", or_null(text("asked by letter"))),
     ]))

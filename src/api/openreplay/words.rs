@@ -20,10 +20,9 @@ pub fn errors() -> Value {
         ("msg", text("must be an integer")),
         ("input", json!({ "type": "null" })),
     ]);
-    named(
-        "Errors",
-        either(&[object([("errors", list(text("project not found.")))]), object([("detail", list(detail))])]),
-    )
+    let texts = named("ErrorTexts", object([("errors", list(text("project not found.")))]));
+    let details = named("ErrorDetails", object([("detail", list(named("ErrorDetail", detail)))]));
+    named("Errors", either(&[texts, details]))
 }
 
 fn job() -> Value {

@@ -130,7 +130,7 @@ pub fn get() -> Doc {
         ("streamStatus", list(stream)),
     ]);
     one(Doc::says("How far a regulation is."))
-        .gives(200, data(object([("regulation", named("RegulationStatus", regulation))])))
+        .gives(200, data(object([("regulation", named("RegulationProgress", regulation))])))
         .fails(&[none])
 }
 
