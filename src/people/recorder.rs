@@ -83,6 +83,13 @@ enum Joined {
     New,
 }
 
+/// Takes in one. After it nothing may be refused in the same part of the transaction.
+pub fn record(tx: &Tx, project: ProjectId, incoming: &Incoming) -> Result<Taken> {
+    let mut recorder = Recorder::new(tx, project);
+    let taken = recorder.record(incoming)?;
+    recorder.settle().map(|()| taken)
+}
+
 impl<'t, 'a> Recorder<'t, 'a> {
     pub fn new(tx: &'t Tx<'a>, project: ProjectId) -> Recorder<'t, 'a> {
         Recorder {

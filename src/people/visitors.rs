@@ -18,7 +18,7 @@ use crate::model::{Identifier, Profile, ProfileChange, ProjectId, SESSION_GAP, U
 use crate::people::activity::{Incoming, Taken};
 use crate::people::subject::Subject;
 use crate::people::subject::VISITOR;
-use crate::people::{activity, holder, identify, suppressions, users};
+use crate::people::{activity, holder, identify, recorder, suppressions, users};
 use crate::store::erased_identifiers::{self, Named};
 use crate::store::{Db, NormalTx, Tx, aliases, salts};
 
@@ -94,16 +94,23 @@ pub fn track(
     change: &ProfileChange,
 ) -> Result<Option<Cookie>> {
     if event.subject.identifier.is_some() {
-        activity::record_with_profile(tx, project, event, change)?;
+        record(tx, project, event, change)?;
         return Ok(None);
     }
     let visitor = present(tx, project, origin)?;
     let event = Incoming { subject: visitor.subject()?, ..event.clone() };
-    let taken = activity::record_with_profile(tx, project, &event, change)?;
+    let taken = record(tx, project, &event, change)?;
     if taken == Taken::Stored {
         visitor.note_visit(tx, project)?;
     }
     Ok(visitor.cookie(tx, project, origin))
+}
+
+fn record(tx: &Tx, project: ProjectId, event: &Incoming, change: &ProfileChange) -> Result<Taken> {
+    match *change == ProfileChange::default() {
+        true => recorder::record(tx, project, event),
+        false => activity::record_with_profile(tx, project, event, change),
+    }
 }
 
 /// The visitor says who it is: what it did becomes part of that person. A visitor that is

@@ -11,9 +11,8 @@ use crate::api::dialect::{Answer, Call, Object};
 use crate::error::{Error, Place, Result};
 use crate::model::{Attributes, Device, Identifier, Kind, Said};
 use crate::people::activity::Incoming;
-use crate::people::recorder::Recorder;
-use crate::people::repairs as repaired;
 use crate::people::subject::Subject;
+use crate::people::{recorder, repairs as repaired};
 use crate::store::NormalTx;
 
 /// The rules' own names for what an event of this API has, and its names.
@@ -33,9 +32,7 @@ pub async fn create(mut call: Call) -> Answer {
     let counted = repairs.counted();
     let record = move |tx: &NormalTx| {
         repaired::note_all(tx, project, &counted)?;
-        let mut recorder = Recorder::new(tx, project);
-        recorder.record(&event)?;
-        recorder.settle()
+        recorder::record(tx, project, &event)
     };
     let written = call.app.write(record).await;
     written.map_err(|error| renamed(error, OF_EVENTS))?;
