@@ -21,6 +21,7 @@ mod recorder;
 mod registry;
 mod repair_reasons;
 mod scanner;
+mod schema_check;
 mod search_scope;
 mod test_names;
 mod test_run;

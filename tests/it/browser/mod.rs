@@ -3,7 +3,7 @@
 
 pub mod chromium;
 mod cross_site;
-mod finding;
+mod find_box;
 mod second_factor;
 
 use actix_web::rt::System;
@@ -49,7 +49,7 @@ fn an_owner_does_a_days_work_in_the_pages() {
     let job = server.write(move |tx| jobs::schedule(tx, project, &carl)).id;
     System::new().block_on(async {
         let (_driver, tab) = chromium::start(programs, server.url("")).await;
-        // Wide enough for the menu at the side; `finding` has the drawer.
+        // Wide enough for the menu at the side; `find_box` has the drawer.
         tab.set_width(1_280);
         set_up(&tab, &server).await;
         // Out, and in again by keyboard alone: the name has the focus.
