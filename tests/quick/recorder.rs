@@ -24,6 +24,8 @@ use usher::trace::{Actor, Who};
 use crate::common::app::{TestApp, event, named};
 use crate::common::number;
 
+type Run = Box<dyn FnMut(&NormalTx) -> Result<()> + Send>;
+
 /// So many histories of one pair of databases, one after another, before its tables are compared.
 const TOGETHER: u64 = 10;
 const STEPS: usize = 30;
@@ -294,7 +296,7 @@ fn a_closure_that_fails_late_takes_no_other_with_it() {
     let project = app.project().id;
     app.seed("ann").insert();
     let (go_on, wait) = mpsc::channel::<()>();
-    let submit = |run: Box<dyn FnMut(&NormalTx) -> Result<()> + Send>| {
+    let submit = |run: Run| {
         let mut run = run;
         let who = Who::default();
         let run = move |tx: &NormalTx| run(tx);
