@@ -35,6 +35,14 @@ impl Spot {
         }
     }
 
+    fn entry(&self, n: usize) -> Spot {
+        Spot {
+            place: self.place,
+            field: format!("{}[{n}]", self.field),
+            pointer: format!("{}/{n}", self.pointer),
+        }
+    }
+
     fn fault(&self, why: impl Into<String>) -> FieldError {
         let field = if self.field.is_empty() { "body" } else { self.field.as_str() };
         FieldError { pointer: Some(self.pointer.clone()), ..FieldError::new(self.place, field, why) }
@@ -129,7 +137,7 @@ impl Spot {
             return;
         }
         for (n, entry) in list.iter().enumerate() {
-            self.within(&n.to_string()).check(&schema["items"], entry, found);
+            self.entry(n).check(&schema["items"], entry, found);
         }
     }
 

@@ -130,8 +130,10 @@ impl Doc {
         self
     }
 
-    pub fn fails(self, fails: &[Fails]) -> Doc {
-        Doc { fails: fails.to_vec(), ..self }
+    /// Errors of the route's own, beside those before.
+    pub fn fails(mut self, fails: &[Fails]) -> Doc {
+        self.fails.extend(fails);
+        self
     }
 
     /// The parameters of one place.
@@ -170,6 +172,10 @@ pub mod fails {
 
     pub fn ambiguous() -> Error {
         Error::Ambiguous("several users have this e-mail address: name one by id".into())
+    }
+
+    pub fn held() -> Error {
+        Error::Held("this user is under a legal hold, and is not erased before it is released".into())
     }
 
     pub fn conflict() -> Error {

@@ -287,8 +287,10 @@ fn a_list_of_origins_is_checked_and_kept_in_one_form() {
         let body = set_origins(&server, json!([APP, text])).expect(400).json();
         assert_eq!(body["errors"][0]["field"], "origins[1]", "{text}: {body}");
     }
-    for wrong in [json!("https://app.example.com"), json!([1]), json!({})] {
-        assert_eq!(set_origins(&server, wrong).expect(400).json()["errors"][0]["field"], "origins");
+    for (wrong, field) in
+        [(json!("https://app.example.com"), "origins"), (json!([1]), "origins[0]"), (json!({}), "origins")]
+    {
+        assert_eq!(set_origins(&server, wrong).expect(400).json()["errors"][0]["field"], field);
     }
     let many =
         |count: usize| json!((0..count).map(|n| format!("https://a{n}.example")).collect::<Vec<String>>());

@@ -338,13 +338,15 @@ fn what_was_dropped_is_told_to_keys_that_may_read_alone() {
         assert_eq!(post("/v1/batch", key, &body).json(), json!({ "success": true, "dropped": told }));
         let alone = json!([{ "index": 0, "reason": "late" }]);
         assert_eq!(post("/v1/track", key, &of("track")).json()["dropped"], alone);
-        let own = post("/api/activity", key, &json!({ "activity": [of("page")] })).json();
+        let own =
+            post("/api/activity", key, &json!({ "activity": [{ "type": "page", "userId": "ann" }] })).json();
         assert_eq!(own["data"]["late"], 1);
     }
     for key in &others {
         assert_eq!(post("/v1/batch", key, &body).text, r#"{"success":true}"#);
         assert_eq!(post("/v1/track", key, &of("track")).text, r#"{"success":true}"#);
-        let own = post("/api/activity", key, &json!({ "activity": [of("page")] })).json();
+        let own =
+            post("/api/activity", key, &json!({ "activity": [{ "type": "page", "userId": "ann" }] })).json();
         assert_eq!(own["data"], json!({ "accepted": 1 }));
     }
     assert_eq!(times(&server, "dropped", "late"), 5 * 4);

@@ -85,7 +85,7 @@ fn every_kind_of_activity_is_stored_as_it_was_sent() {
         { "kind": "page", "userId": "ann", "timestamp": "2026-03-04T10:59:55+01:00", "url": "https://a.example/x" },
         { "type": "screen", "userId": "ann", "name": "Home", "at": START - 4_000 },
         { "type": "error", "userId": "ann", "name": "TypeError", "at": START - 3_000, "messageId": "m1" },
-        { "type": "interaction", "userId": "ann", "name": "asked", "at": START - 2_000, "unknown": true },
+        { "type": "interaction", "userId": "ann", "name": "asked", "at": START - 2_000 },
         { "type": "log", "userId": "ann", "name": "step 1", "data": { "level": "info" } },
     ]);
     let reply = send(&server, entries).expect(200);
@@ -204,9 +204,13 @@ fn a_body_that_is_no_list_of_activity_is_a_problem_as_a_whole() {
     let post = |body: &str| {
         server.post("/api/activity").bearer(&server.project().all).body(body, "application/json").send()
     };
-    for body in ["{}", r#"{"activity":null}"#, r#"{"activity":{}}"#] {
+    for (body, message) in [
+        ("{}", "is required"),
+        (r#"{"activity":null}"#, "must be a list"),
+        (r#"{"activity":{}}"#, "must be a list"),
+    ] {
         let errors = refused(post(body), 400, "invalid");
-        assert_eq!(errors, json!([{ "field": "activity", "message": "must be a list" }]));
+        assert_eq!(errors, json!([{ "field": "activity", "message": message }]));
     }
     for body in ["", "{", "[]", "nonsense"] {
         let errors = refused(post(body), 400, "bad_json");

@@ -122,7 +122,7 @@ fn a_fault_names_its_field_and_nothing_is_changed() {
         (json!({ "peoplePerHour": 1.5 }), "peoplePerHour"),
         (json!({ "peoplePerHour": "7" }), "peoplePerHour"),
         (json!({ "placeholders": "x" }), "placeholders"),
-        (json!({ "placeholders": [1] }), "placeholders"),
+        (json!({ "placeholders": [1] }), "placeholders[0]"),
         (json!({ "placeholders": [" "] }), "placeholders"),
         (json!({ "placeholders": ["x".repeat(257)] }), "placeholders"),
         (json!({ "placeholders": many }), "placeholders"),

@@ -69,12 +69,12 @@ pub fn delete_user(path: &str) -> Doc {
     of_user(Doc::says("Erases a user's account; what the user did stays, without a name."), path)
         .more("This does not undo. The header Usher-Receipt has the person's token.")
         .gives(200, object([("success", json!({ "type": "boolean", "examples": [true] }))]))
-        .fails(&[fails::user])
+        .fails(&[fails::user, fails::held])
 }
 
 pub fn delete_logs(path: &str) -> Doc {
     of_user(Doc::says("Erases what a user did, also once the account is gone."), path)
         .more("This does not undo. The header Usher-Receipt has the person's token.")
         .gives(200, object([("message", one_of(&["Success"]))]))
-        .fails(&[fails::user])
+        .fails(&[fails::user, fails::held])
 }

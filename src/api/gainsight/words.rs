@@ -46,7 +46,7 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Time => millis(),
         Kind::Decimal => json!({ "type": "number", "examples": [0.0] }),
         Kind::Flag => flag(false),
-        Kind::Texts => list(json!({ "type": "string" })),
+        Kind::Texts => list(text("AP-1")),
         Kind::Objects => list(any(json!({}))),
     }
 }
@@ -113,16 +113,18 @@ fn hard(doc: Doc) -> Doc {
 }
 
 pub fn delete_user() -> Doc {
-    hard(of_user(Doc::says("Deletes a user: into the trash, or for good.")))
-        .gives(200, done())
-        .fails(&[fails::user, fails::conflict])
+    hard(of_user(Doc::says("Deletes a user: into the trash, or for good."))).gives(200, done()).fails(&[
+        fails::user,
+        fails::conflict,
+        fails::held,
+    ])
 }
 
 pub fn delete_named() -> Doc {
     hard(Doc::says("The same, with the identifyId in the body: for ids that do not fit a path."))
         .takes(open(object([("identifyId", name("ann@example.com"))])))
         .gives(200, done())
-        .fails(&[fails::user, fails::conflict])
+        .fails(&[fails::user, fails::conflict, fails::held])
 }
 
 pub fn create_user() -> Doc {

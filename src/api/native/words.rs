@@ -171,6 +171,7 @@ pub fn get_job() -> Doc {
         ("mentions", or_null(number(0))),
         ("attempts", number(1)),
         ("receipt", or_null(number(3))),
+        ("held", say(flag(false), "It is due, and waits for a legal hold.")),
     ]);
     Doc::says("How far an erasure is, and, once it is completed, the number of its receipt.")
         .path("jobId", text("12"), "The job's number, or the id of its receipt.")
@@ -244,7 +245,13 @@ pub fn get_project() -> Doc {
 }
 
 pub fn change_project() -> Doc {
+    let shown = || say(json!({}), "As it is shown; it is not changed.");
     let body = object([
+        ("key?", shown()),
+        ("platform?", shown()),
+        ("createdAt?", shown()),
+        ("refusedOrigins?", shown()),
+        ("hasClientSecret?", shown()),
         ("name?", or_null(text("Shop"))),
         ("origins?", or_null(list(text("https://shop.example.com")))),
         ("publicWrites?", or_null(json!({ "type": "string", "examples": ["own-visitors"] }))),
@@ -255,6 +262,8 @@ pub fn change_project() -> Doc {
         ("erasedKeptWhy?", or_null(text("a court's order"))),
         ("clientSecret?", or_null(text("a secret of the app"))),
     ]);
+    let mut body = body;
+    body["examples"] = json!([{ "name": "Shop", "origins": ["https://shop.example.com"] }]);
     project_key(Doc::says("Changes a project's settings. What is left out stays."))
         .more(
             "`origins` are the sites whose pages may send; an empty list is every site. `publicWrites` is `open`, \
@@ -279,7 +288,7 @@ pub fn delete_project() -> Doc {
     .query("confirm", text("Shop"), "The name of the project.")
     .required()
     .gives(202, object([("key", text("pk_5f3a9c21")), ("state", one_of(&["deleting"]))]))
-    .fails(&[fails::project, fails::conflict])
+    .fails(&[fails::project, fails::conflict, fails::held])
 }
 
 pub fn get_repairs() -> Doc {

@@ -87,7 +87,7 @@ pub fn delete_user() -> Doc {
              about them. The job can be cancelled until it starts.",
         )
         .gives(200, data(job()))
-        .fails(&[fails::project])
+        .fails(&[fails::project, fails::held])
 }
 
 pub fn user_sessions() -> Doc {
@@ -197,7 +197,7 @@ pub mod v2 {
             ("tenantId", number(1)),
             ("maxSessionDuration", number(0)),
             ("sampleRate", number(100)),
-            ("saveRequestPayloads", json!({ "type": "boolean" })),
+            ("saveRequestPayloads", json!({ "type": "boolean", "examples": [false] })),
             ("beaconSize", number(0)),
             ("platform", text("web")),
         ]);
@@ -284,7 +284,7 @@ pub mod v2 {
     pub fn delete_user() -> Doc {
         of_user(Doc::says("Schedules the erasure of a user and all that they did."))
             .gives(200, data(job()))
-            .fails(&[fails::project, scheduled])
+            .fails(&[fails::project, fails::held, scheduled])
     }
 
     fn scheduled() -> Error {

@@ -82,7 +82,7 @@ pub fn delete_user() -> Doc {
     of_user(Doc::says("Erases a user and all that the user did; answers with the user as it was."))
         .more("This does not undo. The header Usher-Receipt has the person's token.")
         .gives(200, user())
-        .fails(&[fails::user])
+        .fails(&[fails::user, fails::held])
 }
 
 /// The API for browsers.
@@ -207,7 +207,7 @@ pub mod client {
         of_interaction(Doc::says("Deletes an interaction with its messages; answers with it as it was."))
             .more("This does not undo.")
             .gives(200, interaction())
-            .fails(&[no_interaction])
+            .fails(&[no_interaction, fails::held])
     }
 
     pub fn list_messages() -> Doc {

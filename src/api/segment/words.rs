@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::doc::Doc;
-use crate::api::schema::{any, each_by_itself, flag, free, list, named, number, object, open, text};
+use crate::api::schema::{any, each_by_itself, either, flag, free, list, named, number, object, open, text};
 
 fn fault() -> Value {
     object([("index", number(0)), ("field", text("event")), ("message", text("is required"))])
@@ -83,7 +83,8 @@ pub fn single(kind: &'static str) -> Doc {
 }
 
 pub fn settings_error() -> Value {
-    named("SettingsError", object([("message", text("Invalid write key"))]))
+    // Before the path is known to be one of these, it is the API's own.
+    either(&[named("SettingsError", object([("message", text("Invalid write key"))])), error()])
 }
 
 pub fn get_settings() -> Doc {

@@ -18,6 +18,9 @@ const MARKS: &[(&str, &str)] = &[
     ("backups.html", "<h2 id=\"restore\">"),
     ("bare.html", "<body class=\"door\">"),
     ("clock.html", "<h2 id=\"times\">"),
+    ("docs.html", "<dl class=\"reference-codes\">"),
+    ("docs_frame.html", "<body class=\"reference\">"),
+    ("docs_section.html", "<h2>What it takes</h2>"),
     ("erase.html", "<h2 id=\"dry\">"),
     ("export_download.html", "<h1>Your data</h1>"),
     ("export_head.html", "Back to the first page"),
@@ -116,6 +119,7 @@ fn every_template_is_rendered_by_some_page() {
     pages.push(browser.post("/admin/account/second-factor/confirm", &[("code", &code)]));
     guest.post("/admin/login", &[("name", "owner"), ("password", PASSWORD)]).expect(303);
     pages.push(guest.get("/admin/login/code"));
+    pages.extend(["/docs", "/docs/native"].map(|path| guest.get(path)));
     pages.extend(["/admin/admins", "/admin/admins/1"].map(|path| browser.get(path)));
     let made = browser.post("/admin/admins", &[("name", "sue"), ("role", "support"), ("reach", "all")]);
     let link = made.text.split_once("/admin/password/").expect("a link").1;
