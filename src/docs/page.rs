@@ -102,6 +102,11 @@ pub fn codes() -> Vec<Code> {
         ("name_taken", 409, "Something else has this name already."),
         ("suppressed", 409, "The user is kept out: nothing is stored of them."),
         ("ambiguous", 409, "The name fits several. Nothing was done: name one by its id."),
+        (
+            "held",
+            409,
+            "The user is under a legal hold: nothing of them is erased before it is released or ends.",
+        ),
         ("conflict", 409, "What is named is in a state that does not allow this."),
         ("job_ended", 400, "The job has ended, and can no longer be cancelled."),
         ("too_large", 413, "The body is larger than this route takes."),

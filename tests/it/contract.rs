@@ -92,7 +92,7 @@ impl Operation {
                 (Some((wanted, _)), kind) if wanted != "*/*" && Some(plain(wanted)) != kind.map(plain) => {
                     whys.push(format!("{wanted} is named, and not {kind:?}"));
                 }
-                (Some((wanted, schema)), _) if plain(wanted).ends_with("json") => {
+                (Some((wanted, schema)), _) if is_json(plain(wanted)) => {
                     let found = match serde_json::from_str(text) {
                         Ok(value) => faults(Place::Body, schema, &value),
                         Err(error) => return Err(error.to_string()),
@@ -107,6 +107,11 @@ impl Operation {
         }
         Err(format!("{}: {}", self.path, whys.join("; ")))
     }
+}
+
+/// One value, and not a line of JSON for each of many.
+fn is_json(kind: &str) -> bool {
+    kind.ends_with("json") && !kind.ends_with("ndjson")
 }
 
 fn plain(kind: &str) -> &str {

@@ -63,11 +63,12 @@ fn a_message_that_meets_damage_is_not_acknowledged() {
     server.expect_faults();
     server.seed("ann").insert();
     alter(&server.sqlite(), ODD[0].0);
-    let track = |user: &str| {
-        let body = serde_json::json!({ "userId": user, "event": "Came By", "messageId": user });
-        server.post("/v1/track").bearer(&server.project().all).json(body).send().status
+    // A message that changes the profile: activity alone does not read it.
+    let identify = |user: &str| {
+        let body = serde_json::json!({ "userId": user, "traits": { "plan": "pro" }, "messageId": user });
+        server.post("/v1/identify").bearer(&server.project().all).json(body).send().status
     };
-    assert_eq!((track("ann"), track("ben")), (503, 200));
+    assert_eq!((identify("ann"), identify("ben")), (503, 200));
     assert_eq!(bad_checks(&server), ["damage"]);
 }
 

@@ -7,6 +7,7 @@ mod things;
 
 pub use things::{CALLER, activity, interaction, user_id};
 
+use serde_json::json;
 use usher::api;
 
 use crate::harness::{Request, Server, TestProject};
@@ -98,6 +99,8 @@ impl Row {
         match self.method {
             "GET" => request,
             "DELETE" if is_named => request,
+            // What it takes is all that it knows.
+            _ if self.pattern.ends_with("/hold") => request.json(json!({ "reason": "a case" })),
             _ => {
                 let mut body = things::body();
                 if is_named && let Some(fields) = body.as_object_mut() {

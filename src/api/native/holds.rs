@@ -63,8 +63,8 @@ async fn get(call: Call) -> Answer {
 /// `{"until"?, "reason"?}`: nothing of the user is erased before then, or before it is released. Who is held
 /// already is from now on held like this.
 async fn hold(mut call: Call) -> Answer {
-    let body = call.object().await?;
-    let (project, id) = (call.project()?, user(&call)?);
+    let project = call.project()?;
+    let (body, id) = (call.object().await?, user(&call)?);
     let (until, reason) = (until(&body)?, body.text("reason")?);
     let held = call.app.write(move |tx| holds::hold(tx, Some(project), id, until, reason.as_deref()));
     Ok(HttpResponse::Ok().json(json!({ "data": kept_json(&held.await?, true) })))

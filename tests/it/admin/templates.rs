@@ -59,7 +59,7 @@ const MARKS: &[(&str, &str)] = &[
     ("user_jobs.html", "Jobs that are done name nobody"),
     ("user_raw.html", "As the API shows it"),
     ("user_timeline.html", "Timeline, newest first"),
-    ("users.html", "role=\"search\""),
+    ("users.html", "class=\"bar\" role=\"search\""),
 ];
 
 fn texts(folder: &Path) -> Vec<(String, String)> {

@@ -82,9 +82,9 @@ fn a_job_is_led_to_by_its_number() {
         usher::erasure::begin::begin(tx, &user, usher::model::Erasure::Everything, usher::model::Origin::Page)
     });
     let browser = Browser::owner(&server);
-    let page = browser.get(&format!("/admin/users?q={}", job.id)).expect(200).text;
+    let page = browser.get(&format!("/admin/find?q={}", job.id)).expect(200).text;
     assert!(page.contains(&format!("href=\"/admin/jobs/{}\"", job.id)), "{page}");
-    let other = browser.get("/admin/users?q=99999").expect(200).text;
+    let other = browser.get("/admin/find?q=99999").expect(200).text;
     assert!(!other.contains("/admin/jobs/99999"));
 }
 
