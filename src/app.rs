@@ -489,6 +489,12 @@ impl App {
         self.inner.worker_signal.sleep(longest);
     }
 
+    /// How many handles there are. Each thread that served has one, and the database open, for a moment
+    /// after the server has ended.
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.inner)
+    }
+
     /// Finishes the writes that wait and folds the WAL in; later ones are refused.
     pub fn stop(&self) {
         self.stop_finding();

@@ -70,58 +70,28 @@ pub fn routes() -> Vec<Route> {
     let logs = ["/users/{userId}/logs", "/{version}/users/{userId}/logs"];
     let mut routes = Vec::new();
     for path in users {
-        routes.push(Route::new(
-            DIALECT,
-            Method::GET,
-            path,
-            Some(Scope::Read),
-            list_users,
-            words::list_users(path),
-        ));
-        routes.push(Route::new(
-            DIALECT,
-            Method::POST,
-            path,
-            Some(Scope::Write),
-            create_user,
-            words::create_user(path),
-        ));
+        routes.push(Route::new(DIALECT, Method::GET, path, Some(Scope::Read), list_users, move || {
+            words::list_users(path)
+        }));
+        routes.push(Route::new(DIALECT, Method::POST, path, Some(Scope::Write), create_user, move || {
+            words::create_user(path)
+        }));
     }
     for path in user {
-        routes.push(Route::new(
-            DIALECT,
-            Method::GET,
-            path,
-            Some(Scope::Read),
-            get_user,
-            words::get_user(path),
-        ));
-        routes.push(Route::new(
-            DIALECT,
-            Method::PUT,
-            path,
-            Some(Scope::Write),
-            update_user,
-            words::update_user(path),
-        ));
-        routes.push(Route::new(
-            DIALECT,
-            Method::DELETE,
-            path,
-            Some(Scope::Delete),
-            delete_user,
-            words::delete_user(path),
-        ));
+        routes.push(Route::new(DIALECT, Method::GET, path, Some(Scope::Read), get_user, move || {
+            words::get_user(path)
+        }));
+        routes.push(Route::new(DIALECT, Method::PUT, path, Some(Scope::Write), update_user, move || {
+            words::update_user(path)
+        }));
+        routes.push(Route::new(DIALECT, Method::DELETE, path, Some(Scope::Delete), delete_user, move || {
+            words::delete_user(path)
+        }));
     }
     for path in logs {
-        routes.push(Route::new(
-            DIALECT,
-            Method::DELETE,
-            path,
-            Some(Scope::Delete),
-            delete_logs,
-            words::delete_logs(path),
-        ));
+        routes.push(Route::new(DIALECT, Method::DELETE, path, Some(Scope::Delete), delete_logs, move || {
+            words::delete_logs(path)
+        }));
     }
     routes
 }

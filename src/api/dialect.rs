@@ -6,6 +6,7 @@
 
 pub mod repairs;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::net::IpAddr;
@@ -83,6 +84,9 @@ pub type Answer = Result<HttpResponse>;
 
 type Handler = Rc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>>;
 
+/// What a route says of itself.
+pub type Words = Rc<LazyCell<Doc, Box<dyn FnOnce() -> Doc>>>;
+
 /// One line of the table of routes.
 #[derive(Clone)]
 pub struct Route {
@@ -94,7 +98,8 @@ pub struct Route {
     pub scope: Option<Scope>,
     /// Pages of other sites may send to it: see `cors.rs`.
     pub browsers: bool,
-    pub doc: Rc<Doc>,
+    /// Made when it is first asked for: a thread that answers no reference needs few of them.
+    pub doc: Words,
     pub body_max: usize,
     handler: Handler,
 }
@@ -111,7 +116,7 @@ impl Route {
         path: &'static str,
         scope: Option<Scope>,
         handler: F,
-        doc: Doc,
+        doc: impl FnOnce() -> Doc + 'static,
     ) -> Route
     where
         F: Fn(Call) -> Fut + 'static,
@@ -124,7 +129,7 @@ impl Route {
             dialect,
             scope,
             browsers: false,
-            doc: Rc::new(doc),
+            doc: Rc::new(LazyCell::new(Box::new(doc))),
             body_max: BODY_MAX,
             handler,
         }
@@ -390,7 +395,7 @@ pub struct Call {
     payload: Option<Payload>,
     body: Option<Body>,
     /// The words to which the request has to keep.
-    strict: Option<Rc<Doc>>,
+    strict: Option<Words>,
     access: Option<Arc<Access>>,
 }
 

@@ -139,7 +139,7 @@ pub fn routes() -> Vec<Route> {
             "/api/activity",
             Some(Scope::Ingest),
             post_activity,
-            words::post_activity(),
+            words::post_activity,
         ),
         Route::new(
             DIALECT,
@@ -147,7 +147,7 @@ pub fn routes() -> Vec<Route> {
             "/api/sessions/{id}/recording",
             Some(Scope::Ingest),
             append_recording,
-            words::append_recording(),
+            words::append_recording,
         ),
         Route::new(
             DIALECT,
@@ -155,7 +155,7 @@ pub fn routes() -> Vec<Route> {
             "/api/sessions/{id}/recording",
             Some(Scope::Read),
             get_recording,
-            words::get_recording(),
+            words::get_recording,
         ),
     ];
     routes.extend(proofs::routes());

@@ -86,7 +86,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/users/{userId}",
             Some(Scope::Read),
             get_user,
-            words::get_user(),
+            words::get_user,
         ),
         Route::new(
             DIALECT,
@@ -94,7 +94,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/users/{userId}",
             Some(Scope::Delete),
             delete_user,
-            words::delete_user(),
+            words::delete_user,
         ),
         Route::new(
             DIALECT,
@@ -102,7 +102,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/users/{userId}/sessions",
             Some(Scope::Read),
             user_sessions,
-            words::user_sessions(),
+            words::user_sessions,
         ),
         Route::new(
             DIALECT,
@@ -110,7 +110,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/sessions/{sessionId}/events",
             Some(Scope::Read),
             session_events,
-            words::session_events(),
+            words::session_events,
         ),
         Route::new(
             DIALECT,
@@ -118,7 +118,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/jobs",
             Some(Scope::Read),
             list_jobs,
-            words::list_jobs(),
+            words::list_jobs,
         ),
         Route::new(
             DIALECT,
@@ -126,7 +126,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/jobs/{jobId}",
             Some(Scope::Read),
             get_job,
-            words::get_job(),
+            words::get_job,
         ),
         Route::new(
             DIALECT,
@@ -134,7 +134,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/{projectKey}/jobs/{jobId}",
             Some(Scope::Delete),
             cancel_job,
-            words::cancel_job(),
+            words::cancel_job,
         ),
         Route::new(
             DIALECT,
@@ -142,7 +142,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/projects",
             Some(Scope::Read),
             list_projects,
-            words::list_projects(),
+            words::list_projects,
         ),
         Route::new(
             DIALECT,
@@ -150,7 +150,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/projects",
             Some(Scope::Admin),
             create_project,
-            words::create_project(),
+            words::create_project,
         ),
         Route::new(
             DIALECT,
@@ -158,7 +158,7 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/projects/{projectKey}",
             Some(Scope::Read),
             get_project,
-            words::get_project(),
+            words::get_project,
         ),
     ]
 }

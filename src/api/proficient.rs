@@ -102,16 +102,16 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/users", Some(Scope::Read), list_users, words::list_users()),
-        Route::new(DIALECT, Method::POST, "/users", Some(Scope::Write), create_user, words::create_user()),
-        Route::new(DIALECT, Method::GET, "/users/{user_id}", Some(Scope::Read), get_user, words::get_user()),
+        Route::new(DIALECT, Method::GET, "/users", Some(Scope::Read), list_users, words::list_users),
+        Route::new(DIALECT, Method::POST, "/users", Some(Scope::Write), create_user, words::create_user),
+        Route::new(DIALECT, Method::GET, "/users/{user_id}", Some(Scope::Read), get_user, words::get_user),
         Route::new(
             DIALECT,
             Method::POST,
             "/users/{user_id}",
             Some(Scope::Write),
             update_user,
-            words::update_user(),
+            words::update_user,
         ),
         Route::new(
             DIALECT,
@@ -119,7 +119,7 @@ pub fn routes() -> Vec<Route> {
             "/users/{user_id}",
             Some(Scope::Delete),
             delete_user,
-            words::delete_user(),
+            words::delete_user,
         ),
     ]
 }

@@ -114,20 +114,20 @@ pub fn routes() -> Vec<Route> {
     let cloud = "/regulations/cloudsources/{sourceId}";
     let (delete, read) = (Some(Scope::Delete), Some(Scope::Read));
     let mut routes = vec![
-        Route::new(DIALECT, Method::POST, all, delete, create, words::create()).body_max(BODY_MAX),
-        Route::new(DIALECT, Method::GET, all, read, list, words::list_all()),
-        Route::new(DIALECT, Method::GET, one, read, get, words::get()),
-        Route::new(DIALECT, Method::DELETE, one, delete, cancel, words::cancel()),
-        Route::new(DIALECT, Method::POST, source, delete, create_of_source, words::create_of_source())
+        Route::new(DIALECT, Method::POST, all, delete, create, words::create).body_max(BODY_MAX),
+        Route::new(DIALECT, Method::GET, all, read, list, words::list_all),
+        Route::new(DIALECT, Method::GET, one, read, get, words::get),
+        Route::new(DIALECT, Method::DELETE, one, delete, cancel, words::cancel),
+        Route::new(DIALECT, Method::POST, source, delete, create_of_source, words::create_of_source)
             .body_max(BODY_MAX),
-        Route::new(DIALECT, Method::GET, source, read, list_of_source, words::list_of_source()),
+        Route::new(DIALECT, Method::GET, source, read, list_of_source, words::list_of_source),
         Route::new(
             DIALECT,
             Method::POST,
             cloud,
             delete,
             create_of_cloud_source,
-            words::create_of_cloud_source(),
+            words::create_of_cloud_source,
         ),
         // Who is kept out is shown to those who can keep people out.
         Route::new(
@@ -136,7 +136,7 @@ pub fn routes() -> Vec<Route> {
             "/suppressions",
             delete,
             list_suppressions,
-            words::list_suppressions(),
+            words::list_suppressions,
         ),
     ];
     routes.extend(singly::routes(BODY_MAX));

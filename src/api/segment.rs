@@ -100,9 +100,7 @@ pub fn routes() -> Vec<Route> {
     for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/sdk/batch"] {
         let (method, path, scope) = post(path);
         routes.push(
-            Route::new(DIALECT, method, path, scope, batch, words::batch())
-                .from_browsers()
-                .body_max(BATCH_MAX),
+            Route::new(DIALECT, method, path, scope, batch, words::batch).from_browsers().body_max(BATCH_MAX),
         );
     }
     // The browser's client puts the first letter of the type into the path.
@@ -117,8 +115,14 @@ pub fn routes() -> Vec<Route> {
     for (kind, whole, letter) in kinds {
         for path in [whole, letter] {
             let (method, path, scope) = post(path);
-            let route =
-                Route::new(DIALECT, method, path, scope, move |call| single(call, kind), words::single(kind));
+            let route = Route::new(
+                DIALECT,
+                method,
+                path,
+                scope,
+                move |call| single(call, kind),
+                move || words::single(kind),
+            );
             routes.push(route.from_browsers().body_max(SINGLE_MAX));
         }
     }

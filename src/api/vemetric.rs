@@ -150,33 +150,33 @@ pub const LITERALS: &[Literal] = &[];
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/v1/users/single", Some(Scope::Read), get_user, words::get_user()),
-        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users, words::list_users()),
+        Route::new(DIALECT, Method::GET, "/v1/users/single", Some(Scope::Read), get_user, words::get_user),
+        Route::new(DIALECT, Method::POST, "/v1/users", Some(Scope::Read), list_users, words::list_users),
         Route::new(
             DIALECT,
             Method::POST,
             "/v1/users/events",
             Some(Scope::Read),
             list_events,
-            words::list_events(),
+            words::list_events,
         ),
-        Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project, words::get_project()),
-        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track, words::track())
+        Route::new(DIALECT, Method::GET, "/v1/project", Some(Scope::Read), get_project, words::get_project),
+        Route::new(HUB, Method::POST, "/e", Some(Scope::Ingest), ingest::track, words::track)
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update, words::update())
+        Route::new(HUB, Method::POST, "/u", Some(Scope::Ingest), ingest::update, words::update)
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify, words::identify())
+        Route::new(HUB, Method::POST, "/i", Some(Scope::Ingest), ingest::identify, words::identify)
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset, words::reset())
+        Route::new(HUB, Method::POST, "/r", Some(Scope::Ingest), ingest::reset, words::reset)
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave, words::leave())
+        Route::new(HUB, Method::POST, "/l", Some(Scope::Ingest), ingest::leave, words::leave)
             .from_browsers()
             .body_max(HUB_MAX),
-        Route::new(HUB, Method::GET, "/up", None, ingest::up, words::up()),
+        Route::new(HUB, Method::GET, "/up", None, ingest::up, words::up),
     ]
 }
 

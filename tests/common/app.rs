@@ -189,6 +189,7 @@ impl TestApp {
     /// The same, for what serves it.
     pub fn give_back(&mut self) -> TempDir {
         self.app.stop();
+        super::wait_until("the threads that served end", || (self.app.handles() == 1).then_some(()));
         self.data = None;
         self.dir.take().expect("a directory")
     }

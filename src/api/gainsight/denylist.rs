@@ -19,9 +19,9 @@ const IN_VAIN: &str = "the denylist's switch is off, but a suppression of anothe
 pub fn routes() -> Vec<Route> {
     let path = "/v1/users/denylist/{identifyId}";
     vec![
-        Route::new(DIALECT, Method::GET, path, Some(Scope::Read), get, words::get_denied()),
+        Route::new(DIALECT, Method::GET, path, Some(Scope::Read), get, words::get_denied),
         // It stops what is stored of a person: not for every key that writes.
-        Route::new(DIALECT, Method::PUT, path, Some(Scope::Delete), put, words::put_denied()),
+        Route::new(DIALECT, Method::PUT, path, Some(Scope::Delete), put, words::put_denied),
     ]
 }
 

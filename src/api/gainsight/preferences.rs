@@ -32,7 +32,7 @@ pub fn routes() -> Vec<Route> {
                 one,
                 read,
                 move |call| get(call, names),
-                words::get_preferences(names),
+                move || words::get_preferences(names),
             ),
             Route::new(
                 DIALECT,
@@ -40,7 +40,7 @@ pub fn routes() -> Vec<Route> {
                 all,
                 read,
                 move |call| get_named(call, names),
-                words::get_preferences_named(names),
+                move || words::get_preferences_named(names),
             ),
             Route::new(
                 DIALECT,
@@ -48,7 +48,7 @@ pub fn routes() -> Vec<Route> {
                 one,
                 write,
                 move |call| put(call, names),
-                words::put_preferences(names),
+                move || words::put_preferences(names),
             ),
             Route::new(
                 DIALECT,
@@ -56,7 +56,7 @@ pub fn routes() -> Vec<Route> {
                 all,
                 write,
                 move |call| put_named(call, names),
-                words::put_preferences_named(names),
+                move || words::put_preferences_named(names),
             ),
         ]
     };

@@ -18,7 +18,7 @@ pub fn routes() -> Vec<Route> {
         "/api/backups",
         Some(Scope::Admin),
         get_backups,
-        words::get_backups(),
+        words::get_backups,
     )]
 }
 

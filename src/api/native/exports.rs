@@ -14,21 +14,21 @@ use crate::export::links::{self, Link, Wish};
 use crate::export::{Form, Person};
 use crate::model::{Handle, Scope, UserId};
 use crate::trace::RequestId;
-use crate::web::piped;
+use crate::web::{page_sizes, piped};
 
 const LINKS: &str = "/api/exports";
 const LINK: &str = "/api/exports/{id}";
 /// So many links on a page.
-const PAGE: u32 = 100;
+const PAGE: u32 = page_sizes::NATIVE_FIXED;
 
 pub fn routes() -> Vec<Route> {
     let scope = Some(Scope::Export);
     vec![
-        Route::new(DIALECT, Method::GET, "/api/users/{id}/export", scope, export, words::export()),
-        Route::new(DIALECT, Method::POST, LINKS, scope, create_link, words::create_link()),
-        Route::new(DIALECT, Method::GET, LINKS, scope, list_links, words::list_links()),
-        Route::new(DIALECT, Method::GET, LINK, scope, get_link, words::get_link()),
-        Route::new(DIALECT, Method::DELETE, LINK, scope, end_link, words::end_link()),
+        Route::new(DIALECT, Method::GET, "/api/users/{id}/export", scope, export, words::export),
+        Route::new(DIALECT, Method::POST, LINKS, scope, create_link, words::create_link),
+        Route::new(DIALECT, Method::GET, LINKS, scope, list_links, words::list_links),
+        Route::new(DIALECT, Method::GET, LINK, scope, get_link, words::get_link),
+        Route::new(DIALECT, Method::DELETE, LINK, scope, end_link, words::end_link),
     ]
 }
 

@@ -14,22 +14,23 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Scope, State, UserId};
 use crate::people::holds;
 use crate::people::holds::Kept;
+use crate::web::page_sizes;
 
 const HOLD: &str = "/api/users/{id}/hold";
 const RESTRICTION: &str = "/api/users/{id}/restriction";
 /// So many people on a page.
-const PAGE: u32 = 100;
+const PAGE: u32 = page_sizes::NATIVE_FIXED;
 
 pub fn routes() -> Vec<Route> {
     let (delete, admin) = (Some(Scope::Delete), Some(Scope::Admin));
     vec![
-        Route::new(DIALECT, Method::GET, "/api/holds", delete, list, words::list_holds()),
-        Route::new(DIALECT, Method::GET, HOLD, delete, get, words::get_hold()),
-        Route::new(DIALECT, Method::POST, HOLD, admin, hold, words::hold()),
-        Route::new(DIALECT, Method::DELETE, HOLD, admin, release, words::release()),
-        Route::new(DIALECT, Method::GET, RESTRICTION, delete, get, words::get_hold()),
-        Route::new(DIALECT, Method::POST, RESTRICTION, delete, restrict, words::restrict()),
-        Route::new(DIALECT, Method::DELETE, RESTRICTION, delete, unrestrict, words::unrestrict()),
+        Route::new(DIALECT, Method::GET, "/api/holds", delete, list, words::list_holds),
+        Route::new(DIALECT, Method::GET, HOLD, delete, get, words::get_hold),
+        Route::new(DIALECT, Method::POST, HOLD, admin, hold, words::hold),
+        Route::new(DIALECT, Method::DELETE, HOLD, admin, release, words::release),
+        Route::new(DIALECT, Method::GET, RESTRICTION, delete, get, words::get_hold),
+        Route::new(DIALECT, Method::POST, RESTRICTION, delete, restrict, words::restrict),
+        Route::new(DIALECT, Method::DELETE, RESTRICTION, delete, unrestrict, words::unrestrict),
     ]
 }
 

@@ -19,11 +19,12 @@ use crate::model::{ProjectId, Scope};
 use crate::people::imports;
 use crate::store::imports::Import;
 use crate::trace::Actor;
+use crate::web::page_sizes;
 
 /// Pieces of a body that wait to be read.
 const PIECES: usize = 8;
 /// Imports in one page of the list.
-const PAGE: u32 = 100;
+const PAGE: u32 = page_sizes::NATIVE_FIXED;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -33,7 +34,7 @@ pub fn routes() -> Vec<Route> {
             "/api/imports",
             Some(Scope::Admin),
             post_import,
-            words::post_import(),
+            words::post_import,
         ),
         Route::new(
             DIALECT,
@@ -41,7 +42,7 @@ pub fn routes() -> Vec<Route> {
             "/api/imports",
             Some(Scope::Read),
             list_imports,
-            words::list_imports(),
+            words::list_imports,
         ),
         Route::new(
             DIALECT,
@@ -49,7 +50,7 @@ pub fn routes() -> Vec<Route> {
             "/api/imports/{id}",
             Some(Scope::Read),
             get_import,
-            words::get_import(),
+            words::get_import,
         ),
     ]
 }

@@ -11,7 +11,7 @@ use crate::metrics;
 use crate::model::Scope;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::GET, "/metrics", Some(Scope::Read), get_metrics, words::get_metrics())]
+    vec![Route::new(DIALECT, Method::GET, "/metrics", Some(Scope::Read), get_metrics, words::get_metrics)]
 }
 
 async fn get_metrics(call: Call) -> Answer {

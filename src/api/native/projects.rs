@@ -21,16 +21,9 @@ const FOREVER: &str = "forever";
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Admin), get_project, words::get_project()),
-        Route::new(DIALECT, Method::PATCH, PATH, Some(Scope::Admin), change_project, words::change_project()),
-        Route::new(
-            DIALECT,
-            Method::DELETE,
-            PATH,
-            Some(Scope::Admin),
-            delete_project,
-            words::delete_project(),
-        ),
+        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Admin), get_project, words::get_project),
+        Route::new(DIALECT, Method::PATCH, PATH, Some(Scope::Admin), change_project, words::change_project),
+        Route::new(DIALECT, Method::DELETE, PATH, Some(Scope::Admin), delete_project, words::delete_project),
     ]
 }
 

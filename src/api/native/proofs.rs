@@ -16,14 +16,14 @@ use crate::proof::receipt::{self, Gone};
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new(DIALECT, Method::GET, "/api/jobs/{jobId}", Some(Scope::Read), get_job, words::get_job()),
+        Route::new(DIALECT, Method::GET, "/api/jobs/{jobId}", Some(Scope::Read), get_job, words::get_job),
         Route::new(
             DIALECT,
             Method::GET,
             "/api/receipts/{number}",
             Some(Scope::Read),
             get_receipt,
-            words::get_receipt(),
+            words::get_receipt,
         ),
         Route::new(
             DIALECT,
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
             "/api/receipts/check",
             Some(Scope::Read),
             check_receipt,
-            words::check_receipt(),
+            words::check_receipt,
         ),
     ]
 }

@@ -15,14 +15,7 @@ use crate::people::repairs;
 use crate::people::repairs::{Count, DAYS, Recent};
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(
-        DIALECT,
-        Method::GET,
-        "/api/repairs",
-        Some(Scope::Read),
-        get_repairs,
-        words::get_repairs(),
-    )]
+    vec![Route::new(DIALECT, Method::GET, "/api/repairs", Some(Scope::Read), get_repairs, words::get_repairs)]
 }
 
 /// Counts of the last days, today included, and the newest hundred one by one. `key` is the name of

@@ -16,7 +16,7 @@ use crate::people::search::{Among, Asked, Depth, Filter, cursor, shown};
 use crate::web::page_sizes;
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::new(DIALECT, Method::POST, "/api/users/search", Some(Scope::Read), find, words::find())]
+    vec![Route::new(DIALECT, Method::POST, "/api/users/search", Some(Scope::Read), find, words::find)]
 }
 
 /// `{"q", "filter"?, "limit"?, "cursor"?}` → `{"data", "suggestions", "truncated", "nextCursor"}`. What is

@@ -18,18 +18,11 @@ const PATH: &str = "/api/suppressions";
 pub fn routes() -> Vec<Route> {
     let delete = Some(Scope::Delete);
     vec![
-        Route::new(DIALECT, Method::POST, PATH, delete, create, words::create()),
+        Route::new(DIALECT, Method::POST, PATH, delete, create, words::create),
         // Who is kept out is shown to those who can keep people out.
-        Route::new(DIALECT, Method::GET, PATH, delete, list, words::list_all()),
-        Route::new(
-            DIALECT,
-            Method::POST,
-            "/api/suppressions/check",
-            Some(Scope::Admin),
-            check,
-            words::check(),
-        ),
-        Route::new(DIALECT, Method::DELETE, "/api/suppressions/{id}", delete, end, words::end()),
+        Route::new(DIALECT, Method::GET, PATH, delete, list, words::list_all),
+        Route::new(DIALECT, Method::POST, "/api/suppressions/check", Some(Scope::Admin), check, words::check),
+        Route::new(DIALECT, Method::DELETE, "/api/suppressions/{id}", delete, end, words::end),
     ]
 }
 

@@ -91,7 +91,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/projects",
             Some(Scope::Read),
             list_projects,
-            words::list_projects(),
+            words::list_projects,
         ),
         Route::new(
             DIALECT,
@@ -99,7 +99,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/projects",
             Some(Scope::Admin),
             create_project,
-            words::create_project(),
+            words::create_project,
         ),
         Route::new(
             DIALECT,
@@ -107,7 +107,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/projects/{projectKey}",
             Some(Scope::Read),
             get_project,
-            words::get_project(),
+            words::get_project,
         ),
         // POSTs of the vendor that only read.
         Route::new(
@@ -116,7 +116,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users",
             Some(Scope::Read),
             list_users,
-            words::list_users(),
+            words::list_users,
         ),
         Route::new(
             DIALECT,
@@ -124,7 +124,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users/{userID}",
             Some(Scope::Read),
             get_user,
-            words::get_user(),
+            words::get_user,
         ),
         Route::new(
             DIALECT,
@@ -132,7 +132,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users/{userID}",
             Some(Scope::Delete),
             delete_user,
-            words::delete_user(),
+            words::delete_user,
         ),
         Route::new(
             DIALECT,
@@ -140,7 +140,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/users/{userID}/sessions",
             Some(Scope::Read),
             user_sessions,
-            words::user_sessions(),
+            words::user_sessions,
         ),
         Route::new(
             DIALECT,
@@ -148,7 +148,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/sessions/{sessionID}/events",
             Some(Scope::Read),
             session_events,
-            words::session_events(),
+            words::session_events,
         ),
         Route::new(
             DIALECT,
@@ -156,7 +156,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/jobs",
             Some(Scope::Read),
             list_jobs,
-            words::list_jobs(),
+            words::list_jobs,
         ),
         Route::new(
             DIALECT,
@@ -164,7 +164,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/jobs/{jobID}",
             Some(Scope::Read),
             get_job,
-            words::get_job(),
+            words::get_job,
         ),
         Route::new(
             DIALECT,
@@ -172,7 +172,7 @@ pub fn routes() -> Vec<Route> {
             "/v2/api/public/{projectKey}/jobs/{jobID}",
             Some(Scope::Delete),
             cancel_job,
-            words::cancel_job(),
+            words::cancel_job,
         ),
     ]
 }

@@ -71,23 +71,16 @@ pub fn routes() -> Vec<Route> {
     // A public key has no other scope; what else a call needs is the caller's affair.
     let scope = Some(Scope::Ingest);
     vec![
-        Route::new(DIALECT, Method::GET, "/agents", scope, list_agents, words::list_agents()),
-        Route::new(DIALECT, Method::GET, "/agents/{agent_id}", scope, get_agent, words::get_agent()),
-        Route::new(
-            DIALECT,
-            Method::GET,
-            "/interactions",
-            scope,
-            list_interactions,
-            words::list_interactions(),
-        ),
+        Route::new(DIALECT, Method::GET, "/agents", scope, list_agents, words::list_agents),
+        Route::new(DIALECT, Method::GET, "/agents/{agent_id}", scope, get_agent, words::get_agent),
+        Route::new(DIALECT, Method::GET, "/interactions", scope, list_interactions, words::list_interactions),
         Route::new(
             DIALECT,
             Method::POST,
             "/interactions",
             scope,
             create_interaction,
-            words::create_interaction(),
+            words::create_interaction,
         ),
         Route::new(
             DIALECT,
@@ -95,7 +88,7 @@ pub fn routes() -> Vec<Route> {
             "/interactions/{interaction_id}",
             scope,
             get_interaction,
-            words::get_interaction(),
+            words::get_interaction,
         ),
         Route::new(
             DIALECT,
@@ -103,7 +96,7 @@ pub fn routes() -> Vec<Route> {
             "/interactions/{interaction_id}",
             scope,
             update_interaction,
-            words::update_interaction(),
+            words::update_interaction,
         ),
         Route::new(
             DIALECT,
@@ -111,14 +104,14 @@ pub fn routes() -> Vec<Route> {
             "/interactions/{interaction_id}",
             scope,
             delete_interaction,
-            words::delete_interaction(),
+            words::delete_interaction,
         ),
-        Route::new(DIALECT, Method::GET, "/messages", scope, list_messages, words::list_messages()),
-        Route::new(DIALECT, Method::POST, "/messages", scope, create_message, words::create_message()),
-        Route::new(DIALECT, Method::GET, "/messages/{message_id}", scope, get_message, words::get_message()),
-        Route::new(DIALECT, Method::POST, "/messages/{message_id}/ask", scope, ask, words::ask()),
-        Route::new(DIALECT, Method::GET, "/users/{user_id}", scope, get_user, words::get_user()),
-        Route::new(DIALECT, Method::POST, "/users/{user_id}", scope, update_user, words::update_user()),
+        Route::new(DIALECT, Method::GET, "/messages", scope, list_messages, words::list_messages),
+        Route::new(DIALECT, Method::POST, "/messages", scope, create_message, words::create_message),
+        Route::new(DIALECT, Method::GET, "/messages/{message_id}", scope, get_message, words::get_message),
+        Route::new(DIALECT, Method::POST, "/messages/{message_id}/ask", scope, ask, words::ask),
+        Route::new(DIALECT, Method::GET, "/users/{user_id}", scope, get_user, words::get_user),
+        Route::new(DIALECT, Method::POST, "/users/{user_id}", scope, update_user, words::update_user),
     ]
 }
 

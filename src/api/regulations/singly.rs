@@ -21,10 +21,10 @@ const PAGE: usize = 100;
 pub fn routes(body_max: usize) -> Vec<Route> {
     let one = "/v2/regulations/{regulateId}";
     vec![
-        Route::new(DIALECT, Method::POST, PATH, Some(Scope::Delete), create, words::create())
+        Route::new(DIALECT, Method::POST, PATH, Some(Scope::Delete), create, words::create)
             .body_max(body_max),
-        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Read), list, words::list_all()),
-        Route::new(DIALECT, Method::DELETE, one, Some(Scope::Delete), cancel, words::cancel()),
+        Route::new(DIALECT, Method::GET, PATH, Some(Scope::Read), list, words::list_all),
+        Route::new(DIALECT, Method::DELETE, one, Some(Scope::Delete), cancel, words::cancel),
     ]
 }
 

@@ -53,22 +53,21 @@ impl Dialect for OfSettings {
 pub fn routes() -> Vec<Route> {
     let settings = "/v1/projects/{writeKey}/settings";
     vec![
-        Route::new(SETTINGS, Method::GET, settings, None, get_settings, words::get_settings())
-            .from_browsers(),
+        Route::new(SETTINGS, Method::GET, settings, None, get_settings, words::get_settings).from_browsers(),
         Route::new(
             SOURCE_CONFIG,
             Method::GET,
             "/sourceConfig",
             None,
             get_source_config,
-            words::get_source_config(),
+            words::get_source_config,
         )
         .from_browsers(),
-        Route::new(SOURCE_CONFIG, Method::HEAD, "/sourceConfig", None, probe, words::probe()).from_browsers(),
-        Route::new(DIALECT, Method::POST, "/v1/m", None, forget, words::forget()).from_browsers(),
-        Route::new(DIALECT, Method::POST, "/rsaMetrics", None, forget_rudders, words::forget_rudders())
+        Route::new(SOURCE_CONFIG, Method::HEAD, "/sourceConfig", None, probe, words::probe).from_browsers(),
+        Route::new(DIALECT, Method::POST, "/v1/m", None, forget, words::forget).from_browsers(),
+        Route::new(DIALECT, Method::POST, "/rsaMetrics", None, forget_rudders, words::forget_rudders)
             .from_browsers(),
-        Route::new(DIALECT, Method::POST, "/v1/merge", Some(Scope::Ingest), merge, words::merge())
+        Route::new(DIALECT, Method::POST, "/v1/merge", Some(Scope::Ingest), merge, words::merge)
             .from_browsers()
             .body_max(SINGLE_MAX),
     ]
