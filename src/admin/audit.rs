@@ -8,8 +8,8 @@ use askama::Template;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route, address};
 use super::paths;
+use super::project_names::{name, names};
 use super::show::{Count, Time, plain};
-use super::users::{name, names};
 use crate::access::roles::Permission;
 use crate::access::{admins, audit, keys};
 use crate::error::{Error, Place, Result};
@@ -19,7 +19,7 @@ use crate::proof::audit::{Head, Link, Row as Logged};
 use crate::web::page_sizes;
 
 const PATH: &str = "/admin/audit";
-const PAGE: u32 = page_sizes::ADMIN_AUDIT;
+const PAGE: u32 = page_sizes::ADMIN_SHORT;
 /// Digits of a pseudonym that are shown; all of them are in its title.
 const SHORT: usize = 8;
 

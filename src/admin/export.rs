@@ -7,7 +7,7 @@ use askama::Template;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route};
 use super::show::{Time, plain};
-use super::{user, users};
+use super::{user, user_row};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::error::Result;
@@ -83,7 +83,7 @@ async fn make_link(request: PageRequest) -> Answer {
     let (Made { link, token, pin }, user) = made.await?;
     let page = LinkPage {
         page: Page { path: user::path(user.id), ..request.page("users", "Download link")? },
-        heading: users::heading(&user),
+        heading: user_row::heading(&user),
         back: user::path(user.id),
         address: format!("{}{}", request.app.edge().address(), links::path(&token)),
         pin,

@@ -6,9 +6,9 @@ use askama::Template;
 use super::flash::Flash;
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::project_names::{name, names};
 use super::show::{Time, plain};
 use super::user::{Held, path};
-use super::users::{name, names};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::clock::{self, Millis};
@@ -17,8 +17,9 @@ use crate::model::{Reach, State, UserId};
 use crate::people::holds;
 use crate::people::holds::Kept;
 use crate::store::Db;
+use crate::web::page_sizes;
 
-const PAGE: usize = 50;
+const PAGE: usize = page_sizes::ADMIN as usize;
 
 pub fn routes() -> Vec<Route> {
     let may = || Access::May(Permission::HoldPeople);
@@ -43,7 +44,7 @@ struct HoldsPage {
 struct Row {
     id: UserId,
     heading: String,
-    /// None: there is no page for whoever looks, or of a user whose 7 days are over.
+    /// None: the admin may not see the page, or the user's 7 days are over.
     href: Option<String>,
     state: &'static str,
     project: String,

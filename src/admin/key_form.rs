@@ -2,8 +2,8 @@
 
 use super::page::{capital, sentence};
 use super::page_request::PageRequest;
+use super::project_names::{Choice, choices};
 use super::show::{Time, plain};
-use super::users::{Choice, choices};
 use crate::clock::Millis;
 use crate::error;
 use crate::model::{Credential, Key, KeyId, OldSecret, Project, ProjectId, Scope, Scopes};

@@ -197,7 +197,7 @@ fn needs(request: &PageRequest, found: &Found, condition: Option<&Condition>) ->
     if found.ending > 0 {
         needs.push(Need {
             title: format!("{} in the trash erased within a day", number(found.ending, "user")),
-            advice: "Restore now whoever was moved there by mistake.",
+            advice: "Restore now what was moved there by mistake.",
             links: vec![Link { href: "/admin/trash".to_owned(), label: "Trash".to_owned() }],
         });
     }

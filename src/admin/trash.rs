@@ -5,8 +5,9 @@ use askama::Template;
 
 use super::page::Page;
 use super::page_request::{Access, Answer, PageRequest, Route, address};
+use super::project_names::{name, names};
 use super::show::{Time, left, plain};
-use super::users::{heading, name, names};
+use super::user_row::heading;
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::clock::{DAY, Millis};

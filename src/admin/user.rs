@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::flash::Flash;
 use super::page::{Page, sentence};
 use super::page_request::{Access, Answer, PageRequest, Route};
+use super::project_names::{self, Choice};
 use super::show::{Count, Time, beginning, left, plain};
-use super::users::{Choice, Row, heading, nameless, state_label};
-use super::{holdings, ids, users};
+use super::user_row::{self, Row, heading, nameless, state_label};
+use super::{holdings, ids};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::app::App;
@@ -196,7 +197,7 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
         key: hidden.key.clone(),
     };
     let time = |at: Millis| Time::new(at, now);
-    let project_names = users::names(&projects);
+    let project_names = project_names::names(&projects);
     let head = Head::new(&user, &project);
     let page = UserPage {
         // The theme's buttons lead back to it, also from the answer to a form.
@@ -222,7 +223,7 @@ async fn page(request: &PageRequest, status: StatusCode, uncovering: Uncovering)
         holdings: holdings::lines(&user, &held),
         activity: activity.iter().map(|event| entry(event, now)).collect(),
         more_activity,
-        same: same.iter().map(|user| users::row(user, &project_names, now)).collect(),
+        same: same.iter().map(|user| user_row::row(user, &project_names, now)).collect(),
         masked,
         values: hidden.iter().map(choice).collect(),
         revealed: uncovering.revealed,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::ids;
 use super::page_request::{PageRequest, address};
-use super::show::plain;
-use super::users::{Row, row};
+use super::project_names;
+use super::user_row::{Row, row};
 use crate::access::roles::Permission;
 use crate::admin::scoped;
 use crate::app::App;
@@ -191,7 +191,7 @@ pub struct View {
 
 impl View {
     pub fn names(&self) -> HashMap<ProjectId, String> {
-        self.projects.iter().map(|project| (project.id, plain(&project.name))).collect()
+        project_names::names(&self.projects)
     }
 
     pub fn rows(&self, now: Millis) -> Vec<Row> {

@@ -13,8 +13,9 @@ use crate::error::{Error, Place, Result};
 use crate::model::{Event, Kind, State};
 use crate::people::masks;
 use crate::people::timeline::{self, Place as Spot};
+use crate::web::page_sizes;
 
-const PAGE: usize = 100;
+const PAGE: usize = page_sizes::ADMIN_SHORT as usize;
 /// Characters of an entry's data that stand in its row.
 const DATA: usize = 160;
 

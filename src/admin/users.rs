@@ -1,24 +1,24 @@
 //! The users: all of them, newest first, or those that somebody looks for.
 
-use std::collections::HashMap;
-
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
 use askama::Template;
 
 use super::page::{self, Page};
 use super::page_request::{Access, Answer, PageRequest, Route};
-use super::show::{Count, Time, plain};
+use super::project_names::{Choice, choices, name};
+use super::show::plain;
+use super::user_row::{Row, state_label};
 use super::user_search::{self, Asked, NAMED, SEEN, SORTS, STATES};
 use crate::access::roles::Permission;
 use crate::clock::{Millis, rfc3339};
 use crate::export::{self, tables};
-use crate::model::{Project, ProjectId, State, User, UserId};
+use crate::web::page_sizes;
 
 pub const PATH: &str = "/admin/users";
 const CSV: &str = "/admin/users.csv";
 /// Users on a page.
-const PAGE: usize = 50;
+const PAGE: usize = page_sizes::ADMIN as usize;
 /// Users in a file.
 const CSV_ROWS: usize = 1_000;
 
@@ -61,13 +61,6 @@ pub struct Direct {
     pub label: String,
 }
 
-/// A project to choose.
-pub struct Choice {
-    pub key: String,
-    pub name: String,
-    pub selected: bool,
-}
-
 /// A filter with its choices.
 struct Select {
     name: &'static str,
@@ -75,19 +68,6 @@ struct Select {
     /// What it says when nothing is chosen; None: the first choice is what is.
     none: Option<&'static str>,
     choices: Vec<Choice>,
-}
-
-pub struct Row {
-    pub id: UserId,
-    pub identifier: Option<String>,
-    pub display_name: Option<String>,
-    pub email: Option<String>,
-    pub project: String,
-    pub sessions: Count,
-    pub events: Count,
-    pub last_seen: Option<Time>,
-    pub state: &'static str,
-    pub state_label: &'static str,
 }
 
 async fn list(request: PageRequest) -> Answer {
@@ -216,63 +196,4 @@ async fn csv(request: PageRequest) -> Answer {
     answer.content_type("text/csv; charset=utf-8");
     answer.insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"users.csv\""));
     Ok(answer.body(text))
-}
-
-pub fn row(user: &User, names: &HashMap<ProjectId, String>, now: Millis) -> Row {
-    Row {
-        id: user.id,
-        identifier: user.identifier.as_deref().map(plain),
-        display_name: user.name().as_deref().map(plain),
-        email: user.profile.email.as_deref().map(plain),
-        project: name(names, user.project),
-        sessions: Count(user.session_count),
-        events: Count(user.event_count),
-        last_seen: user.last_seen.map(|at| Time::new(at, now)),
-        state: user.state.as_str(),
-        state_label: state_label(user.state),
-    }
-}
-
-/// A state as the pages say it.
-pub fn state_label(state: State) -> &'static str {
-    match state {
-        State::Live => "live",
-        State::Hidden => "in trash",
-        State::Waiting => "waiting for erasure",
-        State::Detached => "account deleted, activity kept",
-        State::Erasing => "being erased",
-        State::Merged => "merged",
-    }
-}
-
-/// What the pages call a user: its name, its identifier, or its number.
-pub fn heading(user: &User) -> String {
-    let known = user.name().or_else(|| user.identifier.clone());
-    known.map_or_else(|| format!("{} {}", nameless(user.state), user.id), |text| plain(&text))
-}
-
-/// What a user without an identifier is: one who never had any, or who had.
-pub fn nameless(state: State) -> &'static str {
-    match state {
-        State::Live | State::Hidden => "anonymous",
-        State::Waiting | State::Detached | State::Erasing | State::Merged => "user",
-    }
-}
-
-pub fn choices(projects: &[Project], chosen: Option<ProjectId>) -> Vec<Choice> {
-    let choice = |project: &Project| Choice {
-        key: project.key.clone(),
-        name: plain(&project.name),
-        selected: chosen == Some(project.id),
-    };
-    projects.iter().map(choice).collect()
-}
-
-/// The projects' names, as they are shown.
-pub fn names(projects: &[Project]) -> HashMap<ProjectId, String> {
-    projects.iter().map(|project| (project.id, plain(&project.name))).collect()
-}
-
-pub fn name(names: &HashMap<ProjectId, String>, project: ProjectId) -> String {
-    names.get(&project).cloned().unwrap_or_else(|| format!("project {project}"))
 }

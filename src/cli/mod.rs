@@ -81,7 +81,7 @@ enum Command {
     /// Suppress users: messages for them are dropped
     #[command(subcommand)]
     Suppress(suppress::Suppress),
-    /// Put a user under a legal hold: nothing of theirs is erased before it ends
+    /// Put a user under a legal hold: none of their data is erased before it ends
     Hold(hold::Hold),
     /// Release a user from a legal hold; what waited for it begins
     Release(hold::Person),

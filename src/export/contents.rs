@@ -30,7 +30,7 @@ const FREED: Place =
     LeftOut("of a person whose 7 days in the trash are over: they can be given nothing any more");
 
 const HOLD: Place = LeftOut(
-    "of a legal hold: notes on a claim, which whoever answers the request decides about (GDPR Art. 15(4), 23(1)(j))",
+    "of a legal hold: notes on a claim, about which the person who handles the request decides (GDPR Art. 15(4), 23(1)(j))",
 );
 
 pub const PARTS: &[Part] = &[

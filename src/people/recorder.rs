@@ -52,7 +52,7 @@ enum Name {
 /// Somebody, with what is still to be written of them.
 struct Person {
     id: UserId,
-    /// Activity up to then is no longer theirs.
+    /// Activity up to then was erased.
     since: Millis,
     last_seen: Option<Millis>,
     session: Option<Kept>,

@@ -12,7 +12,7 @@ const MOST: usize = 20;
 /// Projects that are looked into: some probes each.
 const PROJECTS_MAX: usize = 100;
 
-/// Users of these projects who have one of the user's e-mails for theirs, whether it is an e-mail, a second
+/// Users of these projects who have one of the user's e-mails, whether as their e-mail, a second
 /// one or the identifier. They are compared as a search does: in any case, and without spaces and accents
 /// where the names are in memory. A suggestion alone: nothing acts on it.
 ///

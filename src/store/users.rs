@@ -326,7 +326,7 @@ fn standing(row: &Row) -> Result<Standing> {
     })
 }
 
-/// How whoever has this identifier stands.
+/// The standing of the user with this identifier.
 pub fn standing_by_identifier(db: &Db, project: ProjectId, identifier: &str) -> Result<Option<Standing>> {
     let sql = "SELECT id, state, last_seen, activity_erased_at FROM users
                WHERE identifier = ?1 AND project_id = ?2";

@@ -1,8 +1,8 @@
 //! How many entries a page of a list has: in the admin pages, and in each API by its vendor's words.
 
-/// Of the admin pages' lists, and of the audit log, whose lines are short.
+/// Of the admin pages' lists; of the audit log and a person's timeline, whose lines are short.
 pub const ADMIN: u32 = 50;
-pub const ADMIN_AUDIT: u32 = 100;
+pub const ADMIN_SHORT: u32 = 100;
 
 /// What a page of one API's list has.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,8 @@ pub struct PageSize {
 
 /// Our own.
 pub const NATIVE: PageSize = PageSize { usual: 50, most: 1_000 };
+/// Our own lists that take no `limit`.
+pub const NATIVE_FIXED: u32 = 100;
 /// `pageSize`: 25 by default, 1000 at most (seeds/002).
 pub const GAINSIGHT: PageSize = PageSize { usual: 25, most: 1_000 };
 /// `pageSize` of the lists whose pages are numbered.

@@ -1,5 +1,5 @@
 -- Of whom nothing is erased for now, until when, and why: the reason is about the person, and goes with
--- them. Who became part of somebody brings theirs along, so that a person may have several.
+-- them. A visitor who is merged brings holds along, so that a person may have several.
 CREATE TABLE holds (
     id         INTEGER PRIMARY KEY,
     user_id    INTEGER NOT NULL REFERENCES users (id),
