@@ -1,5 +1,7 @@
 //! The pages of the reference, as people read them.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use serde_json::Value;
 
@@ -129,7 +131,7 @@ struct IndexPage {
     entries: Vec<Entry>,
     codes: Vec<Code>,
     /// Routes of all APIs that fit what is asked.
-    found: Vec<(String, Shown)>,
+    found: Vec<(String, &'static Shown)>,
 }
 
 #[derive(Template)]
@@ -142,7 +144,7 @@ struct SectionPage {
     document: String,
     asked: String,
     entries: Vec<Entry>,
-    routes: Vec<Shown>,
+    routes: Vec<&'static Shown>,
     all: usize,
 }
 
@@ -159,11 +161,9 @@ fn entries(here: &str) -> Vec<Entry> {
 
 /// The first page; with the routes that fit, where something is asked.
 pub fn index(asked: &str) -> String {
-    let found = SECTIONS.iter().filter(|_| !asked.is_empty()).flat_map(|section| {
-        let routes = section.routes().into_iter().filter(|route| fits(route, asked));
-        routes
-            .map(|route| (format!("/docs/{}#{}", section.slug, anchor(&route)), shown(&route)))
-            .collect::<Vec<_>>()
+    let found = READY.iter().filter(|_| !asked.is_empty()).flat_map(|(slug, routes)| {
+        let routes = routes.iter().filter(|route| route.fits(asked));
+        routes.map(move |route| (format!("/docs/{slug}#{}", route.shown.anchor), &route.shown))
     });
     let page = IndexPage {
         sheet: admin::sheet(),
@@ -177,7 +177,8 @@ pub fn index(asked: &str) -> String {
 
 /// The page of an API; of the routes that fit, where something is asked.
 pub fn section(section: &Section, asked: &str) -> String {
-    let routes = section.routes();
+    let of_section = READY.iter().find(|(slug, _)| *slug == section.slug);
+    let routes = of_section.map(|(_, routes)| routes.as_slice()).unwrap_or_default();
     let page = SectionPage {
         sheet: admin::sheet(),
         title: section.title,
@@ -187,7 +188,7 @@ pub fn section(section: &Section, asked: &str) -> String {
         asked: asked.to_owned(),
         entries: entries(section.slug),
         all: routes.len(),
-        routes: routes.iter().filter(|route| fits(route, asked)).map(shown).collect(),
+        routes: routes.iter().filter(|route| route.fits(asked)).map(|route| &route.shown).collect(),
     };
     rendered(&page)
 }
@@ -199,11 +200,30 @@ fn rendered(page: &impl Template) -> String {
     })
 }
 
-/// Whether each word that is asked for stands in the route's method, path or sentences.
-fn fits(route: &Route, asked: &str) -> bool {
-    let text =
-        format!("{} {} {} {}", route.method, route.path, route.doc.says, route.doc.more).to_lowercase();
-    asked.to_lowercase().split_whitespace().all(|word| text.contains(word))
+/// A route as the pages show it.
+struct Ready {
+    /// In lower case: its method, path and sentences.
+    text: String,
+    shown: Shown,
+}
+
+/// All routes of each section, by its slug. Anybody may ask, so that a filter costs a look through texts and no
+/// more.
+static READY: LazyLock<Vec<(&'static str, Vec<Ready>)>> = LazyLock::new(|| {
+    let ready = |route: &Route| {
+        let (doc, method) = (&route.doc, &route.method);
+        let text = format!("{method} {} {} {}", route.path, doc.says, doc.more).to_lowercase();
+        Ready { text, shown: shown(route) }
+    };
+    let of = |section: &Section| (section.slug, section.routes().iter().map(ready).collect());
+    SECTIONS.iter().map(of).collect()
+});
+
+impl Ready {
+    /// Whether each word that is asked for stands in it.
+    fn fits(&self, asked: &str) -> bool {
+        asked.to_lowercase().split_whitespace().all(|word| self.text.contains(word))
+    }
 }
 
 fn shown(route: &Route) -> Shown {
